@@ -33,7 +33,7 @@ demo-reset: setup ## Start the demonstration town over
 test: $(VENV)/.installed-dev ## Run all tests, with a browser and a PostgreSQL of their own
 	.ci/browser
 	.ci/postgres
-	CI=$${CI:-1} $(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2
 
 .PHONY: lint
 lint: $(VENV)/.installed-dev ## Check format, lint, types and imports, without the tests

@@ -1,0 +1,1 @@
+"""Guards over the whole: imports, doors, roles, migrations, headers, pages."""
