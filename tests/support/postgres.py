@@ -92,7 +92,7 @@ class ThrowawayServer:
             os.chown(self._folder, user.pw_uid, user.pw_gid)
             self._as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "cwd": self._folder}
         data = self._folder / "data"
-        options = "-U postgres -A trust -E UTF8 --locale=C --no-sync --no-instructions".split()
+        options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"]
         made = subprocess.run(
             [programs / "initdb", "-D", data, *options], capture_output=True, text=True, check=False, **self._as_user
         )
