@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from _pytest.mark import ParameterSet
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -49,6 +50,11 @@ def missing(error: Exception) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(str(error))
     pytest.skip(str(error))
+
+
+def both_databases(sqlite: str, postgres: str) -> list[ParameterSet]:
+    """Parameters for a fixture that stands for two others."""
+    return [pytest.param(sqlite, id="sqlite"), pytest.param(postgres, id="postgres", marks=pytest.mark.postgres)]
 
 
 # Databases: SQLite copied from a file, PostgreSQL from a template database.
@@ -129,7 +135,7 @@ def pg_session(shared_postgres_engine: Engine) -> Iterator[Session]:
         outer.rollback()
 
 
-@pytest.fixture(params=["session", pytest.param("pg_session", marks=pytest.mark.postgres)], ids=["sqlite", "postgres"])
+@pytest.fixture(params=both_databases("session", "pg_session"))
 def any_session(request: pytest.FixtureRequest) -> Session:
     """The same test on both databases."""
     opened: Session = request.getfixturevalue(request.param)
