@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -16,8 +16,11 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
+from grants.people.models import Person
 from grants.web.db import WRITES, db
+from tests.builders.people import a_person, a_sign_in
 from tests.support.browser import NoBrowser, launch_browser
 from tests.support.clock import START
 from tests.support.network import guard_network
@@ -198,6 +201,7 @@ def app(_shared_app: tuple[Flask, Path], sqlite_template: Path, clock: SetClock)
     made, file = _shared_app
     _fill(made, file, sqlite_template)
     made.extensions["clock"] = clock
+    made.config.update(WTF_CSRF_ENABLED=True, PROPAGATE_EXCEPTIONS=False)
     return made
 
 
@@ -211,8 +215,33 @@ def _fill(app: Flask, file: Path, source: Path) -> None:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """A browser without a screen, signed in as nobody."""
+    """Somebody without an account. Forms need no token here, and errors show where they arose."""
+    app.config.update(WTF_CSRF_ENABLED=False, PROPAGATE_EXCEPTIONS=True)
     return app.test_client()
+
+
+class SignIn(Protocol):
+    """``as_(Role.STEWARD)`` or ``as_(person)``: a client of its own, signed in."""
+
+    def __call__(self, *who: Role | Person) -> FlaskClient:
+        """Sign in as that person, or as somebody new who holds these roles."""
+
+
+@pytest.fixture
+def as_(app: Flask, client: FlaskClient, app_session: Session) -> SignIn:
+    """Sign in as a person or as somebody with roles. Commits what the test has built."""
+
+    def sign_in_as(*who: Role | Person) -> FlaskClient:
+        roles = [role for role in who if isinstance(role, Role)]
+        person = next((p for p in who if isinstance(p, Person)), None) or a_person(app_session, *roles)
+        token = a_sign_in(app_session, person)
+        app_session.commit()
+        signed_in = app.test_client()
+        with signed_in.session_transaction() as cookie:
+            cookie.update({"_user_id": token, "_fresh": True, "seen_at": START.timestamp()})
+        return signed_in
+
+    return sign_in_as
 
 
 @pytest.fixture

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 PATHS = ["/", "/healthz", "/sign-in", "/no/such/page", "/static/seedbed.css"]
@@ -23,8 +26,9 @@ def test_every_answer_is_protected(client: FlaskClient, path: str) -> None:
     assert "*" not in headers["Content-Security-Policy"]
 
 
-def test_a_secure_address_asks_browsers_to_stay_secure(client: FlaskClient) -> None:
-    assert "max-age" in client.get("/", base_url="https://localhost").headers["Strict-Transport-Security"]
+def test_a_secure_address_asks_browsers_to_stay_secure(make_app: Callable[..., Flask], sqlite_url: str) -> None:
+    secure = make_app(sqlite_url, base_url="https://seedbed.example").test_client()
+    assert "max-age" in secure.get("/healthz").headers["Strict-Transport-Security"]
 
 
 def _directives(policy: str) -> dict[str, list[str]]:
