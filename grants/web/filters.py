@@ -1,0 +1,133 @@
+"""How values read on a page: money, days, moments, counts. Pure functions, offered to templates as filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def money(minor: int | None) -> str:
+    """Pence as pounds: whole pounds without pence.
+
+    >>> money(123450), money(120000), money(-500), money(0)
+    ('£1,234.50', '£1,200', '−£5', '£0')
+    """
+    if minor is None:
+        return "–"
+    whole, part = divmod(abs(minor), 100)
+    return f"{'−' if minor < 0 else ''}£{whole:,}" + (f".{part:02d}" if part else "")
+
+
+def money_full(minor: int | None) -> str:
+    """Pence as pounds, always with pence, for columns that add up: "£1,200.00"."""
+    if minor is None:
+        return "–"
+    return f"{'−' if minor < 0 else ''}£{abs(minor) // 100:,}.{abs(minor) % 100:02d}"
+
+
+def _local(value: datetime) -> datetime:
+    """A moment in London; a naive one is taken as UTC."""
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(LONDON)
+
+
+def day(value: date | datetime | None) -> str:
+    """A day in full, in London if it is a moment.
+
+    >>> day(date(2026, 11, 2))
+    '2 November 2026'
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, datetime):
+        value = _local(value).date()
+    return f"{value.day} {value:%B %Y}"
+
+
+def clock(value: datetime | None) -> str:
+    """A time of day in London: "3pm", "3:05pm", "midday", "midnight"."""
+    if value is None:
+        return "–"
+    local = _local(value)
+    if local.minute == 0 and local.hour in (0, 12):
+        return "midday" if local.hour else "midnight"
+    minutes = f":{local.minute:02d}" if local.minute else ""
+    return f"{local.hour % 12 or 12}{minutes}{'am' if local.hour < 12 else 'pm'}"
+
+
+def moment(value: datetime | None) -> str:
+    """A moment in London.
+
+    >>> moment(datetime(2026, 7, 2, 14, 5, tzinfo=UTC))
+    '2 July 2026 at 3:05pm'
+    """
+    return "–" if value is None else f"{day(value)} at {clock(value)}"
+
+
+def until(value: datetime | None, now: datetime) -> str:
+    """How long from ``now``, in the largest whole unit: "in 3 days", "2 hours ago", "now"."""
+    if value is None:
+        return "–"
+    seconds = int((_local(value) - _local(now)).total_seconds())
+    for size, one in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        count = abs(seconds) // size
+        if count:
+            words = plural(count, one)
+            return f"in {words}" if seconds > 0 else f"{words} ago"
+    return "now"
+
+
+def plural(count: int | Sized, one: str, many: str | None = None) -> str:
+    """A count with its word.
+
+    >>> plural(1, "vote"), plural(1200, "vote"), plural(0, "reply", "replies")
+    ('1 vote', '1,200 votes', '0 replies')
+    """
+    size = count if isinstance(count, int) else len(count)
+    return f"{size:,} {one if size == 1 else many or one + 's'}"
+
+
+def percent(part: float | None, whole: float | None = None, places: int = 0) -> str:
+    """A share as a percentage: ``percent(0.25)`` or ``percent(1, 4)``; "–" of nothing.
+
+    >>> percent(1, 4), percent(0.125, places=1), percent(1, 0)
+    ('25%', '12.5%', '–')
+    """
+    if part is None or whole == 0:
+        return "–"
+    share = part if whole is None else part / whole
+    return f"{100 * share:.{places}f}%"
+
+
+def count(value: int | None) -> str:
+    """A whole number with commas."""
+    return "–" if value is None else f"{value:,}"
+
+
+def short_hash(value: str | bytes | None, size: int = 12) -> str:
+    """The head of a long hash, to read aloud or compare at a glance."""
+    if value is None:
+        return "–"
+    return (value.hex() if isinstance(value, bytes) else value)[:size]
+
+
+def words(value: object) -> str:
+    """A state's name as people read it: ``MORE_INFO_REQUESTED`` → "More info requested"."""
+    text = str(getattr(value, "value", value)).replace("_", " ").strip().lower()
+    return text[:1].upper() + text[1:]
+
+
+def capped(text: str | None, size: int = 160) -> str:
+    """A text cut at a word with an ellipsis."""
+    text = " ".join((text or "").split())
+    return text if len(text) <= size else text[: size - 1].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
+
+
+def init_app(app: Flask) -> None:
+    """Offer the filters to templates."""
+    for one in (money, money_full, day, clock, moment, until, plural, percent, count, short_hash, words, capped):
+        app.jinja_env.filters["numbered" if one is count else one.__name__] = one

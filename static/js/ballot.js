@@ -1,0 +1,49 @@
+// A ballot's live count or total, said politely a second after the last change. The form is whole without it.
+//
+// <form data-ballot data-most="5" data-least="1"> counts choices: "2 of 5 chosen".
+// <form data-ballot data-limit="1000000"> adds up pence from each input's data-cost: "£3,200 of £10,000 left".
+// Inside: [data-total] shown, [data-say] (aria-live) said, an optional <progress>, inputs [data-choice] (and data-cost).
+const pounds = minor => new Intl.NumberFormat('en-GB', {style: 'currency', currency: 'GBP', minimumFractionDigits: minor % 100 ? 2 : 0, maximumFractionDigits: 2}).format(minor / 100)
+
+for (const form of document.querySelectorAll('form[data-ballot]')) {
+  const {limit, most, least} = form.dataset
+  const show = form.querySelector('[data-total]')
+  const say = form.querySelector('[data-say]')
+  const bar = form.querySelector('progress')
+  let timer
+
+  const state = () => {
+    const chosen = [...form.querySelectorAll('input[data-choice]:checked, input[data-cost]:checked')]
+    if (limit) {
+      const left = Number(limit) - chosen.reduce((sum, box) => sum + Number(box.dataset.cost || 0), 0)
+      return {
+        over: left < 0,
+        value: Number(limit) - Math.max(left, 0),
+        text: left < 0 ? `${pounds(-left)} too much: take something out` : `${pounds(left)} of ${pounds(Number(limit))} left`
+      }
+    }
+    const count = chosen.length
+    const top = Number(most)
+    let text = `${count} of ${top} chosen`
+    if (count > top) text += `: take out ${count - top}`
+    else if (least && count < Number(least)) text += `: choose at least ${least}`
+    return {over: count > top, value: Math.min(count, top), text}
+  }
+
+  const update = announce => {
+    const {over, value, text} = state()
+    if (show) show.textContent = text
+    form.classList.toggle('app-ballot--over', over)
+    if (bar) bar.value = value
+    for (const box of form.querySelectorAll('input[data-choice], input[data-cost]')) {
+      box.closest('.app-ballot__item')?.classList.toggle('app-ballot__item--chosen', box.checked)
+    }
+    if (announce && say) {
+      clearTimeout(timer)
+      timer = setTimeout(() => { say.textContent = text }, 900)
+    }
+  }
+  form.addEventListener('change', () => update(true))
+  addEventListener('pageshow', () => update(false))
+  update(false)
+}
