@@ -38,7 +38,7 @@ def a_group(session: Session, *, name: str = "", has_bank_account: bool = True, 
     group = Group(
         **{
             "name": name or f"Group {next(_numbers)}",
-            "kind": GroupKind.CONSTITUTED,
+            "kind": GroupKind.ASSOCIATION,
             "about": "Neighbours who cook together.",
             "has_bank_account": has_bank_account,
             "created_at": START - timedelta(days=20),
