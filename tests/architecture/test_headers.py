@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-PATHS = ["/", "/healthz", "/sign-in", "/no/such/page", "/static/seedbed.css"]
+PATHS = ["/", "/healthz", "/sign-in", "/no/such/page", "/static/css/app.css"]
 
 
 @pytest.mark.parametrize("path", PATHS)
