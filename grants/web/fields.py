@@ -1,7 +1,8 @@
 """Form fields: what people type → domain values, and fields → GOV.UK components.
 
 Every field is required unless ``required=False``, and every message says what to do. ``message`` replaces the
-one that is made from the label. Templates get ``field(f)``, ``error_summary(form)`` and ``submit(text)`` from :func:`init_app`.
+one that is made from the label. Templates get ``field(f)``, ``error_summary(form)`` and ``submit(text)`` from
+:func:`init_app`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,26 @@ Option = tuple[Any, str] | tuple[Any, str, str]
 """(value, label) or (value, label, hint)."""
 
 
+_LEADS = {
+    "the",
+    "a",
+    "an",
+    "your",
+    "my",
+    "our",
+    "their",
+    "its",
+    "one",
+    "any",
+    "at",
+    "who",
+    "what",
+    "why",
+    "how",
+    "where",
+}
+
+
 class _Plain(wtforms.Field):
     """What all our fields share: required unless told, a hint, and words of our own for what is missing."""
 
@@ -46,9 +67,11 @@ class _Plain(wtforms.Field):
 
     @property
     def about(self) -> str:
-        """The label as it reads inside a sentence: "The title" → "the title"."""
+        """The label as it reads inside a sentence: "Title" → "the title", "Your name" → "your name"."""
         words = str(self.label.text).rstrip("?:. ")
-        return words[:1].lower() + words[1:] if words[1:2].islower() or words[1:2] == " " else words
+        if not words[:2].isupper():
+            words = words[:1].lower() + words[1:]
+        return words if words.split(" ")[0] in _LEADS else f"the {words}"
 
     @property
     def missing(self) -> str:
