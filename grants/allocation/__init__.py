@@ -1,0 +1,1 @@
+"""Dividing the pot by a published rule, with a reason for everyone."""

@@ -1,0 +1,1 @@
+"""The rules that share the pot: pure, exact, explained."""

@@ -1,0 +1,206 @@
+"""Most votes: fund in order of votes while the money lasts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from uuid import UUID
+
+from grants.allocation.rules.ballots import Ballots, Bid
+from grants.allocation.rules.fundable import Fundable
+from grants.allocation.rules.result import Options, Outcome, Reason
+from grants.kernel.errors import RuleBroken
+from grants.kernel.money import show_pounds
+
+
+@dataclass(frozen=True, slots=True)
+class MostVotesOptions:
+    """How a round uses the rule.
+
+    ``minimum_votes``: a bid with fewer is never funded. ``stop_at_misfit``: the first bid that asks more than is left
+    ends the sharing (otherwise it is skipped). ``group_limit``: how many bids of one group can win.
+    ``group_cap_minor``: how many pence one group can win. Nothing: no limit.
+    """
+
+    minimum_votes: int = 1
+    stop_at_misfit: bool = False
+    group_limit: int | None = None
+    group_cap_minor: int | None = None
+
+    @classmethod
+    def read(cls, options: Options) -> "MostVotesOptions":
+        """From a rule-book's options; refuses (``RuleBroken``) unknown names and impossible values."""
+        unknown = sorted(set(options) - {field.name for field in fields(cls)})
+        if unknown:
+            raise RuleBroken(f"The rule “most votes” has no option called {', '.join(unknown)}.")
+        stop = options.get("stop_at_misfit", False)
+        if not isinstance(stop, bool):
+            raise RuleBroken("Say yes or no to stopping at the first bid that does not fit.", field="stop_at_misfit")
+        return cls(
+            minimum_votes=_whole(options, "minimum_votes", 0, 1) or 0,
+            stop_at_misfit=stop,
+            group_limit=_whole(options, "group_limit", 1, None),
+            group_cap_minor=_whole(options, "group_cap_minor", 1, None),
+        )
+
+
+def _whole(options: Options, name: str, least: int, default: int | None) -> int | None:
+    value = options.get(name, default)
+    if value is None and default is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise RuleBroken(f"Enter a whole number, {least} or more.", field=name)
+    return value
+
+
+class MostVotes:
+    """The rule as the registry holds it."""
+
+    name = "most_votes"
+    title = "Most votes"
+
+    def check_options(self, options: Options) -> None:
+        """Refuse (``RuleBroken``) options that this rule does not know or cannot follow."""
+        MostVotesOptions.read(options)
+
+    def share(
+        self, bids: Sequence[Bid], ballots: Ballots, pot_minor: int, options: Options, fundable: Fundable
+    ) -> tuple[Outcome, ...]:
+        """One outcome per bid, in order of rank."""
+        return share_by_votes(bids, ballots.votes(), pot_minor, MostVotesOptions.read(options), fundable)
+
+
+def share_by_votes(
+    bids: Sequence[Bid], votes: Mapping[UUID, int], pot_minor: int, options: MostVotesOptions, fundable: Fundable
+) -> tuple[Outcome, ...]:
+    """Fund by votes until the pot is spent. Pence.
+
+    Ties: the cheaper, then the lower lot. A bid is passed over, with its reason, when it has too few votes, when its
+    group has had its part, when it asks more than is left, or when the funders' restrictions cannot bear it beside
+    those already funded. Only a bid that asks more than is left ends the sharing under ``stop_at_misfit``.
+    Source: greedy utilitarian welfare with cost satisfaction (pabutools ``greedy_utilitarian_welfare``, ``Cost_Sat``).
+    """
+    sharing = _Sharing(bids, votes, pot_minor, options, fundable)
+    return tuple(sharing.outcome(place) for place in range(len(bids)))
+
+
+class _Sharing:
+    """One pass in order of votes, remembered so that each bid can be told what would have been enough."""
+
+    def __init__(
+        self, bids: Sequence[Bid], votes: Mapping[UUID, int], pot: int, options: MostVotesOptions, fundable: Fundable
+    ) -> None:
+        self.votes = {bid.id: votes.get(bid.id, 0) for bid in bids}
+        self.order = sorted(bids, key=lambda bid: (-self.votes[bid.id], bid.cost_minor, bid.lot))
+        self.pot, self.options, self.fundable = pot, options, fundable
+        self.left: list[int] = []  # before each place
+        self.taken: list[int] = []  # how many were funded before each place
+        self.verdicts: list[tuple[Reason, str]] = []
+        self.funded: list[Bid] = []
+        self.stopped_at: int | None = None
+        left = pot
+        for place, bid in enumerate(self.order):
+            self.left.append(left)
+            self.taken.append(len(self.funded))
+            verdict = self._verdict(bid, self.votes[bid.id], place)
+            self.verdicts.append(verdict)
+            if verdict[0] is Reason.FUNDED:
+                self.funded.append(bid)
+                left -= bid.cost_minor
+            elif verdict[0] is Reason.DOES_NOT_FIT and options.stop_at_misfit:
+                self.stopped_at = place
+
+    def _verdict(self, bid: Bid, votes: int, place: int) -> tuple[Reason, str]:
+        """What happens to ``bid`` with ``votes`` when its turn comes at ``place``; for real, or to ask "what if"."""
+        options, left, earlier = self.options, self.left[place], self.funded[: self.taken[place]]
+        if votes < options.minimum_votes:
+            return Reason.TOO_FEW_VOTES, f"{_votes(votes)}; this round asks for at least {options.minimum_votes}."
+        if self.stopped_at is not None and place > self.stopped_at:
+            return Reason.AFTER_STOP, "a bid with more votes asked for more than was left, and that ends the sharing."
+        kin = [other for other in earlier if bid.group_id is not None and other.group_id == bid.group_id]
+        if options.group_limit is not None and len(kin) >= options.group_limit:
+            if options.group_limit == 1:
+                return Reason.GROUP_FULL, "only 1 bid of the same group can win, and one ahead of it did."
+            return Reason.GROUP_FULL, f"only {len(kin)} bids of the same group can win, and {len(kin)} ahead of it did."
+        together = sum(other.cost_minor for other in kin) + bid.cost_minor
+        if options.group_cap_minor is not None and bid.group_id is not None and together > options.group_cap_minor:
+            return Reason.GROUP_CAP, (
+                f"its group would get {show_pounds(together)} in all; "
+                f"the most for one group is {show_pounds(options.group_cap_minor)}."
+            )
+        if bid.cost_minor > left:
+            return Reason.DOES_NOT_FIT, (
+                f"it asks for {show_pounds(bid.cost_minor)}, and {show_pounds(left)} was left when its turn came."
+            )
+        refusal = self.fundable([*(other.id for other in earlier), bid.id])
+        if refusal is not None:
+            return Reason.NOT_FUNDABLE, refusal
+        return (
+            Reason.FUNDED,
+            f"{show_pounds(left)} was left when its turn came, and it asks for {show_pounds(bid.cost_minor)}.",
+        )
+
+    def outcome(self, place: int) -> Outcome:
+        bid, (code, words) = self.order[place], self.verdicts[place]
+        votes, funded = self.votes[bid.id], code is Reason.FUNDED
+        opening = f"{'Funded' if funded else 'Not funded'}: place {place + 1} with {_votes(votes)}. "
+        if code is Reason.TOO_FEW_VOTES:
+            opening = "Not funded: "
+        needed = None if funded else self._votes_enough(place)
+        return Outcome(
+            bid_id=bid.id,
+            votes=votes,
+            rank=place + 1,
+            awarded_minor=bid.cost_minor if funded else 0,
+            reason_code=code,
+            reason=opening + (words[0].upper() + words[1:] if opening.endswith(". ") else words),
+            left_before_minor=self.left[place],
+            enough="" if funded else self._enough(place, needed),
+            votes_enough=needed,
+        )
+
+    def _votes_enough(self, place: int) -> int | None:
+        """The fewest votes with which the bid at ``place``, not funded there, would have been; others unchanged.
+
+        Further up, more is left and fewer are funded before it, so whatever holds at one place holds above it: search
+        by halves for the last place that would do. Before its place the run is the same with and without it.
+        """
+        bid, plenty = self.order[place], max([self.options.minimum_votes, *self.votes.values()]) + 1
+
+        def would_do(at: int) -> bool:
+            return self._verdict(bid, plenty, at)[0] is Reason.FUNDED
+
+        if not would_do(0):
+            return None
+        low, high = 0, place  # low would do; above high none is asked
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if would_do(middle) else (low, middle - 1)
+        if low == place:  # only its votes were too few, wherever it stood
+            return self.options.minimum_votes
+        ahead = self.order[low]
+        ties_ahead = (bid.cost_minor, bid.lot) < (ahead.cost_minor, ahead.lot)
+        return max(self.options.minimum_votes, self.votes[ahead.id] + (0 if ties_ahead else 1))
+
+    def _enough(self, place: int, needed: int | None) -> str:
+        bid, code, left = self.order[place], self.verdicts[place][0], self.left[place]
+        ways = []
+        if needed is not None:
+            more = needed - self.votes[bid.id]
+            ways.append(f"With {_votes(more, 'more')} ({needed} in all) it would have been funded.")
+        else:
+            ways.append(f"No number of votes would have been enough: {self._never(bid)}")
+        if code is Reason.DOES_NOT_FIT and left:
+            ways.append(f"With the same votes, {show_pounds(left)} or less would have fitted.")
+        return " ".join(ways)
+
+    def _never(self, bid: Bid) -> str:
+        if bid.cost_minor > self.pot:
+            return f"the whole pot is {show_pounds(self.pot)}."
+        cap = self.options.group_cap_minor
+        if cap is not None and bid.group_id is not None and bid.cost_minor > cap:
+            return f"the most for one group is {show_pounds(cap)}."
+        return "even on its own, the funders' money may not be spent on it."
+
+
+def _votes(number: int, kind: str = "") -> str:
+    words = [str(number), *([kind] if kind else []), "vote" if number == 1 else "votes"]
+    return " ".join(words)

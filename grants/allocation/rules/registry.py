@@ -1,0 +1,14 @@
+"""The rules a round may choose from. To add one, write its module and name it here."""
+
+from grants.allocation.rules.greedy import MostVotes
+from grants.allocation.rules.result import Rule
+from grants.kernel.errors import RuleBroken
+
+RULES: dict[str, Rule] = {rule.name: rule for rule in (MostVotes(),)}
+
+
+def rule_named(name: str) -> Rule:
+    """The rule with this name; refuses (``RuleBroken``) one we do not have."""
+    if name not in RULES:
+        raise RuleBroken(f"There is no rule called {name}. Choose one of: {', '.join(sorted(RULES))}.", field="rule")
+    return RULES[name]

@@ -1,0 +1,1 @@
+"""Funders, contributions, restrictions: the shared pot."""

@@ -1,0 +1,377 @@
+"""Funds: the life of a contribution, what restricted money may be spent on, and which money pays for what.
+
+Whether a set of awards can be paid is a flow problem: money flows from each source to every need that its restriction
+allows; the set is fundable when the largest flow pays for all of it. Everything is exact, in whole pence, and the same
+whatever order things come in.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+from uuid import UUID
+
+from grants.kernel.errors import RuleBroken
+from grants.kernel.money import share_out, show_pounds
+
+T = TypeVar("T")
+
+
+class ContributionState(StrEnum):
+    """Where a funder's money stands."""
+
+    PLEDGED = "pledged"
+    AGREED = "agreed"
+    RECEIVED = "received"
+
+
+class ContributionAction(StrEnum):
+    """What can be done to a contribution."""
+
+    AGREE = "agree"
+    RECEIVE = "receive"
+
+
+STEPS: dict[tuple[ContributionState, ContributionAction], ContributionState] = {
+    (ContributionState.PLEDGED, ContributionAction.AGREE): ContributionState.AGREED,
+    (ContributionState.AGREED, ContributionAction.RECEIVE): ContributionState.RECEIVED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """What money may be spent on. An empty set means: any. All parts must hold together."""
+
+    ward_codes: frozenset[str] = frozenset()
+    imd_deciles: frozenset[int] = frozenset()
+    priority_ids: frozenset[UUID] = frozenset()
+
+    @property
+    def parts(self) -> int:
+        """How many of the parts restrict: 0 means free money."""
+        return sum(1 for part in (self.ward_codes, self.imd_deciles, self.priority_ids) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Words for the codes and ids that a restriction holds."""
+
+    wards: Mapping[str, str] = field(default_factory=dict)
+    priorities: Mapping[UUID, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What an award asks of the pot: pence, where it happens, and the priority it serves.
+
+    ``ward_codes`` and ``imd_deciles`` are all the wards, and all the deciles of the neighbourhoods, that it is for.
+    Empty means "not tied to a place": such a need cannot draw on money that is tied to one.
+    """
+
+    id: UUID
+    amount_minor: int
+    ward_codes: frozenset[str] = frozenset()
+    imd_deciles: frozenset[int] = frozenset()
+    priority_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Money of one contribution that is still uncommitted (pence).
+
+    ``order``: as it was received; among equally restricted money the earlier is spent first.
+    """
+
+    id: UUID
+    available_minor: int
+    restriction: Restriction = Restriction()
+    order: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many pence of one need come from one source."""
+
+    need_id: UUID
+    source_id: UUID
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Money that is left over but may not be spent on the needs that fall short."""
+
+    source_id: UUID
+    left_minor: int
+    restriction: Restriction
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Why a set of needs cannot be paid.
+
+    ``need_ids``: the smallest group of needs that together ask more than all money allowed for any of them.
+    ``missing_minor``: exactly how many unrestricted pence would make the whole set fundable.
+    ``blocked``: what is left elsewhere and may not be used for them (the restrictions that bind).
+    """
+
+    need_ids: tuple[UUID, ...]
+    asked_minor: int
+    usable_minor: int
+    missing_minor: int
+    blocked: tuple[Blocked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The answer of ``match``: a split that pays for everything, or the shortfall; never both."""
+
+    split: tuple[Share, ...]
+    shortfall: Shortfall | None
+
+    @property
+    def fundable(self) -> bool:
+        """Whether every need can be paid in full, no restriction broken."""
+        return self.shortfall is None
+
+
+def allows(restriction: Restriction, need: Need) -> bool:
+    """Whether money under ``restriction`` may be spent on ``need``.
+
+    Wards and deciles: everything the need is for lies within what is allowed (partly within is not enough, and a need
+    that names no place does not qualify). Priority: the one it serves is among those allowed.
+
+    >>> from uuid import UUID
+    >>> poorest_fifth = Restriction(imd_deciles=frozenset({1, 2}))
+    >>> allows(poorest_fifth, Need(UUID(int=1), 100, imd_deciles=frozenset({2})))
+    True
+    >>> allows(poorest_fifth, Need(UUID(int=1), 100, imd_deciles=frozenset({2, 3})))
+    False
+    """
+    return (
+        (not restriction.ward_codes or _within(need.ward_codes, restriction.ward_codes))
+        and (not restriction.imd_deciles or _within(need.imd_deciles, restriction.imd_deciles))
+        and (not restriction.priority_ids or need.priority_id in restriction.priority_ids)
+    )
+
+
+def _within(part: frozenset[T], whole: frozenset[T]) -> bool:
+    return bool(part) and part <= whole
+
+
+def describe(restriction: Restriction, names: Names) -> str:
+    """One plain sentence that says what money under ``restriction`` may be spent on.
+
+    >>> describe(Restriction(imd_deciles=frozenset({1, 2})), Names())
+    'Only for neighbourhoods in the most deprived fifth of England.'
+    """
+    if not restriction.parts:
+        return "For anything this fund supports."
+    return f"Only {_purpose(restriction, names)}."
+
+
+def _purpose(restriction: Restriction, names: Names) -> str:
+    parts = []
+    if restriction.imd_deciles:
+        parts.append(f"for neighbourhoods in {_deciles(restriction.imd_deciles)}")
+    if restriction.ward_codes:
+        wards = sorted(names.wards.get(code, code) for code in restriction.ward_codes)
+        parts.append(("" if restriction.imd_deciles else "for people ") + f"in {_either(wards)}")
+    if restriction.priority_ids:
+        titles = sorted(f"“{names.priorities.get(key, key)}”" for key in restriction.priority_ids)
+        parts.append(("and only " if parts else "") + f"for the priority {_either(titles)}")
+    return " ".join(parts)
+
+
+def _deciles(deciles: frozenset[int]) -> str:
+    if deciles == {1}:
+        return "the most deprived tenth of England"
+    if deciles == {1, 2}:
+        return "the most deprived fifth of England"
+    return f"deprivation decile {_either([str(decile) for decile in sorted(deciles)])} of England"
+
+
+def _either(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " or " + words[-1]
+
+
+def by_restrictedness(sources: Iterable[Source]) -> tuple[Source, ...]:
+    """The order in which money is spent: most restricted first, then as received, then by id.
+
+    More restricted means: more parts restrict; then fewer things are allowed in them (priorities, wards, deciles).
+    """
+
+    def key(source: Source) -> tuple[int, int, int, int, int, UUID]:
+        limits = source.restriction
+        return (
+            -limits.parts,
+            len(limits.priority_ids),
+            len(limits.ward_codes),
+            len(limits.imd_deciles),
+            source.order,
+            source.id,
+        )
+
+    return tuple(sorted(sources, key=key))
+
+
+def match(needs: Iterable[Need], sources: Iterable[Source]) -> Matching:
+    """Pay for all ``needs`` from ``sources`` within their restrictions, or say what is missing. Pence, exact.
+
+    The split spends as much as it can of the most restricted source, then of the next (``by_restrictedness``), so that
+    free money is kept longest. That is also the cheapest flow for any costs that rise in this order: what the sources
+    can give together is a polymatroid, on which the greedy choice is best (Edmonds 1970). Opening the sources one after
+    another and only adding along augmenting paths (Ford and Fulkerson) never takes back what an earlier source gives.
+    Needs that the same sources may pay for are one node, so that the graph stays small; within a node, needs by id are
+    filled from sources in order, which keeps the pieces few.
+
+    Why not networkx: see docs/decisions/0011-matching-money.md. It is the oracle in the tests.
+    """
+    asked = sorted((need for need in needs if need.amount_minor), key=lambda need: need.id)
+    money = by_restrictedness(sources)
+    if any(need.amount_minor < 0 for need in asked) or any(source.available_minor < 0 for source in money):
+        raise ValueError("amounts are never negative")
+    kinds: dict[tuple[int, ...], list[Need]] = {}
+    verdicts: dict[tuple[frozenset[str], frozenset[int], UUID | None], tuple[int, ...]] = {}
+    for need in asked:
+        facts = (need.ward_codes, need.imd_deciles, need.priority_id)
+        if facts not in verdicts:
+            verdicts[facts] = tuple(s for s, source in enumerate(money) if allows(source.restriction, need))
+        kinds.setdefault(verdicts[facts], []).append(need)
+    payers = sorted(kinds)
+    groups = [kinds[allowed] for allowed in payers]
+    left = [source.available_minor for source in money]
+    open_minor = [sum(need.amount_minor for need in group) for group in groups]
+    flow = _fill(left, open_minor, payers)
+    if any(open_minor):
+        return Matching((), _shortfall(money, left, groups, open_minor, payers, flow))
+    return Matching(tuple(_shares(money, groups, flow)), None)
+
+
+Flow = list[dict[int, int]]  # per group of needs: source → pence
+
+
+def _fill(left: list[int], open_minor: list[int], payers: Sequence[Sequence[int]]) -> Flow:
+    """Push all that fits, source by source; ``left`` and ``open_minor`` are lowered in place."""
+    flow: Flow = [{} for _ in open_minor]
+    reach: list[list[int]] = [[g for g, allowed in enumerate(payers) if s in allowed] for s in range(len(left))]
+    for s in range(len(left)):
+        while left[s] and (path := _path(s, open_minor, reach, flow)):
+            # The path visits source, group, source, group …; going back from a group to a source undoes flow.
+            sources, groups = path[0::2], path[1::2]
+            back = list(zip(groups, sources[1:], strict=False))
+            amount = min([left[s], open_minor[groups[-1]], *(flow[g][source] for g, source in back)])
+            for source, g in zip(sources, groups, strict=True):
+                flow[g][source] = flow[g].get(source, 0) + amount
+            for g, source in back:
+                flow[g][source] -= amount
+            left[s] -= amount
+            open_minor[groups[-1]] -= amount
+    return flow
+
+
+def _path(start: int, open_minor: Sequence[int], reach: Sequence[Sequence[int]], flow: Flow) -> list[int]:
+    """The shortest augmenting path from a source to a group with something still open; empty when there is none."""
+    came_from: dict[int, int] = {}  # group → the source that reached it
+    left_from: dict[int, int] = {start: -1}  # source → the group that reached it
+    queue = deque([start])
+    while queue:
+        source = queue.popleft()
+        for g in reach[source]:
+            if g in came_from:
+                continue
+            came_from[g] = source
+            if open_minor[g]:
+                path = [g]
+                while g != -1:
+                    path.append(came_from[g])
+                    g = left_from[came_from[g]]
+                    if g != -1:
+                        path.append(g)
+                return path[::-1]
+            for other in sorted(flow[g]):
+                if flow[g][other] and other not in left_from:
+                    left_from[other] = g
+                    queue.append(other)
+    return []
+
+
+def _shares(money: Sequence[Source], groups: Sequence[Sequence[Need]], flow: Flow) -> list[Share]:
+    shares = []
+    for group, given in zip(groups, flow, strict=True):
+        purse = [(s, given[s]) for s in sorted(given, reverse=True) if given[s]]
+        for need in group:
+            missing = need.amount_minor
+            while missing:
+                s, amount = purse.pop()
+                part = min(amount, missing)
+                missing -= part
+                if amount > part:
+                    purse.append((s, amount - part))
+                shares.append(Share(need.id, money[s].id, part))
+    rank = {source.id: place for place, source in enumerate(money)}
+    return sorted(shares, key=lambda share: (share.need_id, rank[share.source_id]))
+
+
+def _shortfall(
+    money: Sequence[Source],
+    left: Sequence[int],
+    groups: Sequence[Sequence[Need]],
+    open_minor: Sequence[int],
+    payers: Sequence[Sequence[int]],
+    flow: Flow,
+) -> Shortfall:
+    """The minimum cut nearest to the needs; it is the same for every largest flow, so the words never wobble."""
+    short = {g for g, missing in enumerate(open_minor) if missing}
+    queue, usable = deque(sorted(short)), set[int]()
+    while queue:
+        for s in payers[queue.popleft()]:
+            usable.add(s)
+            for g in range(len(groups)):
+                if g not in short and flow[g].get(s):
+                    short.add(g)
+                    queue.append(g)
+    needs = sorted((need for g in short for need in groups[g]), key=lambda need: need.id)
+    return Shortfall(
+        need_ids=tuple(need.id for need in needs),
+        asked_minor=sum(need.amount_minor for need in needs),
+        usable_minor=sum(money[s].available_minor for s in usable),
+        missing_minor=sum(open_minor),
+        blocked=tuple(Blocked(money[s].id, left[s], money[s].restriction) for s in range(len(money)) if left[s]),
+    )
+
+
+def explain(shortfall: Shortfall, names: Names) -> str:
+    """The shortfall in plain words: what falls short, which restriction binds, what would unlock it."""
+    these = "This award needs" if len(shortfall.need_ids) == 1 else f"{len(shortfall.need_ids)} awards together need"
+    it = "it" if len(shortfall.need_ids) == 1 else "them"
+    asked, usable = show_pounds(shortfall.asked_minor), show_pounds(shortfall.usable_minor)
+    sentences = [f"{these} {asked}, and {usable} of the pot may be spent on {it}."]
+    by_purpose: dict[Restriction, int] = {}
+    for blocked in shortfall.blocked:
+        by_purpose[blocked.restriction] = by_purpose.get(blocked.restriction, 0) + blocked.left_minor
+    for restriction, amount in by_purpose.items():
+        sentences.append(f"Another {show_pounds(amount)} is only {_purpose(restriction, names)}.")
+    sentences.append(f"{show_pounds(shortfall.missing_minor)} more without restriction would pay for {it}.")
+    return " ".join(sentences)
+
+
+def return_split(split: Mapping[UUID, int], amount_minor: int) -> dict[UUID, int]:
+    """Pence that go back to each contribution when ``amount_minor`` of an award comes back.
+
+    ``split`` is what each contribution still has in the award (its share, less what went back before), so that no
+    contribution ever gets back more than it gave. Largest remainder (Hamilton): whole pence in proportion, then one
+    penny each by the largest fraction left; ties: the larger share, then the lower id. Contributions that get nothing
+    are left out.
+
+    >>> from uuid import UUID
+    >>> sorted(return_split({UUID(int=1): 200, UUID(int=2): 100}, 100).values())
+    [33, 67]
+    """
+    total = sum(split.values())
+    if not 0 < amount_minor <= total:
+        raise RuleBroken(f"Enter an amount between {show_pounds(1)} and {show_pounds(total)}.", field="amount")
+    keys = sorted(split, key=lambda key: (-split[key], key))
+    parts = dict(zip(keys, share_out(amount_minor, [split[key] for key in keys]), strict=True))
+    return {key: parts[key] for key in sorted(parts) if parts[key]}
