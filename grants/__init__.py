@@ -1,0 +1,1 @@
+"""Seedbed: participatory small grants for a place."""

@@ -1,0 +1,62 @@
+"""Runs of the sharing rule, stored with all that went in, and the decisions taken on them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from grants.allocation.rules.states import DecisionState, Verdict
+from grants.kernel.tables import Identified, Minor, Utc, state_column
+
+
+class AllocationRun(Identified):
+    """One replayable run: canonical inputs, canonical outcome, one checksum over both."""
+
+    __tablename__ = "allocation_run"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    rule: Mapped[str] = mapped_column(String(40))
+    inputs: Mapped[str] = mapped_column(Text)
+    outcome: Mapped[str] = mapped_column(Text)
+    checksum: Mapped[str] = mapped_column(String(64))
+    pot_minor: Mapped[Minor]
+    spent_minor: Mapped[Minor]
+    run_at: Mapped[datetime] = mapped_column(Utc())
+    run_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+
+class Decision(Identified):
+    """What was decided of one proposal, with a reason in plain words; superseded by a new row, never edited."""
+
+    __tablename__ = "decision"
+    __table_args__ = (
+        CheckConstraint("awarded_minor >= 0", name="awarded_not_negative"),
+        CheckConstraint("(verdict = 'awarded') = (awarded_minor > 0)", name="award_has_amount"),
+        CheckConstraint("NOT departs OR departure_reason IS NOT NULL", name="departure_has_reason"),
+        Index(
+            "ix_decision_standing",
+            "proposal_id",
+            unique=True,
+            sqlite_where=text("state <> 'superseded'"),
+            postgresql_where=text("state <> 'superseded'"),
+        ),
+    )
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"))
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("allocation_run.id"))
+    state: Mapped[DecisionState] = state_column(DecisionState)
+    verdict: Mapped[Verdict] = state_column(Verdict)
+    awarded_minor: Mapped[Minor]
+    rank: Mapped[int | None]
+    votes: Mapped[int]
+    reason_code: Mapped[str] = mapped_column(String(40))
+    reason: Mapped[str] = mapped_column(String(2000))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    departs: Mapped[bool] = mapped_column(default=False)
+    departure_reason: Mapped[str | None] = mapped_column(String(1000))
+    decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(Utc())
+    notified_at: Mapped[datetime | None] = mapped_column(Utc())

@@ -1,0 +1,114 @@
+"""Assembles Seedbed: the stages in the order in which a grant lives them, and the adapters behind the ports."""
+
+from datetime import timedelta
+from functools import partial
+
+from flask import Flask
+from flask.cli import FlaskGroup
+from flask_migrate import Migrate
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from grants.adapters.disk_storage import DiskStore
+from grants.adapters.memory_mail import MemoryMailer
+from grants.adapters.memory_payments import MemoryGateway
+from grants.adapters.smtp_mail import SmtpMailer
+from grants.allocation import views as allocation
+from grants.audit import views as audit
+from grants.awards import views as awards
+from grants.config import ROOT, Settings
+from grants.disbursements import views as disbursements
+from grants.funds import views as funds
+from grants.home import views as home
+from grants.insights import views as insights
+from grants.issues import views as issues
+from grants.kernel.clock import Clock, SystemClock
+from grants.people import queries as people_queries
+from grants.people import views as people
+from grants.places import views as places
+from grants.priorities import views as priorities
+from grants.proposals import views as proposals
+from grants.reports import views as reports
+from grants.review import views as review
+from grants.rounds import views as rounds
+from grants.voting import views as voting
+from grants.web import csrf, db, errors, fields, filters, headers, limits, logs, session, statics
+from grants.web.db import reading
+
+STAGES = (
+    home,
+    places,
+    people,
+    insights,
+    issues,
+    priorities,
+    funds,
+    rounds,
+    proposals,
+    voting,
+    review,
+    allocation,
+    awards,
+    disbursements,
+    reports,
+    audit,
+)
+
+
+def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:
+    """A whole application for these settings (from the environment when none are given)."""
+    settings = settings or Settings.from_environ()
+    app = Flask("grants", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
+    app.config.update(
+        SETTINGS=settings,
+        DEMO=settings.demo,
+        PLACE_NAME=settings.place_name,
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        MAX_CONTENT_LENGTH=settings.upload_limit,
+        SESSION_COOKIE_NAME="seedbed",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        PERMANENT_SESSION_LIFETIME=timedelta(days=14),
+        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
+        WTF_CSRF_TIME_LIMIT=8 * 3600,
+    )
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=settings.proxies
+        )
+    app.extensions["clock"] = clock or SystemClock()
+    logs.init_app(app)
+    db.init_app(app)
+    headers.init_app(app)
+    limits.init_app(app)  # before CSRF: a post without a token is counted too
+    csrf.init_app(app)
+    session.init_app(app, lambda token, now: people_queries.actor_of_session(reading(), token, now))
+    Migrate(app, db.db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    for kit in (statics, filters, fields, errors):
+        kit.init_app(app)
+    choose_adapters(app, settings)
+    for stage in STAGES:
+        app.register_blueprint(stage.bp)
+    return app
+
+
+def choose_adapters(app: Flask, settings: Settings) -> None:
+    """Put an adapter behind every port; stages reach them through ``grants.web.outside``."""
+    app.extensions["mailer"] = (
+        SmtpMailer(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.mail_from,
+            settings.smtp_user,
+            settings.smtp_password,
+            settings.smtp_starttls,
+        )
+        if settings.smtp_host
+        else MemoryMailer()
+    )
+    app.extensions["gateway"] = MemoryGateway()
+    app.extensions["files"] = DiskStore(settings.files_folder)
+
+
+cli = FlaskGroup(name="grants", create_app=partial(create_app), add_version_option=False)

@@ -1,0 +1,1 @@
+"""Statements, the trail and the public register: reads only."""

@@ -1,0 +1,1 @@
+"""Offer, agreement and instalments."""

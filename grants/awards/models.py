@@ -1,0 +1,110 @@
+"""Awards, the split of each over the contributions, agreements with their signatures, instalments."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from grants.awards.rules import AgreementState, AwardState
+from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
+from grants.people.models import Group
+from grants.proposals.models import Proposal
+
+
+class Award(Identified):
+    """The promise: so much, to one group, for one proposal. Its pounds are in the ledger, per contribution."""
+
+    __tablename__ = "award"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("disbursing_minor >= 0 AND disbursing_minor <= amount_minor", name="never_overpaid"),
+        Index(
+            "ix_award_live",
+            "proposal_id",
+            unique=True,
+            sqlite_where=text("state NOT IN ('declined', 'lapsed')"),
+            postgresql_where=text("state NOT IN ('declined', 'lapsed')"),
+        ),
+    )
+
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"))
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    fund_id: Mapped[UUID] = mapped_column(ForeignKey("fund.id"), index=True)
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("community_group.id"), index=True)
+    priority_id: Mapped[UUID] = mapped_column(ForeignKey("priority.id"), index=True)
+    payee_id: Mapped[UUID] = mapped_column(ForeignKey("community_group.id"))
+    """Who holds the money: the group, or its confirmed host."""
+    reference: Mapped[str] = mapped_column(String(18), unique=True)
+    """Short public reference; comes back on bank statements."""
+    amount_minor: Mapped[Minor]
+    disbursing_minor: Mapped[Minor] = mapped_column(default=0)
+    """Pence requested, on their way or paid; guarded by a conditional UPDATE and the CHECK above."""
+    state: Mapped[AwardState] = state_column(AwardState, index=True)
+    offered_at: Mapped[datetime] = mapped_column(Utc())
+    answer_by: Mapped[datetime] = mapped_column(Utc())
+    answered_at: Mapped[datetime | None] = mapped_column(Utc())
+    answered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+    proposal: Mapped[Proposal] = relationship()
+    group: Mapped[Group] = relationship(foreign_keys=[group_id])
+    payee: Mapped[Group] = relationship(foreign_keys=[payee_id])
+    splits: Mapped[list["AwardSplit"]] = relationship(order_by="AwardSplit.contribution_id")
+    instalments: Mapped[list["Instalment"]] = relationship(order_by="Instalment.number")
+    agreements: Mapped[list["Agreement"]] = relationship(order_by="Agreement.version")
+
+
+class AwardSplit(Base):
+    """So many pence of the award come from this contribution: booked at commitment, and it sums to the award."""
+
+    __tablename__ = "award_split"
+    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount_positive"),)
+
+    award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"), primary_key=True)
+    contribution_id: Mapped[UUID] = mapped_column(ForeignKey("contribution.id"), primary_key=True, index=True)
+    amount_minor: Mapped[Minor]
+
+
+class Agreement(Identified):
+    """One version of the grant agreement; an edit makes a new version and voids the signatures."""
+
+    __tablename__ = "agreement"
+    __table_args__ = (UniqueConstraint("award_id", "version"),)
+
+    award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"))
+    version: Mapped[int]
+    text: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+    state: Mapped[AgreementState] = state_column(AgreementState)
+    sent_at: Mapped[datetime] = mapped_column(Utc())
+    countersigned_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    countersigned_at: Mapped[datetime | None] = mapped_column(Utc())
+
+    signatures: Mapped[list["Signature"]] = relationship(order_by="Signature.signed_at")
+
+
+class Signature(Base):
+    """A typed name under an agreement."""
+
+    __tablename__ = "signature"
+
+    agreement_id: Mapped[UUID] = mapped_column(ForeignKey("agreement.id"), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    typed_name: Mapped[str] = mapped_column(String(120))
+    signed_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class Instalment(Identified):
+    """A part of an award: how much, from which day, on which condition."""
+
+    __tablename__ = "instalment"
+    __table_args__ = (
+        UniqueConstraint("award_id", "number"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+    )
+
+    award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"))
+    number: Mapped[int]
+    amount_minor: Mapped[Minor]
+    due_on: Mapped[date]
+    condition: Mapped[str] = mapped_column(String(200), default="")

@@ -1,0 +1,122 @@
+"""Frozen settings, read once from the environment (prefix ``GRANTS_``)."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Env(StrEnum):
+    PRODUCTION = "production"
+    DEVELOPMENT = "development"
+    DEMO = "demo"
+    TEST = "test"
+
+
+class SettingsError(Exception):
+    """The environment does not make a whole configuration; says which name and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that differs from one installation to another."""
+
+    env: Env = Env.DEVELOPMENT
+    database_url: str = f"sqlite:///{ROOT / 'instance' / 'seedbed.sqlite3'}"
+    secret_key: str = ""
+    """Signs cookies and peppers the hashes of codes and links."""
+    vote_key: str = ""
+    """Wraps the private half of every round's ballot key: 64 hex digits."""
+    place_name: str = "Stockton-on-Tees"
+    base_url: str = "http://127.0.0.1:8000"
+    """The address that goes into letters."""
+    trusted_hosts: tuple[str, ...] = ()
+    proxies: int = 0
+    """How many reverse proxies stand in front."""
+    files_folder: Path = ROOT / "instance" / "files"
+    upload_limit: int = 8 * 1024 * 1024
+    """Bytes in one request."""
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_user: str = ""
+    smtp_password: str = ""
+    smtp_starttls: bool = True
+    mail_from: str = "Seedbed <no-reply@seedbed.example>"
+    rate_limits: bool = True
+
+    @property
+    def demo(self) -> bool:
+        return self.env is Env.DEMO
+
+    @property
+    def secure_cookies(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read ``GRANTS_…``. Raises ``SettingsError`` when production lacks a secret or a word cannot be understood."""
+
+        def text(name: str, default: str) -> str:
+            return environ.get(f"GRANTS_{name}", default)
+
+        try:
+            env = Env(text("ENV", Env.DEVELOPMENT.value))
+        except ValueError:
+            raise SettingsError("GRANTS_ENV is one of: " + ", ".join(e.value for e in Env)) from None
+        secret, vote_key = text("SECRET_KEY", ""), text("VOTE_KEY", "")
+        if env is Env.PRODUCTION:
+            if len(secret) < 32:
+                raise SettingsError("GRANTS_SECRET_KEY needs at least 32 characters in production")
+            if len(vote_key) != 64:
+                raise SettingsError("GRANTS_VOTE_KEY needs 64 hex digits in production")
+            if "GRANTS_DATABASE_URL" not in environ or "GRANTS_BASE_URL" not in environ:
+                raise SettingsError("GRANTS_DATABASE_URL and GRANTS_BASE_URL must be set in production")
+        else:
+            secret = secret or kept_secret("secret_key")
+            vote_key = vote_key or kept_secret("vote_key")
+        if len(vote_key) != 64 or any(c not in "0123456789abcdef" for c in vote_key):
+            raise SettingsError("GRANTS_VOTE_KEY is 64 hex digits (0-9, a-f)")
+        return cls(
+            env=env,
+            database_url=text("DATABASE_URL", cls.database_url),
+            secret_key=secret,
+            vote_key=vote_key,
+            place_name=text("PLACE_NAME", cls.place_name),
+            base_url=text("BASE_URL", cls.base_url).rstrip("/"),
+            trusted_hosts=tuple(h.strip() for h in text("TRUSTED_HOSTS", "").split(",") if h.strip()),
+            proxies=_number(text("PROXIES", "0"), "PROXIES"),
+            files_folder=Path(text("FILES_FOLDER", str(cls.files_folder))),
+            upload_limit=_number(text("UPLOAD_LIMIT", str(cls.upload_limit)), "UPLOAD_LIMIT"),
+            smtp_host=text("SMTP_HOST", ""),
+            smtp_port=_number(text("SMTP_PORT", "587"), "SMTP_PORT"),
+            smtp_user=text("SMTP_USER", ""),
+            smtp_password=text("SMTP_PASSWORD", ""),
+            smtp_starttls=text("SMTP_STARTTLS", "1") == "1",
+            mail_from=text("MAIL_FROM", cls.mail_from),
+            rate_limits=text("RATE_LIMITS", "1") == "1",
+        )
+
+
+def _number(text: str, name: str) -> int:
+    if not text.isdecimal():
+        raise SettingsError(f"GRANTS_{name} is a whole number")
+    return int(text)
+
+
+def kept_secret(name: str) -> str:
+    """A random secret kept in ``instance/``, so that several workers and a restart agree; never for production."""
+    file = ROOT / "instance" / name
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        mine = file.with_name(f".{name}.{os.getpid()}")
+        mine.touch(mode=0o600)
+        mine.write_text(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(mine, file)
+        mine.unlink()
+    return file.read_text()

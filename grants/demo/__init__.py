@@ -1,0 +1,1 @@
+"""The demonstration town, loaded through the services."""

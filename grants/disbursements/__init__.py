@@ -1,0 +1,1 @@
+"""Request, authorise, send, settle: money on its way to a group."""

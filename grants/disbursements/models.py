@@ -1,0 +1,77 @@
+"""Payments on their way to groups, what the provider said of them, and money that came back."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from grants.awards.models import Award, Instalment
+from grants.disbursements.rules import DisbursementState
+from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
+
+_LIVE = "state IN ('requested', 'authorised', 'sent', 'paid')"
+
+
+class Disbursement(Identified):
+    """One attempt to pay one instalment: three people, one key, one effect."""
+
+    __tablename__ = "disbursement"
+    __table_args__ = (
+        UniqueConstraint("instalment_id", "attempt"),
+        UniqueConstraint("key"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("authorised_by_id IS NULL OR authorised_by_id <> requested_by_id", name="two_people"),
+        Index(
+            "ix_disbursement_live", "instalment_id", unique=True, sqlite_where=text(_LIVE), postgresql_where=text(_LIVE)
+        ),
+    )
+
+    award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"), index=True)
+    instalment_id: Mapped[UUID] = mapped_column(ForeignKey("instalment.id"))
+    attempt: Mapped[int] = mapped_column(default=1)
+    amount_minor: Mapped[Minor]
+    state: Mapped[DisbursementState] = state_column(DisbursementState, index=True)
+    key: Mapped[str] = mapped_column(String(80))
+    """Idempotency key: the instalment's id and the attempt."""
+    requested_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    requested_at: Mapped[datetime] = mapped_column(Utc())
+    authorised_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    authorised_at: Mapped[datetime | None] = mapped_column(Utc())
+    sent_at: Mapped[datetime | None] = mapped_column(Utc())
+    provider_ref: Mapped[str | None] = mapped_column(String(80), index=True)
+    paid_at: Mapped[datetime | None] = mapped_column(Utc())
+    failure: Mapped[str | None] = mapped_column(String(300))
+
+    award: Mapped[Award] = relationship()
+    instalment: Mapped[Instalment] = relationship()
+
+
+class ProviderEvent(Base):
+    """Something a provider told us, once: the key is written in the transaction of its effect."""
+
+    __tablename__ = "provider_event"
+
+    provider: Mapped[str] = mapped_column(String(20), primary_key=True)
+    event_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    received_at: Mapped[datetime] = mapped_column(Utc())
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class MoneyReturn(Identified):
+    """Unspent money that a group gave back; it goes to the contributions it came from."""
+
+    __tablename__ = "money_return"
+    __table_args__ = (
+        UniqueConstraint("award_id", "reference"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+    )
+
+    award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"))
+    amount_minor: Mapped[Minor]
+    reference: Mapped[str] = mapped_column(String(60))
+    received_on: Mapped[date]
+    recorded_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    recorded_at: Mapped[datetime] = mapped_column(Utc())

@@ -1,0 +1,5 @@
+"""Pages of the stage ``disbursements``."""
+
+from flask import Blueprint
+
+bp = Blueprint("disbursements", __name__)

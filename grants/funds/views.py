@@ -1,0 +1,5 @@
+"""Pages of the stage ``funds``."""
+
+from flask import Blueprint
+
+bp = Blueprint("funds", __name__)

@@ -1,0 +1,1 @@
+"""Each person's first page: what needs me now. Reads only."""

@@ -1,0 +1,1 @@
+"""The bank of what communities say."""

@@ -1,0 +1,5 @@
+"""Pages of the stage ``insights``."""
+
+from flask import Blueprint
+
+bp = Blueprint("insights", __name__)

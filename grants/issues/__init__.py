@@ -1,0 +1,1 @@
+"""What residents raise; support; answers."""

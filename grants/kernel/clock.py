@@ -1,0 +1,47 @@
+"""The time, asked for in one place: UTC inside, Europe/London for people."""
+
+from datetime import UTC, date, datetime, timedelta
+from threading import Lock
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+LONDON = ZoneInfo("Europe/London")
+
+
+class Clock(Protocol):
+    """Who says what time it is."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class SetClock:
+    """A clock that stands still until it is moved: for tests and for loading the demonstration town."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start.astimezone(UTC)
+        self._lock = Lock()
+
+    def now(self) -> datetime:
+        with self._lock:
+            return self._now
+
+    def set(self, moment: datetime) -> None:
+        with self._lock:
+            self._now = moment.astimezone(UTC)
+
+    def advance(self, by: timedelta) -> None:
+        with self._lock:
+            self._now += by
+
+
+def london_day(moment: datetime) -> date:
+    """The calendar day in London at that moment."""
+    return moment.astimezone(LONDON).date()

@@ -1,0 +1,1 @@
+"""Double entry: append-only, integer pence, every entry balanced."""

@@ -1,0 +1,86 @@
+"""The only writer of the books."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import not_, or_, select, update
+
+from grants.kernel.errors import NotEnoughMoney, NotFound
+from grants.kernel.money import show_pounds
+from grants.kernel.work import UnitOfWork
+from grants.ledger.models import Account, Entry, Posting
+from grants.ledger.rules import Line, Pocket, Side, balanced, bank_code, grants_code, pocket_code, refunds_code
+
+
+def open_fund(uow: UnitOfWork, fund_id: UUID) -> None:
+    """Open a fund's bank, grants and refunds accounts."""
+    for code in (bank_code(fund_id), grants_code(fund_id), refunds_code(fund_id)):
+        uow.add(Account(code=code, side=Side.DEBIT, guarded=True, fund_id=fund_id))
+
+
+def open_contribution(uow: UnitOfWork, fund_id: UUID, contribution_id: UUID) -> None:
+    """Open one account for each pocket that a contribution's money can be in."""
+    for pocket in Pocket:
+        uow.add(
+            Account(
+                code=pocket_code(contribution_id, pocket),
+                side=Side.CREDIT,
+                guarded=True,
+                fund_id=fund_id,
+                contribution_id=contribution_id,
+                pocket=pocket.value,
+            )
+        )
+
+
+def post(uow: UnitOfWork, *, key: str, event: str, fund_id: UUID, lines: Sequence[Line], memo: str = "") -> Entry:
+    """Write one balanced entry; the same ``key`` again returns the entry that stands.
+
+    Accounts are changed by a conditional UPDATE in the order of their codes, so that two entries never deadlock, with a
+    CHECK behind it. Raises ``NotEnoughMoney`` with the shortfall in pence, and nothing of the entry remains.
+    """
+    standing = uow.session.scalar(select(Entry).where(Entry.key == key))
+    if standing is not None:
+        return standing
+    if not balanced(lines):
+        raise ValueError(f"entry {key} does not balance")
+    change: dict[str, int] = defaultdict(int)
+    for line in lines:
+        change[line.account] += line.amount_minor
+    with uow.session.begin_nested():
+        accounts = {code: _change(uow, code, change[code]) for code in sorted(change)}
+        entry = Entry(key=key, event=event, fund_id=fund_id, at=uow.now, memo=memo)
+        uow.session.add(entry)
+        uow.session.flush()
+        uow.session.add_all(
+            Posting(
+                entry_id=entry.id,
+                position=position,
+                account_id=accounts[line.account],
+                award_id=line.award_id,
+                amount_minor=line.amount_minor,
+                at=uow.now,
+            )
+            for position, line in enumerate(lines)
+        )
+        uow.session.flush()
+    return entry
+
+
+def _change(uow: UnitOfWork, code: str, by_minor: int) -> UUID:
+    after = Account.balance_minor + by_minor
+    account_id = uow.session.scalar(
+        update(Account)
+        .where(Account.code == code, or_(not_(Account.guarded), after * Account.side >= 0))
+        .values(balance_minor=after)
+        .returning(Account.id)
+        .execution_options(synchronize_session=False)
+    )
+    if account_id is not None:
+        return account_id
+    account = uow.session.scalar(select(Account).where(Account.code == code).execution_options(populate_existing=True))
+    if account is None:
+        raise NotFound(f"There is no account {code}.")
+    shortfall = -(account.balance_minor + by_minor) * account.side
+    raise NotEnoughMoney(f"There is not enough money for this: {show_pounds(shortfall)} is missing.", shortfall)

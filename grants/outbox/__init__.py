@@ -1,0 +1,1 @@
+"""What is to leave after the commit, and the relay that sends it."""

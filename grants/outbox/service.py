@@ -1,0 +1,93 @@
+"""Put things in the outbox, and relay them once the transaction that wrote them has been committed."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+
+from grants.kernel.work import UnitOfWork
+from grants.outbox.models import OutboxRow
+
+CLAIM = timedelta(minutes=5)
+ATTEMPTS = 8
+
+Handler = Callable[[dict[str, Any], str], None]
+"""Takes a row's payload and its key; the same key twice must have one effect. Raises when it did not work."""
+Working = Callable[[], AbstractContextManager[UnitOfWork]]
+
+
+def put(uow: UnitOfWork, kind: str, payload: dict[str, Any], *, key: str, subject_id: UUID | None = None) -> None:
+    """Ask for something to leave after this transaction. The same ``key`` again is ignored."""
+    if uow.session.scalar(select(OutboxRow.id).where(OutboxRow.key == key)) is None:
+        uow.add(
+            OutboxRow(kind=kind, key=key, payload=payload, subject_id=subject_id, created_at=uow.now, due_at=uow.now)
+        )
+
+
+def put_mail(uow: UnitOfWork, *, to: str, subject: str, text: str, key: str, subject_id: UUID | None = None) -> None:
+    """Ask for a letter by e-mail. ``text`` is plain text; the mail adapter dresses it."""
+    put(uow, "mail", {"to": to, "subject": subject, "text": text}, key=key, subject_id=subject_id)
+
+
+def send_due(working: Working, handlers: Mapping[str, Handler], *, limit: int = 100) -> tuple[int, int]:
+    """Relay what is due: claim in one transaction, send outside any, note the outcome in another.
+
+    Returns how many were sent and how many failed. A relay that dies leaves its claim to run out; the key makes the
+    repeated sending harmless. Failures come back later, each time after twice as long, eight times.
+    """
+    sent = failed = 0
+    for _ in range(limit):
+        claimed = _claim(working, handlers)
+        if claimed is None:
+            break
+        row_id, kind, key, payload = claimed
+        try:
+            handlers[kind](payload, key)
+        except Exception as error:  # whatever a provider throws must not stop the rest
+            failed += 1
+            _note_failure(working, row_id, type(error).__name__)
+        else:
+            sent += 1
+            with working() as uow:
+                uow.session.execute(
+                    update(OutboxRow)
+                    .where(OutboxRow.id == row_id)
+                    .values(sent_at=uow.now, attempts=OutboxRow.attempts + 1, last_error=None)
+                )
+    return sent, failed
+
+
+def _claim(working: Working, handlers: Mapping[str, Handler]) -> tuple[UUID, str, str, dict[str, Any]] | None:
+    with working() as uow:
+        free = or_(OutboxRow.claimed_until.is_(None), OutboxRow.claimed_until < uow.now)
+        row = uow.session.scalar(
+            select(OutboxRow)
+            .where(
+                OutboxRow.sent_at.is_(None),
+                OutboxRow.given_up_at.is_(None),
+                OutboxRow.due_at <= uow.now,
+                OutboxRow.kind.in_(tuple(handlers)),
+                free,
+            )
+            .order_by(OutboxRow.due_at, OutboxRow.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        if row is None:
+            return None
+        row.claimed_until = uow.now + CLAIM
+        return row.id, row.kind, row.key, dict(row.payload)
+
+
+def _note_failure(working: Working, row_id: UUID, error: str) -> None:
+    with working() as uow:
+        row = uow.get(OutboxRow, row_id, lock=True)
+        row.attempts += 1
+        row.claimed_until = None
+        row.last_error = error
+        row.due_at = uow.now + timedelta(minutes=2**row.attempts)
+        if row.attempts >= ATTEMPTS:
+            row.given_up_at = uow.now

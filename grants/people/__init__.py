@@ -1,0 +1,1 @@
+"""Accounts, sign-in, roles, groups and their hosts."""

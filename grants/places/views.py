@@ -1,0 +1,5 @@
+"""Pages of the stage ``places``."""
+
+from flask import Blueprint
+
+bp = Blueprint("places", __name__)

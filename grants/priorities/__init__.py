@@ -1,0 +1,1 @@
+"""What the community agreed to act on and owns."""

@@ -1,0 +1,1 @@
+"""The ask: draft, second sign-off, submission, screening."""

@@ -1,0 +1,1 @@
+"""What changed: outcome reports, measures, stories."""

@@ -1,0 +1,62 @@
+"""Who reviews what, their interests and their scores; what the panel found once locked."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Numeric, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from grants.kernel.tables import Base, Identified, Utc, state_column
+from grants.proposals.models import Proposal
+from grants.review.rules import ReviewState
+
+
+class Review(Identified):
+    """One panellist's review of one proposal. Its text is invisible to them before CLEARED."""
+
+    __tablename__ = "review"
+    __table_args__ = (UniqueConstraint("proposal_id", "panellist_id"),)
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"))
+    panellist_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    state: Mapped[ReviewState] = state_column(ReviewState)
+    assigned_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    assigned_at: Mapped[datetime] = mapped_column(Utc())
+    declared_at: Mapped[datetime | None] = mapped_column(Utc())
+    interest: Mapped[str | None] = mapped_column(String(500))
+    submitted_at: Mapped[datetime | None] = mapped_column(Utc())
+    version: Mapped[int] = mapped_column(default=0)
+
+    proposal: Mapped[Proposal] = relationship()
+    scores: Mapped[list["Score"]] = relationship()
+
+
+class Score(Base):
+    """A score on one criterion; ``value`` null means "not enough information", which is missing, not nought."""
+
+    __tablename__ = "score"
+    __table_args__ = (CheckConstraint("value IS NULL OR value BETWEEN 0 AND 3", name="value_on_scale"),)
+
+    review_id: Mapped[UUID] = mapped_column(ForeignKey("review.id"), primary_key=True)
+    criterion: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(String(1000))
+
+
+class PanelFinding(Base):
+    """What the panel found of one proposal at the lock, before the vote: pass or fail by the rule-book."""
+
+    __tablename__ = "panel_finding"
+
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), primary_key=True)
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    passed: Mapped[bool]
+    average: Mapped[Any | None] = mapped_column(Numeric(5, 3))
+    reviews_count: Mapped[int]
+    by_criterion: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Criterion → {"average": "2.5" or null, "counted": n, "spread": n}."""
+    note: Mapped[str] = mapped_column(String(1000), default="")
+    """Plain words that stand on the ballot."""
+    locked_at: Mapped[datetime] = mapped_column(Utc())

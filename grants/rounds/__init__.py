@@ -1,0 +1,1 @@
+"""One call against a fund: dates, terms, the frozen rule-book."""

@@ -1,0 +1,5 @@
+"""Pages of the stage ``rounds``."""
+
+from flask import Blueprint
+
+bp = Blueprint("rounds", __name__)

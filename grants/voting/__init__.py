@@ -1,0 +1,1 @@
+"""The roll, sealed envelopes in, one tally out."""

@@ -1,0 +1,1 @@
+"""What a ballot is, and how it is sealed."""

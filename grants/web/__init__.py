@@ -1,0 +1,1 @@
+"""The Flask kit that every stage's views stand on."""

@@ -1,0 +1,128 @@
+"""The database behind the pages: one engine, a session per request, one gate before a writing transaction on SQLite."""
+
+import fcntl
+import importlib.util
+import os
+import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, current_app
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import event, select
+from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+import grants
+from grants.kernel.actors import Actor
+from grants.kernel.clock import Clock
+from grants.kernel.tables import Base
+from grants.kernel.work import UnitOfWork
+
+db = SQLAlchemy(metadata=Base.metadata)  # our models stand on a plain declarative base and know no Flask
+WRITES = "seedbed_writes"
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Options per database. SQLite: we begin transactions ourselves; PostgreSQL: stale connections are noticed."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"isolation_level": None, "timeout": 15}}
+    return {"pool_pre_ping": True}
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Give SQLite its pragmas and its two kinds of BEGIN; PostgreSQL needs nothing."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+
+
+@contextmanager
+def gate(engine: Engine) -> Iterator[None]:
+    """Queue the writers of one SQLite file on a lock file; SQLite's own busy-wait lets some of them starve."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name or name == ":memory:":
+        yield
+        return
+    descriptor = os.open(f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def transaction(session: Session, engine: Engine, actor: Actor, now: datetime) -> Iterator[UnitOfWork]:
+    """One unit of work on ``session``: committed whole, or nothing of it."""
+    session.rollback()
+    with gate(engine):
+        try:
+            session.connection(execution_options={WRITES: True})
+            yield UnitOfWork(session, actor, now)
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+
+
+@contextmanager
+def working_as(actor: Actor) -> Iterator[UnitOfWork]:
+    """A unit of work for ``actor`` at the present moment of the application's clock."""
+    with transaction(db.session(), db.engine, actor, now()) as uow:
+        yield uow
+
+
+def clock() -> Clock:
+    chosen: Clock = current_app.extensions["clock"]
+    return chosen
+
+
+def now() -> datetime:
+    """The application's present moment."""
+    return clock().now()
+
+
+def reading() -> Session:
+    """The request's session, for queries."""
+    session: Session = db.session()
+    return session
+
+
+def answers() -> bool:
+    """Whether the database answers."""
+    try:
+        return bool(reading().scalar(select(1)) == 1)
+    except SQLAlchemyError:
+        return False
+
+
+def load_models() -> None:
+    """Import every stage's tables, so that migrations and tests see them all; by name, since ``web`` knows no stage."""
+    for found in pkgutil.iter_modules(grants.__path__):
+        if found.ispkg and importlib.util.find_spec(f"grants.{found.name}.models"):
+            importlib.import_module(f"grants.{found.name}.models")
+
+
+def init_app(app: Flask) -> None:
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url)
+    if url.startswith("sqlite") and (name := make_url(url).database):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+    load_models()
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
