@@ -16,11 +16,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from grants.config import Env
 from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
 from grants.people.models import Person
 from grants.web.db import WRITES, db
-from tests.builders.people import a_person, a_sign_in
+from tests.builders.people import a_person
 from tests.support.browser import NoBrowser, launch_browser
 from tests.support.clock import START
 from tests.support.network import guard_network
@@ -29,6 +30,8 @@ from tests.support.postgres import NoPostgres, Server, a_database, start_server
 from tests.support.schema import an_engine, create_tables, do_not_wait_for_the_disk
 from tests.support.servers import serving
 from tests.support.settings import settings_for
+from tests.support.sign_in import signed_in
+from tests.support.town import Town, load_town
 
 MARKS = {"postgres_server": "postgres", "browser": "browser"}
 
@@ -234,12 +237,7 @@ def as_(app: Flask, client: FlaskClient, app_session: Session) -> SignIn:
     def sign_in_as(*who: Role | Person) -> FlaskClient:
         roles = [role for role in who if isinstance(role, Role)]
         person = next((p for p in who if isinstance(p, Person)), None) or a_person(app_session, *roles)
-        token = a_sign_in(app_session, person)
-        app_session.commit()
-        signed_in = app.test_client()
-        with signed_in.session_transaction() as cookie:
-            cookie.update({"_user_id": token, "_fresh": True, "seen_at": START.timestamp()})
-        return signed_in
+        return signed_in(app, app_session, person)
 
     return sign_in_as
 
@@ -256,6 +254,31 @@ def live_url(app: Flask) -> Iterator[str]:
     """The application behind a real server."""
     with serving(app) as url:
         yield url
+
+
+# The demonstration town.
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    """The town as it was loaded; copy it before you change it."""
+    base = tmp_path_factory.getbasetemp()
+    return load_town(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture(scope="module")
+def town_app(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application with a town of this module's own, at the present time."""
+    from grants.app import create_app
+
+    folder = tmp_path_factory.mktemp("town")
+    mine = town.copy_to(folder)
+    made = create_app(settings_for(mine.url, folder, env=Env.DEMO, files_folder=mine.files))
+    with made.app_context():
+        do_not_wait_for_the_disk(db.engine)
+    yield made
+    with made.app_context():
+        db.engine.dispose()
 
 
 # The browser.

@@ -13,7 +13,8 @@ PATHS = ["/", "/healthz", "/sign-in", "/no/such/page", "/static/css/app.css"]
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_answer_is_protected(client: FlaskClient, path: str) -> None:
-    headers = client.get(path).headers
+    with client.get(path) as answer:
+        headers = answer.headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] in ("same-origin", "strict-origin-when-cross-origin", "no-referrer")
     assert "Permissions-Policy" in headers
