@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from grants.adapters.disk_storage import DiskStore
 from grants.adapters.memory_mail import MemoryMailer
 from grants.adapters.memory_payments import MemoryGateway
+from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
 from grants.allocation import views as allocation
 from grants.audit import views as audit
@@ -108,6 +109,10 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
         else MemoryMailer()
     )
     app.extensions["gateway"] = MemoryGateway()
+    app.extensions["geography"] = PackagedGeography()
+    app.extensions["outbox_handlers"] = {
+        "mail": lambda payload, key: app.extensions["mailer"].send(**payload, key=key),
+    }
     app.extensions["files"] = DiskStore(settings.files_folder)
 
 

@@ -4,12 +4,32 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Numeric, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.kernel.tables import Base, Identified, Utc, state_column
 from grants.proposals.models import Proposal
 from grants.review.rules import ReviewState
+
+
+class PanelMember(Base):
+    """A person who sits on a round's panel; one of them is its chair."""
+
+    __tablename__ = "panel_member"
+    __table_args__ = (
+        Index(
+            "ix_panel_member_chair",
+            "round_id",
+            unique=True,
+            sqlite_where=text("is_chair = 1"),
+            postgresql_where=text("is_chair"),
+        ),
+    )
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+    is_chair: Mapped[bool] = mapped_column(default=False)
+    joined_at: Mapped[datetime] = mapped_column(Utc())
 
 
 class Review(Identified):
