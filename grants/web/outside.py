@@ -1,10 +1,10 @@
 """What stands behind the ports in this application; ``app`` chose it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from flask import current_app
 
-from grants.outbox.service import Handler
 from grants.ports.geography import Geography
 from grants.ports.mail import Mailer
 from grants.ports.payments import PaymentGateway
@@ -31,7 +31,7 @@ def geography() -> Geography:
     return found
 
 
-def outbox_handlers() -> Mapping[str, Handler]:
+def outbox_handlers() -> Mapping[str, Callable[[dict[str, Any], str], None]]:
     """Kind of outbox row → what sends it."""
-    found: Mapping[str, Handler] = current_app.extensions["outbox_handlers"]
+    found: Mapping[str, Callable[[dict[str, Any], str], None]] = current_app.extensions["outbox_handlers"]
     return found
