@@ -1,4 +1,4 @@
-"""Every page in a real browser, as the first reader who can reach it: no console or CSP error, no barrier, no sideways scroll."""
+"""Every page in a real browser, as a reader who can reach it: no error, no barrier, no sideways scroll."""
 
 from __future__ import annotations
 
