@@ -1,0 +1,267 @@
+# ruff: noqa: DTZ001  (wall-clock times, as people type them, have no zone)
+"""A round's life, its clock, and the promise it freezes."""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grants.kernel.errors import RuleBroken
+from grants.rounds.rules import (
+    HEALTH_CREATION,
+    STEPS,
+    ApplicantKind,
+    Connection,
+    RoundAction,
+    RoundDates,
+    RoundState,
+    RuleBook,
+    VotingMethod,
+    check_dates,
+    london_moment,
+    phase_at,
+    show_moment,
+)
+
+START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+DATES = RoundDates(*(START + timedelta(days=days) for days in (0, 28, 35, 49, 60)))
+SECOND = timedelta(seconds=1)
+BOOK = RuleBook(
+    round_title="Spring round",
+    fund_id=UUID(int=1),
+    priority_ids=(UUID(int=3), UUID(int=2)),
+    dates=DATES,
+    floor_minor=20_000,
+    cap_minor=500_000,
+    pot_minor=2_000_000,
+    who_may_apply="Groups of three people or more.",
+    applicant_kinds=(ApplicantKind.HOSTED, ApplicantKind.CONSTITUTED),
+    vote_min_age=11,
+    vote_connections=(Connection.LIVES, Connection.WORKS),
+    vote_methods=(VotingMethod.CODE, VotingMethod.EMAIL_POSTCODE),
+    lot_seed="seed",
+    ballot_public_key="ab" * 32,
+    rule_options={"minimum_votes": 5},
+)
+
+
+def test_the_straight_way_leads_from_draft_to_completed() -> None:
+    state, seen = RoundState.DRAFT, []
+    for action in RoundAction:
+        if action is not RoundAction.CANCEL:
+            state = STEPS[state, action]
+            seen.append(state)
+    assert seen == [s for s in RoundState if s not in (RoundState.DRAFT, RoundState.CANCELLED)]
+
+
+@pytest.mark.parametrize("state", list(RoundState))
+def test_a_round_can_be_cancelled_until_it_is_decided_and_has_one_other_way_on(state: RoundState) -> None:
+    order = list(RoundState)
+    cancellable = order.index(state) < order.index(RoundState.DECIDED)
+    assert ((state, RoundAction.CANCEL) in STEPS) is cancellable
+    onward = [action for action in RoundAction if (state, action) in STEPS and action is not RoundAction.CANCEL]
+    assert len(onward) == (0 if state in (RoundState.COMPLETED, RoundState.CANCELLED) else 1)
+
+
+@pytest.mark.parametrize(
+    ("written", "moment", "phase"),
+    [
+        (RoundState.DRAFT, DATES.closes_at, RoundState.DRAFT),
+        (RoundState.SCHEDULED, DATES.opens_at - SECOND, RoundState.SCHEDULED),
+        (RoundState.SCHEDULED, DATES.opens_at, RoundState.OPEN),
+        (RoundState.SCHEDULED, DATES.closes_at, RoundState.CLOSED),
+        (RoundState.OPEN, DATES.opens_at - SECOND, RoundState.OPEN),
+        (RoundState.OPEN, DATES.closes_at - SECOND, RoundState.OPEN),
+        (RoundState.OPEN, DATES.closes_at, RoundState.CLOSED),
+        (RoundState.CLOSED, DATES.voting_opens_at, RoundState.CLOSED),
+        (RoundState.CHECKING, DATES.voting_closes_at, RoundState.CHECKING),
+        (RoundState.VOTING, DATES.voting_opens_at - SECOND, RoundState.CHECKING),
+        (RoundState.VOTING, DATES.voting_opens_at, RoundState.VOTING),
+        (RoundState.VOTING, DATES.voting_closes_at - SECOND, RoundState.VOTING),
+        (RoundState.VOTING, DATES.voting_closes_at, RoundState.PANEL),
+        (RoundState.PANEL, DATES.decide_by + SECOND, RoundState.PANEL),
+        (RoundState.CANCELLED, DATES.opens_at, RoundState.CANCELLED),
+    ],
+)
+def test_the_clock_opens_and_closes_at_the_very_moment(
+    written: RoundState, moment: datetime, phase: RoundState
+) -> None:
+    assert phase_at(written, DATES, moment) is phase
+
+
+@given(st.sampled_from(RoundState), st.lists(st.integers(-5, 70), min_size=2, max_size=2))
+def test_time_never_takes_a_round_back(state: RoundState, days: list[int]) -> None:
+    order = list(RoundState)
+    earlier, later = (phase_at(state, DATES, START + timedelta(days=day)) for day in sorted(days))
+    assert order.index(earlier) <= order.index(later)
+
+
+def test_summer_time_is_what_the_clock_in_london_shows() -> None:
+    assert london_moment(datetime(2026, 1, 10, 12)) == datetime(2026, 1, 10, 12, tzinfo=UTC)
+    assert london_moment(datetime(2026, 3, 29, 2, 0)) == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+    assert london_moment(datetime(2026, 3, 29, 0, 59)) == datetime(2026, 3, 29, 0, 59, tzinfo=UTC)
+    assert london_moment(datetime(2026, 10, 25, 2, 0)) == datetime(2026, 10, 25, 2, 0, tzinfo=UTC)
+    assert london_moment(datetime(2026, 10, 25, 0, 59)) == datetime(2026, 10, 24, 23, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("wall", [datetime(2026, 3, 29, 1, 30), datetime(2026, 10, 25, 1, 0)])
+def test_an_hour_that_is_skipped_or_comes_twice_is_refused(wall: datetime) -> None:
+    with pytest.raises(RuleBroken, match="clocks change") as refused:
+        london_moment(wall, "closes_at")
+    assert refused.value.field == "closes_at"
+
+
+def test_a_round_over_the_change_of_clocks_closes_at_the_hour_that_was_published() -> None:
+    closes = london_moment(datetime(2026, 3, 29, 12, 0))
+    dates = replace(DATES, closes_at=closes)
+    assert phase_at(RoundState.OPEN, dates, datetime(2026, 3, 29, 10, 59, tzinfo=UTC)) is RoundState.OPEN
+    assert phase_at(RoundState.OPEN, dates, datetime(2026, 3, 29, 11, 0, tzinfo=UTC)) is RoundState.CLOSED
+
+
+@pytest.mark.parametrize(
+    ("moment", "words"),
+    [
+        (datetime(2026, 7, 1, 11, 0, tzinfo=UTC), "midday on 1 July 2026"),
+        (datetime(2026, 7, 1, 23, 0, tzinfo=UTC), "midnight on 2 July 2026"),
+        (datetime(2026, 12, 9, 0, 5, tzinfo=UTC), "12:05am on 9 December 2026"),
+        (datetime(2026, 12, 9, 17, 0, tzinfo=UTC), "5pm on 9 December 2026"),
+    ],
+)
+def test_moments_are_told_as_people_say_them(moment: datetime, words: str) -> None:
+    assert show_moment(moment) == words
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "neighbour"),
+    [
+        ({"closes_at": DATES.opens_at}, "closes_at", "they open (9am on 1 March 2026)"),
+        (
+            {"voting_opens_at": DATES.closes_at - SECOND},
+            "voting_opens_at",
+            "applications have closed (10am on 29 March",
+        ),
+        ({"voting_closes_at": DATES.voting_opens_at}, "voting_closes_at", "after it opens (10am on 5 April 2026)"),
+        ({"decide_by": DATES.voting_closes_at - SECOND}, "decide_by", "voting has closed (10am on 19 April 2026)"),
+    ],
+)
+def test_dates_out_of_order_are_refused_naming_the_neighbour(
+    changes: dict[str, datetime], field: str, neighbour: str
+) -> None:
+    check_dates(DATES)
+    with pytest.raises(RuleBroken) as refused:
+        check_dates(replace(DATES, **changes))
+    assert refused.value.field == field
+    assert neighbour in refused.value.message
+
+
+@given(st.lists(st.integers(0, 6), min_size=5, max_size=5))
+def test_dates_are_accepted_exactly_when_phases_are_real_and_follow_each_other(days: list[int]) -> None:
+    dates = RoundDates(*(START + timedelta(days=day) for day in days))
+    strict = [True, False, True, False]
+    fine = all(a < b if must else a <= b for (a, b), must in zip(pairwise(days), strict, strict=True))
+    try:
+        check_dates(dates)
+    except RuleBroken:
+        assert not fine
+    else:
+        assert fine
+
+
+def test_dates_without_a_zone_are_refused_and_others_are_kept_in_utc() -> None:
+    with pytest.raises(ValueError, match="opens_at needs a zone"):
+        replace(DATES, opens_at=datetime(2026, 1, 1))
+    assert replace(DATES, opens_at=datetime.fromisoformat("2026-06-01T12:00:00+01:00")).opens_at.hour == 11
+
+
+def test_a_rule_book_is_read_back_as_it_was_written() -> None:
+    text = BOOK.to_canonical_json()
+    assert RuleBook.from_json(text) == BOOK
+    assert BOOK.sha256 == hashlib.sha256(text.encode()).hexdigest()
+    assert BOOK.sha256 == "759302de138d68cbf9882c4579b8eb5b9216228d93f7de56f6c1b78dd88baf60"
+
+
+def test_the_order_of_ticks_is_no_fact_of_the_rule_book() -> None:
+    other = replace(BOOK, priority_ids=BOOK.priority_ids[::-1], vote_methods=BOOK.vote_methods[::-1])
+    assert other.sha256 == BOOK.sha256
+
+
+@pytest.mark.parametrize("name", sorted(json.loads(BOOK.to_canonical_json())))
+def test_no_part_of_a_rule_book_can_be_left_out_or_changed_unseen(name: str) -> None:
+    facts = json.loads(BOOK.to_canonical_json())
+    del facts[name]
+    with pytest.raises(ValueError, match="not a rule-book"):
+        RuleBook.from_json(json.dumps(facts))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pot_minor": 2_000_001},
+        {"ballot_minimum": 2},
+        {"rule_options": {"minimum_votes": 6}},
+        {"criteria": HEALTH_CREATION[:4]},
+        {"dates": replace(DATES, decide_by=DATES.decide_by + SECOND)},
+    ],
+)
+def test_every_change_changes_the_hash(change: dict[str, Any]) -> None:
+    assert replace(BOOK, **change).sha256 != BOOK.sha256
+
+
+def test_text_in_another_form_is_refused() -> None:
+    with pytest.raises(ValueError, match="canonical form"):
+        RuleBook.from_json(json.dumps(json.loads(BOOK.to_canonical_json()), indent=1))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"round_title": " "}, "title"),
+        ({"priority_ids": ()}, "priority_ids"),
+        ({"pot_minor": 0}, "pot_minor"),
+        ({"floor_minor": 0}, "floor_minor"),
+        ({"cap_minor": 19_999}, "cap_minor"),
+        ({"cap_minor": 2_000_001}, "cap_minor"),
+        ({"applicant_kinds": ()}, "applicant_kinds"),
+        ({"vote_min_age": -1}, "vote_min_age"),
+        ({"vote_connections": ()}, "vote_connections"),
+        ({"vote_methods": ()}, "vote_methods"),
+        ({"ballot_kind": "dice"}, "ballot_kind"),
+        ({"ballot_minimum": 0}, "ballot_minimum"),
+        ({"ballot_maximum": 2}, "ballot_maximum"),
+        ({"criteria": ()}, "criteria"),
+        ({"criteria": HEALTH_CREATION[:1] * 2}, "criteria"),
+        ({"pass_mark": 101}, "pass_mark"),
+        ({"quorum": 0}, "quorum"),
+        ({"lot_seed": ""}, "lot_seed"),
+        ({"ballot_public_key": "AB" * 32}, "ballot_public_key"),
+        ({"suppress_below": -1}, "suppress_below"),
+        ({"totals_only_below": -1}, "totals_only_below"),
+        ({"dates": replace(DATES, decide_by=START)}, "decide_by"),
+    ],
+)
+def test_a_promise_that_cannot_be_kept_is_refused(change: dict[str, Any], field: str) -> None:
+    BOOK.check()
+    with pytest.raises(RuleBroken) as refused:
+        replace(BOOK, **change).check()
+    assert refused.value.field == field
+
+
+def test_the_default_criteria_are_the_five_features_each_step_a_sentence() -> None:
+    assert [criterion.name for criterion in HEALTH_CREATION] == [
+        "Listening and responding",
+        "Truth-telling",
+        "Strengths-focus",
+        "Self-organising",
+        "Power-shifting",
+    ]
+    for criterion in HEALTH_CREATION:
+        assert criterion.question.endswith("?")
+        assert len({*criterion.steps}) == 4
+        assert all(step[0].isupper() and step.endswith(".") for step in criterion.steps)
