@@ -262,6 +262,8 @@ def live_url(app: Flask) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
     """The town as it was loaded; copy it before you change it."""
+    if not list((Path(__file__).parents[1] / "grants" / "demo").glob("[a-z]*.py")):
+        pytest.skip("the town is not built yet")
     base = tmp_path_factory.getbasetemp()
     return load_town(base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
 

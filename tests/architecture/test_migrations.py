@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from grants.app import create_app
 from grants.kernel.tables import Base
 from tests.support.postgres import Server, a_database
-from tests.support.settings import settings_for
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 TRIGGERS = {
@@ -43,9 +42,9 @@ def test_one_head_and_numbers_without_gaps() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_migrations_build_what_the_models_say(empty_urls: tuple[str, str], tmp_path: Path) -> None:
+def test_migrations_build_what_the_models_say(empty_urls: tuple[str, str], make_app: Callable[..., Flask]) -> None:
     migrated_url, created_url = empty_urls
-    app = create_app(settings_for(migrated_url, tmp_path))
+    app = make_app(migrated_url)
     with app.app_context():
         upgrade(str(MIGRATIONS))
     created, migrated = create_engine(created_url), create_engine(migrated_url)
