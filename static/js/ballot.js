@@ -43,7 +43,11 @@ for (const form of document.querySelectorAll('form[data-ballot]')) {
       timer = setTimeout(() => { say.textContent = text }, 900)
     }
   }
-  form.addEventListener('change', () => update(true))
+  // The bar sticks from the first scroll or choice on, so that it covers nothing when the page opens.
+  const live = () => form.classList.add('app-ballot--live')
+  addEventListener('scroll', live, {once: true, passive: true})
+  form.addEventListener('focusin', live, {once: true})
+  form.addEventListener('change', () => { live(); update(true) })
   addEventListener('pageshow', () => update(false))
   update(false)
 }

@@ -41,6 +41,7 @@ class EverythingForm(Form):
 HERE = Path(__file__).parent
 PAGE = (HERE / "kitchen_sink.html").read_text(encoding="utf-8")
 FRONT = (HERE / "front.html").read_text(encoding="utf-8")
+BALLOT = (HERE / "ballot.html").read_text(encoding="utf-8")
 
 
 def a_bare_app() -> Flask:
@@ -72,5 +73,9 @@ def a_bare_app() -> Flask:
     @app.get("/front")
     def front() -> str:
         return render_template_string(FRONT)
+
+    @app.get("/ballot")
+    def ballot() -> str:
+        return render_template_string(BALLOT)
 
     return app
