@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from grants.kernel.actors import Role
 from tests.architecture.test_html import STARTS
@@ -40,3 +40,8 @@ def test_every_page_is_for_everybody(
         for path in pages[role]:
             page.goto(path)
             assert_no_barriers(page)
+
+
+def test_an_error_page_is_for_everybody(page: Page) -> None:
+    page.goto("/no/such/page")
+    assert_no_barriers(page)
