@@ -23,6 +23,7 @@ from grants.home import views as home
 from grants.insights import views as insights
 from grants.issues import views as issues
 from grants.kernel.clock import Clock, SystemClock
+from grants.outbox import service as outbox
 from grants.people import queries as people_queries
 from grants.people import views as people
 from grants.places import views as places
@@ -111,7 +112,12 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
     app.extensions["gateway"] = MemoryGateway()
     app.extensions["geography"] = PackagedGeography()
     app.extensions["outbox_handlers"] = {
-        "mail": lambda payload, key: app.extensions["mailer"].send(**payload, key=key),
+        "mail": lambda payload, key: app.extensions["mailer"].send(
+            to=payload["to"],
+            subject=payload["subject"],
+            text=outbox.with_addresses(payload["text"], settings.base_url),
+            key=key,
+        ),
     }
     app.extensions["files"] = DiskStore(settings.files_folder)
 

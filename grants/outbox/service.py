@@ -13,10 +13,29 @@ from grants.outbox.models import OutboxRow
 
 CLAIM = timedelta(minutes=5)
 ATTEMPTS = 8
+HERE = "seedbed:"
 
 Handler = Callable[[dict[str, Any], str], None]
 """Takes a row's payload and its key; the same key twice must have one effect. Raises when it did not work."""
 Working = Callable[[], AbstractContextManager[UnitOfWork]]
+
+
+def address(path: str) -> str:
+    """How a letter names a page of ours; the relay puts in front of it where Seedbed stands (``GRANTS_BASE_URL``).
+
+    >>> address("/rounds")
+    'seedbed:/rounds'
+    """
+    return HERE + path
+
+
+def with_addresses(text: str, base_url: str) -> str:
+    """The letter's text with whole addresses.
+
+    >>> with_addresses("Look at seedbed:/rounds", "https://example.org")
+    'Look at https://example.org/rounds'
+    """
+    return text.replace(f"{HERE}/", f"{base_url}/")
 
 
 def put(uow: UnitOfWork, kind: str, payload: dict[str, Any], *, key: str, subject_id: UUID | None = None) -> None:
@@ -28,7 +47,7 @@ def put(uow: UnitOfWork, kind: str, payload: dict[str, Any], *, key: str, subjec
 
 
 def put_mail(uow: UnitOfWork, *, to: str, subject: str, text: str, key: str, subject_id: UUID | None = None) -> None:
-    """Ask for a letter by e-mail. ``text`` is plain text; the mail adapter dresses it."""
+    """Ask for a letter by e-mail. ``text`` is plain text; a page of ours is named with ``address("/path")``."""
     put(uow, "mail", {"to": to, "subject": subject, "text": text}, key=key, subject_id=subject_id)
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from grants.kernel.actors import Role
-from grants.people.models import Group, Membership, Person, RoleGrant, SignInSession
-from grants.people.queries import token_hash
-from grants.people.rules import GroupKind
+from grants.kernel.actors import Actor, Role
+from grants.people.models import Group, Hosting, Membership, Person, RoleGrant, SignInSession
+from grants.people.queries import actor_for, token_hash
+from grants.people.rules import GroupKind, HostingState
 from tests.support.clock import START
 
 _numbers = count(1)
@@ -50,16 +50,45 @@ def a_group(session: Session, *, name: str = "", has_bank_account: bool = True, 
     return group
 
 
-def a_member(session: Session, group: Group, person: Person | None = None, *, sign_off: bool = True) -> Person:
-    """Somebody who may edit for ``group``, and sign off unless told otherwise."""
+def a_member(
+    session: Session, group: Group, person: Person | None = None, *, edit: bool = True, sign_off: bool = True
+) -> Person:
+    """Somebody who may edit and sign off for ``group``, unless told otherwise."""
     person = person or a_person(session)
     session.add(
         Membership(
-            group_id=group.id, person_id=person.id, can_edit=True, can_sign_off=sign_off, joined_at=group.created_at
+            group_id=group.id, person_id=person.id, can_edit=edit, can_sign_off=sign_off, joined_at=group.created_at
         )
     )
     session.flush()
     return person
+
+
+def a_hosting(
+    session: Session,
+    group: Group | None = None,
+    host: Group | None = None,
+    *,
+    state: HostingState = HostingState.CONFIRMED,
+) -> Hosting:
+    """A host that has said yes to holding the money of a group without a bank account."""
+    group = group or a_group(session, has_bank_account=False, kind=GroupKind.UNCONSTITUTED)
+    host = host or a_group(session, can_host=True)
+    asker = a_member(session, group)
+    hosting = Hosting(
+        group_id=group.id, host_id=host.id, state=state, asked_by_id=asker.id, asked_at=START - timedelta(days=10)
+    )
+    if state is not HostingState.REQUESTED:
+        hosting.answered_by_id = a_member(session, host).id
+        hosting.answered_at = START - timedelta(days=9)
+    session.add(hosting)
+    session.flush()
+    return hosting
+
+
+def actor_of(session: Session, person: Person) -> Actor:
+    """The person as the services see them, with the roles and memberships held now."""
+    return actor_for(session, person.id, person.name)
 
 
 def a_sign_in(session: Session, person: Person) -> str:
