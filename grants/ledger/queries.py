@@ -92,6 +92,19 @@ def entries(session: Session, fund_id: UUID, *, limit: int = 200, offset: int = 
     )
 
 
+def entries_by_key(session: Session, prefix: str, *, limit: int = 200) -> list[Entry]:
+    """Entries whose key begins with ``prefix``, the earliest first, with their postings."""
+    return list(
+        session.scalars(
+            select(Entry)
+            .where(Entry.key.startswith(prefix, autoescape=True))
+            .options(selectinload(Entry.postings))
+            .order_by(Entry.at, Entry.key)
+            .limit(limit)
+        )
+    )
+
+
 def breaks(session: Session) -> list[str]:
     """Every invariant of the books that does not hold, in words; empty when all is well."""
     found = [

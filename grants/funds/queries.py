@@ -1,0 +1,167 @@
+"""Funds, contributions and what of their money is where. Read only."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from grants.funds.models import Contribution, Fund, Funder, Receipt
+from grants.funds.rules import ContributionState, Names, Restriction, Source
+from grants.ledger import queries as ledger
+from grants.ledger.models import Entry
+from grants.ledger.queries import Pockets
+from grants.priorities.models import Priority
+
+
+def funds(session: Session) -> list[Fund]:
+    """Every fund, by name."""
+    return list(session.scalars(select(Fund).order_by(Fund.name).limit(200)))
+
+
+def fund(session: Session, fund_id: UUID) -> Fund | None:
+    return session.get(Fund, fund_id)
+
+
+def funders(session: Session) -> list[Funder]:
+    """Every funder, by name."""
+    return list(session.scalars(select(Funder).order_by(Funder.name).limit(500)))
+
+
+def funder(session: Session, funder_id: UUID) -> Funder | None:
+    return session.get(Funder, funder_id)
+
+
+def contribution(session: Session, contribution_id: UUID) -> Contribution | None:
+    """One contribution with its fund and funder."""
+    return session.scalar(_contributions().where(Contribution.id == contribution_id))
+
+
+def contributions(session: Session, fund_id: UUID) -> list[Contribution]:
+    """A fund's contributions with their funders, in the order in which they were pledged."""
+    return list(session.scalars(_contributions().where(Contribution.fund_id == fund_id)))
+
+
+def contributions_of_funder(session: Session, funder_id: UUID) -> list[Contribution]:
+    """What one funder gave, over all funds, in the order in which it was pledged."""
+    return list(session.scalars(_contributions().where(Contribution.funder_id == funder_id)))
+
+
+def _contributions() -> Select[tuple[Contribution]]:
+    return (
+        select(Contribution)
+        .options(joinedload(Contribution.funder), joinedload(Contribution.fund))
+        .order_by(Contribution.pledged_at, Contribution.id)
+    )
+
+
+def restriction_of(contribution: Contribution) -> Restriction:
+    """What this contribution may be spent on, as the rules want it."""
+    kept = contribution.restriction or {}
+    return Restriction(
+        ward_codes=frozenset(kept.get("ward_codes", ())),
+        imd_deciles=frozenset(kept.get("imd_deciles", ())),
+        priority_ids=frozenset(UUID(id) for id in kept.get("priority_ids", ())),
+    )
+
+
+def sources(session: Session, fund_id: UUID) -> list[Source]:
+    """What of each contribution is received and uncommitted at this moment, by the ledger, in the order of giving.
+
+    Contributions with nothing left are left out. Pence.
+    """
+    given = contributions(session, fund_id)
+    pockets = ledger.pockets_of(session, [one.id for one in given])
+    return [
+        Source(one.id, pockets[one.id].available_minor, restriction_of(one), order)
+        for order, one in enumerate(given)
+        if pockets[one.id].available_minor > 0
+    ]
+
+
+def promised_minor(session: Session, fund_id: UUID) -> int:
+    """Pence that funders have at least agreed to give, less what was given back to them."""
+    agreed = session.scalar(
+        select(func.coalesce(func.sum(Contribution.amount_minor), 0)).where(
+            Contribution.fund_id == fund_id, Contribution.state != ContributionState.PLEDGED
+        )
+    )
+    return int(agreed or 0) - pot(session, fund_id).returned_minor
+
+
+def pot(session: Session, fund_id: UUID) -> Pockets:
+    """Where the fund's money is, all contributions together."""
+    return pots(session, [fund_id])[fund_id]
+
+
+def pots(session: Session, fund_ids: Collection[UUID]) -> dict[UUID, Pockets]:
+    """Where each fund's money is; two queries however many funds."""
+    rows = session.execute(select(Contribution.id, Contribution.fund_id).where(Contribution.fund_id.in_(fund_ids)))
+    fund_of = dict(rows.tuples())
+    pockets = ledger.pockets_of(session, list(fund_of))
+    return {
+        fund_id: ledger.added_up([pockets[id] for id, its_fund in fund_of.items() if its_fund == fund_id])
+        for fund_id in fund_ids
+    }
+
+
+def names_for(session: Session) -> Names:
+    """Words for every ward and priority that a restriction may name."""
+    wards: dict[str, str] = {}
+    for kept in session.scalars(select(Contribution.restriction).order_by(Contribution.pledged_at)):
+        wards.update((kept or {}).get("ward_names", {}))
+    titles = session.execute(select(Priority.id, Priority.title))
+    return Names(wards=wards, priorities=dict(titles.tuples()))
+
+
+def received_minor(session: Session, contribution_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Pence that arrived of each contribution, by its receipts."""
+    rows = session.execute(
+        select(Receipt.contribution_id, func.sum(Receipt.amount_minor))
+        .where(Receipt.contribution_id.in_(contribution_ids))
+        .group_by(Receipt.contribution_id)
+    )
+    return dict.fromkeys(contribution_ids, 0) | {id: int(total) for id, total in rows}
+
+
+def receipts(session: Session, contribution_id: UUID) -> list[Receipt]:
+    """Money of one contribution that arrived, the earliest first."""
+    return list(
+        session.scalars(
+            select(Receipt)
+            .where(Receipt.contribution_id == contribution_id)
+            .order_by(Receipt.received_on, Receipt.recorded_at, Receipt.id)
+            .limit(500)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """Money that went back to a funder: pence, the bank reference, when it was recorded."""
+
+    amount_minor: int
+    reference: str
+    entry: Entry
+
+
+def given_back(session: Session, contribution_id: UUID) -> list[GivenBack]:
+    """What went back to the funder of one contribution, the earliest first."""
+    found = ledger.entries_by_key(session, refund_key(contribution_id, ""))
+    return [GivenBack(max(p.amount_minor for p in e.postings), e.memo, e) for e in found]
+
+
+def refund_key(contribution_id: UUID, reference: str) -> str:
+    """The ledger's key of one refund: one bank reference, one refund."""
+    return f"refund:{contribution_id}:{reference}"
+
+
+def waiting(
+    session: Session, states: Sequence[ContributionState], fund_ids: Collection[UUID] | None
+) -> list[Contribution]:
+    """Contributions in these states, of these funds (None: of all), the oldest first; at most 50."""
+    query = _contributions().where(Contribution.state.in_(states))
+    if fund_ids is not None:
+        query = query.where(Contribution.fund_id.in_(fund_ids))
+    return list(session.scalars(query.limit(50)))
