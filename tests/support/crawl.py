@@ -80,7 +80,8 @@ def _links(visit: Visit) -> Iterator[str]:
 
 def parse(html: str, *, strict: bool = False) -> Element:
     """The tree of a page. ``strict`` raises html5lib's ParseError at the first fault."""
-    return html5lib.HTMLParser(strict=strict).parse(html)
+    tree: Element = html5lib.HTMLParser(strict=strict).parse(html)
+    return tree
 
 
 def faults(html: str) -> list[str]:
@@ -91,7 +92,7 @@ def faults(html: str) -> list[str]:
         parser = html5lib.HTMLParser()
         parser.parse(html)
         (line, _), code, _ = parser.errors[0]
-        return [f"HTML: {error or code} near line {line}: {html.splitlines()[line - 1].strip()[:120]}"]
+        return [f"HTML: {str(error) or code} near line {line}: {html.splitlines()[line - 1].strip()[:120]}"]
     found = []
     headings = ["".join(h.itertext()).strip() for h in tree.iter(f"{XHTML}h1")]
     if len(headings) != 1 or not headings[0]:
