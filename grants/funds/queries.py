@@ -98,7 +98,7 @@ def pot(session: Session, fund_id: UUID) -> Pockets:
 def pots(session: Session, fund_ids: Collection[UUID]) -> dict[UUID, Pockets]:
     """Where each fund's money is; two queries however many funds."""
     rows = session.execute(select(Contribution.id, Contribution.fund_id).where(Contribution.fund_id.in_(fund_ids)))
-    fund_of = dict(rows.tuples())
+    fund_of = dict(rows.tuples().all())
     pockets = ledger.pockets_of(session, list(fund_of))
     return {
         fund_id: ledger.added_up([pockets[id] for id, its_fund in fund_of.items() if its_fund == fund_id])
@@ -112,7 +112,7 @@ def names_for(session: Session) -> Names:
     for kept in session.scalars(select(Contribution.restriction).order_by(Contribution.pledged_at)):
         wards.update((kept or {}).get("ward_names", {}))
     titles = session.execute(select(Priority.id, Priority.title))
-    return Names(wards=wards, priorities=dict(titles.tuples()))
+    return Names(wards=wards, priorities=dict(titles.tuples().all()))
 
 
 def received_minor(session: Session, contribution_ids: Collection[UUID]) -> dict[UUID, int]:
