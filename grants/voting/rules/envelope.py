@@ -51,7 +51,7 @@ class Opened:
 
 
 def make_key_pair() -> tuple[str, bytes]:
-    """A round's key pair (X25519): the public half as 64 hex digits; the private half, 32 bytes, to be wrapped at once."""
+    """A round's key pair (X25519): the public half as 64 hex digits; the private half (32 bytes), to be wrapped."""
     private = X25519PrivateKey.generate()
     return private.public_key().public_bytes_raw().hex(), private.private_bytes_raw()
 
