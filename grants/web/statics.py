@@ -43,7 +43,7 @@ def _pack(response: Response, path: Path) -> None:
     response.set_data(_packed(path, path.stat().st_mtime_ns))
     response.headers["Content-Encoding"] = "gzip"
     if etag:
-        response.set_etag(f"{etag}-gzip")
+        response.set_etag(etag, weak=True)  # the same content, other bytes
 
 
 def init_app(app: Flask) -> None:
