@@ -12,10 +12,24 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
+from grants.kernel.sealing import EnvelopeBroken, make_key_pair, unwrap_private_key, wrap_private_key
 from grants.voting.rules.letters import ALPHABET, in_fours, read, spell, with_check
+
+__all__ = [
+    "EnvelopeBroken",
+    "Opened",
+    "Sealed",
+    "commitment_of",
+    "make_key_pair",
+    "open_envelope",
+    "read_tracking_code",
+    "seal",
+    "tracking_code",
+    "unwrap_private_key",
+    "wrap_private_key",
+]
 
 MOST_CHOICES = 254
 PAYLOAD_LENGTH = 512  # one byte of form, one that is 0, two of count, two per choice, then noughts
@@ -25,11 +39,6 @@ TRACKING_LENGTH = 16
 
 _FORM = 1
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
-_WRAP_NONCE = 12
-
-
-class EnvelopeBroken(Exception):
-    """It does not open: another key, another round, or not as it was sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +57,6 @@ class Opened:
     choices: tuple[int, ...]
     nonce: str
     commitment: str
-
-
-def make_key_pair() -> tuple[str, bytes]:
-    """A round's key pair (X25519): the public half as 64 hex digits; the private half (32 bytes), to be wrapped."""
-    private = X25519PrivateKey.generate()
-    return private.public_key().public_bytes_raw().hex(), private.private_bytes_raw()
-
-
-def wrap_private_key(private: bytes, wrapping_key: bytes, round_id: UUID) -> str:
-    """The private half, sealed under the installation's key (32 bytes, kept outside the database): 120 hex digits.
-
-    AES-256-GCM, random nonce in front, bound to the round.
-    """
-    nonce = secrets.token_bytes(_WRAP_NONCE)
-    return (nonce + AESGCM(_strong(wrapping_key)).encrypt(nonce, private, _about_key(round_id))).hex()
-
-
-def unwrap_private_key(wrapped: str, wrapping_key: bytes, round_id: UUID) -> bytes:
-    """The private half again. Raises ``EnvelopeBroken`` with another key, for another round, or when it was changed."""
-    try:
-        raw = bytes.fromhex(wrapped)
-        return AESGCM(_strong(wrapping_key)).decrypt(raw[:_WRAP_NONCE], raw[_WRAP_NONCE:], _about_key(round_id))
-    except InvalidTag as broken:
-        raise EnvelopeBroken("The round's key does not unwrap with this installation's key.") from broken
 
 
 def seal(
@@ -146,16 +131,6 @@ def _unpack(payload: bytes) -> tuple[int, ...]:
 
 def _commit(nonce: bytes, payload: bytes) -> str:
     return hashlib.sha256(nonce + payload).hexdigest()
-
-
-def _strong(wrapping_key: bytes) -> bytes:
-    if len(wrapping_key) != 32:
-        raise ValueError("the key that wraps round keys has 32 bytes")
-    return wrapping_key
-
-
-def _about_key(round_id: UUID) -> bytes:
-    return b"seedbed round key v1\n" + round_id.bytes
 
 
 def _about_ballot(round_id: UUID) -> bytes:
