@@ -19,6 +19,7 @@ class Award(Identified):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("disbursing_minor >= 0 AND disbursing_minor <= amount_minor", name="never_overpaid"),
+        CheckConstraint("accepted_spend_minor >= 0 AND accepted_spend_minor <= amount_minor", name="spend_within"),
         Index(
             "ix_award_live",
             "proposal_id",
@@ -45,6 +46,11 @@ class Award(Identified):
     answer_by: Mapped[datetime] = mapped_column(Utc())
     answered_at: Mapped[datetime | None] = mapped_column(Utc())
     answered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    active_at: Mapped[datetime | None] = mapped_column(Utc())
+    reason: Mapped[str | None] = mapped_column(String(500))
+    """Why it was declined, put on hold or ended early: seen by the group and officers."""
+    accepted_spend_minor: Mapped[Minor | None]
+    """What the accepted report says was spent; the award closes when paid − returned equals it."""
 
     proposal: Mapped[Proposal] = relationship()
     group: Mapped[Group] = relationship(foreign_keys=[group_id])
@@ -73,6 +79,10 @@ class Agreement(Identified):
 
     award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"))
     version: Mapped[int]
+    template: Mapped[int]
+    """Which version of our template it was written from."""
+    extra: Mapped[str] = mapped_column(String(2000), default="")
+    """What was agreed beside the template's words."""
     text: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
     state: Mapped[AgreementState] = state_column(AgreementState)

@@ -39,6 +39,8 @@ class Disbursement(Identified):
     requested_at: Mapped[datetime] = mapped_column(Utc())
     authorised_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     authorised_at: Mapped[datetime | None] = mapped_column(Utc())
+    tried_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When the provider was first asked; from then on only the provider knows whether money moved."""
     sent_at: Mapped[datetime | None] = mapped_column(Utc())
     provider_ref: Mapped[str | None] = mapped_column(String(80), index=True)
     paid_at: Mapped[datetime | None] = mapped_column(Utc())

@@ -26,6 +26,10 @@ class Report(Identified):
     story_consent: Mapped[bool] = mapped_column(default=False)
     """The people in the story agreed that it may be published."""
     spent_minor: Mapped[Minor | None]
+    underspend_reason: Mapped[str | None] = mapped_column(String(1000))
+    """Why less was spent than was paid."""
+    version: Mapped[int] = mapped_column(default=0)
+    """How often it was saved: the second of two editors is told (409)."""
     submitted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     submitted_at: Mapped[datetime | None] = mapped_column(Utc())
     query_reason: Mapped[str | None] = mapped_column(String(1000))

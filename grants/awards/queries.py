@@ -1,0 +1,277 @@
+"""Awards, who they are for and whose money they are. Read only."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
+
+from grants.awards.models import Agreement, Award, AwardSplit, Signature
+from grants.awards.rules import HOLDS_MONEY, AgreementState, AwardState
+from grants.funds.models import Contribution, Funder
+from grants.ledger import queries as ledger
+from grants.ledger.queries import Pockets
+from grants.people.models import Group, Hosting, Membership, Person
+from grants.people.rules import HostingState
+from grants.priorities.models import Priority
+from grants.proposals.models import Proposal
+from grants.rounds.models import Round
+
+PAGE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class AwardLine:
+    """An award in a list: what, who, for which priority, how much (pence)."""
+
+    id: UUID
+    reference: str
+    title: str
+    group_id: UUID
+    group_name: str
+    priority_id: UUID
+    priority_title: str
+    round_id: UUID
+    round_title: str
+    fund_id: UUID
+    amount_minor: int
+    state: AwardState
+    offered_at: datetime
+    answer_by: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SplitLine:
+    """So many pence of an award come from this contribution of this funder."""
+
+    award_id: UUID
+    contribution_id: UUID
+    funder_id: UUID
+    funder_name: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwardPage:
+    """All that an award's page shows. ``pockets``: where its money is now, from the ledger."""
+
+    award: Award
+    line: AwardLine
+    payee_name: str
+    splits: list[SplitLine]
+    pockets: Pockets
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An award that waits for somebody, with what it waits for."""
+
+    award_id: UUID
+    title: str
+    group_id: UUID
+    group_name: str
+    amount_minor: int
+    answer_by: datetime
+
+
+_TITLE = func.coalesce(func.nullif(Proposal.title, ""), "A proposal without a title")
+
+
+def _lines(*where: ColumnElement[bool]) -> Select[tuple[object, ...]]:
+    return (
+        select(
+            Award.id,
+            Award.reference,
+            _TITLE,
+            Award.group_id,
+            Group.name,
+            Award.priority_id,
+            Priority.title,
+            Award.round_id,
+            Round.title,
+            Award.fund_id,
+            Award.amount_minor,
+            Award.state,
+            Award.offered_at,
+            Award.answer_by,
+        )
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Group, Group.id == Award.group_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .join(Round, Round.id == Award.round_id)
+        .where(*where)
+        .order_by(Award.offered_at.desc(), Award.reference)
+    )
+
+
+def _read(
+    session: Session, *where: ColumnElement[bool], limit: int = 200, offset: int = 0
+) -> list[AwardLine]:
+    return [AwardLine(*row) for row in session.execute(_lines(*where).limit(limit).offset(offset))]  # type: ignore[arg-type]
+
+
+def award(session: Session, award_id: UUID) -> Award | None:
+    return session.get(Award, award_id)
+
+
+def line(session: Session, award_id: UUID) -> AwardLine | None:
+    return next(iter(_read(session, Award.id == award_id)), None)
+
+
+def of_group(session: Session, group_id: UUID) -> list[AwardLine]:
+    """A group's awards that hold or held money, newest first."""
+    return _read(session, Award.group_id == group_id, Award.state.in_(HOLDS_MONEY))
+
+
+def of_priority(session: Session, priority_id: UUID) -> list[AwardLine]:
+    """Awards that serve a priority, newest first."""
+    return _read(session, Award.priority_id == priority_id, Award.state.in_(HOLDS_MONEY))
+
+
+def of_round(session: Session, round_id: UUID) -> list[AwardLine]:
+    """A round's awards, newest first."""
+    return _read(session, Award.round_id == round_id, Award.state.in_(HOLDS_MONEY))
+
+
+def of_fund(session: Session, fund_id: UUID, *, limit: int = 200) -> list[AwardLine]:
+    """A fund's awards, newest first."""
+    return _read(session, Award.fund_id == fund_id, Award.state.in_(HOLDS_MONEY), limit=limit)
+
+
+def of_proposal(session: Session, proposal_id: UUID) -> AwardLine | None:
+    """The award that stands for a proposal, if one does."""
+    return next(iter(_read(session, Award.proposal_id == proposal_id, Award.state.in_(HOLDS_MONEY))), None)
+
+
+def listed(
+    session: Session, states: Collection[AwardState] = tuple(AwardState), *, page: int = 1, size: int = PAGE
+) -> tuple[list[AwardLine], int]:
+    """One page of all awards in these states, newest first, and how many there are in all."""
+    where = Award.state.in_(states)
+    total = session.scalar(select(func.count()).select_from(Award).where(where)) or 0
+    return _read(session, where, limit=size, offset=(page - 1) * size), total
+
+
+def splits(session: Session, award_ids: Collection[UUID]) -> list[SplitLine]:
+    """Whose money these awards are: every award's shares, the largest first."""
+    return [
+        SplitLine(*row)
+        for row in session.execute(
+            select(
+                AwardSplit.award_id, AwardSplit.contribution_id, Funder.id, Funder.name, AwardSplit.amount_minor
+            )
+            .join(Contribution, Contribution.id == AwardSplit.contribution_id)
+            .join(Funder, Funder.id == Contribution.funder_id)
+            .where(AwardSplit.award_id.in_(award_ids))
+            .order_by(AwardSplit.award_id, AwardSplit.amount_minor.desc(), Funder.name, AwardSplit.contribution_id)
+        )
+    ]
+
+
+def pockets(session: Session, award_id: UUID) -> Pockets:
+    """Where an award's money is now, over all contributions. ``available_minor`` is minus what it has taken."""
+    return ledger.added_up(list(ledger.award_pockets(session, [award_id])[award_id].values()))
+
+
+def award_page(session: Session, award_id: UUID) -> AwardPage | None:
+    """An award with its instalments, agreements, shares and money; None when there is no such award."""
+    found = session.scalar(
+        select(Award)
+        .where(Award.id == award_id)
+        .options(
+            joinedload(Award.payee),
+            joinedload(Award.proposal),
+            selectinload(Award.instalments),
+            selectinload(Award.agreements).selectinload(Agreement.signatures),
+        )
+    )
+    shown = line(session, award_id)
+    if found is None or shown is None:
+        return None
+    return AwardPage(found, shown, found.payee.name, splits(session, [award_id]), pockets(session, award_id))
+
+
+def agreement(session: Session, award_id: UUID, version: int | None = None) -> Agreement | None:
+    """An award's agreement with its signatures: the given version, or the newest."""
+    query = select(Agreement).where(Agreement.award_id == award_id).options(selectinload(Agreement.signatures))
+    if version is not None:
+        query = query.where(Agreement.version == version)
+    return session.scalar(query.order_by(Agreement.version.desc()).limit(1))
+
+
+def awarded_minor(session: Session, round_id: UUID) -> int:
+    """Pence that a round's standing awards promise."""
+    total = session.scalar(
+        select(func.coalesce(func.sum(Award.amount_minor), 0)).where(
+            Award.round_id == round_id, Award.state.in_(HOLDS_MONEY)
+        )
+    )
+    return int(total or 0)
+
+
+def _waiting(session: Session, *where: ColumnElement[bool], limit: int = 50) -> list[Waiting]:
+    rows = session.execute(
+        select(Award.id, _TITLE, Award.group_id, Group.name, Award.amount_minor, Award.answer_by)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Group, Group.id == Award.group_id)
+        .where(*where)
+        .order_by(Award.answer_by, Award.reference)
+        .limit(limit)
+    )
+    return [Waiting(*row) for row in rows]
+
+
+def offers_to(session: Session, group_ids: Collection[UUID], now: datetime) -> list[Waiting]:
+    """Offers to these groups that can still be answered, the most pressing first."""
+    return _waiting(session, Award.group_id.in_(group_ids), Award.state == AwardState.OFFERED, Award.answer_by >= now)
+
+
+def to_sign(session: Session, person_id: UUID, group_ids: Collection[UUID]) -> list[Waiting]:
+    """Agreements that wait for a name from these groups (or from those they host), and not yet have this person's."""
+    signed = select(Signature.agreement_id).where(Signature.person_id == person_id)
+    open_ones = select(Agreement.award_id).where(Agreement.state == AgreementState.SENT, Agreement.id.not_in(signed))
+    ours = Award.group_id.in_(group_ids) | Award.payee_id.in_(group_ids)
+    return _waiting(session, Award.state == AwardState.ACCEPTED, Award.id.in_(open_ones), ours)
+
+
+def to_countersign(session: Session) -> list[Waiting]:
+    """Awards whose agreement the group has signed."""
+    signed = select(Agreement.award_id).where(Agreement.state == AgreementState.SIGNED)
+    return _waiting(session, Award.state == AwardState.ACCEPTED, Award.id.in_(signed))
+
+
+def is_involved(session: Session, award_id: UUID, person_id: UUID) -> bool:
+    """Whether somebody belongs to the group of an award, or to the group that holds its money."""
+    ours = aliased(Award)
+    return (
+        session.scalar(
+            select(Membership.id)
+            .join(ours, (ours.group_id == Membership.group_id) | (ours.payee_id == Membership.group_id))
+            .where(ours.id == award_id, Membership.person_id == person_id, Membership.ended_at.is_(None))
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def host_of(session: Session, group_id: UUID) -> UUID | None:
+    """The host that has confirmed that it holds money for this group, if one has."""
+    return session.scalar(
+        select(Hosting.host_id)
+        .where(Hosting.group_id == group_id, Hosting.state == HostingState.CONFIRMED)
+        .order_by(Hosting.answered_at.desc())
+        .limit(1)
+    )
+
+
+def people_of(session: Session, group_id: UUID) -> list[tuple[UUID, str]]:
+    """The members of a group that can be written to: person and address, by address."""
+    rows = session.execute(
+        select(Person.id, Person.email)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(Membership.group_id == group_id, Membership.ended_at.is_(None), Person.email.is_not(None))
+        .order_by(Person.email)
+    )
+    return [(person_id, email) for person_id, email in rows if email]
