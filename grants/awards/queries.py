@@ -13,8 +13,7 @@ from grants.awards.rules import HOLDS_MONEY, AgreementState, AwardState
 from grants.funds.models import Contribution, Funder
 from grants.ledger import queries as ledger
 from grants.ledger.queries import Pockets
-from grants.people.models import Group, Hosting, Membership, Person
-from grants.people.rules import HostingState
+from grants.people.models import Group, Membership
 from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
 from grants.rounds.models import Round
@@ -106,10 +105,8 @@ def _lines(*where: ColumnElement[bool]) -> Select[tuple[object, ...]]:
     )
 
 
-def _read(
-    session: Session, *where: ColumnElement[bool], limit: int = 200, offset: int = 0
-) -> list[AwardLine]:
-    return [AwardLine(*row) for row in session.execute(_lines(*where).limit(limit).offset(offset))]  # type: ignore[arg-type]
+def _read(session: Session, *where: ColumnElement[bool], limit: int = 200, offset: int = 0) -> list[AwardLine]:
+    return [AwardLine(*row) for row in session.execute(_lines(*where).limit(limit).offset(offset))]
 
 
 def award(session: Session, award_id: UUID) -> Award | None:
@@ -159,9 +156,7 @@ def splits(session: Session, award_ids: Collection[UUID]) -> list[SplitLine]:
     return [
         SplitLine(*row)
         for row in session.execute(
-            select(
-                AwardSplit.award_id, AwardSplit.contribution_id, Funder.id, Funder.name, AwardSplit.amount_minor
-            )
+            select(AwardSplit.award_id, AwardSplit.contribution_id, Funder.id, Funder.name, AwardSplit.amount_minor)
             .join(Contribution, Contribution.id == AwardSplit.contribution_id)
             .join(Funder, Funder.id == Contribution.funder_id)
             .where(AwardSplit.award_id.in_(award_ids))
@@ -254,24 +249,3 @@ def is_involved(session: Session, award_id: UUID, person_id: UUID) -> bool:
         )
         is not None
     )
-
-
-def host_of(session: Session, group_id: UUID) -> UUID | None:
-    """The host that has confirmed that it holds money for this group, if one has."""
-    return session.scalar(
-        select(Hosting.host_id)
-        .where(Hosting.group_id == group_id, Hosting.state == HostingState.CONFIRMED)
-        .order_by(Hosting.answered_at.desc())
-        .limit(1)
-    )
-
-
-def people_of(session: Session, group_id: UUID) -> list[tuple[UUID, str]]:
-    """The members of a group that can be written to: person and address, by address."""
-    rows = session.execute(
-        select(Person.id, Person.email)
-        .join(Membership, Membership.person_id == Person.id)
-        .where(Membership.group_id == group_id, Membership.ended_at.is_(None), Person.email.is_not(None))
-        .order_by(Person.email)
-    )
-    return [(person_id, email) for person_id, email in rows if email]

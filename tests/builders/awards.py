@@ -185,7 +185,10 @@ def an_award(
     fund = contributions[0].fund if contributions else None
     if proposal is None:
         proposal = a_decided_proposal(
-            session, a_decided_round(session, fund, state=RoundState.ANNOUNCED), group=group, title=f"Soup and seeds {number}"
+            session,
+            a_decided_round(session, fund, state=RoundState.ANNOUNCED),
+            group=group,
+            title=f"Soup and seeds {number}",
         )
     fund_id = proposal.round.fund_id
     given = list(contributions) or [a_contribution(session, session.get(Fund, fund_id))]
@@ -250,8 +253,6 @@ def an_agreement(
     session.add(agreement)
     session.flush()
     for person in signers:
-        session.add(
-            Signature(agreement_id=agreement.id, person_id=person.id, typed_name=person.name, signed_at=START)
-        )
+        session.add(Signature(agreement_id=agreement.id, person_id=person.id, typed_name=person.name, signed_at=START))
     session.flush()
     return agreement

@@ -73,7 +73,5 @@ def a_disbursement(
                     Line(grants_code(award.fund_id), part.amount_minor, award.id),
                     Line(bank_code(award.fund_id), -part.amount_minor, award.id),
                 ]
-            ledger.post(
-                work(session), key=f"{key}:{word}", event=f"payment.{word}", fund_id=award.fund_id, lines=lines
-            )
+            ledger.post(work(session), key=f"{key}:{word}", event=f"payment.{word}", fund_id=award.fund_id, lines=lines)
     return payment
