@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 
-import grants
 from grants.kernel.tables import Base
-from grants.web.db import engine_options, prepare_engine
-
-PACKAGE = Path(grants.__file__).parent
-
-
-def load_models() -> None:
-    """Import the tables of all stages, of the trail and of the web kit."""
-    import_module("grants.kernel.trail")
-    import_module("grants.web.limits")
-    for room in sorted(PACKAGE.glob("*/models.py")):
-        import_module(f"grants.{room.parent.name}.models")
+from grants.web.db import engine_options, load_models, prepare_engine
 
 
 def an_engine(url: str) -> Engine:
@@ -44,6 +32,7 @@ def _hurry(connection: Any, _record: object) -> None:
 def create_tables(url: str) -> None:
     """Make every table in an empty database, and let go of it."""
     load_models()
+    import_module("grants.web.limits")
     engine = an_engine(url)
     Base.metadata.create_all(engine)
     engine.dispose()
