@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from grants.issues.rules import IssueState
+from grants.issues.rules import AnswerKind, IssueState
 from grants.kernel.tables import Base, Identified, Utc, state_column
 
 
@@ -14,7 +14,12 @@ class Issue(Identified):
     """What a resident says matters or is wrong, in their own words."""
 
     __tablename__ = "issue"
-    __table_args__ = (CheckConstraint("merged_into_id IS NULL OR merged_into_id <> id", name="not_merged_into_itself"),)
+    __table_args__ = (
+        CheckConstraint("merged_into_id IS NULL OR merged_into_id <> id", name="not_merged_into_itself"),
+        CheckConstraint("state NOT IN ('answered', 'closed') OR answer IS NOT NULL", name="no_end_without_an_answer"),
+        CheckConstraint("state <> 'hidden' OR hidden_reason IS NOT NULL", name="hidden_says_why"),
+        CheckConstraint("support_count >= 0", name="support_count_not_negative"),
+    )
 
     title: Mapped[str] = mapped_column(String(140))
     body: Mapped[str] = mapped_column(String(3000))
@@ -30,6 +35,7 @@ class Issue(Identified):
     looked_at_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     merged_into_id: Mapped[UUID | None] = mapped_column(ForeignKey("issue.id"), index=True)
     hidden_reason: Mapped[str | None] = mapped_column(String(500))
+    answer_kind: Mapped[AnswerKind | None] = state_column(AnswerKind)
     answer: Mapped[str | None] = mapped_column(String(3000))
     answered_at: Mapped[datetime | None] = mapped_column(Utc())
     support_count: Mapped[int] = mapped_column(default=0)

@@ -1,6 +1,9 @@
 """The life of an issue: nobody's issue ends without an answer that they can see."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+
+from grants.kernel.errors import RuleBroken
 
 
 class IssueState(StrEnum):
@@ -11,6 +14,13 @@ class IssueState(StrEnum):
     ANSWERED = "answered"
     TAKEN_UP = "taken_up"
     CLOSED = "closed"
+
+
+class AnswerKind(StrEnum):
+    """What sort of answer it was."""
+
+    QUICK_ACTION = "quick_action"
+    ANSWER = "answer"
 
 
 class IssueAction(StrEnum):
@@ -36,4 +46,34 @@ STEPS = {
     (S.ANSWERED, A.CLOSE): S.CLOSED,
     (S.TAKEN_UP, A.CLOSE): S.CLOSED,
 }
-PUBLIC = frozenset({S.PUBLISHED, S.ANSWERED, S.TAKEN_UP, S.CLOSED, S.MERGED})
+LISTED = frozenset({S.PUBLISHED, S.ANSWERED, S.TAKEN_UP, S.CLOSED})
+"""States in which an issue stands in the public list."""
+PUBLIC = LISTED | {S.MERGED}
+"""States in which an issue has a public page; a merged one's page points to the other."""
+SUPPORTABLE = frozenset({S.PUBLISHED, S.ANSWERED, S.TAKEN_UP})
+MERGE_TARGETS = frozenset({S.PUBLISHED, S.ANSWERED, S.TAKEN_UP})
+PICKABLE = frozenset({S.PUBLISHED, S.ANSWERED, S.TAKEN_UP})
+"""States in which an issue can be what a priority rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueDraft:
+    """What somebody raises. ``ward_code`` None: no one place. Texts come stripped."""
+
+    title: str
+    body: str
+    ward_code: str | None = None
+    touches: str = ""
+    contact_email: str | None = None
+
+
+def words_given(text: str, field: str, message: str) -> str:
+    """``text`` without blanks at its ends; ``RuleBroken`` with ``message`` at ``field`` when nothing is left.
+
+    >>> words_given(" The lamps are mended. ", "answer", "Write the answer")
+    'The lamps are mended.'
+    """
+    stripped = text.strip()
+    if not stripped:
+        raise RuleBroken(message, field=field)
+    return stripped

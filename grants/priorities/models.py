@@ -10,6 +10,15 @@ from grants.kernel.tables import Base, Identified, Utc, state_column
 from grants.priorities.rules import ActionProgress, PriorityState
 
 
+class Consultation(Identified):
+    """Some priorities put to the community together, until a moment; people say which matters most to them."""
+
+    __tablename__ = "consultation"
+
+    opened_at: Mapped[datetime] = mapped_column(Utc())
+    closes_at: Mapped[datetime] = mapped_column(Utc(), index=True)
+
+
 class Priority(Identified):
     """What the community agreed to act on, and who owns it. The row shows the present version."""
 
@@ -19,6 +28,7 @@ class Priority(Identified):
             "state <> 'agreed' OR (owner_name IS NOT NULL AND agreed_on IS NOT NULL AND meeting IS NOT NULL)",
             name="agreed_has_owner_and_meeting",
         ),
+        CheckConstraint("state <> 'retired' OR retired_reason IS NOT NULL", name="retired_says_why"),
     )
 
     title: Mapped[str] = mapped_column(String(140))
@@ -33,7 +43,9 @@ class Priority(Identified):
     turnout_count: Mapped[int | None]
     """How many people took part when it was put to the community."""
     suggested_at: Mapped[datetime] = mapped_column(Utc())
+    consultation_id: Mapped[UUID | None] = mapped_column(ForeignKey("consultation.id"), index=True)
     consultation_closes_at: Mapped[datetime | None] = mapped_column(Utc())
+    retired_reason: Mapped[str | None] = mapped_column(String(500))
 
 
 class PriorityVersion(Identified):
