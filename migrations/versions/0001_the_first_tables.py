@@ -867,7 +867,13 @@ def upgrade() -> None:
         sa.Column("answer_by", sa.DateTime(timezone=True), nullable=False),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answered_by_id", sa.Uuid(), nullable=True),
+        sa.Column("active_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("accepted_spend_minor", sa.BigInteger(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "accepted_spend_minor >= 0 AND accepted_spend_minor <= amount_minor", name=op.f("ck_award_spend_within")
+        ),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_award_amount_positive")),
         sa.CheckConstraint(
             "disbursing_minor >= 0 AND disbursing_minor <= amount_minor", name=op.f("ck_award_never_overpaid")
@@ -1082,6 +1088,8 @@ def upgrade() -> None:
         "agreement",
         sa.Column("award_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("template", sa.Integer(), nullable=False),
+        sa.Column("extra", sa.String(length=2000), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column(
@@ -1172,6 +1180,8 @@ def upgrade() -> None:
         sa.Column("story", sa.Text(), nullable=True),
         sa.Column("story_consent", sa.Boolean(), nullable=False),
         sa.Column("spent_minor", sa.BigInteger(), nullable=True),
+        sa.Column("underspend_reason", sa.String(length=1000), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("submitted_by_id", sa.Uuid(), nullable=True),
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("query_reason", sa.String(length=1000), nullable=True),
@@ -1226,6 +1236,7 @@ def upgrade() -> None:
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("authorised_by_id", sa.Uuid(), nullable=True),
         sa.Column("authorised_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("provider_ref", sa.String(length=80), nullable=True),
         sa.Column("paid_at", sa.DateTime(timezone=True), nullable=True),
