@@ -189,6 +189,8 @@ def _deciles(deciles: frozenset[int]) -> str:
         return "the most deprived tenth of England"
     if deciles == {1, 2}:
         return "the most deprived fifth of England"
+    if deciles == {1, 2, 3, 4, 5}:
+        return "the most deprived half of England"
     return f"deprivation decile {_either([str(decile) for decile in sorted(deciles)])} of England"
 
 
@@ -342,12 +344,21 @@ def _shortfall(
     )
 
 
-def explain(shortfall: Shortfall, names: Names) -> str:
-    """The shortfall in plain words: what falls short, which restriction binds, what would unlock it."""
-    these = "This award needs" if len(shortfall.need_ids) == 1 else f"{len(shortfall.need_ids)} awards together need"
-    it = "it" if len(shortfall.need_ids) == 1 else "them"
+def explain(shortfall: Shortfall, names: Names, newest: UUID | None = None) -> str:
+    """The shortfall in plain words: what falls short, which restriction binds, what would unlock it.
+
+    ``newest``: the need that was just added to others which could be paid, if the words are for those who asked for it.
+    """
+    others = len(shortfall.need_ids) - 1
     asked, usable = show_pounds(shortfall.asked_minor), show_pounds(shortfall.usable_minor)
-    sentences = [f"{these} {asked}, and {usable} of the pot may be spent on {it}."]
+    if not others:
+        opening, it = "It needs" if newest else "This award needs", "it"
+    elif newest:
+        winners = "1 other" if others == 1 else f"{others} others"
+        opening, it = f"Together with {winners} chosen before it, it needs", "them"
+    else:
+        opening, it = f"{others + 1} awards together need", "them"
+    sentences = [f"{opening} {asked}, and {usable} of the pot may be spent on {it}."]
     by_purpose: dict[Restriction, int] = {}
     for blocked in shortfall.blocked:
         by_purpose[blocked.restriction] = by_purpose.get(blocked.restriction, 0) + blocked.left_minor

@@ -30,17 +30,18 @@ from grants.kernel.errors import RuleBroken
 WARDS = ["A", "B", "C"]
 PRIORITIES = [UUID(int=n) for n in range(900, 903)]
 
+# Many restrictions overlap, so that needs compete for the same money.
 restrictions = st.builds(
     Restriction,
-    ward_codes=st.frozensets(st.sampled_from(WARDS), max_size=2),
-    imd_deciles=st.frozensets(st.integers(1, 3), max_size=2),
-    priority_ids=st.frozensets(st.sampled_from(PRIORITIES), max_size=2),
+    ward_codes=st.just(frozenset()) | st.frozensets(st.sampled_from(WARDS), min_size=1, max_size=2),
+    imd_deciles=st.just(frozenset()) | st.frozensets(st.integers(1, 3), min_size=2),
+    priority_ids=st.just(frozenset()) | st.frozensets(st.sampled_from(PRIORITIES), min_size=2),
 )
 
 
 @st.composite
-def needs_lists(draw: st.DrawFn, max_size: int = 6, biggest: int = 60) -> list[Need]:
-    size = draw(st.integers(0, max_size))
+def needs_lists(draw: st.DrawFn, max_size: int = 6, biggest: int = 40) -> list[Need]:
+    size = draw(st.integers(1, max_size))
     return [
         Need(
             UUID(int=n + 1),
@@ -54,10 +55,11 @@ def needs_lists(draw: st.DrawFn, max_size: int = 6, biggest: int = 60) -> list[N
 
 
 @st.composite
-def sources_lists(draw: st.DrawFn, max_size: int = 5, biggest: int = 100) -> list[Source]:
-    size = draw(st.integers(0, max_size))
+def sources_lists(draw: st.DrawFn, max_size: int = 5, biggest: int = 80) -> list[Source]:
+    size = draw(st.integers(1, max_size))
+    limits = st.just(Restriction()) | restrictions
     return [
-        Source(UUID(int=n + 101), draw(st.integers(0, biggest)), draw(restrictions), draw(st.integers(0, 2)))
+        Source(UUID(int=n + 101), draw(st.integers(0, biggest)), draw(limits), draw(st.integers(0, 2)))
         for n in range(size)
     ]
 
@@ -173,6 +175,17 @@ def test_free_money_gives_way_when_only_it_can_pay_for_another() -> None:
     assert {(share.need_id.int, share.source_id.int) for share in matching.split} == {(1, 12), (2, 11)}
 
 
+def test_narrow_money_gives_way_when_only_it_can_pay_for_another() -> None:
+    """The narrowest source is opened first and must move on from a need that a later one can pay too."""
+    narrow = Restriction(ward_codes=frozenset("AB"), priority_ids=frozenset(PRIORITIES[:2]))
+    only_a = Restriction(ward_codes=frozenset("A"))
+    here, there = (
+        Need(UUID(int=n), 10, frozenset(ward), priority_id=PRIORITIES[0]) for n, ward in ((1, "A"), (2, "B"))
+    )
+    matching = match([here, there], [Source(UUID(int=11), 10, narrow), Source(UUID(int=12), 10, only_a)])
+    assert {(share.need_id.int, share.source_id.int) for share in matching.split} == {(1, 12), (2, 11)}
+
+
 def test_the_shortfall_says_which_restriction_binds_and_what_would_unlock_it() -> None:
     work = PRIORITIES[0]
     walk = Need(UUID(int=1), 60_000, priority_id=PRIORITIES[1])
@@ -183,6 +196,23 @@ def test_the_shortfall_says_which_restriction_binds_and_what_would_unlock_it() -
         "This award needs £600, and £250 of the pot may be spent on it. "
         "Another £800 is only for the priority “Work and health”. "
         "£350 more without restriction would pay for it."
+    )
+
+
+def test_a_need_that_takes_the_money_of_another_is_part_of_the_shortfall() -> None:
+    """What is missing shows at the second, but both compete for the same free money."""
+    deprived = Restriction(imd_deciles=frozenset({1}))
+    here, elsewhere = Need(UUID(int=1), 50, imd_deciles=frozenset({1})), Need(UUID(int=2), 100)
+    shortfall = match([here, elsewhere], [Source(UUID(int=11), 100), Source(UUID(int=12), 20, deprived)]).shortfall
+    assert shortfall is not None
+    assert (shortfall.need_ids, shortfall.blocked) == ((here.id, elsewhere.id), ())
+    assert (shortfall.asked_minor, shortfall.usable_minor, shortfall.missing_minor) == (150, 120, 30)
+    assert explain(shortfall, Names()) == (
+        "2 awards together need £1.50, and £1.20 of the pot may be spent on them. "
+        "£0.30 more without restriction would pay for them."
+    )
+    assert explain(shortfall, Names(), newest=elsewhere.id).startswith(
+        "Together with 1 other chosen before it, it needs £1.50"
     )
 
 
