@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import not_, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from grants.kernel.errors import NotEnoughMoney, NotFound
 from grants.kernel.money import show_pounds
@@ -40,7 +41,7 @@ def post(uow: UnitOfWork, *, key: str, event: str, fund_id: UUID, lines: Sequenc
     Accounts are changed by a conditional UPDATE in the order of their codes, so that two entries never deadlock, with a
     CHECK behind it. Raises ``NotEnoughMoney`` with the shortfall in pence, and nothing of the entry remains.
     """
-    standing = uow.session.scalar(select(Entry).where(Entry.key == key))
+    standing = _standing(uow, key)
     if standing is not None:
         return standing
     if not balanced(lines):
@@ -48,24 +49,33 @@ def post(uow: UnitOfWork, *, key: str, event: str, fund_id: UUID, lines: Sequenc
     change: dict[str, int] = defaultdict(int)
     for line in lines:
         change[line.account] += line.amount_minor
-    with uow.session.begin_nested():
-        accounts = {code: _change(uow, code, change[code]) for code in sorted(change)}
-        entry = Entry(key=key, event=event, fund_id=fund_id, at=uow.now, memo=memo)
-        uow.session.add(entry)
-        uow.session.flush()
-        uow.session.add_all(
-            Posting(
-                entry_id=entry.id,
-                position=position,
-                account_id=accounts[line.account],
-                award_id=line.award_id,
-                amount_minor=line.amount_minor,
-                at=uow.now,
+    try:
+        with uow.session.begin_nested():
+            entry = Entry(key=key, event=event, fund_id=fund_id, at=uow.now, memo=memo)
+            uow.add(entry)  # before the accounts: whoever tells the same event waits here, and finds it told
+            accounts = {code: _change(uow, code, change[code]) for code in sorted(change)}
+            uow.session.add_all(
+                Posting(
+                    entry_id=entry.id,
+                    position=position,
+                    account_id=accounts[line.account],
+                    award_id=line.award_id,
+                    amount_minor=line.amount_minor,
+                    at=uow.now,
+                )
+                for position, line in enumerate(lines)
             )
-            for position, line in enumerate(lines)
-        )
-        uow.session.flush()
+            uow.session.flush()
+    except IntegrityError:
+        standing = _standing(uow, key)
+        if standing is None:
+            raise
+        return standing
     return entry
+
+
+def _standing(uow: UnitOfWork, key: str) -> Entry | None:
+    return uow.session.scalar(select(Entry).where(Entry.key == key))
 
 
 def _change(uow: UnitOfWork, code: str, by_minor: int) -> UUID:
