@@ -1,8 +1,8 @@
-"""Letters to whoever raised an issue. A line that is a path of ours gets Seedbed's address when it is sent."""
+"""Letters to whoever raised an issue."""
 
 from grants.issues.models import Issue
 from grants.kernel.work import UnitOfWork
-from grants.outbox import service as outbox
+from grants.outbox.service import address, put_mail
 from grants.people.models import Person
 
 
@@ -17,8 +17,8 @@ def received(uow: UnitOfWork, issue: Issue, token: str) -> None:
         "A neighbour who looks after Seedbed will read it. Then it is published.\n"
         "Nobody can see your e-mail address.\n\n"
         "See what becomes of it on this page. It is yours alone, so keep the link:\n\n"
-        f"/issues/yours/{token}\n\n"
-        "If you did not write to us, you need do nothing.",
+        + address(f"/issues/yours/{token}")
+        + "\n\nIf you did not write to us, you need do nothing.",
     )
 
 
@@ -40,7 +40,7 @@ def hidden(uow: UnitOfWork, issue: Issue) -> None:
         "hidden",
         "Your issue is not published",
         f"We could not publish “{issue.title}”. This is why:\n\n{issue.hidden_reason}\n\n"
-        "Only you can see this reason. You can raise it again in other words:\n\n/issues/new",
+        "Only you can see this reason. You can raise it again in other words:\n\n" + address("/issues/new"),
     )
 
 
@@ -86,7 +86,7 @@ def closed(uow: UnitOfWork, issue: Issue) -> None:
 
 
 def _page(issue: Issue) -> str:
-    return f"/issues/{issue.id}"
+    return address(f"/issues/{issue.id}")
 
 
 def _send(uow: UnitOfWork, issue: Issue, what: str, subject: str, text: str) -> None:
@@ -94,7 +94,7 @@ def _send(uow: UnitOfWork, issue: Issue, what: str, subject: str, text: str) -> 
     if to:
         # Published a second time after it was hidden is a second letter, so the moment is part of the key.
         key = f"issue:{issue.id}:{what}:{uow.now.isoformat()}"
-        outbox.put_mail(uow, to=to, subject=subject, text=text, key=key, subject_id=issue.id)
+        put_mail(uow, to=to, subject=subject, text=text, key=key, subject_id=issue.id)
 
 
 def _address_of(uow: UnitOfWork, issue: Issue) -> str | None:
