@@ -62,6 +62,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_community_group_name")),
     )
     op.create_table(
+        "consultation",
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closes_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consultation")),
+    )
+    with op.batch_alter_table("consultation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_consultation_closes_at"), ["closes_at"], unique=False)
+
+    op.create_table(
         "fund",
         sa.Column("name", sa.String(length=140), nullable=False),
         sa.Column("purpose", sa.String(length=2000), nullable=False),
@@ -147,41 +157,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("email", name=op.f("uq_person_email")),
     )
     op.create_table(
-        "priority",
-        sa.Column("title", sa.String(length=140), nullable=False),
-        sa.Column("statement", sa.String(length=3000), nullable=False),
-        sa.Column(
-            "state",
-            sa.Enum(
-                "suggested",
-                "consulted",
-                "agreed",
-                "retired",
-                name="prioritystate_known",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("owner_name", sa.String(length=140), nullable=True),
-        sa.Column("agreed_on", sa.Date(), nullable=True),
-        sa.Column("meeting", sa.String(length=200), nullable=True),
-        sa.Column("turnout_count", sa.Integer(), nullable=True),
-        sa.Column("suggested_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("consultation_closes_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint(
-            "state <> 'agreed' OR (owner_name IS NOT NULL AND agreed_on IS NOT NULL AND meeting IS NOT NULL)",
-            name=op.f("ck_priority_agreed_has_owner_and_meeting"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_priority")),
-    )
-    with op.batch_alter_table("priority", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_priority_state"), ["state"], unique=False)
-
-    op.create_table(
         "provider_event",
         sa.Column("provider", sa.String(length=20), nullable=False),
         sa.Column("event_id", sa.String(length=80), nullable=False),
@@ -209,35 +184,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_link")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_sign_in_link_token_hash")),
     )
-    op.create_table(
-        "connected_action",
-        sa.Column("priority_id", sa.Uuid(), nullable=False),
-        sa.Column("partner", sa.String(length=140), nullable=False),
-        sa.Column("what", sa.String(length=1000), nullable=False),
-        sa.Column("programme", sa.String(length=140), nullable=False),
-        sa.Column(
-            "progress",
-            sa.Enum(
-                "planned",
-                "under_way",
-                "done",
-                "stopped",
-                name="actionprogress_known",
-                native_enum=False,
-                create_constraint=True,
-                length=32,
-            ),
-            nullable=False,
-        ),
-        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["priority_id"], ["priority.id"], name=op.f("fk_connected_action_priority_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_connected_action")),
-    )
-    with op.batch_alter_table("connected_action", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_connected_action_priority_id"), ["priority_id"], unique=False)
-
     op.create_table(
         "contribution",
         sa.Column("fund_id", sa.Uuid(), nullable=False),
@@ -350,13 +296,25 @@ def upgrade() -> None:
         sa.Column("looked_at_by_id", sa.Uuid(), nullable=True),
         sa.Column("merged_into_id", sa.Uuid(), nullable=True),
         sa.Column("hidden_reason", sa.String(length=500), nullable=True),
+        sa.Column(
+            "answer_kind",
+            sa.Enum(
+                "quick_action", "answer", name="answerkind_known", native_enum=False, create_constraint=True, length=32
+            ),
+            nullable=True,
+        ),
         sa.Column("answer", sa.String(length=3000), nullable=True),
         sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("support_count", sa.Integer(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("state <> 'hidden' OR hidden_reason IS NOT NULL", name=op.f("ck_issue_hidden_says_why")),
+        sa.CheckConstraint(
+            "state NOT IN ('answered', 'closed') OR answer IS NOT NULL", name=op.f("ck_issue_no_end_without_an_answer")
+        ),
         sa.CheckConstraint(
             "merged_into_id IS NULL OR merged_into_id <> id", name=op.f("ck_issue_not_merged_into_itself")
         ),
+        sa.CheckConstraint("support_count >= 0", name=op.f("ck_issue_support_count_not_negative")),
         sa.ForeignKeyConstraint(["looked_at_by_id"], ["person.id"], name=op.f("fk_issue_looked_at_by_id")),
         sa.ForeignKeyConstraint(["merged_into_id"], ["issue.id"], name=op.f("fk_issue_merged_into_id")),
         sa.ForeignKeyConstraint(["raised_by_id"], ["person.id"], name=op.f("fk_issue_raised_by_id")),
@@ -412,33 +370,47 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_membership_person_id"), ["person_id"], unique=False)
 
     op.create_table(
-        "priority_backing",
-        sa.Column("priority_id", sa.Uuid(), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column("place", sa.Integer(), nullable=False),
-        sa.CheckConstraint("place >= 1", name=op.f("ck_priority_backing_place_from_one")),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_priority_backing_person_id")),
-        sa.ForeignKeyConstraint(["priority_id"], ["priority.id"], name=op.f("fk_priority_backing_priority_id")),
-        sa.PrimaryKeyConstraint("priority_id", "person_id", name=op.f("pk_priority_backing")),
-    )
-    with op.batch_alter_table("priority_backing", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_priority_backing_person_id"), ["person_id"], unique=False)
-
-    op.create_table(
-        "priority_version",
-        sa.Column("priority_id", sa.Uuid(), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
+        "priority",
         sa.Column("title", sa.String(length=140), nullable=False),
         sa.Column("statement", sa.String(length=3000), nullable=False),
-        sa.Column("owner_name", sa.String(length=140), nullable=False),
-        sa.Column("agreed_on", sa.Date(), nullable=False),
-        sa.Column("meeting", sa.String(length=200), nullable=False),
-        sa.Column("why", sa.String(length=500), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "suggested",
+                "consulted",
+                "agreed",
+                "retired",
+                name="prioritystate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("owner_name", sa.String(length=140), nullable=True),
+        sa.Column("agreed_on", sa.Date(), nullable=True),
+        sa.Column("meeting", sa.String(length=200), nullable=True),
+        sa.Column("turnout_count", sa.Integer(), nullable=True),
+        sa.Column("suggested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("consultation_id", sa.Uuid(), nullable=True),
+        sa.Column("consultation_closes_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retired_reason", sa.String(length=500), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["priority_id"], ["priority.id"], name=op.f("fk_priority_version_priority_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_priority_version")),
-        sa.UniqueConstraint("priority_id", "version", name=op.f("uq_priority_version_priority_id_version")),
+        sa.CheckConstraint(
+            "state <> 'agreed' OR (owner_name IS NOT NULL AND agreed_on IS NOT NULL AND meeting IS NOT NULL)",
+            name=op.f("ck_priority_agreed_has_owner_and_meeting"),
+        ),
+        sa.CheckConstraint(
+            "state <> 'retired' OR retired_reason IS NOT NULL", name=op.f("ck_priority_retired_says_why")
+        ),
+        sa.ForeignKeyConstraint(["consultation_id"], ["consultation.id"], name=op.f("fk_priority_consultation_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_priority")),
     )
+    with op.batch_alter_table("priority", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_priority_consultation_id"), ["consultation_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_priority_state"), ["state"], unique=False)
+
     op.create_table(
         "role_grant",
         sa.Column("person_id", sa.Uuid(), nullable=False),
@@ -612,6 +584,35 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_code_batch_round_id"), ["round_id"], unique=False)
 
     op.create_table(
+        "connected_action",
+        sa.Column("priority_id", sa.Uuid(), nullable=False),
+        sa.Column("partner", sa.String(length=140), nullable=False),
+        sa.Column("what", sa.String(length=1000), nullable=False),
+        sa.Column("programme", sa.String(length=140), nullable=False),
+        sa.Column(
+            "progress",
+            sa.Enum(
+                "planned",
+                "under_way",
+                "done",
+                "stopped",
+                name="actionprogress_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["priority_id"], ["priority.id"], name=op.f("fk_connected_action_priority_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_connected_action")),
+    )
+    with op.batch_alter_table("connected_action", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_connected_action_priority_id"), ["priority_id"], unique=False)
+
+    op.create_table(
         "email_check",
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("voter_key", sa.String(length=64), nullable=False),
@@ -665,6 +666,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_panel_member_person_id"), ["person_id"], unique=False)
 
     op.create_table(
+        "priority_backing",
+        sa.Column("priority_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.CheckConstraint("place >= 1", name=op.f("ck_priority_backing_place_from_one")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_priority_backing_person_id")),
+        sa.ForeignKeyConstraint(["priority_id"], ["priority.id"], name=op.f("fk_priority_backing_priority_id")),
+        sa.PrimaryKeyConstraint("priority_id", "person_id", name=op.f("pk_priority_backing")),
+    )
+    with op.batch_alter_table("priority_backing", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_priority_backing_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
         "priority_insight",
         sa.Column("priority_id", sa.Uuid(), nullable=False),
         sa.Column("insight_id", sa.Uuid(), nullable=False),
@@ -686,6 +700,21 @@ def upgrade() -> None:
     with op.batch_alter_table("priority_issue", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_priority_issue_issue_id"), ["issue_id"], unique=False)
 
+    op.create_table(
+        "priority_version",
+        sa.Column("priority_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("title", sa.String(length=140), nullable=False),
+        sa.Column("statement", sa.String(length=3000), nullable=False),
+        sa.Column("owner_name", sa.String(length=140), nullable=False),
+        sa.Column("agreed_on", sa.Date(), nullable=False),
+        sa.Column("meeting", sa.String(length=200), nullable=False),
+        sa.Column("why", sa.String(length=500), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["priority_id"], ["priority.id"], name=op.f("fk_priority_version_priority_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_priority_version")),
+        sa.UniqueConstraint("priority_id", "version", name=op.f("uq_priority_version_priority_id_version")),
+    )
     op.create_table(
         "proposal",
         sa.Column("round_id", sa.Uuid(), nullable=False),
@@ -1403,6 +1432,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_proposal_group_id"))
 
     op.drop_table("proposal")
+    op.drop_table("priority_version")
     with op.batch_alter_table("priority_issue", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_priority_issue_issue_id"))
 
@@ -1411,6 +1441,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_priority_insight_insight_id"))
 
     op.drop_table("priority_insight")
+    with op.batch_alter_table("priority_backing", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_priority_backing_person_id"))
+
+    op.drop_table("priority_backing")
     with op.batch_alter_table("panel_member", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_panel_member_person_id"))
         batch_op.drop_index(
@@ -1424,6 +1458,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_email_check_voter_key"))
 
     op.drop_table("email_check")
+    with op.batch_alter_table("connected_action", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_connected_action_priority_id"))
+
+    op.drop_table("connected_action")
     with op.batch_alter_table("code_batch", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_code_batch_round_id"))
 
@@ -1452,11 +1490,11 @@ def downgrade() -> None:
         )
 
     op.drop_table("role_grant")
-    op.drop_table("priority_version")
-    with op.batch_alter_table("priority_backing", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_priority_backing_person_id"))
+    with op.batch_alter_table("priority", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_priority_state"))
+        batch_op.drop_index(batch_op.f("ix_priority_consultation_id"))
 
-    op.drop_table("priority_backing")
+    op.drop_table("priority")
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_membership_person_id"))
         batch_op.drop_index(
@@ -1492,17 +1530,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_contribution_fund_id"))
 
     op.drop_table("contribution")
-    with op.batch_alter_table("connected_action", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_connected_action_priority_id"))
-
-    op.drop_table("connected_action")
     op.drop_table("sign_in_link")
     op.drop_table("rate_count")
     op.drop_table("provider_event")
-    with op.batch_alter_table("priority", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_priority_state"))
-
-    op.drop_table("priority")
     op.drop_table("person")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_outbox_subject_id"))
@@ -1521,6 +1551,10 @@ def downgrade() -> None:
     op.drop_table("ledger_account")
     op.drop_table("funder")
     op.drop_table("fund")
+    with op.batch_alter_table("consultation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_consultation_closes_at"))
+
+    op.drop_table("consultation")
     op.drop_table("community_group")
     with op.batch_alter_table("audit_event", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_event_verb"))
