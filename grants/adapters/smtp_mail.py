@@ -1,6 +1,7 @@
 """Mail through an SMTP server."""
 
 import smtplib
+import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -25,7 +26,7 @@ class SmtpMailer:
         message.set_content(text)
         with smtplib.SMTP(self.host, self.port, timeout=20) as smtp:
             if self.starttls:
-                smtp.starttls()
+                smtp.starttls(context=ssl.create_default_context())
             if self.user:
                 smtp.login(self.user, self.password)
             smtp.send_message(message)

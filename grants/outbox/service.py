@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from grants.kernel.work import UnitOfWork
 from grants.outbox.models import OutboxRow
@@ -40,10 +41,19 @@ def with_addresses(text: str, base_url: str) -> str:
 
 def put(uow: UnitOfWork, kind: str, payload: dict[str, Any], *, key: str, subject_id: UUID | None = None) -> None:
     """Ask for something to leave after this transaction. The same ``key`` again is ignored."""
-    if uow.session.scalar(select(OutboxRow.id).where(OutboxRow.key == key)) is None:
-        uow.add(
-            OutboxRow(kind=kind, key=key, payload=payload, subject_id=subject_id, created_at=uow.now, due_at=uow.now)
-        )
+    if _asked(uow, key):
+        return
+    row = OutboxRow(kind=kind, key=key, payload=payload, subject_id=subject_id, created_at=uow.now, due_at=uow.now)
+    try:
+        with uow.session.begin_nested():
+            uow.add(row)
+    except IntegrityError:  # somebody else asked for the same in this moment
+        if not _asked(uow, key):
+            raise
+
+
+def _asked(uow: UnitOfWork, key: str) -> bool:
+    return uow.session.scalar(select(OutboxRow.id).where(OutboxRow.key == key)) is not None
 
 
 def put_mail(uow: UnitOfWork, *, to: str, subject: str, text: str, key: str, subject_id: UUID | None = None) -> None:

@@ -18,6 +18,8 @@ from grants.outbox.models import OutboxRow
 from grants.outbox.service import ATTEMPTS, CLAIM, put, put_mail, send_due
 from grants.web.db import transaction
 from tests.builders.people import a_person
+from tests.support.clock import START
+from tests.support.race import race
 from tests.support.schema import an_engine
 
 Working = Callable[[], Any]
@@ -136,3 +138,19 @@ def test_what_has_no_carrier_waits(working: Working) -> None:
         put(uow, "payment", {}, key="pay:1")
     assert send_due(working, {"mail": lambda *_: None}) == (0, 0)
     assert rows(working)[0].attempts == 0
+
+
+def ask(ready: Callable[[], None], url: str) -> None:
+    """One racer: ask for the same letter in a process of its own."""
+    engine = an_engine(url)
+    with Session(engine) as session:
+        ready()
+        with transaction(session, engine, CLOCK, START) as uow:
+            put(uow, "mail", {}, key="hello:1")
+    engine.dispose()
+
+
+@pytest.mark.race
+def test_what_is_asked_for_twice_at_once_leaves_once(any_url: str, working: Working) -> None:
+    assert [finish.error for finish in race(ask, [(any_url,)] * 4)] == [None] * 4
+    assert len(rows(working)) == 1
