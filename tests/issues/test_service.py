@@ -132,7 +132,7 @@ def test_nobody_takes_a_step_with_their_own_issue(session: Session, action: Issu
 
 
 @pytest.mark.parametrize("action", STEPS)
-@pytest.mark.parametrize("role", [None, *(set(Role) - {Role.STEWARD, Role.CONNECTOR})])
+@pytest.mark.parametrize("role", [None, *sorted(set(Role) - {Role.STEWARD, Role.CONNECTOR})])
 def test_only_stewards_and_connectors_take_steps(session: Session, action: IssueAction, role: Role | None) -> None:
     issue, other = an_issue(session), an_issue(session)
     actor = actor_of(session, a_person(session, role)) if role else NOBODY
