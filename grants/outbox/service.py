@@ -9,6 +9,8 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from grants.kernel.actors import Role
+from grants.kernel.errors import NotAllowed, RuleBroken
 from grants.kernel.work import UnitOfWork
 from grants.outbox.models import OutboxRow
 
@@ -59,6 +61,28 @@ def _asked(uow: UnitOfWork, key: str) -> bool:
 def put_mail(uow: UnitOfWork, *, to: str, subject: str, text: str, key: str, subject_id: UUID | None = None) -> None:
     """Ask for a letter by e-mail. ``text`` is plain text; a page of ours is named with ``address("/path")``."""
     put(uow, "mail", {"to": to, "subject": subject, "text": text}, key=key, subject_id=subject_id)
+
+
+def forget(uow: UnitOfWork, email: str) -> None:
+    """Blank every letter to this address: somebody has asked to be forgotten. What was not sent yet never is."""
+    uow.session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.kind == "mail", OutboxRow.payload["to"].as_string() == email)
+        .values(payload={"to": "", "subject": "", "text": ""}, given_up_at=uow.now)
+    )
+
+
+def try_again(uow: UnitOfWork, row_id: UUID) -> None:
+    """Let the relay try what it could not send, from now on, as often as if it were new. Stewards and admins."""
+    if not (uow.actor.has(Role.STEWARD) or uow.actor.has(Role.ADMIN)):
+        raise NotAllowed("Only a steward or an admin may send mail again.")
+    row = uow.get(OutboxRow, row_id, lock=True)
+    if row.sent_at is not None:
+        raise RuleBroken("This was sent already.")
+    if row.kind == "mail" and not row.payload.get("to"):
+        raise RuleBroken("This letter was blanked, because its reader asked to be forgotten.")
+    row.due_at, row.given_up_at, row.attempts = uow.now, None, 0
+    uow.record("outbox.tried_again", row)
 
 
 def send_due(working: Working, handlers: Mapping[str, Handler], *, limit: int = 100) -> tuple[int, int]:

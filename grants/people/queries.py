@@ -4,15 +4,17 @@ from collections.abc import Collection
 from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from grants.kernel.actors import Actor, Grant, Rights, Role
 from grants.kernel.errors import NotFound
-from grants.people.models import Group, Hosting, Membership, Person, RoleGrant, SignInSession
-from grants.people.rules import HostingState
+from grants.kernel.trail import AuditEvent
+from grants.people.models import Group, Hosting, Membership, Person, RoleGrant, SignInLink, SignInSession
+from grants.people.rules import DEMO_ADDRESS, HostingState
 
 
 def token_hash(token: str) -> str:
@@ -145,3 +147,186 @@ def emails_of_role(session: Session, role: Role, scope: UUID | None = None) -> l
         .order_by(Person.email)
     )
     return [(id, email) for id, email in rows if email is not None]
+
+
+def emails_of_signers(session: Session, group_id: UUID) -> list[tuple[UUID, str]]:
+    """(person id, address) of every member of a group who may sign off."""
+    rows = session.execute(
+        select(Person.id, Person.email)
+        .join(Membership, Membership.person_id == Person.id)
+        .where(
+            Membership.group_id == group_id,
+            Membership.ended_at.is_(None),
+            Membership.can_sign_off,
+            Person.email.is_not(None),
+        )
+        .order_by(Person.email)
+    )
+    return [(id, email) for id, email in rows if email is not None]
+
+
+def memberships_of(session: Session, person_id: UUID) -> list[Membership]:
+    """What somebody belongs to now, with the group of each loaded, by the group's name."""
+    return list(
+        session.scalars(
+            select(Membership)
+            .join(Membership.group)
+            .options(contains_eager(Membership.group))
+            .where(Membership.person_id == person_id, Membership.ended_at.is_(None))
+            .order_by(Group.name, Membership.id)
+        )
+    )
+
+
+def grants_of(session: Session, person_id: UUID, *, ended: bool = False) -> list[RoleGrant]:
+    """The roles somebody holds now, and with ``ended`` those they held before; oldest first."""
+    query = select(RoleGrant).where(RoleGrant.person_id == person_id)
+    if not ended:
+        query = query.where(RoleGrant.ended_at.is_(None))
+    return list(session.scalars(query.order_by(RoleGrant.granted_at, RoleGrant.id)))
+
+
+def sessions_of(session: Session, person_id: UUID, now: datetime) -> list[SignInSession]:
+    """Where somebody is signed in now, newest first, at most 50."""
+    return list(
+        session.scalars(
+            select(SignInSession)
+            .where(
+                SignInSession.person_id == person_id, SignInSession.ended_at.is_(None), SignInSession.expires_at > now
+            )
+            .order_by(SignInSession.started_at.desc(), SignInSession.id)
+            .limit(50)
+        )
+    )
+
+
+def link_email(session: Session, token: str, now: datetime) -> str | None:
+    """The address a sign-in link went to; None when it was used, ran out or never was. Looking uses nothing up."""
+    return session.scalar(
+        select(SignInLink.email).where(
+            SignInLink.token_hash == token_hash(token), SignInLink.used_at.is_(None), SignInLink.expires_at > now
+        )
+    )
+
+
+def demo_people(session: Session) -> list[tuple[Person, list[Role]]]:
+    """The demonstration's people with the roles they hold, by name; at most 60."""
+    people = session.scalars(
+        select(Person)
+        .where(Person.email.endswith(DEMO_ADDRESS, autoescape=True), Person.anonymised_at.is_(None))
+        .options(selectinload(Person.roles), selectinload(Person.memberships).joinedload(Membership.group))
+        .order_by(Person.name, Person.id)
+        .limit(60)
+    )
+    return [(one, [grant.role for grant in one.roles if grant.ended_at is None]) for one in people]
+
+
+PAGE = 25
+
+
+def people(session: Session, *, words: str = "", role: Role | None = None, page: int = 1) -> tuple[list[Person], int]:
+    """A page of people who have not left, by name, with their roles loaded; and how many pages there are."""
+    query = select(Person).where(Person.anonymised_at.is_(None))
+    if words:
+        query = query.where(
+            or_(Person.name.icontains(words, autoescape=True), Person.email.icontains(words, autoescape=True))
+        )
+    if role is not None:
+        holders = select(RoleGrant.person_id).where(RoleGrant.role == role, RoleGrant.ended_at.is_(None))
+        query = query.where(Person.id.in_(holders))
+    pages = pages_of(session, query)
+    ordered = query.options(selectinload(Person.roles)).order_by(Person.name, Person.id)
+    return list(session.scalars(ordered.limit(PAGE).offset((page - 1) * PAGE))), pages
+
+
+def groups(
+    session: Session, *, words: str = "", ward_code: str = "", page: int = 1
+) -> tuple[list[tuple[Group, int]], int]:
+    """A page of groups by name, each with how many members it has; and how many pages there are."""
+    query = select(Group)
+    if words:
+        query = query.where(
+            or_(Group.name.icontains(words, autoescape=True), Group.about.icontains(words, autoescape=True))
+        )
+    if ward_code:
+        query = query.where(Group.ward_code == ward_code)
+    pages = pages_of(session, query)
+    count = (
+        select(func.count())
+        .where(Membership.group_id == Group.id, Membership.ended_at.is_(None))
+        .correlate(Group)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        query.add_columns(count).order_by(Group.name, Group.id).limit(PAGE).offset((page - 1) * PAGE)
+    )
+    return [(row[0], row[1]) for row in rows], pages
+
+
+def pages_of(session: Session, query: Select[Any]) -> int:
+    """How many pages of ``PAGE`` rows a query fills; at least one."""
+    rows = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    return max(1, -(-rows // PAGE))
+
+
+def hosts(session: Session) -> list[Group]:
+    """Groups that can be asked to be a host, by name; at most 200."""
+    return list(session.scalars(select(Group).where(Group.can_host).order_by(Group.name, Group.id).limit(200)))
+
+
+def live_hosting(session: Session, group_id: UUID) -> Hosting | None:
+    """The hosting of a group that is asked for or confirmed, with its host loaded."""
+    return session.scalar(
+        select(Hosting)
+        .options(joinedload(Hosting.host))
+        .where(Hosting.group_id == group_id, Hosting.state.in_((HostingState.REQUESTED, HostingState.CONFIRMED)))
+        .order_by(Hosting.asked_at.desc(), Hosting.id)
+        .limit(1)
+    )
+
+
+def latest_hosting(session: Session, group_id: UUID) -> Hosting | None:
+    """What became of the last time a group asked for a host."""
+    return session.scalar(
+        select(Hosting)
+        .options(joinedload(Hosting.host))
+        .where(Hosting.group_id == group_id)
+        .order_by(Hosting.asked_at.desc(), Hosting.id)
+        .limit(1)
+    )
+
+
+def hostings_of(session: Session, host_ids: Collection[UUID], *states: HostingState) -> list[Hosting]:
+    """What these hosts are asked for or hold, oldest first, with group and host loaded; at most 200."""
+    query = select(Hosting).options(joinedload(Hosting.group), joinedload(Hosting.host))
+    query = query.where(Hosting.host_id.in_(host_ids)).order_by(Hosting.asked_at, Hosting.id).limit(200)
+    return list(session.scalars(query.where(Hosting.state.in_(states)) if states else query))
+
+
+def trail_of(session: Session, subject_id: UUID, *, limit: int = 50) -> list[AuditEvent]:
+    """What happened to a person or a group, newest first."""
+    return list(
+        session.scalars(
+            select(AuditEvent)
+            .where(AuditEvent.subject_id == subject_id)
+            .order_by(AuditEvent.at.desc(), AuditEvent.id)
+            .limit(limit)
+        )
+    )
+
+
+def trail_by(session: Session, person_id: UUID, *, limit: int = 5000) -> list[AuditEvent]:
+    """What somebody did, oldest first: for their own copy of it."""
+    return list(
+        session.scalars(
+            select(AuditEvent)
+            .where(AuditEvent.actor_id == person_id)
+            .order_by(AuditEvent.at, AuditEvent.id)
+            .limit(limit)
+        )
+    )
+
+
+def count_groups(session: Session) -> int:
+    """How many groups there are."""
+    return session.scalar(select(func.count()).select_from(Group)) or 0

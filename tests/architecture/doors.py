@@ -9,4 +9,11 @@ from __future__ import annotations
 DOORS: dict[str, str] = {
     # home
     "home.healthz": "public",
+    # people
+    "people.enter": "public",
+    "people.enter_as": "demo_only",
+    "people.link": "public",
+    "people.link_sent": "public",
+    "people.sign_in": "public",
+    "people.sign_out": "public",
 }

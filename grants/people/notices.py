@@ -1,0 +1,89 @@
+"""The words of letters to people and groups."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from grants.kernel.work import UnitOfWork
+from grants.outbox.service import address, put_mail
+from grants.people.models import Group, Hosting, Person, SignInLink
+
+SIGNATURE = "\n\nSeedbed: small grants, shared out by the people who live here\n"
+
+
+def sign_in_link(uow: UnitOfWork, link: SignInLink, token: str) -> None:
+    put_mail(
+        uow,
+        to=link.email,
+        subject="Your link to sign in to Seedbed",
+        text="Hello,\n\nopen this link and press the button to sign in:\n\n"
+        + address(f"/sign-in/{token}")
+        + "\n\nIt works once, for 20 minutes. If you did not ask for it, do nothing: nobody can sign in without it."
+        + SIGNATURE,
+        key=f"sign-in:{link.id}",
+        subject_id=link.id,
+    )
+
+
+def added_to_group(uow: UnitOfWork, group: Group, person: Person, key: str) -> None:
+    if person.email:
+        put_mail(
+            uow,
+            to=person.email,
+            subject=f"You are now a member of {group.name}",
+            text=f"Hello {person.name},\n\n{uow.actor.name} has added you to the group “{group.name}” on Seedbed, "
+            "where people who live here share out small grants.\n\nSign in with this e-mail address to see it:\n\n"
+            + address(f"/groups/{group.id}")
+            + "\n\nDid you not expect this? Sign in and leave the group, or tell us."
+            + SIGNATURE,
+            key=key,
+            subject_id=group.id,
+        )
+
+
+def host_asked(uow: UnitOfWork, hosting: Hosting, people: Iterable[tuple[UUID, str]]) -> None:
+    """To everybody in the host who may sign off."""
+    for person_id, email in people:
+        put_mail(
+            uow,
+            to=email,
+            subject=f"{hosting.group.name} asks {hosting.host.name} to be its host",
+            text=f"Hello,\n\nthe group “{hosting.group.name}” has no bank account. It asks “{hosting.host.name}” to be "
+            "its host: to hold the money if it gets a grant, and to sign the agreement with it.\n\n"
+            "Please say yes or no here:\n\n" + address(f"/groups/{hosting.host_id}/hosting") + SIGNATURE,
+            key=f"hosting:{hosting.id}:asked:{person_id}",
+            subject_id=hosting.id,
+        )
+
+
+def host_answered(uow: UnitOfWork, hosting: Hosting, people: Iterable[tuple[UUID, str]]) -> None:
+    """To everybody in the group."""
+    yes = hosting.reason is None
+    said = "has agreed to be your host" if yes else "cannot be your host"
+    after = (
+        "Your group can now apply for grants." if yes else f"They say:\n\n{hosting.reason}\n\nYou can ask another host."
+    )
+    for person_id, email in people:
+        put_mail(
+            uow,
+            to=email,
+            subject=f"{hosting.host.name} {said}",
+            text=f"Hello,\n\n“{hosting.host.name}” {said} for “{hosting.group.name}”.\n\n{after}\n\n"
+            + address(f"/groups/{hosting.group_id}")
+            + SIGNATURE,
+            key=f"hosting:{hosting.id}:{hosting.state.value}:{person_id}",
+            subject_id=hosting.id,
+        )
+
+
+def role_given(uow: UnitOfWork, person: Person, words: str, key: str) -> None:
+    if person.email:
+        put_mail(
+            uow,
+            to=person.email,
+            subject="You have a new role on Seedbed",
+            text=f"Hello {person.name},\n\nyou now have this role:\n\n{words}\n\nSign in to see what you can do:\n\n"
+            + address("/home")
+            + SIGNATURE,
+            key=key,
+            subject_id=person.id,
+        )
