@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from grants.kernel.tables import Base, Identified, Utc, state_column
-from grants.voting.rules.states import Channel, CodeState
+from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
+from grants.voting.rules.states import Channel, CodeState, Refusal
 
 
 class BallotLine(Base):
@@ -19,8 +19,10 @@ class BallotLine(Base):
     round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), unique=True)
-    cost_minor: Mapped[int]
+    cost_minor: Mapped[Minor]
     lot: Mapped[int]
+    set_aside_reason: Mapped[str | None] = mapped_column(String(200))
+    """Why the count leaves it out; written at the close."""
 
 
 class CodeBatch(Identified):
@@ -33,6 +35,7 @@ class CodeBatch(Identified):
     code_count: Mapped[int]
     made_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     made_at: Mapped[datetime] = mapped_column(Utc())
+    voided_at: Mapped[datetime | None] = mapped_column(Utc())
 
 
 class VotingCode(Identified):
@@ -59,6 +62,17 @@ class EmailCheck(Identified):
     expires_at: Mapped[datetime] = mapped_column(Utc())
     tries: Mapped[int] = mapped_column(default=0)
     used_at: Mapped[datetime | None] = mapped_column(Utc())
+
+
+class RefusalCount(Base):
+    """How often somebody was turned away on a day, and why; never who."""
+
+    __tablename__ = "vote_refusal"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    on_day: Mapped[date] = mapped_column(primary_key=True)
+    reason: Mapped[Refusal] = state_column(Refusal, primary_key=True)
+    times: Mapped[int]
 
 
 class RollMark(Base):
@@ -100,7 +114,6 @@ class Ballot(Identified):
 
     round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
     choices: Mapped[list[int]] = mapped_column(JSON)
-    set_aside_reason: Mapped[str | None] = mapped_column(String(200))
 
 
 class Tally(Base):
@@ -114,5 +127,6 @@ class Tally(Base):
     ballot_count: Mapped[int]
     blank_count: Mapped[int]
     ballots_hash: Mapped[str] = mapped_column(String(64))
+    """Of all ballots as they were cast."""
     approvals: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """Ballot number (as text) → how many ticked it."""
+    """Ballot number (as text) → how many ticked it; lines that were set aside are left out."""

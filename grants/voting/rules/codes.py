@@ -11,6 +11,11 @@ from grants.voting.rules.letters import ALPHABET, in_fours, read, spell, with_ch
 CODE_LENGTH = 12
 
 
+def pepper_from(secret_key: str) -> bytes:
+    """The secret under which codes and addresses are hashed: drawn from the installation's own, for this use only."""
+    return hmac.digest(secret_key.encode(), b"seedbed voting pepper v1", "sha256")
+
+
 def make_code(randbelow: Callable[[int], int] = secrets.randbelow) -> str:
     """A new voting code as it is printed: three groups of four, the last letter checks the others.
 

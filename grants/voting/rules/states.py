@@ -1,4 +1,4 @@
-"""How a vote came in, and the life of a voting code."""
+"""How a vote came in, the life of a voting code, and why somebody is turned away."""
 
 from enum import StrEnum
 
@@ -13,3 +13,10 @@ class CodeState(StrEnum):
     ISSUED = "issued"
     USED = "used"
     VOID = "void"
+
+
+class Refusal(StrEnum):
+    UNKNOWN_CODE = "unknown_code"
+    VOID_CODE = "void_code"
+    OUTSIDE_AREA = "outside_area"
+    WRONG_NUMBER = "wrong_number"

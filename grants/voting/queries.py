@@ -1,0 +1,240 @@
+"""What may be read of a vote: the ballot, the codes, and after the close the count.
+
+Nothing here reads choices before it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from grants.people.models import Group
+from grants.priorities.models import Priority
+from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
+from grants.rounds.models import Round
+from grants.rounds.rules import RoundState, RuleBook
+from grants.voting.models import (
+    Ballot,
+    BallotLine,
+    BoardEntry,
+    CodeBatch,
+    RefusalCount,
+    RollMark,
+    Tally,
+    VotingCode,
+)
+from grants.voting.rules.ballots import BallotLimits
+from grants.voting.rules.states import CodeState, Refusal
+from grants.voting.rules.turnout import Turnout
+
+BOARD_PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the ballot as voters read it. ``withdrawn``: it cannot be chosen any more."""
+
+    number: int
+    proposal_id: UUID
+    title: str
+    summary: str
+    group_name: str
+    cost_minor: int
+    what: str
+    for_whom: str
+    ward_codes: tuple[str, ...]
+    priority_id: UUID | None
+    priority_title: str
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch of codes as the steward sees it; nothing that says how many have voted."""
+
+    id: UUID
+    label: str
+    code_count: int
+    made_at: date
+    void: bool
+
+
+@lru_cache(maxsize=64)
+def _read_book(text: str) -> RuleBook:
+    return RuleBook.from_json(text)
+
+
+def limits(round: Round) -> BallotLimits:
+    """How many a voter chooses, by the frozen rule-book."""
+    book = book_of(round)
+    return BallotLimits(book.ballot_minimum, book.ballot_maximum)
+
+
+def book_of(round: Round) -> RuleBook:
+    """The frozen rule-book, read once for each text: a vote asks for it at every step."""
+    return _read_book(round.rule_book or "")
+
+
+def ballot_lines(session: Session, round_id: UUID) -> list[BallotLine]:
+    """The frozen ballot, by number; ``set_aside_reason`` is known from the close on."""
+    return list(session.scalars(select(BallotLine).where(BallotLine.round_id == round_id).order_by(BallotLine.number)))
+
+
+def standing_numbers(session: Session, round_id: UUID) -> frozenset[int]:
+    """The numbers that can be chosen at this moment: withdrawn bids are no longer among them."""
+    return frozenset(
+        session.scalars(
+            select(BallotLine.number)
+            .join(Proposal, Proposal.id == BallotLine.proposal_id)
+            .where(BallotLine.round_id == round_id, Proposal.state != ProposalState.WITHDRAWN)
+        )
+    )
+
+
+def entries(session: Session, round_id: UUID) -> list[Entry]:
+    """The ballot as voters read it, by number, in one query."""
+    rows = session.execute(
+        select(
+            BallotLine.number,
+            BallotLine.cost_minor,
+            Proposal.id,
+            Proposal.title,
+            Proposal.summary,
+            Proposal.what,
+            Proposal.for_whom,
+            Proposal.ward_codes,
+            Proposal.state,
+            Group.name.label("group_name"),
+            Priority.id.label("priority_id"),
+            Priority.title.label("priority_title"),
+        )
+        .join(Proposal, Proposal.id == BallotLine.proposal_id)
+        .join(Group, Group.id == Proposal.group_id)
+        .outerjoin(Priority, Priority.id == Proposal.priority_id)
+        .where(BallotLine.round_id == round_id)
+        .order_by(BallotLine.number)
+    )
+    return [
+        Entry(
+            number=row.number,
+            proposal_id=row.id,
+            title=row.title,
+            summary=row.summary or "",
+            group_name=row.group_name,
+            cost_minor=row.cost_minor,
+            what=row.what or "",
+            for_whom=row.for_whom or "",
+            ward_codes=tuple(row.ward_codes or ()),
+            priority_id=row.priority_id,
+            priority_title=row.priority_title or "",
+            withdrawn=row.state is ProposalState.WITHDRAWN,
+        )
+        for row in rows
+    ]
+
+
+def line_of(session: Session, proposal_id: UUID) -> BallotLine | None:
+    """The line of the ballot that a proposal stands on, if it does."""
+    return session.scalar(select(BallotLine).where(BallotLine.proposal_id == proposal_id))
+
+
+def batches(session: Session, round_id: UUID) -> list[Batch]:
+    """The batches of codes of a round, the latest first."""
+    rows = session.execute(
+        select(CodeBatch.id, CodeBatch.label, CodeBatch.code_count, CodeBatch.made_at, CodeBatch.voided_at)
+        .where(CodeBatch.round_id == round_id)
+        .order_by(CodeBatch.made_at.desc(), CodeBatch.id)
+        .limit(200)
+    )
+    return [Batch(row.id, row.label, row.code_count, row.made_at, row.voided_at is not None) for row in rows]
+
+
+def codes_used(session: Session, round_id: UUID) -> dict[UUID, int]:
+    """How many codes of each batch have voted. Only for after the close: before it, this would tell the turnout."""
+    rows = session.execute(
+        select(VotingCode.batch_id, func.count())
+        .where(VotingCode.round_id == round_id, VotingCode.state == CodeState.USED)
+        .group_by(VotingCode.batch_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def refusals(session: Session, round_id: UUID) -> dict[Refusal, int]:
+    """How often somebody was turned away, by reason."""
+    rows = session.execute(
+        select(RefusalCount.reason, func.sum(RefusalCount.times))
+        .where(RefusalCount.round_id == round_id)
+        .group_by(RefusalCount.reason)
+        .order_by(RefusalCount.reason)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def tally(session: Session, round_id: UUID) -> Tally | None:
+    """The count, once the vote was closed."""
+    return session.get(Tally, round_id)
+
+
+def ballots(session: Session, round_id: UUID) -> list[tuple[int, ...]]:
+    """What counts of every ballot: its numbers in ascending order, without lines that were set aside.
+
+    A blank one is (). Nothing before the close. In the order of their random ids, which tells nothing.
+    """
+    aside = {line.number for line in ballot_lines(session, round_id) if line.set_aside_reason}
+    return [tuple(n for n in choices if n not in aside) for choices in cast_ballots(session, round_id)]
+
+
+def cast_ballots(session: Session, round_id: UUID) -> list[tuple[int, ...]]:
+    """Every ballot as it was cast: what is published and what ``Tally.ballots_hash`` is of."""
+    rows = session.scalars(select(Ballot.choices).where(Ballot.round_id == round_id).order_by(Ballot.id))
+    return [tuple(choices) for choices in rows]
+
+
+def turnout(session: Session, round_id: UUID) -> Turnout:
+    """How many voted. Show it only after the close, and through ``rules.turnout.publishable``."""
+    rows = session.execute(
+        select(RollMark.channel, RollMark.ward_code, func.count())
+        .where(RollMark.round_id == round_id)
+        .group_by(RollMark.channel, RollMark.ward_code)
+    ).all()
+    by_channel: dict[str, int] = {}
+    by_ward: dict[str, int] = {}
+    for channel, ward_code, size in rows:
+        by_channel[channel.value] = by_channel.get(channel.value, 0) + size
+        by_ward[ward_code or ""] = by_ward.get(ward_code or "", 0) + size
+    return Turnout(sum(by_channel.values()), dict(sorted(by_channel.items())), dict(sorted(by_ward.items())))
+
+
+def board(session: Session, round_id: UUID, *, page: int = 1) -> list[str]:
+    """One page of the board's commitments, sorted by themselves."""
+    return list(
+        session.scalars(
+            select(BoardEntry.commitment)
+            .where(BoardEntry.round_id == round_id)
+            .order_by(BoardEntry.commitment)
+            .offset((page - 1) * BOARD_PAGE)
+            .limit(BOARD_PAGE)
+        )
+    )
+
+
+def whole_board(session: Session, round_id: UUID) -> list[str]:
+    """Every commitment, sorted: for the download and to find one by its tracking code."""
+    return list(
+        session.scalars(
+            select(BoardEntry.commitment).where(BoardEntry.round_id == round_id).order_by(BoardEntry.commitment)
+        )
+    )
+
+
+def in_states(session: Session, states: Sequence[RoundState], fund_ids: frozenset[UUID] | None) -> list[Round]:
+    """Rounds whose vote a steward of these funds (None: of all) may have to see to."""
+    query = select(Round).where(Round.state.in_(states))
+    if fund_ids is not None:
+        query = query.where(Round.fund_id.in_(fund_ids))
+    return list(session.scalars(query.order_by(Round.voting_opens_at, Round.id).limit(50)))

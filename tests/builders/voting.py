@@ -1,0 +1,141 @@
+"""Frozen ballots, codes, sealed envelopes, and votes that were counted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from itertools import count as numbers
+
+from sqlalchemy.orm import Session
+
+from grants.kernel.clock import london_day
+from grants.people.models import Person
+from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
+from grants.rounds.models import Round
+from grants.rounds.rules import RoundState
+from grants.voting.models import (
+    Ballot,
+    BallotLine,
+    BoardEntry,
+    CodeBatch,
+    Envelope,
+    RollMark,
+    Tally,
+    VotingCode,
+)
+from grants.voting.rules.ballots import ballots_hash, count
+from grants.voting.rules.codes import hash_code, make_code, pepper_from
+from grants.voting.rules.envelope import seal
+from grants.voting.rules.states import Channel, CodeState
+from tests.builders.people import a_person
+from tests.support.clock import START
+from tests.support.settings import KEYS
+
+_numbers = numbers(1)
+PEPPER = pepper_from(KEYS["secret_key"])
+"""What the tests' application hashes codes and addresses with."""
+
+
+def a_ballot(session: Session, round: Round, proposals: Sequence[Proposal]) -> list[BallotLine]:
+    """The frozen ballot: numbers and lots 1, 2, 3 … in the order given; the proposals are ON_BALLOT."""
+    lines = []
+    for number, proposal in enumerate(proposals, start=1):
+        proposal.state, proposal.number = ProposalState.ON_BALLOT, number
+        lines.append(
+            BallotLine(
+                round_id=round.id,
+                number=number,
+                proposal_id=proposal.id,
+                cost_minor=proposal.applied_for_minor,
+                lot=number,
+            )
+        )
+    session.add_all(lines)
+    session.flush()
+    return lines
+
+
+def a_count(
+    session: Session,
+    round: Round,
+    ballots: Sequence[Collection[int]],
+    *,
+    ward_codes: Sequence[str | None] = (None,),
+    at: datetime | None = None,
+) -> Tally:
+    """A vote that was held and counted: roll, ballots, board and tally; the round is with the panel."""
+    at = at or round.voting_closes_at
+    chosen = [sorted(set(ballot)) for ballot in ballots]
+    for place, choices in enumerate(chosen):
+        mark = f"{next(_numbers):064x}"
+        session.add_all(
+            [
+                RollMark(
+                    round_id=round.id,
+                    voter_key=mark,
+                    channel=Channel.ONLINE,
+                    voted_on=london_day(at),
+                    ward_code=ward_codes[place % len(ward_codes)],
+                ),
+                BoardEntry(round_id=round.id, commitment=hashlib.sha256(mark.encode()).hexdigest()),
+                Ballot(round_id=round.id, choices=choices),
+            ]
+        )
+    tally = Tally(
+        round_id=round.id,
+        closed_at=at,
+        ballot_count=len(chosen),
+        blank_count=sum(1 for choices in chosen if not choices),
+        ballots_hash=ballots_hash(chosen),
+        approvals={str(number): votes for number, votes in count(chosen).items()},
+    )
+    session.add(tally)
+    round.state, round.votes_counted_at, round.ballot_private_key = RoundState.PANEL, at, None
+    session.flush()
+    return tally
+
+
+def a_code(
+    session: Session, round: Round, *, by: Person | None = None, state: CodeState = CodeState.ISSUED, batch: str = ""
+) -> str:
+    """A voting code that was handed out, as it is printed."""
+    code = make_code()
+    made = CodeBatch(
+        round_id=round.id,
+        label=batch or f"Batch {next(_numbers)}",
+        code_count=1,
+        made_by_id=(by or a_person(session)).id,
+        made_at=START - timedelta(days=1),
+        voided_at=START if state is CodeState.VOID else None,
+    )
+    session.add(made)
+    session.flush()
+    session.add(
+        VotingCode(round_id=round.id, batch_id=made.id, code_hash=hash_code(code, PEPPER, round.id), state=state)
+    )
+    session.flush()
+    return code
+
+
+def a_vote(
+    session: Session, round: Round, choices: Collection[int], *, voter_key: str = "", ward_code: str | None = None
+) -> str:
+    """A vote that waits in its envelope, with its mark on the roll. Gives the voter's key."""
+    key = voter_key or f"{next(_numbers):064x}"
+    sealed = seal(sorted(choices), round.ballot_public_key or "", round.id)
+    session.add_all(
+        [
+            RollMark(
+                round_id=round.id,
+                voter_key=key,
+                channel=Channel.ONLINE,
+                voted_on=london_day(round.voting_opens_at),
+                ward_code=ward_code,
+            ),
+            Envelope(round_id=round.id, voter_key=key, sealed=sealed.envelope, commitment=sealed.commitment),
+        ]
+    )
+    session.flush()
+    return key
