@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import DDL, JSON, CheckConstraint, ForeignKey, String, Table, Text, event
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.funds.models import Fund
-from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
+from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
 from grants.rounds.rules import RoundState
 
 
@@ -48,6 +48,8 @@ class Round(Identified):
     ballot_private_key: Mapped[str | None] = mapped_column(String(200))
     """Wrapped by the installation's vote key; destroyed at the close."""
     preview_token: Mapped[str] = mapped_column(String(43))
+    drafted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    scheduled_at: Mapped[datetime | None] = mapped_column(Utc())
     panel_locked_at: Mapped[datetime | None] = mapped_column(Utc())
     votes_counted_at: Mapped[datetime | None] = mapped_column(Utc())
     announced_at: Mapped[datetime | None] = mapped_column(Utc())
@@ -63,3 +65,86 @@ class RoundPriority(Base):
 
     round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
     priority_id: Mapped[UUID] = mapped_column(ForeignKey("priority.id"), primary_key=True, index=True)
+
+
+class RoundChange(Identified):
+    """A date of a scheduled round that was moved, with the public reason. Rows are added, never changed."""
+
+    __tablename__ = "round_change"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    date_name: Mapped[str] = mapped_column(String(20))
+    before_at: Mapped[datetime] = mapped_column(Utc())
+    after_at: Mapped[datetime] = mapped_column(Utc())
+    reason: Mapped[str] = mapped_column(String(500))
+    made_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    made_at: Mapped[datetime] = mapped_column(Utc())
+
+
+FROZEN = (
+    "fund_id",
+    "title",
+    "pot_minor",
+    "floor_minor",
+    "cap_minor",
+    "terms",
+    "rule_book",
+    "rule_book_hash",
+    "ballot_public_key",
+)
+"""What the database itself refuses to change once the rule-book's hash is there."""
+
+
+def frozen_ddl() -> dict[str, tuple[str, ...]]:
+    """Statements per dialect: a scheduled round's terms and priorities stand still; its deadlines never come sooner.
+
+    The private key can only be destroyed.
+    """
+    changed = {
+        "sqlite": " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in FROZEN),
+        "postgresql": " OR ".join(f"NEW.{name}::text IS DISTINCT FROM OLD.{name}::text" for name in FROZEN),
+    }
+    sooner = "NEW.closes_at < OLD.closes_at OR NEW.voting_closes_at < OLD.voting_closes_at"
+    kept = "NEW.ballot_private_key IS NOT NULL AND NEW.ballot_private_key <> coalesce(OLD.ballot_private_key, '')"
+    when = {
+        dialect: f"OLD.rule_book_hash IS NOT NULL AND ({what} OR {sooner} OR ({kept}))"
+        for dialect, what in changed.items()
+    }
+    refusal = "a scheduled round is frozen"
+    return {
+        "sqlite": (
+            f"CREATE TRIGGER round_frozen BEFORE UPDATE ON round WHEN {when['sqlite']} "
+            f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
+            *(
+                f"CREATE TRIGGER round_priority_frozen_{verb.lower()} BEFORE {verb} ON round_priority "
+                f"WHEN (SELECT rule_book_hash FROM round WHERE id = {row}.round_id) IS NOT NULL "
+                f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+                for verb, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD"))
+            ),
+        ),
+        "postgresql": (
+            "CREATE OR REPLACE FUNCTION round_frozen() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{refusal}'; END $$",
+            f"CREATE TRIGGER round_frozen BEFORE UPDATE ON round FOR EACH ROW WHEN ({when['postgresql']}) "
+            "EXECUTE FUNCTION round_frozen()",
+            "CREATE OR REPLACE FUNCTION round_priority_frozen() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN IF (SELECT rule_book_hash FROM round WHERE id = "
+            "CASE WHEN TG_OP = 'INSERT' THEN NEW.round_id ELSE OLD.round_id END) IS NOT NULL "
+            f"THEN RAISE EXCEPTION '{refusal}'; END IF; "
+            "IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $$",
+            "CREATE TRIGGER round_priority_frozen BEFORE INSERT OR UPDATE OR DELETE ON round_priority "
+            "FOR EACH ROW EXECUTE FUNCTION round_priority_frozen()",
+        ),
+    }
+
+
+def _install() -> None:
+    for dialect, statements in frozen_ddl().items():
+        for statement in statements:
+            table = RoundPriority.__table__ if "ON round_priority" in statement or "round_priority_frozen()" in statement else Round.__table__
+            event.listen(table, "after_create", DDL(statement.replace("%", "%%")).execute_if(dialect=dialect))
+
+
+_install()
+assert isinstance(RoundChange.__table__, Table)
+make_append_only(RoundChange.__table__)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -379,6 +379,125 @@ class RuleBook:
             (self.suppress_below < 0, "Enter 0 or more.", "suppress_below"),
             (self.totals_only_below < 0, "Enter 0 or more.", "totals_only_below"),
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundDraft:
+    """What a steward writes down about a round before it is scheduled. Money in pence; see ``RuleBook``.
+
+    ``minimum_votes`` and ``stop_at_misfit`` are the options of the rule "most votes".
+    """
+
+    title: str
+    summary: str
+    fund_id: UUID
+    priority_ids: tuple[UUID, ...]
+    dates: RoundDates
+    pot_minor: int
+    floor_minor: int
+    cap_minor: int
+    who_may_apply: str
+    applicant_kinds: tuple[ApplicantKind, ...] = (ApplicantKind.CONSTITUTED, ApplicantKind.HOSTED)
+    vote_min_age: int = 11
+    vote_connections: tuple[Connection, ...] = tuple(Connection)
+    vote_methods: tuple[VotingMethod, ...] = tuple(VotingMethod)
+    ballot_minimum: int = 3
+    ballot_maximum: int | None = None
+    minimum_votes: int = 1
+    stop_at_misfit: bool = False
+    criteria: tuple[Criterion, ...] = HEALTH_CREATION
+    pass_mark: int = 50
+    quorum: int = 2
+
+    def book(self, *, lot_seed: str, ballot_public_key: str) -> RuleBook:
+        """The rule-book that this draft becomes."""
+        return RuleBook(
+            round_title=self.title,
+            fund_id=self.fund_id,
+            priority_ids=self.priority_ids,
+            dates=self.dates,
+            floor_minor=self.floor_minor,
+            cap_minor=self.cap_minor,
+            pot_minor=self.pot_minor,
+            who_may_apply=self.who_may_apply,
+            applicant_kinds=self.applicant_kinds,
+            vote_min_age=self.vote_min_age,
+            vote_connections=self.vote_connections,
+            vote_methods=self.vote_methods,
+            lot_seed=lot_seed,
+            ballot_public_key=ballot_public_key,
+            ballot_minimum=self.ballot_minimum,
+            ballot_maximum=self.ballot_maximum,
+            rule_options={"minimum_votes": self.minimum_votes, "stop_at_misfit": self.stop_at_misfit},
+            criteria=self.criteria,
+            pass_mark=self.pass_mark,
+            quorum=self.quorum,
+        )
+
+    def preview(self) -> RuleBook:
+        """The rule-book as it would stand, with no seed and no key yet."""
+        return self.book(lot_seed="drawn when the round is scheduled", ballot_public_key="0" * 64)
+
+    def check(self) -> None:
+        """Refuse (``RuleBroken``, with the field) what no round could keep."""
+        if not self.who_may_apply.strip():
+            raise RuleBroken("Say in a sentence who may apply.", field="who_may_apply")
+        if self.minimum_votes < 0:
+            raise RuleBroken("Enter 0 or more.", field="minimum_votes")
+        self.preview().check()
+
+    def terms(self) -> dict[str, Any]:
+        """What a round's row has no column for, as JSON."""
+        facts: dict[str, Any] = json.loads(
+            canonical_json({name: getattr(self, name) for name in _TERMS if name != "criteria"})
+        )
+        return facts | {"criteria": [_parts(criterion) | {"steps": list(criterion.steps)} for criterion in self.criteria]}
+
+    @classmethod
+    def from_terms(cls, terms: Mapping[str, Any], **columns: Any) -> "RoundDraft":
+        """The draft again, from a row's columns and what ``terms`` wrote; what an old row lacks has its default."""
+        read: dict[str, Callable[[Any], Any]] = {
+            "applicant_kinds": lambda kinds: tuple(map(ApplicantKind, kinds)),
+            "vote_connections": lambda ties: tuple(map(Connection, ties)),
+            "vote_methods": lambda methods: tuple(map(VotingMethod, methods)),
+            "criteria": lambda them: tuple(Criterion(**{**it, "steps": tuple(it["steps"])}) for it in them),
+        }
+        kept = {name: read.get(name, lambda value: value)(terms[name]) for name in _TERMS if name in terms}
+        return cls(**columns, **kept)
+
+
+_TERMS = (
+    "who_may_apply",
+    "applicant_kinds",
+    "vote_min_age",
+    "vote_connections",
+    "vote_methods",
+    "ballot_minimum",
+    "ballot_maximum",
+    "minimum_votes",
+    "stop_at_misfit",
+    "criteria",
+    "pass_mark",
+    "quorum",
+)
+
+
+def put_off(dates: RoundDates, later: Mapping[str, datetime], now: datetime) -> RoundDates:
+    """The dates with some of them moved to a later moment. Refuses (``RuleBroken``, with the field and its neighbour).
+
+    Only what has not come yet can be put off, and nothing can ever come sooner than it was promised.
+    """
+    for name, moment in later.items():
+        planned: datetime = getattr(dates, name)
+        if planned <= now:
+            raise RuleBroken(f"This is past: it was {show_moment(planned)}.", field=name)
+        if moment < planned:
+            raise RuleBroken(f"This was promised for {show_moment(planned)}. It can only be later.", field=name)
+    if all(moment == getattr(dates, name) for name, moment in later.items()):
+        raise RuleBroken("Choose a later date for at least one step.")
+    moved = replace(dates, **later)
+    check_dates(moved)
+    return moved
 
 
 def _parts(thing: RoundDates | Criterion) -> dict[str, Any]:

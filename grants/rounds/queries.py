@@ -1,0 +1,192 @@
+"""Rounds as pages and later stages read them."""
+
+import secrets
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from grants.funds import queries as funds
+from grants.kernel.errors import NotFound, StepRefused
+from grants.priorities.models import Priority
+from grants.priorities.rules import PriorityState
+from grants.rounds.models import Round, RoundChange, RoundPriority
+from grants.rounds.rules import RoundDates, RoundDraft, RoundState, RuleBook, phase_at
+
+PER_PAGE = 25
+HOLDS_MONEY = (
+    RoundState.SCHEDULED,
+    RoundState.OPEN,
+    RoundState.CLOSED,
+    RoundState.CHECKING,
+    RoundState.VOTING,
+    RoundState.PANEL,
+    RoundState.DECIDED,
+)
+"""States in which a round's pot is set aside for it, and its awards are not in the books yet."""
+
+
+def dates_of(round: Round) -> RoundDates:
+    """The dates as they stand now, with every public change."""
+    return RoundDates(
+        opens_at=round.opens_at,
+        closes_at=round.closes_at,
+        voting_opens_at=round.voting_opens_at,
+        voting_closes_at=round.voting_closes_at,
+        decide_by=round.decide_by,
+    )
+
+
+def phase(round: Round, now: datetime) -> RoundState:
+    """What the round is at this moment: what was written down, and what the clock says."""
+    return phase_at(round.state, dates_of(round), now)
+
+
+def rule_book(round: Round) -> RuleBook:
+    """The frozen rule-book. Refuses (``StepRefused``) a round that was never scheduled."""
+    if round.rule_book is None:
+        raise StepRefused("This round has no rule-book yet: it has not been scheduled.")
+    return RuleBook.from_json(round.rule_book)
+
+
+def draft_of(round: Round, priority_ids: Sequence[UUID]) -> RoundDraft:
+    """What was written down about the round."""
+    return RoundDraft.from_terms(
+        round.terms,
+        title=round.title,
+        summary=round.summary,
+        fund_id=round.fund_id,
+        priority_ids=tuple(priority_ids),
+        dates=dates_of(round),
+        pot_minor=round.pot_minor,
+        floor_minor=round.floor_minor,
+        cap_minor=round.cap_minor,
+    )
+
+
+def round_with_fund(session: Session, round_id: UUID) -> Round:
+    """The round with its fund, or ``NotFound``."""
+    found = session.scalar(select(Round).where(Round.id == round_id).options(joinedload(Round.fund)))
+    if found is None:
+        raise NotFound("There is no such round.")
+    return found
+
+
+def published(session: Session, round_id: UUID) -> Round:
+    """The round when the public may know of it; ``NotFound`` for a draft."""
+    found = round_with_fund(session, round_id)
+    if found.rule_book_hash is None:
+        raise NotFound("There is no such round.")
+    return found
+
+
+def previewed(session: Session, token: str) -> Round:
+    """The round behind a preview link, or ``NotFound``."""
+    found = session.scalar(select(Round).where(Round.preview_token == token).options(joinedload(Round.fund)))
+    if found is None or not secrets.compare_digest(found.preview_token, token):
+        raise NotFound("There is no such page.")
+    return found
+
+
+def public_rounds(session: Session, *, limit: int = 100) -> list[Round]:
+    """Every round that was scheduled, the latest first, with its fund."""
+    return list(
+        session.scalars(
+            select(Round)
+            .where(Round.rule_book_hash.is_not(None))
+            .options(joinedload(Round.fund))
+            .order_by(Round.opens_at.desc(), Round.id)
+            .limit(limit)
+        )
+    )
+
+
+def in_states(
+    session: Session, states: Collection[RoundState], fund_ids: Collection[UUID] | None = None, *, limit: int = 50
+) -> list[Round]:
+    """Rounds written down as being in these states, of these funds (None: of all), the next to open first."""
+    query = select(Round).where(Round.state.in_(states)).options(joinedload(Round.fund))
+    if fund_ids is not None:
+        query = query.where(Round.fund_id.in_(fund_ids))
+    return list(session.scalars(query.order_by(Round.opens_at, Round.id).limit(limit)))
+
+
+def of_fund(session: Session, fund_id: UUID, *, limit: int = 50) -> list[Round]:
+    """A fund's scheduled rounds, the latest first."""
+    return list(
+        session.scalars(
+            select(Round)
+            .where(Round.fund_id == fund_id, Round.rule_book_hash.is_not(None))
+            .options(joinedload(Round.fund))
+            .order_by(Round.opens_at.desc(), Round.id)
+            .limit(limit)
+        )
+    )
+
+
+def of_priority(session: Session, priority_id: UUID, *, limit: int = 25) -> list[Round]:
+    """Scheduled rounds that fund activity against a priority, the latest first."""
+    return list(
+        session.scalars(
+            select(Round)
+            .join(RoundPriority, RoundPriority.round_id == Round.id)
+            .where(RoundPriority.priority_id == priority_id, Round.rule_book_hash.is_not(None))
+            .options(joinedload(Round.fund))
+            .order_by(Round.opens_at.desc(), Round.id)
+            .limit(limit)
+        )
+    )
+
+
+def priority_ids(session: Session, round_id: UUID) -> list[UUID]:
+    """The priorities that a round funds activity against, by title."""
+    return [priority.id for priority in priorities(session, round_id)]
+
+
+def priorities(session: Session, round_id: UUID) -> list[Priority]:
+    """The round's priorities, by title."""
+    return list(
+        session.scalars(
+            select(Priority)
+            .join(RoundPriority, RoundPriority.priority_id == Priority.id)
+            .where(RoundPriority.round_id == round_id)
+            .order_by(Priority.title, Priority.id)
+        )
+    )
+
+
+def agreed_priorities(session: Session) -> list[Priority]:
+    """Priorities that a round may be against, by title."""
+    return list(
+        session.scalars(
+            select(Priority).where(Priority.state == PriorityState.AGREED).order_by(Priority.title, Priority.id)
+        )
+    )
+
+
+def changes(session: Session, round_id: UUID) -> list[RoundChange]:
+    """Dates that were moved after they were published, the latest first."""
+    return list(
+        session.scalars(
+            select(RoundChange)
+            .where(RoundChange.round_id == round_id)
+            .order_by(RoundChange.made_at.desc(), RoundChange.date_name)
+            .limit(100)
+        )
+    )
+
+
+def room_minor(session: Session, fund_id: UUID, but_for: UUID | None = None) -> int:
+    """Pence that a new round of this fund could promise: what funders have at least agreed to give, less what the
+    books say is committed, on its way or paid, less the pots of other rounds that are not announced yet."""
+    pot = funds.pot(session, fund_id)
+    query = select(func.coalesce(func.sum(Round.pot_minor), 0)).where(
+        Round.fund_id == fund_id, Round.state.in_(HOLDS_MONEY)
+    )
+    if but_for is not None:
+        query = query.where(Round.id != but_for)
+    set_aside = int(session.scalar(query) or 0)
+    spent = pot.committed_minor + pot.sending_minor + pot.paid_minor
+    return funds.promised_minor(session, fund_id) - spent - set_aside

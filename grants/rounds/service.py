@@ -1,0 +1,304 @@
+"""Draft a round, freeze its rule-book, and take each step of its life."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from grants.kernel.actors import CLOCK
+from grants.kernel.errors import RuleBroken, StepRefused
+from grants.kernel.money import show_pounds
+from grants.kernel.sealing import make_key_pair, wrap_private_key
+from grants.kernel.states import next_state
+from grants.kernel.work import UnitOfWork
+from grants.priorities.models import Priority
+from grants.priorities.rules import PriorityState
+from grants.rounds import access, queries
+from grants.rounds.models import Round, RoundChange, RoundPriority
+from grants.rounds.rules import STEPS, RoundAction, RoundDraft, RoundState, put_off, show_moment
+
+REASON_AT_MOST = 500
+
+
+class Frozen(StepRefused):
+    """Somebody tried to change a round that is promised; ``note_refusal`` writes it down."""
+
+
+def draft_round(uow: UnitOfWork, draft: RoundDraft) -> Round:
+    """Write down a new round that nobody but stewards (and whoever has its preview link) can see."""
+    access.ensure_may_run(uow.actor, draft.fund_id)
+    _check(uow.session, draft)
+    round = Round(
+        state=RoundState.DRAFT,
+        preview_token=secrets.token_urlsafe(32),
+        drafted_by_id=uow.actor.id,
+        **_columns(draft),
+    )
+    uow.add(round)
+    _write_priorities(uow, round, draft)
+    uow.record("round.drafted", round, after=round.state, fund_id=draft.fund_id, pot_minor=draft.pot_minor)
+    return round
+
+
+def change_draft(uow: UnitOfWork, round_id: UUID, draft: RoundDraft) -> Round:
+    """Change a round that is still a draft. Refuses (``Frozen``) whatever was promised, whoever asks."""
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_run(uow.actor, round.fund_id)
+    access.ensure_may_run(uow.actor, draft.fund_id)
+    if round.state is not RoundState.DRAFT:
+        raise Frozen(
+            "Nothing was changed. This round's rules were published, so they stand still: "
+            "the money, the limits, the ballot and who may vote cannot change any more."
+        )
+    _check(uow.session, draft)
+    for name, value in _columns(draft).items():
+        setattr(round, name, value)
+    _write_priorities(uow, round, draft)
+    uow.record("round.changed", round, pot_minor=draft.pot_minor)
+    return round
+
+
+def note_refusal(uow: UnitOfWork, round_id: UUID, what: str) -> None:
+    """Write down that somebody tried to change what is frozen. Called in a transaction of its own, after the refusal."""
+    round = uow.get(Round, round_id)
+    uow.record("round.change_refused", round, why=what, rule_book=round.rule_book_hash)
+
+
+def schedule(uow: UnitOfWork, round_id: UUID, vote_key: str) -> Round:
+    """Freeze and publish the rule-book: from now on nothing in it can change.
+
+    ``vote_key``: the installation's key that wraps the private half of the ballot's key pair (64 hex digits).
+    """
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_run(uow.actor, round.fund_id)
+    before = round.state
+    after = next_state(STEPS, before, RoundAction.SCHEDULE)
+    draft = queries.draft_of(round, queries.priority_ids(uow.session, round.id))
+    _check(uow.session, draft)
+    if round.closes_at <= uow.now:
+        raise RuleBroken(f"Applications would close in the past ({show_moment(round.closes_at)}).", field="closes_at")
+    _check_money(uow.session, draft, round.id)
+    public, private = make_key_pair()
+    book = draft.book(lot_seed=secrets.token_hex(16), ballot_public_key=public)
+    book.check()
+    round.ballot_public_key = public
+    round.ballot_private_key = wrap_private_key(private, bytes.fromhex(vote_key), round.id)
+    round.rule_book = book.to_canonical_json()
+    round.rule_book_hash = book.sha256
+    round.scheduled_at = uow.now
+    round.state = after
+    uow.record("round.scheduled", round, before=before, after=after, rule_book=book.sha256, pot_minor=book.pot_minor)
+    return round
+
+
+def open_early(uow: UnitOfWork, round_id: UUID, reason: str) -> Round:
+    """Open for proposals now, before the published hour, for a reason that everybody can read."""
+    round = _mine(uow, round_id)
+    reason = _reason(reason)
+    if queries.phase(round, uow.now) is not RoundState.SCHEDULED:
+        raise StepRefused("Only a round that is still coming can be opened early.")
+    before = round.state
+    _move(uow, round, "opens_at", uow.now, reason)
+    round.state = next_state(STEPS, before, RoundAction.OPEN)
+    uow.record("round.opened_early", round, before=before, after=round.state, why=reason)
+    return round
+
+
+def extend(uow: UnitOfWork, round_id: UUID, later: Mapping[str, datetime], reason: str) -> Round:
+    """Put dates off that have not come yet, for a reason that everybody can read. Nothing ever comes sooner.
+
+    ``later``: names of ``RoundDates`` with their new moments. Refuses an overlap, naming the neighbour.
+    """
+    round = _mine(uow, round_id)
+    reason = _reason(reason)
+    if queries.phase(round, uow.now) in (RoundState.DRAFT, RoundState.CANCELLED):
+        raise StepRefused("Only the dates of a round that is under way can be put off.")
+    dates = queries.dates_of(round)
+    moved = put_off(dates, later, uow.now)
+    for name in later:
+        if getattr(moved, name) != getattr(dates, name):
+            _move(uow, round, name, getattr(moved, name), reason)
+    uow.record("round.extended", round, why=reason, dates=sorted(later))
+    return round
+
+
+def cancel(uow: UnitOfWork, round_id: UUID, reason: str) -> Round:
+    """Call a round off before it is decided, for a reason that everybody can read."""
+    round = _mine(uow, round_id)
+    reason = _reason(reason)
+    before = round.state
+    round.state = next_state(STEPS, before, RoundAction.CANCEL)
+    round.cancelled_reason = reason
+    round.ballot_private_key = None
+    uow.record("round.cancelled", round, before=before, after=round.state, why=reason)
+    return round
+
+
+def begin_checking(uow: UnitOfWork, round_id: UUID) -> Round:
+    """Applications have closed: begin to check what was put in."""
+    round = _mine(uow, round_id)
+    return _step(uow, round, RoundAction.CHECK, "round.checking_begun")
+
+
+def mark_panel_locked(uow: UnitOfWork, round: Round) -> Round:
+    """The panel's scores are locked; only then may the vote open. Called by the panel's own service."""
+    round = uow.get(Round, round.id, lock=True)
+    if round.state is not RoundState.CHECKING:
+        raise StepRefused("The panel's scores are locked while a round is being checked.")
+    if round.panel_locked_at is not None:
+        raise StepRefused("The panel's scores are locked already.")
+    round.panel_locked_at = uow.now
+    uow.record("round.panel_locked", round)
+    return round
+
+
+def mark_voting(uow: UnitOfWork, round: Round) -> Round:
+    """The ballot is frozen: voting runs from the published hour. Called by the service that froze it."""
+    round = uow.get(Round, round.id, lock=True)
+    if round.panel_locked_at is None:
+        raise StepRefused("The vote cannot open before the panel's scores are locked.")
+    if uow.now >= round.voting_closes_at:
+        raise StepRefused(
+            f"The vote would be over: it was to close at {show_moment(round.voting_closes_at)}. Put that off first."
+        )
+    return _step(uow, round, RoundAction.OPEN_VOTE, "round.voting_opened")
+
+
+def mark_counted(uow: UnitOfWork, round: Round) -> Round:
+    """The votes are counted and the round's private key is destroyed. Called by the service that counted."""
+    round = uow.get(Round, round.id, lock=True)
+    if round.state is RoundState.VOTING and uow.now < round.voting_closes_at:
+        raise StepRefused(f"Voting is open until {show_moment(round.voting_closes_at)}. Nothing is counted before.")
+    _step(uow, round, RoundAction.CLOSE_VOTE, "round.votes_counted")
+    round.votes_counted_at = uow.now
+    round.ballot_private_key = None
+    return round
+
+
+def mark_decided(uow: UnitOfWork, round: Round) -> Round:
+    """The panel's chair has decided. Called by the service that holds the decisions."""
+    return _step(uow, uow.get(Round, round.id, lock=True), RoundAction.DECIDE, "round.decided")
+
+
+def mark_announced(uow: UnitOfWork, round: Round) -> Round:
+    """Every decision is told, all together. Called by the service that tells them."""
+    round = uow.get(Round, round.id, lock=True)
+    _step(uow, round, RoundAction.ANNOUNCE, "round.announced")
+    round.announced_at = uow.now
+    return round
+
+
+def complete(uow: UnitOfWork, round_id: UUID) -> Round:
+    """Everything that the round funded is reported and settled."""
+    return _step(uow, _mine(uow, round_id), RoundAction.COMPLETE, "round.completed")
+
+
+def tick(uow: UnitOfWork) -> int:
+    """Write down what the clock has already done: openings and closings of applications. Safe to run twice.
+
+    Pages do not wait for this: they ask ``queries.phase``. Returns how many rounds moved.
+    """
+    due = queries.in_states(uow.session, (RoundState.SCHEDULED, RoundState.OPEN), limit=500)
+    return sum(_catch_up(uow, uow.get(Round, round.id, lock=True)) for round in due)
+
+
+def _catch_up(uow: UnitOfWork, round: Round) -> bool:
+    """Write down the openings and closings that the clock has done to one round."""
+    clock = UnitOfWork(uow.session, CLOCK, uow.now)
+    moved = False
+    for state, action, verb, due in (
+        (RoundState.SCHEDULED, RoundAction.OPEN, "round.opened", round.opens_at),
+        (RoundState.OPEN, RoundAction.CLOSE, "round.closed", round.closes_at),
+    ):
+        if round.state is state and uow.now >= due:
+            round.state = next_state(STEPS, state, action)
+            clock.record(verb, round, before=state, after=round.state, due_at=due.isoformat())
+            moved = True
+    return moved
+
+
+def _mine(uow: UnitOfWork, round_id: UUID) -> Round:
+    """The round, locked, for a steward of its fund, with what the clock did written down."""
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_run(uow.actor, round.fund_id)
+    _catch_up(uow, round)
+    return round
+
+
+def _step(uow: UnitOfWork, round: Round, action: RoundAction, verb: str) -> Round:
+    _catch_up(uow, round)
+    before = round.state
+    round.state = next_state(STEPS, before, action)
+    uow.record(verb, round, before=before, after=round.state)
+    return round
+
+
+def _move(uow: UnitOfWork, round: Round, name: str, moment: datetime, reason: str) -> None:
+    assert uow.actor.id is not None  # a steward, by _mine
+    uow.session.add(
+        RoundChange(
+            round_id=round.id,
+            date_name=name,
+            before_at=getattr(round, name),
+            after_at=moment,
+            reason=reason,
+            made_by_id=uow.actor.id,
+            made_at=uow.now,
+        )
+    )
+    setattr(round, name, moment)
+
+
+def _reason(text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise RuleBroken("Give a reason. Everybody can read it.", field="reason")
+    if len(text) > REASON_AT_MOST:
+        raise RuleBroken(f"The reason must be {REASON_AT_MOST} characters or fewer.", field="reason")
+    return text
+
+
+def _columns(draft: RoundDraft) -> dict[str, object]:
+    dates = draft.dates
+    return {
+        "fund_id": draft.fund_id,
+        "title": draft.title.strip(),
+        "summary": draft.summary.strip(),
+        "opens_at": dates.opens_at,
+        "closes_at": dates.closes_at,
+        "voting_opens_at": dates.voting_opens_at,
+        "voting_closes_at": dates.voting_closes_at,
+        "decide_by": dates.decide_by,
+        "pot_minor": draft.pot_minor,
+        "floor_minor": draft.floor_minor,
+        "cap_minor": draft.cap_minor,
+        "terms": draft.terms(),
+    }
+
+
+def _check(session: Session, draft: RoundDraft) -> None:
+    draft.check()
+    states = dict(
+        session.execute(select(Priority.id, Priority.state).where(Priority.id.in_(draft.priority_ids))).tuples().all()
+    )
+    if any(states.get(id) is not PriorityState.AGREED for id in draft.priority_ids):
+        raise RuleBroken("Choose priorities that the community has agreed.", field="priority_ids")
+
+
+def _check_money(session: Session, draft: RoundDraft, round_id: UUID) -> None:
+    room = queries.room_minor(session, draft.fund_id, but_for=round_id)
+    if draft.pot_minor > room:
+        raise RuleBroken(
+            f"There is {show_pounds(max(room, 0))} that funders have agreed to give and that is not spoken for. "
+            f"The pot of this round is {show_pounds(draft.pot_minor)}: make it smaller, or record more money first.",
+            field="pot_minor",
+        )
+
+
+def _write_priorities(uow: UnitOfWork, round: Round, draft: RoundDraft) -> None:
+    uow.session.execute(delete(RoundPriority).where(RoundPriority.round_id == round.id))
+    uow.session.add_all(RoundPriority(round_id=round.id, priority_id=id) for id in sorted(set(draft.priority_ids)))
+    uow.session.flush()
