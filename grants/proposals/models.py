@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Table, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from grants.kernel.tables import Identified, Minor, Utc, state_column
+from grants.kernel.tables import Identified, Minor, Utc, make_append_only, state_column
 from grants.people.models import Group, Hosting
 from grants.priorities.models import Priority
 from grants.proposals.rules import Level, ProposalState
@@ -40,6 +40,8 @@ class Proposal(Identified):
     what: Mapped[str | None] = mapped_column(Text)
     # for whom and where
     for_whom: Mapped[str | None] = mapped_column(Text)
+    anywhere: Mapped[bool] = mapped_column(default=False)
+    """Not tied to a place: then there are no wards, and money that is tied to a place cannot pay for it."""
     ward_codes: Mapped[list[str]] = mapped_column(JSON, default=list)
     imd_deciles: Mapped[list[int]] = mapped_column(JSON, default=list)
     """Deciles of the places where it happens, from the postcode given; what decile restrictions look at."""
@@ -69,6 +71,8 @@ class Proposal(Identified):
     screened_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     screening_code: Mapped[str | None] = mapped_column(String(40))
     screening_reason: Mapped[str | None] = mapped_column(String(1000))
+    kept_off_reason: Mapped[str | None] = mapped_column(String(1000))
+    """Why an eligible proposal did not come on the ballot."""
     withdrawn_at: Mapped[datetime | None] = mapped_column(Utc())
     withdrawn_reason: Mapped[str | None] = mapped_column(String(500))
 
@@ -93,7 +97,7 @@ class BudgetLine(Identified):
 
 
 class ProposalSnapshot(Identified):
-    """What was put in, as it was put in. Rows are added, never changed."""
+    """What was put in, as it was put in, but for who to contact. Rows are added, never changed."""
 
     __tablename__ = "proposal_snapshot"
     __table_args__ = (UniqueConstraint("proposal_id", "number"),)
@@ -104,3 +108,7 @@ class ProposalSnapshot(Identified):
     why: Mapped[str] = mapped_column(String(60))
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
     sha256: Mapped[str] = mapped_column(String(64))
+
+
+assert isinstance(ProposalSnapshot.__table__, Table)
+make_append_only(ProposalSnapshot.__table__)

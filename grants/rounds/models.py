@@ -141,7 +141,11 @@ def frozen_ddl() -> dict[str, tuple[str, ...]]:
 def _install() -> None:
     for dialect, statements in frozen_ddl().items():
         for statement in statements:
-            table = RoundPriority.__table__ if "ON round_priority" in statement or "round_priority_frozen()" in statement else Round.__table__
+            table = (
+                RoundPriority.__table__
+                if "ON round_priority" in statement or "round_priority_frozen()" in statement
+                else Round.__table__
+            )
             event.listen(table, "after_create", DDL(statement.replace("%", "%%")).execute_if(dialect=dialect))
 
 

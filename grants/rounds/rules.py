@@ -451,7 +451,9 @@ class RoundDraft:
         facts: dict[str, Any] = json.loads(
             canonical_json({name: getattr(self, name) for name in _TERMS if name != "criteria"})
         )
-        return facts | {"criteria": [_parts(criterion) | {"steps": list(criterion.steps)} for criterion in self.criteria]}
+        return facts | {
+            "criteria": [_parts(criterion) | {"steps": list(criterion.steps)} for criterion in self.criteria]
+        }
 
     @classmethod
     def from_terms(cls, terms: Mapping[str, Any], **columns: Any) -> "RoundDraft":

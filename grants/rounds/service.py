@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from grants.funds.models import Fund
 from grants.kernel.actors import CLOCK
 from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
@@ -62,7 +63,7 @@ def change_draft(uow: UnitOfWork, round_id: UUID, draft: RoundDraft) -> Round:
 
 
 def note_refusal(uow: UnitOfWork, round_id: UUID, what: str) -> None:
-    """Write down that somebody tried to change what is frozen. Called in a transaction of its own, after the refusal."""
+    """Write down that somebody tried to change what is frozen. In a transaction of its own, after the refusal."""
     round = uow.get(Round, round_id)
     uow.record("round.change_refused", round, why=what, rule_book=round.rule_book_hash)
 
@@ -80,6 +81,7 @@ def schedule(uow: UnitOfWork, round_id: UUID, vote_key: str) -> Round:
     _check(uow.session, draft)
     if round.closes_at <= uow.now:
         raise RuleBroken(f"Applications would close in the past ({show_moment(round.closes_at)}).", field="closes_at")
+    uow.get(Fund, round.fund_id, lock=True)  # two rounds must not promise the same pounds
     _check_money(uow.session, draft, round.id)
     public, private = make_key_pair()
     book = draft.book(lot_seed=secrets.token_hex(16), ballot_public_key=public)
