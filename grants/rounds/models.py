@@ -116,7 +116,7 @@ def frozen_ddl() -> dict[str, tuple[str, ...]]:
             f"CREATE TRIGGER round_frozen BEFORE UPDATE ON round WHEN {when['sqlite']} "
             f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END",
             *(
-                f"CREATE TRIGGER round_priority_frozen_{verb.lower()} BEFORE {verb} ON round_priority "
+                f"CREATE TRIGGER round_priority_frozen_{verb.lower()} BEFORE {verb} ON round_priority "  # noqa: S608 - our words
                 f"WHEN (SELECT rule_book_hash FROM round WHERE id = {row}.round_id) IS NOT NULL "
                 f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
                 for verb, row in (("INSERT", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD"))
@@ -127,7 +127,7 @@ def frozen_ddl() -> dict[str, tuple[str, ...]]:
             f"$$ BEGIN RAISE EXCEPTION '{refusal}'; END $$",
             f"CREATE TRIGGER round_frozen BEFORE UPDATE ON round FOR EACH ROW WHEN ({when['postgresql']}) "
             "EXECUTE FUNCTION round_frozen()",
-            "CREATE OR REPLACE FUNCTION round_priority_frozen() RETURNS trigger LANGUAGE plpgsql AS "
+            "CREATE OR REPLACE FUNCTION round_priority_frozen() RETURNS trigger LANGUAGE plpgsql AS "  # noqa: S608
             "$$ BEGIN IF (SELECT rule_book_hash FROM round WHERE id = "
             "CASE WHEN TG_OP = 'INSERT' THEN NEW.round_id ELSE OLD.round_id END) IS NOT NULL "
             f"THEN RAISE EXCEPTION '{refusal}'; END IF; "

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session, joinedload
 from grants.funds import queries as funds
 from grants.kernel.errors import NotFound, StepRefused
 from grants.priorities.models import Priority
-from grants.priorities.rules import PriorityState
 from grants.rounds.models import Round, RoundChange, RoundPriority
 from grants.rounds.rules import RoundDates, RoundDraft, RoundState, RuleBook, phase_at
 
@@ -153,15 +152,6 @@ def priorities(session: Session, round_id: UUID) -> list[Priority]:
             .join(RoundPriority, RoundPriority.priority_id == Priority.id)
             .where(RoundPriority.round_id == round_id)
             .order_by(Priority.title, Priority.id)
-        )
-    )
-
-
-def agreed_priorities(session: Session) -> list[Priority]:
-    """Priorities that a round may be against, by title."""
-    return list(
-        session.scalars(
-            select(Priority).where(Priority.state == PriorityState.AGREED).order_by(Priority.title, Priority.id)
         )
     )
 

@@ -1,0 +1,268 @@
+"""Proposals as pages and later stages read them."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from grants.funds.rules import Need
+from grants.kernel.errors import NotFound
+from grants.people import queries as people
+from grants.people.models import Group, Hosting
+from grants.people.rules import GroupKind
+from grants.proposals.models import Proposal, ProposalSnapshot
+from grants.proposals.rules import PUBLIC, Facts, Limits, Line, ProposalState
+from grants.rounds import queries as rounds
+from grants.rounds.models import Round
+from grants.rounds.rules import RoundState
+
+PER_PAGE = 25
+BEFORE_CLOSING = frozenset({RoundState.DRAFT, RoundState.SCHEDULED, RoundState.OPEN})
+OPEN_STATES = (ProposalState.DRAFT, ProposalState.AWAITING_SIGN_OFF)
+PUT_IN = tuple(state for state in ProposalState if state not in (*OPEN_STATES, ProposalState.NOT_SUBMITTED))
+
+
+def _whole() -> Select[tuple[Proposal]]:
+    return select(Proposal).options(
+        joinedload(Proposal.round).joinedload(Round.fund),
+        joinedload(Proposal.group),
+        joinedload(Proposal.priority),
+        joinedload(Proposal.hosting),
+        selectinload(Proposal.lines),
+    )
+
+
+def proposal(session: Session, proposal_id: UUID) -> Proposal:
+    """The proposal with its round, group, priority, host and budget, or ``NotFound``."""
+    found = session.scalar(_whole().where(Proposal.id == proposal_id))
+    if found is None:
+        raise NotFound("There is no such proposal.")
+    return found
+
+
+def is_public(proposal: Proposal, now: datetime) -> bool:
+    """Whether everybody may read it: put in, eligible, and its round has closed for proposals.
+
+    One that was withdrawn stays listed only when it had come as far as the ballot.
+    """
+    if proposal.state is ProposalState.WITHDRAWN and proposal.number is None:
+        return False
+    return proposal.state in PUBLIC and rounds.phase(proposal.round, now) not in BEFORE_CLOSING
+
+
+def of_round(session: Session, round_id: UUID, states: Collection[ProposalState] | None = None) -> list[Proposal]:
+    """A round's proposals in these states (None: in all), by number on the ballot, then by title; at most 2,000.
+
+    Each with its group and its priority.
+    """
+    query = (
+        select(Proposal)
+        .where(Proposal.round_id == round_id)
+        .options(joinedload(Proposal.group), joinedload(Proposal.priority))
+        .order_by(func.coalesce(Proposal.number, 1_000_000), Proposal.title, Proposal.id)
+        .limit(2_000)
+    )
+    if states is not None:
+        query = query.where(Proposal.state.in_(states))
+    return list(session.scalars(query))
+
+
+def eligible(session: Session, round_id: UUID) -> list[Proposal]:
+    """Proposals that passed the eligibility check and are not on the ballot so far, by title."""
+    return of_round(session, round_id, (ProposalState.ELIGIBLE,))
+
+
+def counts(session: Session, round_id: UUID) -> dict[ProposalState, int]:
+    """How many proposals of a round are in each state; states without any are left out."""
+    rows = session.execute(
+        select(Proposal.state, func.count()).where(Proposal.round_id == round_id).group_by(Proposal.state)
+    )
+    return {state: int(size) for state, size in rows}
+
+
+def unscreened_count(session: Session, round_id: UUID) -> int:
+    """How many proposals that were put in still wait for their eligibility check."""
+    return counts(session, round_id).get(ProposalState.SUBMITTED, 0)
+
+
+def public_ids(session: Session, round_id: UUID) -> list[UUID]:
+    """Ids of a round's public proposals, by id; at most 2,000. Ask only once the round has closed for proposals."""
+    query = select(Proposal.id).where(
+        Proposal.round_id == round_id,
+        Proposal.state.in_(PUBLIC),
+        (Proposal.state != ProposalState.WITHDRAWN) | Proposal.number.is_not(None),
+    )
+    return list(session.scalars(query.order_by(Proposal.id).limit(2_000)))
+
+
+def by_ids(session: Session, ids: Collection[UUID]) -> list[Proposal]:
+    """These proposals with group and priority, in the order of ``ids``."""
+    if not ids:
+        return []
+    query = (
+        select(Proposal)
+        .where(Proposal.id.in_(ids))
+        .options(joinedload(Proposal.group), joinedload(Proposal.priority))
+        .order_by(Proposal.id)
+    )
+    found = {one.id: one for one in session.scalars(query)}
+    return [found[id] for id in ids if id in found]
+
+
+def of_groups(
+    session: Session,
+    group_ids: Collection[UUID],
+    states: Collection[ProposalState] | None = None,
+    *,
+    round_id: UUID | None = None,
+    limit: int = 50,
+) -> list[Proposal]:
+    """These groups' proposals, the latest first, each with its round."""
+    if not group_ids:
+        return []
+    query = (
+        select(Proposal)
+        .where(Proposal.group_id.in_(group_ids))
+        .options(joinedload(Proposal.round), joinedload(Proposal.group))
+        .order_by(Proposal.started_at.desc(), Proposal.id)
+        .limit(limit)
+    )
+    if states is not None:
+        query = query.where(Proposal.state.in_(states))
+    if round_id is not None:
+        query = query.where(Proposal.round_id == round_id)
+    return list(session.scalars(query))
+
+
+def hosted_waiting(session: Session, host_ids: Collection[UUID], *, limit: int = 25) -> list[Proposal]:
+    """Proposals of groups that these hosts hold money for, which wait for sign-off; each with its round."""
+    if not host_ids:
+        return []
+    query = (
+        select(Proposal)
+        .join(Proposal.hosting)
+        .where(Proposal.state == ProposalState.AWAITING_SIGN_OFF, Hosting.host_id.in_(host_ids))
+        .options(joinedload(Proposal.round), joinedload(Proposal.group))
+        .order_by(Proposal.started_at, Proposal.id)
+    )
+    return list(session.scalars(query.limit(limit)))
+
+
+def public_of_priority(session: Session, priority_id: UUID, now: datetime, *, limit: int = 25) -> list[Proposal]:
+    """Public proposals that answer a priority, the latest first."""
+    return _public_where(session, Proposal.priority_id == priority_id, now, limit)
+
+
+def public_of_group(session: Session, group_id: UUID, now: datetime, *, limit: int = 25) -> list[Proposal]:
+    """A group's public proposals, the latest first."""
+    return _public_where(session, Proposal.group_id == group_id, now, limit)
+
+
+def _public_where(session: Session, condition: object, now: datetime, limit: int) -> list[Proposal]:
+    query = (
+        select(Proposal)
+        .join(Proposal.round)
+        .where(condition, Proposal.state.in_(PUBLIC), Round.closes_at <= now)  # type: ignore[arg-type]
+        .options(joinedload(Proposal.round), joinedload(Proposal.group), joinedload(Proposal.priority))
+        .order_by(Proposal.submitted_at.desc(), Proposal.id)
+        .limit(limit)
+    )
+    return [one for one in session.scalars(query) if is_public(one, now)]
+
+
+def to_screen(session: Session, fund_ids: Collection[UUID] | None, now: datetime) -> list[tuple[Round, int]]:
+    """Rounds that have closed for proposals, of these funds (None: of all), and how many proposals wait there."""
+    waiting = (
+        select(Proposal.round_id, func.count().label("size"))
+        .where(Proposal.state == ProposalState.SUBMITTED)
+        .group_by(Proposal.round_id)
+        .subquery()
+    )
+    query = (
+        select(Round, waiting.c.size)
+        .join(waiting, waiting.c.round_id == Round.id)
+        .where(Round.closes_at <= now, Round.state != RoundState.CANCELLED)
+        .order_by(Round.closes_at, Round.id)
+        .limit(25)
+    )
+    if fund_ids is not None:
+        query = query.where(Round.fund_id.in_(fund_ids))
+    return [(round, int(size)) for round, size in session.execute(query)]
+
+
+def past_deadline(session: Session, now: datetime, *, limit: int = 500) -> list[UUID]:
+    """Ids of unfinished proposals whose round has closed for proposals."""
+    query = (
+        select(Proposal.id)
+        .join(Proposal.round)
+        .where(
+            Proposal.state.in_(OPEN_STATES),
+            Round.closes_at <= now,
+            Round.state.not_in((RoundState.DRAFT, RoundState.CANCELLED)),
+        )
+        .order_by(Proposal.id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def snapshots(session: Session, proposal_id: UUID) -> list[ProposalSnapshot]:
+    """What was put in, each time it was put in, the first first."""
+    return list(
+        session.scalars(
+            select(ProposalSnapshot)
+            .where(ProposalSnapshot.proposal_id == proposal_id)
+            .order_by(ProposalSnapshot.number)
+            .limit(100)
+        )
+    )
+
+
+def needs_host(group: Group) -> bool:
+    """Whether somebody else must hold the group's money: it is not constituted, or has no bank account."""
+    return not group.has_bank_account or group.kind is GroupKind.UNCONSTITUTED
+
+
+def facts(session: Session, proposal: Proposal) -> Facts:
+    """All that the proposal says, as the rules want it."""
+    needs = needs_host(proposal.group)
+    return Facts(
+        title=proposal.title,
+        summary=proposal.summary or "",
+        what=proposal.what or "",
+        for_whom=proposal.for_whom or "",
+        anywhere=proposal.anywhere,
+        ward_codes=tuple(proposal.ward_codes),
+        venue_postcode=proposal.venue_postcode or "",
+        imd_deciles=tuple(proposal.imd_deciles),
+        priority_id=proposal.priority_id,
+        answers_need=proposal.answers_need or "",
+        approaches=tuple(proposal.approaches),
+        level=proposal.level,
+        outcomes_hoped=proposal.outcomes_hoped or "",
+        lines=tuple(Line(line.what, line.amount_minor, line.in_kind) for line in proposal.lines),
+        partners=proposal.partners or "",
+        needs_host=needs,
+        hosted=needs and people.confirmed_hosting(session, proposal.group_id) is not None,
+        contact_name=proposal.contact_name or "",
+        contact_email=proposal.contact_email or "",
+        contact_phone=proposal.contact_phone or "",
+    )
+
+
+def limits(session: Session, round: Round) -> Limits:
+    """What the round asks of every proposal."""
+    return Limits(round.floor_minor, round.cap_minor, frozenset(rounds.priority_ids(session, round.id)))
+
+
+def need(proposal: Proposal) -> Need:
+    """What it would ask of the pot."""
+    return Need(
+        id=proposal.id,
+        amount_minor=proposal.applied_for_minor,
+        ward_codes=frozenset(proposal.ward_codes),
+        imd_deciles=frozenset(proposal.imd_deciles),
+        priority_id=proposal.priority_id,
+    )
