@@ -330,3 +330,30 @@ LEVEL_WORDS: dict[Level, str] = {
     Level.COMMUNITY: "Neighbours and local people lead it",
     Level.SERVICE: "It is a service that a person or a team gives",
 }
+
+SECTION_FIELDS: dict[Section, tuple[str, ...]] = {
+    Section.WHAT: ("title", "summary", "what"),
+    Section.WHERE: ("for_whom", "anywhere", "venue_postcode", "ward_codes"),
+    Section.NEED: ("priority_id", "answers_need"),
+    Section.APPROACH: ("approaches", "level", "outcomes_hoped"),
+    Section.BUDGET: ("lines",),
+    Section.PARTNERS: ("partners",),
+    Section.CONTACT: ("contact_name", "contact_email", "contact_phone"),
+}
+"""What belongs to each section, in the order of the form."""
+
+AT_MOST: dict[str, int] = {
+    "title": 140,
+    "summary": 300,
+    "what": 4000,
+    "for_whom": 2000,
+    "venue_postcode": 8,
+    "answers_need": 3000,
+    "level": 32,
+    "outcomes_hoped": 2000,
+    "partners": 2000,
+    "contact_name": 120,
+    "contact_email": 254,
+    "contact_phone": 30,
+}
+"""How many characters each text may have."""

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.fundable import Fundable, always_fundable
 from grants.allocation.rules.greedy import MostVotesOptions, share_by_votes
-from grants.voting.rules.lot import draw_lot
 from grants.allocation.rules.registry import RULES, rule_named
 from grants.allocation.rules.result import Outcome, Reason, Run, run_rule
 from grants.funds.rules import Need, Restriction, Source, match
 from grants.kernel.errors import RuleBroken
+from grants.voting.rules.lot import draw_lot
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "data" / "pabulib"
 MOST_VOTES = rule_named("most_votes")

@@ -1,0 +1,477 @@
+"""Write a proposal, have it signed off, put it in, check it."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from grants.kernel.canonical import fingerprint
+from grants.kernel.clock import london_day
+from grants.kernel.errors import Conflict, RuleBroken, StepRefused
+from grants.kernel.states import next_state
+from grants.kernel.work import UnitOfWork
+from grants.people import queries as people
+from grants.people.models import Group
+from grants.ports.geography import Geography
+from grants.proposals import access, notices, queries
+from grants.proposals.access import Parties
+from grants.proposals.models import BudgetLine, Proposal, ProposalSnapshot
+from grants.proposals.rules import (
+    AT_MOST,
+    SECTION_FIELDS,
+    SECTION_TITLES,
+    STEPS,
+    Facts,
+    Line,
+    ProposalAction,
+    ProposalState,
+    ScreeningCode,
+    Section,
+    all_gaps,
+    total_minor,
+)
+from grants.rounds import queries as rounds
+from grants.rounds import service as round_service
+from grants.rounds.models import Round
+from grants.rounds.rules import ApplicantKind, RoundState, show_moment
+
+MOST_LINES = 40
+ELIGIBLE = "eligible"
+
+
+class SectionConflict(Conflict):
+    """Somebody else saved this section first. ``version`` is theirs; what was typed is still in the caller's hands."""
+
+    def __init__(self, section: Section, version: int) -> None:
+        super().__init__(f"Somebody else saved “{SECTION_TITLES[section]}” while you were writing.")
+        self.version = version
+
+
+def parties_of(uow: UnitOfWork, proposal: Proposal) -> Parties:
+    """Whose proposal it is, with the host that holds the group's money now."""
+    hosting = people.confirmed_hosting(uow.session, proposal.group_id)
+    return Parties(proposal.group_id, hosting.host_id if hosting else None, proposal.round.fund_id)
+
+
+def start(uow: UnitOfWork, round_id: UUID, group_id: UUID) -> Proposal:
+    """Begin a proposal of a group in an open round. An untouched one of the same group is handed out again."""
+    round = uow.get(Round, round_id)
+    access.ensure_may_start(uow.actor, group_id)
+    group = uow.get(Group, group_id, lock=True)
+    _ensure_open(uow, round)
+    kind = ApplicantKind.HOSTED if queries.needs_host(group) else ApplicantKind.CONSTITUTED
+    allowed = rounds.rule_book(round).applicant_kinds
+    if kind not in allowed:
+        raise RuleBroken(
+            "This round is for groups that have a host."
+            if ApplicantKind.HOSTED in allowed
+            else "This round is for groups that are constituted and have a bank account of their own.",
+            field="group_id",
+        )
+    for known in queries.of_groups(uow.session, [group_id], (ProposalState.DRAFT,), round_id=round_id):
+        if not known.section_versions:
+            return known
+    assert uow.actor.id is not None  # a member, by ensure_may_start
+    proposal = Proposal(
+        round_id=round_id,
+        group_id=group_id,
+        state=ProposalState.DRAFT,
+        started_by_id=uow.actor.id,
+        started_at=uow.now,
+    )
+    uow.add(proposal)
+    uow.record("proposal.started", proposal, after=proposal.state, round_id=round_id, group_id=group_id)
+    return proposal
+
+
+def save_section(
+    uow: UnitOfWork,
+    proposal_id: UUID,
+    section: Section,
+    values: Mapping[str, Any],
+    *,
+    version: int,
+    geography: Geography,
+    page_token: str = "",
+) -> Proposal:
+    """Keep one section, whole or with gaps.
+
+    ``version``: which version of the section the page showed. When somebody else has saved it since, nothing is kept
+    (``SectionConflict``). ``page_token`` names the open page, so that a page can save over its own earlier savings;
+    the trail has one entry for each version. ``values``: the fields of ``rules.SECTION_FIELDS[section]``; the budget's
+    ``lines`` are ``rules.Line``.
+    """
+    proposal = _mine(uow, proposal_id)
+    _ensure_draft_and_open(uow, proposal)
+    current = int(proposal.section_versions.get(section, 0))
+    own = bool(page_token) and proposal.section_versions.get(f"{section}:page") == page_token
+    if version != current and not own:
+        raise SectionConflict(section, current)
+    unknown = set(values) - set(SECTION_FIELDS[section])
+    if unknown:
+        raise ValueError(f"{sorted(unknown)} do not belong to {section}")
+    for name, value in values.items():
+        if isinstance(value, str) and len(value) > AT_MOST[name]:
+            raise RuleBroken(f"This must be {AT_MOST[name]:,} characters or fewer.", field=name)
+    if section is Section.BUDGET:
+        _write_lines(uow, proposal, tuple(values["lines"]))
+    elif section is Section.WHERE:
+        _write_place(proposal, values, geography)
+    else:
+        for name, value in values.items():
+            setattr(proposal, name, sorted(value) if isinstance(value, list | tuple | set) else value)
+    if not own:
+        proposal.section_versions = {
+            **proposal.section_versions,
+            section.value: current + 1,
+            f"{section}:page": page_token,
+        }
+        uow.record("proposal.section_saved", proposal, section=section.value, version=current + 1)
+    return proposal
+
+
+def ask_for_sign_off(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
+    """The writer says that it is whole. Somebody else of the group is asked to read it and put it in."""
+    proposal = _mine(uow, proposal_id)
+    after = next_state(STEPS, proposal.state, ProposalAction.ASK_FOR_SIGN_OFF)
+    _ensure_open(uow, proposal.round)
+    _ensure_whole(uow, proposal)
+    signers = signers_of(uow, proposal, uow.actor.id)
+    if not signers:
+        raise RuleBroken(
+            "Nobody else in your group may sign off. Add a second member to your group and give them the right to "
+            "sign off; or, if you are on your own, ask a host."
+        )
+    before = proposal.state
+    hosting = people.confirmed_hosting(uow.session, proposal.group_id)
+    proposal.hosting_id = hosting.id if hosting and queries.needs_host(proposal.group) else None
+    proposal.writer_id = uow.actor.id
+    proposal.sent_back_reason = None
+    proposal.state = after
+    uow.record("proposal.sign_off_asked", proposal, before=before, after=after)
+    notices.ask_for_sign_off(uow, proposal, signers, uow.actor.name)
+    return proposal
+
+
+def send_back(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
+    """Whoever was asked to sign off gives it back with a reason; or the writer takes it back."""
+    proposal = _locked(uow, proposal_id)
+    parties = parties_of(uow, proposal)
+    if uow.actor.id != proposal.writer_id or not access.may_edit(uow.actor, parties):
+        access.ensure_may_sign_off(uow.actor, parties, proposal.writer_id, _alone(uow, proposal))
+    before = proposal.state
+    after = next_state(STEPS, before, ProposalAction.SEND_BACK)
+    reason = _said(reason, "Say why you send it back.", 1000)
+    proposal.state = after
+    proposal.sent_back_reason = reason if uow.actor.id != proposal.writer_id else None
+    uow.record("proposal.sent_back", proposal, before=before, after=after, why=reason)
+    if uow.actor.id != proposal.writer_id and proposal.writer_id is not None:
+        email = people.person(uow.session, proposal.writer_id).email
+        if email:
+            notices.sent_back(uow, proposal, email, reason)
+    return proposal
+
+
+def submit(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
+    """An other person of the group (for a group of one, its host) signs it off and puts it in. A copy is kept."""
+    proposal = _locked(uow, proposal_id)
+    parties = parties_of(uow, proposal)
+    access.ensure_may_sign_off(uow.actor, parties, proposal.writer_id, _alone(uow, proposal))
+    before = proposal.state
+    after = next_state(STEPS, before, ProposalAction.SUBMIT)
+    _ensure_open(uow, proposal.round)
+    facts = _ensure_whole(uow, proposal)
+    proposal.state = after
+    proposal.signed_off_by_id = uow.actor.id
+    proposal.submitted_at = uow.now
+    snapshot = _take_snapshot(uow, proposal, facts, "submitted")
+    uow.record(
+        "proposal.submitted",
+        proposal,
+        before=before,
+        after=after,
+        applied_for_minor=proposal.applied_for_minor,
+        snapshot=snapshot.sha256,
+        writer_id=proposal.writer_id,
+    )
+    notices.submitted(uow, proposal, snapshot.sha256)
+    return proposal
+
+
+def reopen(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
+    """The group takes back what it put in, to change it, while the round is open. The copy stays for officers."""
+    proposal = _mine(uow, proposal_id)
+    before = proposal.state
+    after = next_state(STEPS, before, ProposalAction.REOPEN)
+    _ensure_open(uow, proposal.round)
+    proposal.state = after
+    proposal.submitted_at = None
+    proposal.signed_off_by_id = None
+    uow.record("proposal.reopened", proposal, before=before, after=after)
+    return proposal
+
+
+def withdraw(uow: UnitOfWork, proposal_id: UUID, reason: str = "") -> Proposal:
+    """The group takes its proposal out of the round. On a frozen ballot it stays listed as withdrawn."""
+    proposal = _mine(uow, proposal_id)
+    before = proposal.state
+    after = next_state(STEPS, before, ProposalAction.WITHDRAW)
+    if rounds.phase(proposal.round, uow.now) in (RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED):
+        raise StepRefused("This round is decided. If you are offered a grant, you can decline the offer.")
+    reason = reason.strip()
+    if len(reason) > 500:
+        raise RuleBroken("The reason must be 500 characters or fewer.", field="reason")
+    proposal.state = after
+    proposal.withdrawn_at = uow.now
+    proposal.withdrawn_reason = reason or None
+    uow.record("proposal.withdrawn", proposal, before=before, after=after)
+    return proposal
+
+
+def screen(
+    uow: UnitOfWork, proposal_id: UUID, *, eligible: bool, code: ScreeningCode | None = None, words: str = ""
+) -> Proposal:
+    """A steward without interest checks whether it may go on. "No" needs a code and words; the group is told.
+
+    The first check begins the checking of the round.
+    """
+    proposal = _locked(uow, proposal_id)
+    access.ensure_may_screen(uow.actor, parties_of(uow, proposal))
+    before = proposal.state
+    action = ProposalAction.PASS_SCREENING if eligible else ProposalAction.FAIL_SCREENING
+    after = next_state(STEPS, before, action)
+    _ensure_checking(uow, proposal.round)
+    if eligible:
+        proposal.screening_code, proposal.screening_reason = ELIGIBLE, words.strip()[:1000] or None
+    else:
+        if code is None:
+            raise RuleBroken("Choose which rule it does not meet.", field="code")
+        proposal.screening_code = code.value
+        proposal.screening_reason = _said(words, "Say why, in words that the group will read.", 1000, field="words")
+    proposal.screened_by_id = uow.actor.id
+    proposal.state = after
+    uow.record("proposal.screened", proposal, before=before, after=after, code=proposal.screening_code)
+    notices.screened(uow, proposal, None if eligible else proposal.screening_reason)
+    return proposal
+
+
+def reinstate(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
+    """A steward without interest lets a proposal go on after all, before the vote opens."""
+    proposal = _locked(uow, proposal_id)
+    access.ensure_may_screen(uow.actor, parties_of(uow, proposal))
+    before = proposal.state
+    after = next_state(STEPS, before, ProposalAction.REINSTATE)
+    _ensure_checking(uow, proposal.round)
+    if proposal.round.panel_locked_at is not None:
+        raise StepRefused("The panel has finished, so nothing can be added to this round any more.")
+    reason = _said(reason, "Say why it may go on after all.", 1000, field="words")
+    proposal.screening_code, proposal.screening_reason = ELIGIBLE, reason
+    proposal.screened_by_id = uow.actor.id
+    proposal.state = after
+    uow.record("proposal.reinstated", proposal, before=before, after=after, why=reason)
+    notices.screened(uow, proposal, None)
+    return proposal
+
+
+def put_on_ballot(uow: UnitOfWork, proposal: Proposal, number: int) -> Proposal:
+    """Give it its number on the frozen ballot. Called by the service that freezes the ballot."""
+    before = proposal.state
+    proposal.state = next_state(STEPS, before, ProposalAction.PUT_ON_BALLOT)
+    proposal.number = number
+    uow.record("proposal.put_on_ballot", proposal, before=before, after=proposal.state, number=number)
+    return proposal
+
+
+def keep_off_ballot(uow: UnitOfWork, proposal: Proposal, reason: str) -> Proposal:
+    """It does not come on the ballot, for a reason that everybody can read. Called by the panel's service."""
+    before = proposal.state
+    proposal.state = next_state(STEPS, before, ProposalAction.KEEP_OFF_BALLOT)
+    proposal.kept_off_reason = _said(reason, "Say why it does not come on the ballot.", 1000)
+    uow.record("proposal.kept_off_ballot", proposal, before=before, after=proposal.state, why=proposal.kept_off_reason)
+    return proposal
+
+
+VERDICTS = {
+    "awarded": ProposalAction.AWARD,
+    "reserve": ProposalAction.HOLD_IN_RESERVE,
+    "not_funded": ProposalAction.TURN_DOWN,
+}
+
+
+def note_verdict(uow: UnitOfWork, proposal: Proposal, verdict: str) -> Proposal:
+    """What was decided about it: ``awarded``, ``reserve`` or ``not_funded``. Called when decisions are announced."""
+    before = proposal.state
+    proposal.state = next_state(STEPS, before, VERDICTS[verdict])
+    uow.record(f"proposal.{proposal.state}", proposal, before=before, after=proposal.state)
+    return proposal
+
+
+def close_drafts(uow: UnitOfWork) -> int:
+    """The deadline has passed: what was not put in is closed, and the group is sent a copy. Safe to run twice.
+
+    Returns how many were closed.
+    """
+    ids = queries.past_deadline(uow.session, uow.now)
+    for proposal_id in ids:
+        proposal = _locked(uow, proposal_id)
+        before = proposal.state
+        proposal.state = next_state(STEPS, before, ProposalAction.MISS_DEADLINE)
+        uow.record("proposal.not_submitted", proposal, before=before, after=proposal.state)
+        if proposal.section_versions:
+            notices.not_submitted(uow, proposal, queries.facts(uow.session, proposal))
+    return len(ids)
+
+
+def signers_of(uow: UnitOfWork, proposal: Proposal, writer_id: UUID | None) -> list[tuple[UUID, str]]:
+    """(person id, address) of everybody who could sign off what this writer asks to have signed off."""
+    members = people.members(uow.session, proposal.group_id)
+    if len(members) == 1:
+        hosting = people.confirmed_hosting(uow.session, proposal.group_id)
+        members = people.members(uow.session, hosting.host_id) if hosting else []
+    return [
+        (one.person_id, one.person.email or "")
+        for one in members
+        if one.can_sign_off and one.person_id != writer_id and one.person.email
+    ]
+
+
+def _alone(uow: UnitOfWork, proposal: Proposal) -> bool:
+    return len(people.members(uow.session, proposal.group_id)) == 1
+
+
+def _locked(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
+    uow.get(Proposal, proposal_id, lock=True)
+    return queries.proposal(uow.session, proposal_id)
+
+
+def _mine(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
+    proposal = _locked(uow, proposal_id)
+    access.ensure_may_edit(uow.actor, Parties(proposal.group_id, None, proposal.round.fund_id))
+    return proposal
+
+
+def _ensure_open(uow: UnitOfWork, round: Round) -> None:
+    """The round takes proposals at this very moment."""
+    now = rounds.phase(round, uow.now)
+    if now is RoundState.OPEN:
+        return
+    if now in (RoundState.DRAFT, RoundState.SCHEDULED):
+        raise StepRefused(f"This round opens for proposals at {show_moment(round.opens_at)}.")
+    if now is RoundState.CANCELLED:
+        raise StepRefused("This round was called off.")
+    raise StepRefused(
+        f"This round closed for proposals at {show_moment(round.closes_at)}. Nothing can be put in or changed any more."
+    )
+
+
+def _ensure_draft_and_open(uow: UnitOfWork, proposal: Proposal) -> None:
+    if proposal.state is ProposalState.AWAITING_SIGN_OFF:
+        raise StepRefused("It waits for sign-off, so nobody can change it. Take it back first.")
+    if proposal.state is not ProposalState.DRAFT:
+        raise StepRefused("It was put in, so nobody can change it. Reopen it first, while the round is open.")
+    _ensure_open(uow, proposal.round)
+
+
+def _ensure_checking(uow: UnitOfWork, round: Round) -> None:
+    now = rounds.phase(round, uow.now)
+    if now is RoundState.CLOSED:
+        round_service.begin_checking(uow, round.id)
+    elif now is not RoundState.CHECKING or round.state is RoundState.VOTING:
+        raise StepRefused(
+            f"Proposals are checked after the round has closed for proposals ({show_moment(round.closes_at)}) "
+            "and before its ballot is fixed."
+        )
+
+
+def _ensure_whole(uow: UnitOfWork, proposal: Proposal) -> Facts:
+    facts = queries.facts(uow.session, proposal)
+    lacking = all_gaps(facts, queries.limits(uow.session, proposal.round))
+    if lacking:
+        titles = ", ".join(f"“{SECTION_TITLES[section]}”" for section in lacking)
+        first = next(iter(lacking.values()))[0].message
+        raise RuleBroken(f"These sections are not finished: {titles}. {first}")
+    return facts
+
+
+def _write_lines(uow: UnitOfWork, proposal: Proposal, lines: tuple[Line, ...]) -> None:
+    if len(lines) > MOST_LINES:
+        raise RuleBroken(f"A budget has at most {MOST_LINES} lines.", field="lines")
+    for line in lines:
+        if not line.what.strip() or len(line.what) > 140:
+            raise RuleBroken("Say in a few words what each line is for (140 characters at most).", field="lines")
+        if not 0 < line.amount_minor <= 10**10:
+            raise RuleBroken("Give each line an amount above nought.", field="lines")
+    proposal.lines = [
+        BudgetLine(position=at, what=line.what.strip(), amount_minor=line.amount_minor, in_kind=line.in_kind)
+        for at, line in enumerate(lines, 1)
+    ]
+    proposal.applied_for_minor = total_minor(lines)
+
+
+def _write_place(proposal: Proposal, values: Mapping[str, Any], geography: Geography) -> None:
+    """Keep for whom and where; the ward and the decile of the postcode are looked up, never typed."""
+    anywhere = bool(values.get("anywhere"))
+    codes = set() if anywhere else set(values.get("ward_codes") or ())
+    if any(geography.ward(code) is None for code in codes):
+        raise RuleBroken("Choose wards from the list.", field="ward_codes")
+    postcode = "" if anywhere else str(values.get("venue_postcode") or "")
+    place = geography.find(postcode) if postcode else None
+    if postcode and place is None:
+        raise RuleBroken("We do not know this postcode. It must be one inside our area.", field="venue_postcode")
+    if place is not None and not codes:
+        codes = {place.ward_code}
+    proposal.for_whom = values.get("for_whom")
+    proposal.anywhere = anywhere
+    proposal.ward_codes = sorted(codes)
+    proposal.venue_postcode = place.postcode if place else None
+    proposal.imd_deciles = [place.imd_decile] if place else []
+
+
+def _take_snapshot(uow: UnitOfWork, proposal: Proposal, facts: Facts, why: str) -> ProposalSnapshot:
+    """Keep what was put in. Who to contact is left out: it is nobody's business later, and must be erasable."""
+    latest = uow.session.scalar(
+        select(func.max(ProposalSnapshot.number)).where(ProposalSnapshot.proposal_id == proposal.id)
+    )
+    body = {
+        "title": facts.title,
+        "summary": facts.summary,
+        "what": facts.what,
+        "for_whom": facts.for_whom,
+        "anywhere": facts.anywhere,
+        "ward_codes": list(facts.ward_codes),
+        "venue_postcode": facts.venue_postcode,
+        "imd_deciles": list(facts.imd_deciles),
+        "priority_id": str(facts.priority_id),
+        "answers_need": facts.answers_need,
+        "approaches": list(facts.approaches),
+        "level": facts.level.value if facts.level else None,
+        "outcomes_hoped": facts.outcomes_hoped,
+        "lines": [
+            {"what": line.what, "amount_minor": line.amount_minor, "in_kind": line.in_kind} for line in facts.lines
+        ],
+        "applied_for_minor": facts.applied_for_minor,
+        "partners": facts.partners,
+        "group_id": str(proposal.group_id),
+        "round_id": str(proposal.round_id),
+        "put_in_on": london_day(uow.now).isoformat(),
+    }
+    snapshot = ProposalSnapshot(
+        proposal_id=proposal.id,
+        number=(latest or 0) + 1,
+        taken_at=uow.now,
+        why=why,
+        body=body,
+        sha256=fingerprint(body),
+    )
+    uow.add(snapshot)
+    return snapshot
+
+
+def _said(text: str, message: str, at_most: int, field: str = "reason") -> str:
+    text = text.strip()
+    if not text:
+        raise RuleBroken(message, field=field)
+    if len(text) > at_most:
+        raise RuleBroken(f"This must be {at_most:,} characters or fewer.", field=field)
+    return text
