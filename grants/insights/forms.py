@@ -26,7 +26,7 @@ class InsightForm(Form):
     heard_on = fields.DayField("When was it heard?", required=False)
 
     def to_draft(self) -> InsightDraft:
-        return InsightDraft(self.text.data, self.how_heard.data, self.ward.data or None, self.heard_on.data)
+        return InsightDraft(self.text.data or "", self.how_heard.data or "", self.ward.data or None, self.heard_on.data)
 
 
 class InsightFilter(Form):

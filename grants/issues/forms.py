@@ -36,7 +36,11 @@ class IssueForm(Form):
 
     def to_draft(self, ward_code: str | None) -> IssueDraft:
         return IssueDraft(
-            self.title.data, self.body.data, ward_code, self.touches.data or "", self.contact_email.data or None
+            self.title.data or "",
+            self.body.data or "",
+            ward_code,
+            self.touches.data or "",
+            self.contact_email.data or None,
         )
 
 

@@ -44,7 +44,8 @@ def index() -> ResponseReturnValue:
     form = IssueFilter(request.args, meta={"csrf": False})
     form.ward.choices = list(wards.items())
     form.validate()
-    words, ward, state, sort = (None if f.errors else f.data for f in (form.words, form.ward, form.state, form.sort))
+    words, ward, sort = (None if f.errors else f.data for f in (form.words, form.ward, form.sort))
+    state: IssueState | None = None if form.state.errors else form.state.data
     found = queries.search(
         reading(),
         words=words or "",
@@ -203,7 +204,7 @@ def hide(issue_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.hide(uow, issue_id, form.reason.data)
+                service.hide(uow, issue_id, form.reason.data or "")
             flash("It is hidden. Its author can read why.", "success")
             return redirect(url_for("issues.queue"))
         except RuleBroken as broken:
@@ -219,7 +220,7 @@ def answer(issue_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.answer(uow, issue_id, form.kind.data, form.answer.data)
+                service.answer(uow, issue_id, form.kind.data, form.answer.data or "")
             flash("The answer is on its page, for everybody to read.", "success")
             return redirect(url_for("issues.show", issue_id=issue_id))
         except RuleBroken as broken:
@@ -260,7 +261,8 @@ def merge(issue_id: UUID) -> ResponseReturnValue:
     wards = _wards()
     candidates = queries.merge_candidates(reading(), issue, words)
     form = MergeForm()
-    form.into.choices = [(other.id, other.title, _merge_hint(other, wards)) for other in candidates]
+    options: list[Any] = [(other.id, other.title, _merge_hint(other, wards)) for other in candidates]
+    form.into.choices = options
     if form.accepted():
         try:
             with working() as uow:
@@ -274,7 +276,8 @@ def merge(issue_id: UUID) -> ResponseReturnValue:
 
 
 def _merge_hint(other: Any, wards: dict[str, str]) -> str:
-    return f"{wards.get(other.ward_code or '', 'All over town')} · {plural(other.support_count, 'person', 'people')} support it"
+    where = wards.get(other.ward_code or "", "All over town")
+    return f"{where} · matters to {plural(other.support_count, 'neighbour')} too"
 
 
 def _step_page(template: str, issue_id: UUID, action: IssueAction, form: Any, **more: Any) -> ResponseReturnValue:

@@ -23,7 +23,7 @@ def index() -> ResponseReturnValue:
     asked = "postcode" in request.args
     place = None
     if asked and form.validate():
-        place = geography().find(form.postcode.data)
+        place = geography().find(form.postcode.data or "")
         if place is None:
             form.postcode.errors = ["We do not know this postcode. Check it, or choose the ward from the list below."]
     wards = geography().wards()

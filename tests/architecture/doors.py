@@ -9,6 +9,23 @@ from __future__ import annotations
 DOORS: dict[str, str] = {
     # home
     "home.healthz": "public",
+    # insights
+    "insights.index": "public",
+    "insights.new": "connector+steward",
+    # issues
+    "issues.answer": "connector+steward",
+    "issues.close": "connector+steward",
+    "issues.hide": "connector+steward",
+    "issues.index": "public",
+    "issues.merge": "connector+steward",
+    "issues.mine": "signed_in",
+    "issues.new": "public",
+    "issues.publish": "connector+steward",
+    "issues.queue": "connector+steward",
+    "issues.show": "public",
+    "issues.support": "signed_in",
+    "issues.take_back": "signed_in",
+    "issues.yours": "public",
     # people
     "people.enter": "public",
     "people.enter_as": "demo_only",
@@ -16,4 +33,6 @@ DOORS: dict[str, str] = {
     "people.link_sent": "public",
     "people.sign_in": "public",
     "people.sign_out": "public",
+    # places
+    "places.index": "public",
 }

@@ -18,6 +18,7 @@ from tests.conftest import SignIn
 
 NO_SUCH = {"UUIDConverter": UUID(int=7), "IntegerConverter": 7, "UnicodeConverter": "none", "PathConverter": "none"}
 WHO = [None, *Role]
+ENDS_THE_VISIT = {"people.sign_out"}
 
 
 def calls(app: Flask) -> Iterator[tuple[str, str, str, Door]]:
@@ -64,6 +65,8 @@ def test_no_open_door_breaks_on_what_is_not_there(
     app.config["PROPAGATE_EXCEPTIONS"] = False
     broken = []
     for endpoint, method, path, door in calls(app):
+        if endpoint in ENDS_THE_VISIT:
+            continue
         if door.anonymous or (role and (not door.roles or door.roles & held)):
             status = visitor.open(path, method=method).status_code
             if status >= 500 or (method == "GET" and status == 401):
