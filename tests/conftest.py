@@ -245,7 +245,9 @@ def as_(app: Flask, client: FlaskClient, app_session: Session) -> SignIn:
 @pytest.fixture
 def app_session(app: Flask) -> Iterator[Session]:
     """A session on the application's database, to set the scene and to look; commit what the pages should see."""
-    with app.app_context(), Session(db.engine) as opened:
+    with app.app_context():  # not around the test: requests would share what belongs to one request
+        engine = db.engine
+    with Session(engine) as opened:
         yield opened
 
 

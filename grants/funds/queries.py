@@ -4,15 +4,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from grants.funds.models import Contribution, Fund, Funder, Receipt
 from grants.funds.rules import ContributionState, Names, Restriction, Source
+from grants.kernel.errors import NotFound
 from grants.ledger import queries as ledger
 from grants.ledger.models import Entry
 from grants.ledger.queries import Pockets
 from grants.priorities.models import Priority
+from grants.priorities.rules import PriorityState
 
 
 def funds(session: Session) -> list[Fund]:
@@ -20,8 +22,12 @@ def funds(session: Session) -> list[Fund]:
     return list(session.scalars(select(Fund).order_by(Fund.name).limit(200)))
 
 
-def fund(session: Session, fund_id: UUID) -> Fund | None:
-    return session.get(Fund, fund_id)
+def fund(session: Session, fund_id: UUID) -> Fund:
+    """The fund, or ``NotFound``."""
+    found = session.get(Fund, fund_id)
+    if found is None:
+        raise NotFound("There is no such fund.")
+    return found
 
 
 def funders(session: Session) -> list[Funder]:
@@ -29,13 +35,20 @@ def funders(session: Session) -> list[Funder]:
     return list(session.scalars(select(Funder).order_by(Funder.name).limit(500)))
 
 
-def funder(session: Session, funder_id: UUID) -> Funder | None:
-    return session.get(Funder, funder_id)
+def funder(session: Session, funder_id: UUID) -> Funder:
+    """The funder, or ``NotFound``."""
+    found = session.get(Funder, funder_id)
+    if found is None:
+        raise NotFound("There is no such funder.")
+    return found
 
 
-def contribution(session: Session, contribution_id: UUID) -> Contribution | None:
-    """One contribution with its fund and funder."""
-    return session.scalar(_contributions().where(Contribution.id == contribution_id))
+def contribution(session: Session, contribution_id: UUID, fund_id: UUID | None = None) -> Contribution:
+    """One contribution (of this fund, when one is named) with its fund and funder, or ``NotFound``."""
+    found = session.scalar(_contributions().where(Contribution.id == contribution_id))
+    if found is None or fund_id not in (None, found.fund_id):
+        raise NotFound("There is no such contribution.")
+    return found
 
 
 def contributions(session: Session, fund_id: UUID) -> list[Contribution]:
@@ -66,11 +79,20 @@ def restriction_of(contribution: Contribution) -> Restriction:
     )
 
 
-def sources(session: Session, fund_id: UUID) -> list[Source]:
+def sources(session: Session, fund_id: UUID, *, lock: bool = False) -> list[Source]:
     """What of each contribution is received and uncommitted at this moment, by the ledger, in the order of giving.
 
-    Contributions with nothing left are left out. Pence.
+    Contributions with nothing left are left out. Pence. Whoever is about to commit the money asks with ``lock``, so
+    that no restriction changes under the split.
     """
+    if lock:
+        session.scalars(
+            select(Contribution)
+            .where(Contribution.fund_id == fund_id)
+            .order_by(Contribution.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all()
     given = contributions(session, fund_id)
     pockets = ledger.pockets_of(session, [one.id for one in given])
     return [
@@ -165,3 +187,35 @@ def waiting(
     if fund_ids is not None:
         query = query.where(Contribution.fund_id.in_(fund_ids))
     return list(session.scalars(query.limit(50)))
+
+
+def priorities_to_choose(session: Session, kept: Collection[UUID] = ()) -> dict[UUID, str]:
+    """Titles of the agreed priorities, and of those in ``kept`` whatever became of them."""
+    rows = session.execute(
+        select(Priority.id, Priority.title)
+        .where(or_(Priority.state == PriorityState.AGREED, Priority.id.in_(kept)))
+        .order_by(Priority.title)
+    )
+    return dict(rows.tuples().all())
+
+
+@dataclass(frozen=True, slots=True)
+class FunderTotals:
+    """One funder: how many contributions, and pence promised (agreed or received)."""
+
+    funder: Funder
+    count: int
+    promised_minor: int
+
+
+def funders_with_totals(session: Session) -> list[FunderTotals]:
+    """Every funder with what they promised, by name."""
+    agreed = case((Contribution.state != ContributionState.PLEDGED, Contribution.amount_minor), else_=0)
+    rows = session.execute(
+        select(Funder, func.count(Contribution.id), func.coalesce(func.sum(agreed), 0))
+        .outerjoin(Contribution, Contribution.funder_id == Funder.id)
+        .group_by(Funder.id)
+        .order_by(Funder.name)
+        .limit(500)
+    )
+    return [FunderTotals(funder, count, int(total)) for funder, count, total in rows]

@@ -8,6 +8,7 @@ whatever order things come in.
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
@@ -59,6 +60,42 @@ class Names:
 
     wards: Mapping[str, str] = field(default_factory=dict)
     priorities: Mapping[UUID, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FundDraft:
+    """A fund as it is to be named."""
+
+    name: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunderDraft:
+    """A funder; ``org_id`` as org-id.guide has it (GB-CHC-…, GB-LAE-…), where there is one."""
+
+    name: str
+    org_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContributionDraft:
+    """What a funder promises: pence, and what they may be spent on. ``ward_names`` are words for its wards."""
+
+    funder_id: UUID
+    amount_minor: int
+    restriction: Restriction = field(default_factory=Restriction)
+    ward_names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyDraft:
+    """Money that came or went: pence, the bank's reference, the London day, and why where that is asked."""
+
+    amount_minor: int
+    reference: str
+    on: date
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,355 @@
-"""Pages of the stage ``funds``."""
+"""Pages of the stage ``funds``: the pot in public, and the desk of those who keep it."""
 
-from flask import Blueprint
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from grants.funds import access, queries, service
+from grants.funds.forms import (
+    AmountForm,
+    ContributionForm,
+    FunderForm,
+    FundForm,
+    GiveBackForm,
+    NewRestrictionForm,
+    ReceiptForm,
+    RestrictionForm,
+)
+from grants.funds.rules import ContributionState, Names, Restriction, describe
+from grants.kernel.actors import Actor, Role
+from grants.kernel.errors import RuleBroken
+from grants.ledger import queries as books
+from grants.ledger.queries import Pockets
+from grants.web.db import reading
+from grants.web.doors import public, signed_in
+from grants.web.filters import money
+from grants.web.needs import NeedsYou, needs_you
+from grants.web.outside import geography
+from grants.web.sections import sections_for
+from grants.web.session import current_actor
+from grants.web.work import working
 
 bp = Blueprint("funds", __name__)
+
+KEEPERS = (Role.STEWARD, Role.FINANCE_OFFICER, Role.ADMIN, Role.AUDITOR)
+
+
+def parts_of(pockets: Pockets) -> list[tuple[str, int]]:
+    """The pot in the words of its page, as a money bar takes it."""
+    parts = [
+        ("Not promised yet", pockets.available_minor),
+        ("Promised to groups", pockets.committed_minor),
+        ("On its way to groups", pockets.sending_minor),
+        ("Paid to groups", pockets.paid_minor),
+    ]
+    return [*parts, ("Given back to funders", pockets.returned_minor)] if pockets.returned_minor else parts
+
+
+@bp.route("/funds")
+@public
+def index() -> ResponseReturnValue:
+    """Every pot; straight to the only one, if there is only one."""
+    session, actor = reading(), current_actor()
+    funds = queries.funds(session)
+    if len(funds) == 1:
+        return redirect(url_for("funds.show", fund_id=funds[0].id))
+    pots = queries.pots(session, [fund.id for fund in funds])
+    may_start = actor.has(Role.ADMIN) or (actor.has(Role.STEWARD) and actor.scopes(Role.STEWARD) is None)
+    return render_template("funds/index.html", funds=funds, pots=pots, parts_of=parts_of, may_start=may_start)
+
+
+@bp.route("/funds/new", methods=["GET", "POST"])
+@signed_in(Role.ADMIN, Role.STEWARD)
+def new() -> ResponseReturnValue:
+    """Start a fund."""
+    access.ensure_may_start_fund(current_actor())
+    form = FundForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                fund_id = service.start_fund(uow, form.to_draft()).id
+            flash("The fund is open. Add what funders promise.", "success")
+            return redirect(url_for("funds.show", fund_id=fund_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/edit.html", form=form, fund=None), form.status
+
+
+@bp.route("/funds/<uuid:fund_id>")
+@public
+def show(fund_id: UUID) -> ResponseReturnValue:
+    """The pot in public: what came in, from whom and for what, and where it stands."""
+    session, actor = reading(), current_actor()
+    fund = queries.fund(session, fund_id)
+    keeps = bool(set(KEEPERS) & actor.roles)
+    given = [
+        one
+        for one in queries.contributions(session, fund_id)
+        if keeps or one.state is not ContributionState.PLEDGED or access.speaks_for(actor, one.funder_id)
+    ]
+    pockets = books.pockets_of(session, [one.id for one in given])
+    names = queries.names_for(session)
+    pot = books.added_up(list(pockets.values()))
+    promised = sum(one.amount_minor for one in given if one.state is not ContributionState.PLEDGED)
+    return render_template(
+        "funds/show.html",
+        fund=fund,
+        pot=pot,
+        parts=parts_of(pot),
+        to_come_minor=promised - pot.received_minor,
+        given=[(one, pockets[one.id], describe(queries.restriction_of(one), names)) for one in given],
+        keeps=keeps,
+        may_steward=access.may_steward(actor, fund_id),
+        extra=sections_for("fund", fund),
+    )
+
+
+@bp.route("/funds/<uuid:fund_id>/change", methods=["GET", "POST"])
+@signed_in(Role.ADMIN, Role.STEWARD)
+def change(fund_id: UUID) -> ResponseReturnValue:
+    """Put the fund into better words."""
+    fund = queries.fund(reading(), fund_id)
+    access.ensure_may_steward(current_actor(), fund_id)
+    form = FundForm(obj=fund)
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.change_fund(uow, fund_id, form.to_draft())
+            flash("The words are saved.", "success")
+            return redirect(url_for("funds.show", fund_id=fund_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/edit.html", form=form, fund=fund), form.status
+
+
+@bp.route("/funders")
+@signed_in(*KEEPERS)
+def funders() -> ResponseReturnValue:
+    """Who gives."""
+    session, actor = reading(), current_actor()
+    may_add = actor.has(Role.ADMIN) or (actor.has(Role.STEWARD) and actor.scopes(Role.STEWARD) is None)
+    return render_template("funds/funders.html", rows=queries.funders_with_totals(session), may_add=may_add)
+
+
+@bp.route("/funders/new", methods=["GET", "POST"])
+@signed_in(Role.ADMIN, Role.STEWARD)
+def new_funder() -> ResponseReturnValue:
+    """Add somebody who gives."""
+    access.ensure_may_start_fund(current_actor())
+    form = FunderForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                name = service.add_funder(uow, form.to_draft()).name
+            flash(f"{name} is added.", "success")
+            return redirect(url_for("funds.funders"))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/new_funder.html", form=form), form.status
+
+
+# ---------------------------------------------------------------- contributions
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/new", methods=["GET", "POST"])
+@signed_in(Role.ADMIN, Role.STEWARD)
+def contribute(fund_id: UUID) -> ResponseReturnValue:
+    """Write down a promise; what it may be spent on is shown as one sentence before it is kept."""
+    session = reading()
+    fund = queries.fund(session, fund_id)
+    access.ensure_may_steward(current_actor(), fund_id)
+    form = ContributionForm()
+    wards, sentence = _offer(form), ""
+    form.funder_id.choices = [(one.id, one.name) for one in queries.funders(session)]
+    if form.accepted():
+        sentence = _sentence(form, wards)
+        if form.checked.data == sentence:
+            try:
+                with working() as uow:
+                    contribution_id = service.pledge(uow, fund_id, form.to_draft(wards)).id
+                flash(
+                    "The promise is written down. Mark it as agreed when the funder has agreed in writing.", "success"
+                )
+                return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+            except RuleBroken as broken:
+                form.show(broken)
+        form.checked.data = sentence
+    return render_template("funds/contribute.html", form=form, fund=fund, sentence=sentence), form.status
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>")
+@signed_in(*KEEPERS, Role.FUNDER)
+def contribution(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
+    """One contribution: its life, its money, and what can be done now."""
+    session, actor = reading(), current_actor()
+    one = queries.contribution(session, contribution_id, fund_id)
+    access.ensure_may_see_contribution(actor, fund_id, one.funder_id)
+    pockets = books.pockets_of(session, [one.id])[one.id]
+    return render_template(
+        "funds/contribution.html",
+        fund=one.fund,
+        one=one,
+        pockets=pockets,
+        parts=parts_of(pockets),
+        sentence=describe(queries.restriction_of(one), queries.names_for(session)),
+        receipts=queries.receipts(session, one.id),
+        given_back=queries.given_back(session, one.id),
+        to_come_minor=one.amount_minor - pockets.received_minor,
+        may_steward=access.may_steward(actor, fund_id),
+        may_keep_money=access.may_keep_money(actor, fund_id),
+        may_restrict=not (pockets.committed_minor or pockets.sending_minor or pockets.paid_minor),
+        checks=actor.has(Role.AUDITOR),
+    )
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/agree", methods=["POST"])
+@signed_in(Role.ADMIN, Role.STEWARD)
+def agree(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
+    """The funder has agreed in writing."""
+    queries.contribution(reading(), contribution_id, fund_id)
+    try:
+        with working() as uow:
+            service.agree(uow, contribution_id)
+        flash("Agreed. A finance officer records the money when it arrives.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "error")
+    return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/amount", methods=["GET", "POST"])
+@signed_in(Role.ADMIN, Role.STEWARD)
+def amount(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
+    """Promise more, or less."""
+    one = queries.contribution(reading(), contribution_id, fund_id)
+    access.ensure_may_steward(current_actor(), fund_id)
+    form = AmountForm(data={"amount": one.amount_minor})
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.change_amount(uow, contribution_id, form.amount.data, form.why.data or "")
+            flash("The amount is changed.", "success")
+            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/amount.html", form=form, one=one), form.status
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/restriction", methods=["GET", "POST"])
+@signed_in(Role.ADMIN, Role.STEWARD)
+def restriction(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
+    """Say anew what the money may be spent on."""
+    session = reading()
+    one = queries.contribution(session, contribution_id, fund_id)
+    access.ensure_may_steward(current_actor(), fund_id)
+    kept = queries.restriction_of(one)
+    form = NewRestrictionForm(
+        data={
+            "ward_codes": sorted(kept.ward_codes),
+            "imd_deciles": sorted(kept.imd_deciles),
+            "priority_ids": sorted(kept.priority_ids),
+        }
+    )
+    wards, sentence = _offer(form, kept), ""
+    if form.accepted():
+        sentence = _sentence(form, wards)
+        if form.checked.data == sentence:
+            try:
+                with working() as uow:
+                    service.change_restriction(uow, contribution_id, form.restriction(), wards, form.why.data or "")
+                flash("Saved.", "success")
+                return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+            except RuleBroken as broken:
+                form.show(broken)
+        form.checked.data = sentence
+    now_says = describe(kept, queries.names_for(session))
+    return render_template("funds/restriction.html", form=form, one=one, now_says=now_says, sentence=sentence), (
+        form.status
+    )
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/receive", methods=["GET", "POST"])
+@signed_in(Role.FINANCE_OFFICER)
+def receive(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
+    """Record money that arrived."""
+    session = reading()
+    one = queries.contribution(session, contribution_id, fund_id)
+    access.ensure_may_keep_money(current_actor(), fund_id)
+    missing = one.amount_minor - queries.received_minor(session, [one.id])[one.id]
+    form = ReceiptForm(data={"amount": missing or None})
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.receive(uow, contribution_id, form.to_draft())
+            flash(f"{money(form.amount.data)} is in the pot.", "success")
+            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/receive.html", form=form, one=one, missing_minor=missing), form.status
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/give-back", methods=["GET", "POST"])
+@signed_in(Role.FINANCE_OFFICER)
+def give_back(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
+    """Record money that went back to its funder."""
+    session = reading()
+    one = queries.contribution(session, contribution_id, fund_id)
+    access.ensure_may_keep_money(current_actor(), fund_id)
+    pockets = books.pockets_of(session, [one.id])[one.id]
+    form = GiveBackForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.give_back(uow, contribution_id, form.to_draft())
+            flash(f"{money(form.amount.data)} is given back.", "success")
+            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/give_back.html", form=form, one=one, free_minor=pockets.available_minor), form.status
+
+
+def _offer(form: RestrictionForm, kept: Restriction | None = None) -> dict[str, str]:
+    """Fill the form's boxes: the wards we know, the agreed priorities, and whatever stands already."""
+    priorities = queries.priorities_to_choose(reading(), kept.priority_ids if kept else ())
+    wards = {ward.code: ward.name for ward in geography().wards()}
+    form.offer(wards, priorities)
+    return wards
+
+
+def _sentence(form: RestrictionForm, wards: dict[str, str]) -> str:
+    return describe(form.restriction(), Names(wards, form.priorities))
+
+
+# ---------------------------------------------------------------- what needs somebody now
+
+
+@needs_you
+def pledges_to_agree(actor: Actor, now: datetime) -> Iterator[NeedsYou]:
+    """Stewards: promises that wait for the funder's written word."""
+    if not actor.has(Role.STEWARD):
+        return
+    for one in queries.waiting(reading(), [ContributionState.PLEDGED], actor.scopes(Role.STEWARD)):
+        yield NeedsYou(
+            f"Agree {money(one.amount_minor)} with {one.funder.name}",
+            url_for("funds.contribution", fund_id=one.fund_id, contribution_id=one.id),
+            "Promised, not agreed in writing yet.",
+        )
+
+
+@needs_you
+def money_to_come(actor: Actor, now: datetime) -> Iterator[NeedsYou]:
+    """Finance officers: agreed money to look for on the bank statement."""
+    if not actor.has(Role.FINANCE_OFFICER):
+        return
+    session = reading()
+    waiting = queries.waiting(session, [ContributionState.AGREED], actor.scopes(Role.FINANCE_OFFICER))
+    arrived = queries.received_minor(session, [one.id for one in waiting])
+    for one in waiting:
+        missing = money(one.amount_minor - arrived[one.id])
+        yield NeedsYou(
+            f"Record {missing} from {one.funder.name} when it arrives",
+            url_for("funds.contribution", fund_id=one.fund_id, contribution_id=one.id),
+            f"Agreed for {one.fund.name}; look for it on the bank statement.",
+        )

@@ -92,6 +92,11 @@ def entries(session: Session, fund_id: UUID, *, limit: int = 200, offset: int = 
     )
 
 
+def entry(session: Session, key: str) -> Entry | None:
+    """The entry of this event, if it stands in the books."""
+    return session.scalar(select(Entry).where(Entry.key == key).options(selectinload(Entry.postings)))
+
+
 def entries_by_key(session: Session, prefix: str, *, limit: int = 200) -> list[Entry]:
     """Entries whose key begins with ``prefix``, the earliest first, with their postings."""
     return list(

@@ -7,6 +7,20 @@ Otherwise the roles that may enter, in alphabetical order, with ``+`` between th
 from __future__ import annotations
 
 DOORS: dict[str, str] = {
+    # funds
+    "funds.agree": "admin+steward",
+    "funds.amount": "admin+steward",
+    "funds.change": "admin+steward",
+    "funds.contribute": "admin+steward",
+    "funds.contribution": "admin+auditor+finance_officer+funder+steward",
+    "funds.funders": "admin+auditor+finance_officer+steward",
+    "funds.give_back": "finance_officer",
+    "funds.index": "public",
+    "funds.new": "admin+steward",
+    "funds.new_funder": "admin+steward",
+    "funds.receive": "finance_officer",
+    "funds.restriction": "admin+steward",
+    "funds.show": "public",
     # home
     "home.healthz": "public",
     # insights

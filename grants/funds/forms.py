@@ -1,0 +1,120 @@
+"""What people type about funds and their money."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from grants.funds.rules import ContributionDraft, FundDraft, FunderDraft, MoneyDraft, Restriction
+from grants.web import fields
+from grants.web.forms import Form
+
+DECILES = [
+    (1, "1", "The most deprived tenth of England's neighbourhoods."),
+    *((n, str(n)) for n in range(2, 10)),
+    (10, "10", "The least deprived tenth."),
+]
+
+
+class FundForm(Form):
+    """A pot and what it is for."""
+
+    name = fields.TextField("Name of the fund", at_most=140)
+    purpose = fields.AreaField(
+        "What the fund is for", hint="Two or three plain sentences that everybody can read.", counted=True, at_most=2000
+    )
+
+    def to_draft(self) -> FundDraft:
+        return FundDraft(self.name.data or "", self.purpose.data or "")
+
+
+class FunderForm(Form):
+    """Who gives."""
+
+    name = fields.TextField("Name of the funder", at_most=140)
+    org_id = fields.TextField(
+        "Organisation number",
+        hint="As the open register org-id.guide writes it, like GB-CHC-1234567 for a charity.",
+        required=False,
+        at_most=60,
+    )
+
+    def to_draft(self) -> FunderDraft:
+        return FunderDraft(self.name.data or "", self.org_id.data or None)
+
+
+class RestrictionForm(Form):
+    """What money may be spent on; nothing ticked restricts nothing."""
+
+    ward_codes = fields.ChecksField(
+        "Only for people in these wards", hint="Leave all boxes empty if it may be spent anywhere.", required=False
+    )
+    imd_deciles = fields.ChecksField(
+        "Only for neighbourhoods in these deprivation deciles",
+        hint="Each neighbourhood of England stands in one of ten equal groups. Leave all empty for any neighbourhood.",
+        choices=DECILES,
+        coerce=int,
+        required=False,
+    )
+    priority_ids = fields.UuidChecks(
+        "Only for these priorities", hint="Leave all empty if it may serve any priority.", required=False
+    )
+    checked = fields.HiddenField(required=False)
+    """The sentence that was shown and is agreed to; it must be what the boxes say."""
+
+    def offer(self, wards: Mapping[str, str], priorities: Mapping[UUID, str]) -> None:
+        """Give the wards and priorities that can be ticked."""
+        self.priorities = priorities
+        self.ward_codes.choices = sorted(wards.items(), key=lambda pair: pair[1])
+        self.priority_ids.choices = sorted(priorities.items(), key=lambda pair: pair[1])
+
+    def restriction(self) -> Restriction:
+        return Restriction(
+            ward_codes=frozenset(self.ward_codes.data or ()),
+            imd_deciles=frozenset(self.imd_deciles.data or ()),
+            priority_ids=frozenset(self.priority_ids.data or ()),
+        )
+
+
+class ContributionForm(RestrictionForm):
+    """Who promises how much, and for what."""
+
+    funder_id = fields.UuidSelect("Who gives", message="Choose who gives")
+    amount = fields.MoneyField("How much they promise")
+
+    def to_draft(self, ward_names: Mapping[str, str]) -> ContributionDraft:
+        return ContributionDraft(self.funder_id.data, self.amount.data, self.restriction(), ward_names)
+
+
+class NewRestrictionForm(RestrictionForm):
+    """What money may be spent on, said anew, and why."""
+
+    why = fields.TextField("Why it changes", hint="Kept in the trail for the funder and the auditor.", at_most=300)
+
+
+class AmountForm(Form):
+    """A promise of another size."""
+
+    amount = fields.MoneyField("How much they promise in all")
+    why = fields.TextField("Why it changes", hint="Kept in the trail for the funder and the auditor.", at_most=300)
+
+
+class ReceiptForm(Form):
+    """Money on the bank statement."""
+
+    amount = fields.MoneyField("How much arrived")
+    reference = fields.TextField("Reference on the bank statement", at_most=60)
+    on = fields.DayField("Day on the bank statement", hint="For example, 27 3 2027.")
+
+    def to_draft(self) -> MoneyDraft:
+        return MoneyDraft(self.amount.data, self.reference.data or "", self.on.data)
+
+
+class GiveBackForm(Form):
+    """Money that went back to the funder."""
+
+    amount = fields.MoneyField("How much went back")
+    reference = fields.TextField("Reference of the payment", at_most=60)
+    on = fields.DayField("Day it was paid", hint="For example, 27 3 2027.")
+    reason = fields.AreaField("Why it went back", at_most=500, rows=3, hint="The funder and the auditor read this.")
+
+    def to_draft(self) -> MoneyDraft:
+        return MoneyDraft(self.amount.data, self.reference.data or "", self.on.data, self.reason.data or "")
