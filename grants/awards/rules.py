@@ -1,6 +1,14 @@
-"""The lives of an award and of its agreement."""
+"""The lives of an award and of its agreement; the agreement's words; how an award is paid in parts."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
+from hashlib import sha256
+from uuid import UUID
+
+from grants.kernel.errors import RuleBroken
+from grants.kernel.money import show_pounds
 
 
 class AwardState(StrEnum):
@@ -64,3 +72,201 @@ AGREEMENT_STEPS = {
     (AgreementState.SENT, AgreementAction.VOID): AgreementState.VOID,
     (AgreementState.SIGNED, AgreementAction.VOID): AgreementState.VOID,
 }
+
+
+ANSWER_DAYS = 14
+"""Days that a group has to answer an offer."""
+REPORT_DAYS = 183
+"""Days from the last signature to the report: six months."""
+ONE_PART_MINOR = 100_000
+"""Up to this amount an award is paid in one part."""
+SECOND_PART_DAYS = 90
+TEMPLATE = 1
+"""The version of the agreement's template. Changed words are a new version; signed agreements keep theirs."""
+_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One instalment as it is planned: pence, from which day, on which condition."""
+
+    amount_minor: int
+    due_on: date
+    condition: str = ""
+
+
+def reference_of(award_id: UUID) -> str:
+    """A short reference to read aloud and to find on a bank statement (at most 18 characters, no I, L, O or U).
+
+    >>> reference_of(UUID(int=7))
+    'SB-0000-0007'
+    """
+    number, letters = award_id.int % 32**8, ""
+    for _ in range(8):
+        number, place = divmod(number, 32)
+        letters = _LETTERS[place] + letters
+    return f"SB-{letters[:4]}-{letters[4:]}"
+
+
+def default_parts(amount_minor: int, first_on: date) -> tuple[Part, ...]:
+    """Up to £1,000 at once; above it a larger half now and the rest three months later. Pence.
+
+    >>> [part.amount_minor for part in default_parts(150_001, date(2026, 3, 2))]
+    [75001, 75000]
+    """
+    if amount_minor <= ONE_PART_MINOR:
+        return (Part(amount_minor, first_on),)
+    half = amount_minor // 2
+    later = first_on + timedelta(days=SECOND_PART_DAYS)
+    return (
+        Part(amount_minor - half, first_on),
+        Part(half, later, "You have told us how the first part went."),
+    )
+
+
+def check_parts(parts: Sequence[Part], amount_minor: int) -> None:
+    """Refuse (``RuleBroken``) parts that do not add up to the award, or that come in the wrong order."""
+    if not parts or any(part.amount_minor <= 0 for part in parts):
+        raise RuleBroken("Every part must be more than £0.", field="parts")
+    total = sum(part.amount_minor for part in parts)
+    if total != amount_minor:
+        word = "more" if total > amount_minor else "less"
+        raise RuleBroken(
+            f"The parts add up to {show_pounds(total)}. "
+            f"That is {show_pounds(abs(total - amount_minor))} {word} than the award ({show_pounds(amount_minor)}).",
+            field="parts",
+        )
+    days = [part.due_on for part in parts]
+    if days != sorted(days):
+        raise RuleBroken("Put the parts in the order of their days.", field="parts")
+
+
+def check_reason(reason: str) -> str:
+    """The reason in tidy words; ``RuleBroken`` when there is none."""
+    tidy = " ".join(reason.split())
+    if not tidy:
+        raise RuleBroken("Say why.", field="reason")
+    if len(tidy) > 500:
+        raise RuleBroken("Say it in 500 characters or fewer.", field="reason")
+    return tidy
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """All that an agreement says. Pence; ``payee`` is empty when the group holds the money itself."""
+
+    reference: str
+    version: int
+    fund: str
+    group: str
+    payee: str
+    title: str
+    summary: str
+    priority: str
+    amount_minor: int
+    parts: tuple[Part, ...]
+    extra: str = ""
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def agreement_text(terms: Terms) -> str:
+    """The agreement in plain words (template version ``TEMPLATE``): what, how much, when, and what we ask.
+
+    Blocks are parted by a blank line; a heading is a block that begins with its number.
+    """
+    who = f"{terms.group}. {terms.payee} holds the money for the group" if terms.payee else terms.group
+    if len(terms.parts) == 1:
+        when = [f"We pay it in one part, on {_day(terms.parts[0].due_on)} or soon after."]
+    else:
+        when = [f"We pay it in {len(terms.parts)} parts:"]
+        when += [
+            f"Part {number}: {show_pounds(part.amount_minor)}, on {_day(part.due_on)} or soon after."
+            + (f" Before we pay it: {part.condition}" if part.condition else "")
+            for number, part in enumerate(terms.parts, 1)
+        ]
+    asks = [
+        "Spend the money on what you told us, and on nothing else. If your plans change, ask us first.",
+        "Keep the receipts for six years. We may ask to see them.",
+        "Tell us within six months how it went: what happened, who came, what you spent, and one story.",
+        "Give back what you do not spend. It goes back to the people who gave it.",
+        "Keep people safe. Treat everybody fairly.",
+        "Ask people before you publish their pictures or their words.",
+        "Tell us soon if something goes wrong. We would rather help than blame.",
+    ]
+    promises = [
+        "Pay you on time.",
+        "Answer your questions, and say how to put things right.",
+        "Show on our public pages who got how much, for what, and what changed.",
+    ]
+    blocks = [
+        f"Grant agreement {terms.reference}, version {terms.version}",
+        f"Between {terms.fund}, which gives the grant, and {who}.",
+        "1. What the money is for",
+        f"{terms.title}. {terms.summary}".strip(),
+        f"It serves this priority of our community: {terms.priority}.",
+        "2. How much",
+        f"{show_pounds(terms.amount_minor)}.",
+        "3. When",
+        "\n".join(when),
+        "4. What we ask of you",
+        "\n".join(f"• {ask}" for ask in asks),
+        "5. What we promise",
+        "\n".join(f"• {promise}" for promise in promises),
+        "6. If things go wrong",
+        "We may stop the next payment while we talk with you. If the money was not spent as agreed, we may ask for it "
+        "back. We always say why, and you can ask somebody who was not involved to look again.",
+    ]
+    if terms.extra:
+        blocks += ["7. What else we agreed", terms.extra.strip()]
+    blocks += [
+        f"Written from template {TEMPLATE}. Two people sign for the group, and one for the fund.",
+    ]
+    return "\n\n".join(blocks)
+
+
+def fingerprint_of(text: str) -> str:
+    """SHA-256 (64 hex digits) of the agreement's text in UTF-8: printed under it, and signed with it."""
+    return sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Somebody who puts their name to an agreement, and where they belong."""
+
+    person_id: UUID
+    typed_name: str
+    in_group: bool
+    in_host: bool
+
+
+def tidy_name(typed: str) -> str:
+    """A typed name without stray blanks; ``RuleBroken`` when it is no name."""
+    tidy = " ".join(typed.split())
+    if len(tidy) < 2 or len(tidy) > 120 or not any(letter.isalpha() for letter in tidy):
+        raise RuleBroken("Type your full name.", field="typed_name")
+    return tidy
+
+
+def check_signer(signer: Signer, before: Sequence[Signer], *, hosted: bool) -> None:
+    """Refuse a name that adds nothing: the same person, the same name, or a side that has signed already."""
+    if any(other.person_id == signer.person_id for other in before):
+        raise RuleBroken("You have signed already. Somebody else must sign too.", field="typed_name")
+    if any(other.typed_name.casefold() == signer.typed_name.casefold() for other in before):
+        raise RuleBroken("That name is there already. A second person must type their own.", field="typed_name")
+    if hosted and before and not signed_by_all([*before, signer], hosted=True):
+        side = "the host" if before[0].in_group else "the group"
+        raise RuleBroken(f"One name is from the group and one from its host: now {side} signs.", field="typed_name")
+
+
+def signed_by_all(signers: Sequence[Signer], *, hosted: bool) -> bool:
+    """Whether two different people have signed: two members, or (when hosted) one member and one of the host."""
+    if len({signer.person_id for signer in signers}) < 2:
+        return False
+    if not hosted:
+        return sum(1 for signer in signers if signer.in_group) >= 2
+    return any(
+        one.in_group and other.in_host and one.person_id != other.person_id for one in signers for other in signers
+    )

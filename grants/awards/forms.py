@@ -1,0 +1,99 @@
+"""What people write about awards."""
+
+from grants.awards.rules import Part
+from grants.web import fields
+from grants.web.forms import Form
+
+MOST_PARTS = 4
+
+
+class AnswerForm(Form):
+    """Yes or no to an offer; a no says why."""
+
+    answer = fields.RadiosField(
+        "Do you accept this offer?",
+        choices=[("yes", "Yes, we accept"), ("no", "No, we decline", "The money goes to the next group on the list.")],
+        message="Choose yes or no",
+    )
+    reason = fields.AreaField("Why do you decline?", rows=3, at_most=500, required=False)
+
+
+class SignForm(Form):
+    """A typed name under an agreement."""
+
+    typed_name = fields.TextField("Type your full name", at_most=120, message="Type your full name")
+    agree = fields.TickField(
+        "I have read this agreement and I agree to it for my group",
+        required=True,
+        message="Read the agreement, then tick the box",
+    )
+
+
+class CountersignForm(Form):
+    """The fund's side of an agreement."""
+
+
+class ExtraForm(Form):
+    """What else was agreed."""
+
+    extra = fields.AreaField(
+        "What else did you agree?",
+        hint="It is added at the end, in your words. Leave it empty if there is nothing more.",
+        at_most=2000,
+        rows=8,
+        counted=True,
+        required=False,
+    )
+
+
+class StopForm(Form):
+    """A step that stops, restarts or ends an award, with its reason."""
+
+    action = fields.RadiosField("What do you want to do?", message="Choose what you want to do")
+    reason = fields.AreaField("Why?", hint="The group reads this.", rows=4, at_most=500, message="Say why")
+
+
+class PartsForm(Form):
+    """Up to four parts, each with its amount, its day and its condition."""
+
+    amount_1 = fields.MoneyField("Part 1: amount")
+    due_1 = fields.DayField("Part 1: not before")
+    condition_1 = fields.TextField("Part 1: what must happen first", required=False, at_most=200)
+    amount_2 = fields.MoneyField("Part 2: amount", required=False)
+    due_2 = fields.DayField("Part 2: not before", required=False)
+    condition_2 = fields.TextField("Part 2: what must happen first", required=False, at_most=200)
+    amount_3 = fields.MoneyField("Part 3: amount", required=False)
+    due_3 = fields.DayField("Part 3: not before", required=False)
+    condition_3 = fields.TextField("Part 3: what must happen first", required=False, at_most=200)
+    amount_4 = fields.MoneyField("Part 4: amount", required=False)
+    due_4 = fields.DayField("Part 4: not before", required=False)
+    condition_4 = fields.TextField("Part 4: what must happen first", required=False, at_most=200)
+
+    def accepted(self) -> bool:
+        """Whether all that was given holds; a part has an amount and a day, or neither."""
+        if not super().accepted():
+            return False
+        whole = True
+        for number in range(2, MOST_PARTS + 1):
+            amount, due = self[f"amount_{number}"], self[f"due_{number}"]
+            if amount.data and not due.data:
+                due.errors = [*due.errors, f"Enter the day of part {number}"]
+                whole = False
+            if due.data and not amount.data:
+                amount.errors = [*amount.errors, f"Enter the amount of part {number}"]
+                whole = False
+        return whole
+
+    def fill(self, parts: list[Part]) -> None:
+        """Show the parts as they stand."""
+        for number, part in enumerate(parts[:MOST_PARTS], 1):
+            self[f"amount_{number}"].data = part.amount_minor
+            self[f"due_{number}"].data = part.due_on
+            self[f"condition_{number}"].data = part.condition
+
+    def to_parts(self) -> list[Part]:
+        """The parts that were given, in order."""
+        numbers = [n for n in range(1, MOST_PARTS + 1) if self[f"amount_{n}"].data]
+        return [
+            Part(self[f"amount_{n}"].data, self[f"due_{n}"].data, self[f"condition_{n}"].data or "") for n in numbers
+        ]

@@ -1,0 +1,558 @@
+"""Offer, answer, agree, hold, end. The only writer of awards, agreements and instalments."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import select, update
+
+from grants.allocation.models import Decision
+from grants.allocation.rules.states import DecisionState, Verdict
+from grants.awards import access, notices, queries
+from grants.awards.models import Agreement, Award, AwardSplit, Instalment, Signature
+from grants.awards.rules import (
+    AGREEMENT_STEPS,
+    ANSWER_DAYS,
+    HOLDS_MONEY,
+    STEPS,
+    TEMPLATE,
+    AgreementAction,
+    AgreementState,
+    AwardAction,
+    AwardState,
+    Part,
+    Signer,
+    Terms,
+    agreement_text,
+    check_parts,
+    check_reason,
+    check_signer,
+    default_parts,
+    fingerprint_of,
+    reference_of,
+    signed_by_all,
+    tidy_name,
+)
+from grants.funds import queries as funds
+from grants.funds.models import Fund
+from grants.funds.rules import Need, Share, explain, match
+from grants.kernel.clock import london_day
+from grants.kernel.errors import Conflict, NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
+from grants.kernel.money import show_pounds
+from grants.kernel.states import next_state
+from grants.kernel.work import UnitOfWork
+from grants.ledger import service as ledger
+from grants.ledger.queries import award_pockets
+from grants.ledger.rules import Line, Pocket, moved
+from grants.people import queries as people
+from grants.priorities.models import Priority
+from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
+from grants.rounds.models import Round
+
+# ------------------------------------------------------------------------------------------------------------ offers
+
+
+def offer_all(uow: UnitOfWork, round_id: UUID) -> list[Award]:
+    """Offer an award for every proposal of the round that was decided to be funded and has none yet.
+
+    Whose money pays is worked out for all of them together, the most restricted first, and committed in the books.
+    Raises ``NotEnoughMoney`` with the shortfall in words; then none is offered.
+    """
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_offer(uow.actor, round.fund_id)
+    has_award = select(Award.proposal_id).where(Award.state.in_(HOLDS_MONEY))
+    decided = uow.session.scalars(
+        select(Decision)
+        .where(
+            Decision.round_id == round_id,
+            Decision.verdict == Verdict.AWARDED,
+            Decision.state.in_((DecisionState.RATIFIED, DecisionState.NOTIFIED)),
+            Decision.proposal_id.not_in(has_award),
+        )
+        .order_by(Decision.rank, Decision.proposal_id)
+    ).all()
+    amounts = {decision.proposal_id: decision.awarded_minor for decision in decided}
+    return _offer(uow, round, amounts)
+
+
+def _offer(uow: UnitOfWork, round: Round, amounts: dict[UUID, int]) -> list[Award]:
+    """Commit the money of several awards together, then write them down and tell the groups."""
+    proposals = {
+        proposal.id: proposal
+        for proposal in uow.session.scalars(
+            select(Proposal).where(Proposal.id.in_(amounts)).order_by(Proposal.number, Proposal.id)
+        )
+    }
+    ids = {proposal_id: uuid4() for proposal_id in proposals}
+    needs = [_need(proposal, amounts[id]) for id, proposal in proposals.items()]
+    split = _commit(uow, round.fund_id, needs, ids)
+    awards = []
+    for proposal_id, proposal in proposals.items():
+        hosting = people.confirmed_hosting(uow.session, proposal.group_id)
+        if proposal.priority_id is None:
+            raise RuleBroken("A proposal without a priority cannot be funded.")
+        award = Award(
+            id=ids[proposal_id],
+            proposal_id=proposal_id,
+            round_id=round.id,
+            fund_id=round.fund_id,
+            group_id=proposal.group_id,
+            priority_id=proposal.priority_id,
+            payee_id=hosting.host_id if hosting is not None else proposal.group_id,
+            reference=reference_of(ids[proposal_id]),
+            amount_minor=amounts[proposal_id],
+            state=AwardState.OFFERED,
+            offered_at=uow.now,
+            answer_by=uow.now + timedelta(days=ANSWER_DAYS),
+        )
+        uow.add(award)
+        shares = {share.source_id: share.amount_minor for share in split[proposal_id]}
+        uow.session.add_all(
+            AwardSplit(award_id=award.id, contribution_id=contribution_id, amount_minor=minor)
+            for contribution_id, minor in shares.items()
+        )
+        uow.session.flush()
+        uow.record(
+            "award.offered",
+            award,
+            after=award.state,
+            amount_minor=award.amount_minor,
+            proposal=proposal_id,
+            split={str(id): minor for id, minor in sorted(shares.items())},
+        )
+        notices.offered(uow, award, proposal.title)
+        awards.append(award)
+    return awards
+
+
+def _need(proposal: Proposal, amount_minor: int) -> Need:
+    return Need(
+        id=proposal.id,
+        amount_minor=amount_minor,
+        ward_codes=frozenset(proposal.ward_codes),
+        imd_deciles=frozenset(proposal.imd_deciles),
+        priority_id=proposal.priority_id,
+    )
+
+
+def _commit(
+    uow: UnitOfWork, fund_id: UUID, needs: Sequence[Need], award_ids: dict[UUID, UUID]
+) -> dict[UUID, list[Share]]:
+    """Split the needs over the fund's free money and commit it, award by award, all or nothing.
+
+    What the split was worked out from may be spent by somebody else meanwhile: then the books refuse (a conditional
+    UPDATE with a CHECK behind it), and it is worked out again from what is left.
+    """
+    _queue(uow, fund_id)
+    for _ in range(3):
+        matching = match(needs, funds.sources(uow.session, fund_id))
+        if matching.shortfall is not None:
+            words = explain(matching.shortfall, funds.names_for(uow.session))
+            raise NotEnoughMoney(words, matching.shortfall.missing_minor)
+        split: dict[UUID, list[Share]] = defaultdict(list)
+        for share in matching.split:
+            split[share.need_id].append(share)
+        try:
+            with uow.session.begin_nested():
+                for need in needs:
+                    _commit_one(uow, fund_id, award_ids[need.id], split[need.id])
+        except NotEnoughMoney:
+            uow.session.expire_all()
+            continue
+        return split
+    raise NotEnoughMoney("Others are taking money from this fund at this moment. Please try again.", 0)
+
+
+def _queue(uow: UnitOfWork, fund_id: UUID) -> None:
+    """Wait for whoever is moving this fund's money between awards, so that no two of them wait for each other."""
+    uow.get(Fund, fund_id, lock=True)
+
+
+def _commit_one(uow: UnitOfWork, fund_id: UUID, award_id: UUID, shares: Sequence[Share]) -> None:
+    lines: list[Line] = []
+    for share in shares:
+        lines += moved(share.source_id, share.amount_minor, Pocket.AVAILABLE, Pocket.COMMITTED, award_id)
+    key = f"award:{award_id}:commit"
+    ledger.post(uow, key=key, event="award.committed", fund_id=fund_id, lines=lines)
+
+
+def offer_reserve(uow: UnitOfWork, round_id: UUID) -> Award | None:
+    """Offer the freed money to the next proposal on the reserve list whose cost fits and may be paid from it."""
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_offer(uow.actor, round.fund_id)
+    return _offer_reserve(uow, round)
+
+
+def _offer_reserve(uow: UnitOfWork, round: Round) -> Award | None:
+    had_one = select(Award.proposal_id).where(Award.round_id == round.id)
+    waiting = uow.session.scalars(
+        select(Proposal)
+        .join(Decision, Decision.proposal_id == Proposal.id)
+        .where(
+            Decision.round_id == round.id,
+            Decision.verdict == Verdict.RESERVE,
+            Decision.state == DecisionState.NOTIFIED,
+            Proposal.state == ProposalState.RESERVE,
+            Proposal.id.not_in(had_one),
+        )
+        .order_by(Decision.rank, Proposal.number)
+    ).all()
+    left = round.pot_minor - queries.awarded_minor(uow.session, round.id)
+    for proposal in waiting:
+        amount = proposal.applied_for_minor
+        if amount > left:
+            continue
+        try:
+            return _offer(uow, round, {proposal.id: amount})[0]
+        except NotEnoughMoney:
+            continue
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------------ answers
+
+
+def accept(uow: UnitOfWork, award_id: UUID) -> Award:
+    """Say yes to an offer, in time. The agreement is written at once, so that the group can sign it."""
+    award = uow.get(Award, award_id, lock=True)
+    access.ensure_may_answer(uow.actor, award.group_id)
+    _answer(uow, award, AwardAction.ACCEPT)
+    uow.record("award.accepted", award, before=AwardState.OFFERED, after=award.state)
+    _put_parts(uow, award, default_parts(award.amount_minor, london_day(uow.now)))
+    _write(uow, award, "")
+    return award
+
+
+def decline(uow: UnitOfWork, award_id: UUID, reason: str) -> Award:
+    """Say no to an offer. The money goes back to where it came from, and the next in reserve is offered."""
+    award = uow.get(Award, award_id, lock=True)
+    access.ensure_may_answer(uow.actor, award.group_id)
+    why = check_reason(reason)
+    round = uow.get(Round, award.round_id, lock=True)
+    _answer(uow, award, AwardAction.DECLINE)
+    award.reason = why
+    _give_back(uow, award)
+    uow.record("award.declined", award, before=AwardState.OFFERED, after=award.state, why=why)
+    uow.session.flush()
+    _offer_reserve(uow, round)
+    return award
+
+
+def _answer(uow: UnitOfWork, award: Award, action: AwardAction) -> None:
+    after = next_state(STEPS, award.state, action)
+    if uow.now > award.answer_by:
+        raise StepRefused("The day to answer this offer has passed. Ask a steward what can be done.")
+    award.state = after
+    award.answered_at = uow.now
+    award.answered_by_id = uow.actor.id
+
+
+def lapse_due(uow: UnitOfWork) -> int:
+    """End every offer whose day has passed, and offer its money to the next in reserve. Safe to run twice."""
+    if not uow.actor.is_clock:
+        raise NotAllowed("The clock ends offers.")
+    due = uow.session.scalars(
+        select(Award)
+        .where(Award.state == AwardState.OFFERED, Award.answer_by < uow.now)
+        .order_by(Award.answer_by, Award.id)
+        .with_for_update()
+    ).all()
+    rounds = {id: uow.get(Round, id, lock=True) for id in sorted({award.round_id for award in due})}
+    for fund_id in sorted({award.fund_id for award in due}):
+        _queue(uow, fund_id)
+    for award in due:
+        award.state = next_state(STEPS, award.state, AwardAction.LAPSE)
+        _give_back(uow, award)
+        uow.record("award.lapsed", award, before=AwardState.OFFERED, after=award.state)
+        notices.lapsed(uow, award, award.proposal.title)
+        uow.session.flush()
+        _offer_reserve(uow, rounds[award.round_id])
+    return len(due)
+
+
+def _give_back(uow: UnitOfWork, award: Award) -> int:
+    """Return what is still only committed to the contributions it came from. Pence."""
+    _queue(uow, award.fund_id)
+    held = award_pockets(uow.session, [award.id])[award.id]
+    shares = {id: pockets.committed_minor for id, pockets in held.items() if pockets.committed_minor}
+    lines = [
+        line
+        for id, minor in sorted(shares.items())
+        for line in moved(id, minor, Pocket.COMMITTED, Pocket.AVAILABLE, award.id)
+    ]
+    if lines:
+        key = f"award:{award.id}:release"
+        ledger.post(uow, key=key, event="award.released", fund_id=award.fund_id, lines=lines)
+    return sum(shares.values())
+
+
+# ---------------------------------------------------------------------------------------------------------- agreement
+
+
+def plan_instalments(uow: UnitOfWork, award_id: UUID, parts: Sequence[Part]) -> Award:
+    """Say in which parts the award is paid. The agreement says it too, so a new version is written."""
+    award = uow.get(Award, award_id, lock=True)
+    access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    _ensure_open(award)
+    check_parts(parts, award.amount_minor)
+    _put_parts(uow, award, parts)
+    uow.record("award.planned", award, parts_minor=[part.amount_minor for part in parts])
+    latest = queries.agreement(uow.session, award.id)
+    _write(uow, award, latest.extra if latest is not None else "")
+    return award
+
+
+def write_agreement(uow: UnitOfWork, award_id: UUID, extra: str = "") -> Agreement:
+    """Write the agreement afresh from the template, with what else was agreed. Earlier versions and names are void."""
+    award = uow.get(Award, award_id, lock=True)
+    access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    _ensure_open(award)
+    if len(extra.strip()) > 2000:
+        raise RuleBroken("Say it in 2,000 characters or fewer.", field="extra")
+    return _write(uow, award, extra.strip())
+
+
+def _ensure_open(award: Award) -> None:
+    if award.state is not AwardState.ACCEPTED:
+        raise StepRefused("The agreement can change after the offer was accepted and before everybody has signed.")
+
+
+def _put_parts(uow: UnitOfWork, award: Award, parts: Sequence[Part]) -> None:
+    for standing in list(award.instalments):
+        uow.session.delete(standing)
+    uow.session.flush()
+    uow.session.add_all(
+        Instalment(
+            award_id=award.id,
+            number=number,
+            amount_minor=part.amount_minor,
+            due_on=part.due_on,
+            condition=part.condition,
+        )
+        for number, part in enumerate(parts, 1)
+    )
+    uow.session.flush()
+    uow.session.expire(award, ["instalments"])
+
+
+def _write(uow: UnitOfWork, award: Award, extra: str) -> Agreement:
+    latest = queries.agreement(uow.session, award.id)
+    version = 1
+    if latest is not None:
+        version = latest.version + 1
+        before = latest.state
+        latest.state = next_state(AGREEMENT_STEPS, before, AgreementAction.VOID)
+        uow.record("agreement.voided", latest, before=before, after=latest.state)
+    payee = award.payee.name if award.payee_id != award.group_id else ""
+    proposal, fund = award.proposal, uow.get(Fund, award.fund_id)
+    text = agreement_text(
+        Terms(
+            reference=award.reference,
+            version=version,
+            fund=fund.name,
+            group=award.group.name,
+            payee=payee,
+            title=proposal.title,
+            summary=proposal.summary or proposal.what or "",
+            priority=uow.get(Priority, award.priority_id).title,
+            amount_minor=award.amount_minor,
+            parts=tuple(Part(part.amount_minor, part.due_on, part.condition) for part in award.instalments),
+            extra=extra,
+        )
+    )
+    agreement = Agreement(
+        award_id=award.id,
+        version=version,
+        template=TEMPLATE,
+        extra=extra,
+        text=text,
+        sha256=fingerprint_of(text),
+        state=AgreementState.SENT,
+        sent_at=uow.now,
+    )
+    uow.add(agreement)
+    uow.record(
+        "agreement.sent",
+        agreement,
+        after=agreement.state,
+        award=award.id,
+        version=version,
+        template=TEMPLATE,
+        sha256=agreement.sha256,
+    )
+    notices.to_sign(uow, award, proposal.title, version)
+    return agreement
+
+
+def sign(uow: UnitOfWork, agreement_id: UUID, typed_name: str) -> Agreement:
+    """Put a typed name to the agreement. When two different people of the right sides have, it is signed."""
+    agreement = uow.get(Agreement, agreement_id, lock=True)
+    award = uow.get(Award, agreement.award_id)
+    access.ensure_may_sign(uow.actor, award.group_id, award.payee_id)
+    _ensure_open(award)
+    if agreement.state is AgreementState.VOID:
+        raise StepRefused("This version was replaced by a newer one. Read the newest one and sign that.")
+    after = next_state(AGREEMENT_STEPS, agreement.state, AgreementAction.SIGN)
+    hosted = award.payee_id != award.group_id
+    before = _signers(uow, award, agreement)
+    assert uow.actor.id is not None
+    signer = Signer(
+        uow.actor.id, tidy_name(typed_name), award.group_id in uow.actor.groups, award.payee_id in uow.actor.groups
+    )
+    check_signer(signer, before, hosted=hosted)
+    uow.add(
+        Signature(
+            agreement_id=agreement.id, person_id=signer.person_id, typed_name=signer.typed_name, signed_at=uow.now
+        )
+    )
+    was = agreement.state
+    if signed_by_all([*before, signer], hosted=hosted):
+        agreement.state = after
+    uow.record("agreement.signed", agreement, before=was, after=agreement.state, sha256=agreement.sha256)
+    uow.session.expire(agreement, ["signatures"])
+    return agreement
+
+
+def _signers(uow: UnitOfWork, award: Award, agreement: Agreement) -> list[Signer]:
+    """Who has signed, and on which side they stand now: somebody who left the group no longer counts."""
+    sides = {
+        group_id: {member.person_id for member in people.members(uow.session, group_id)}
+        for group_id in {award.group_id, award.payee_id}
+    }
+    return [
+        Signer(
+            one.person_id,
+            one.typed_name,
+            one.person_id in sides[award.group_id],
+            one.person_id in sides[award.payee_id],
+        )
+        for one in agreement.signatures
+    ]
+
+
+def countersign(uow: UnitOfWork, agreement_id: UUID) -> Award:
+    """Sign for the fund. From now on the award is under way and can be paid."""
+    agreement = uow.get(Agreement, agreement_id, lock=True)
+    award = uow.get(Award, agreement.award_id, lock=True)
+    signers = [one.person_id for one in agreement.signatures]
+    access.ensure_may_countersign(uow.actor, award.fund_id, award.group_id, award.payee_id, signers)
+    before = agreement.state
+    agreement.state = next_state(AGREEMENT_STEPS, before, AgreementAction.COUNTERSIGN)
+    agreement.countersigned_by_id = uow.actor.id
+    agreement.countersigned_at = uow.now
+    uow.record("agreement.countersigned", agreement, before=before, after=agreement.state, sha256=agreement.sha256)
+    was = award.state
+    award.state = next_state(STEPS, was, AwardAction.ACTIVATE)
+    award.active_at = uow.now
+    uow.record("award.activated", award, before=was, after=award.state, agreement=agreement.id)
+    return award
+
+
+# ------------------------------------------------------------------------------------------- hold, release, end, close
+
+
+def hold(uow: UnitOfWork, award_id: UUID, reason: str) -> Award:
+    """Stop all payments of an award for now."""
+    return _step(uow, award_id, AwardAction.HOLD, "award.held", "is on hold: no payment leaves for now", reason)
+
+
+def release(uow: UnitOfWork, award_id: UUID, reason: str) -> Award:
+    """Let an award that was on hold go on."""
+    return _step(uow, award_id, AwardAction.RELEASE, "award.resumed", "goes on", reason)
+
+
+def terminate(uow: UnitOfWork, award_id: UUID, reason: str) -> Award:
+    """End an award early. What was not yet paid goes back to the contributions it came from."""
+    award = uow.get(Award, award_id, lock=True)
+    _ensure_nothing_on_its_way(uow, award)
+    award = _step(uow, award_id, AwardAction.TERMINATE, "award.terminated", "has ended early", reason)
+    _give_back(uow, award)
+    return award
+
+
+def _step(uow: UnitOfWork, award_id: UUID, action: AwardAction, verb: str, words: str, reason: str) -> Award:
+    award = uow.get(Award, award_id, lock=True)
+    access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    why = check_reason(reason)
+    before = award.state
+    award.state = next_state(STEPS, before, action)
+    award.reason = why
+    event = uow.record(verb, award, before=before, after=award.state, why=why)
+    uow.session.flush()
+    notices.changed(uow, award, award.proposal.title, words, why, f"{action.value}:{event.id}")
+    return award
+
+
+def _ensure_nothing_on_its_way(uow: UnitOfWork, award: Award) -> None:
+    sending = queries.pockets(uow.session, award.id).sending_minor
+    if sending:
+        raise StepRefused(f"{show_pounds(sending)} is on its way. Wait until it has arrived or has come back.")
+
+
+def take_for_payment(uow: UnitOfWork, award_id: UUID, amount_minor: int) -> None:
+    """Count pence of an award as being paid, never above the award: one conditional UPDATE, a CHECK behind it."""
+    taken = uow.session.execute(
+        update(Award)
+        .where(
+            Award.id == award_id,
+            Award.state == AwardState.ACTIVE,
+            Award.disbursing_minor + amount_minor <= Award.amount_minor,
+        )
+        .values(disbursing_minor=Award.disbursing_minor + amount_minor)
+        .returning(Award.id)
+        .execution_options(synchronize_session=False)
+    ).scalar()
+    award = uow.get(Award, award_id, lock=True)
+    if taken is not None:
+        return
+    if award.state is not AwardState.ACTIVE:
+        raise StepRefused(f"This award is {award.state.value.replace('_', ' ')}, so nothing can be paid from it.")
+    left = award.amount_minor - award.disbursing_minor
+    raise RuleBroken(
+        f"This payment of {show_pounds(amount_minor)} would go above the award: {show_pounds(left)} is left to pay."
+    )
+
+
+def give_up_payment(uow: UnitOfWork, award_id: UUID, amount_minor: int) -> None:
+    """Take back what ``take_for_payment`` counted: the payment failed, was cancelled or came back."""
+    given = uow.session.execute(
+        update(Award)
+        .where(Award.id == award_id, Award.disbursing_minor >= amount_minor)
+        .values(disbursing_minor=Award.disbursing_minor - amount_minor)
+        .returning(Award.id)
+        .execution_options(synchronize_session=False)
+    ).scalar()
+    if given is None:
+        raise Conflict("This payment was taken back already.")
+    uow.get(Award, award_id, lock=True)
+
+
+def complete(uow: UnitOfWork, award_id: UUID, spent_minor: int) -> Award:
+    """The report is accepted: what was never paid goes back, and the award closes once paid − returned = spent.
+
+    Called by the stage ``reports``, which has checked who may accept.
+    """
+    award = uow.get(Award, award_id, lock=True)
+    _ensure_nothing_on_its_way(uow, award)
+    before = award.state
+    award.state = next_state(STEPS, before, AwardAction.COMPLETE)
+    award.accepted_spend_minor = spent_minor
+    released = _give_back(uow, award)
+    uow.record(
+        "award.completed", award, before=before, after=award.state, spent_minor=spent_minor, released_minor=released
+    )
+    close_if_settled(uow, award.id)
+    return award
+
+
+def close_if_settled(uow: UnitOfWork, award_id: UUID) -> bool:
+    """Close a completed award whose money is all accounted for: paid − returned = accepted spend."""
+    award = uow.get(Award, award_id, lock=True)
+    kept = queries.pockets(uow.session, award_id).paid_minor
+    if award.state is not AwardState.COMPLETED or kept != award.accepted_spend_minor:
+        return False
+    award.state = next_state(STEPS, award.state, AwardAction.CLOSE)
+    uow.record("award.closed", award, before=AwardState.COMPLETED, after=award.state, kept_minor=kept)
+    return True
