@@ -15,6 +15,7 @@ from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
 from grants.allocation import views as allocation
 from grants.audit import views as audit
+from grants.awards import cli as awards_cli
 from grants.awards import views as awards
 from grants.config import ROOT, Settings
 from grants.disbursements import views as disbursements
@@ -55,6 +56,8 @@ STAGES = (
     audit,
 )
 
+COMMANDS = (awards_cli.cli,)
+
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:
     """A whole application for these settings (from the environment when none are given)."""
@@ -92,6 +95,8 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     choose_adapters(app, settings)
     for stage in STAGES:
         app.register_blueprint(stage.bp)
+    for commands in COMMANDS:
+        app.cli.add_command(commands)
     return app
 
 

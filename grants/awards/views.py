@@ -103,7 +103,11 @@ def _todo(page: AwardPage) -> Iterable[dict[str, Any]]:
     """What the person who looks can do now."""
     award, actor = page.award, current_actor()
     if award.state is AwardState.OFFERED and actor.can_sign_off_for(award.group_id) and now() <= award.answer_by:
-        yield {"title": "Answer this offer", "href": url_for("awards.answer", award_id=award.id), "due": award.answer_by}
+        yield {
+            "title": "Answer this offer",
+            "href": url_for("awards.answer", award_id=award.id),
+            "due": award.answer_by,
+        }
     agreement = award.agreements[-1] if award.agreements else None
     if agreement is not None and agreement.state is AgreementState.SENT:
         mine = any(one.person_id == actor.id for one in agreement.signatures)
@@ -153,7 +157,8 @@ def agreement(award_id: UUID) -> ResponseReturnValue:
             with working() as uow:
                 signed = service.sign(uow, shown.id, form.typed_name.data or "").state is AgreementState.SIGNED
             flash(
-                "Signed. Now somebody signs for the fund." if signed else "Signed. One more person must sign.", "success"
+                "Signed. Now somebody signs for the fund." if signed else "Signed. One more person must sign.",
+                "success",
             )
             return redirect(url_for("awards.agreement", award_id=award_id))
         except RuleBroken as broken:
@@ -163,9 +168,7 @@ def agreement(award_id: UUID) -> ResponseReturnValue:
             if shown is None:
                 raise NotFound from broken
     actor, award = current_actor(), page.award
-    names = people.names(
-        reading(), [shown.countersigned_by_id] if shown.countersigned_by_id is not None else []
-    )
+    names = people.names(reading(), [shown.countersigned_by_id] if shown.countersigned_by_id is not None else [])
     may_sign = (
         shown.state is AgreementState.SENT
         and award.state is AwardState.ACCEPTED
@@ -237,6 +240,10 @@ _STOPS = {
 }
 
 
+def _stops_of(state: AwardState) -> Any:
+    return [(action.value, *words) for action, words in _STOPS.items() if can(STEPS, state, action)]
+
+
 @bp.route("/awards/<uuid:award_id>/stop", methods=["GET", "POST"])
 @signed_in(Role.STEWARD)
 def stop(award_id: UUID) -> ResponseReturnValue:
@@ -244,9 +251,7 @@ def stop(award_id: UUID) -> ResponseReturnValue:
     page = _private(award_id)
     access.ensure_steward(current_actor(), page.award.fund_id, page.award.group_id, page.award.payee_id)
     form = StopForm()
-    form.action.choices = [
-        (action.value, *words) for action, words in _STOPS.items() if can(STEPS, page.award.state, action)
-    ]
+    form.action.choices = _stops_of(page.award.state)
     if form.accepted():
         do = {"hold": service.hold, "release": service.release, "terminate": service.terminate}[form.action.data]
         try:
@@ -313,5 +318,7 @@ def _needs_of_groups(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
     if actor.groups and actor.id is not None:
         for one in queries.to_sign(reading(), actor.id, list(actor.groups)):
             yield NeedsYou(
-                f"Sign the agreement for “{one.title}”", url_for("awards.agreement", award_id=one.award_id), one.group_name
+                f"Sign the agreement for “{one.title}”",
+                url_for("awards.agreement", award_id=one.award_id),
+                one.group_name,
             )

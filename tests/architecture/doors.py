@@ -49,4 +49,12 @@ DOORS: dict[str, str] = {
     "people.sign_out": "public",
     # places
     "places.index": "public",
+    # awards
+    "awards.agreement": "signed_in",
+    "awards.answer": "group_member",
+    "awards.edit": "steward",
+    "awards.index": "admin+auditor+finance_officer+steward",
+    "awards.parts": "steward",
+    "awards.show": "public",
+    "awards.stop": "steward",
 }
