@@ -7,6 +7,14 @@ Otherwise the roles that may enter, in alphabetical order, with ``+`` between th
 from __future__ import annotations
 
 DOORS: dict[str, str] = {
+    # awards
+    "awards.agreement": "signed_in",
+    "awards.answer": "group_member",
+    "awards.edit": "steward",
+    "awards.index": "admin+auditor+finance_officer+steward",
+    "awards.parts": "steward",
+    "awards.show": "public",
+    "awards.stop": "steward",
     # funds
     "funds.agree": "admin+steward",
     "funds.amount": "admin+steward",
@@ -49,12 +57,4 @@ DOORS: dict[str, str] = {
     "people.sign_out": "public",
     # places
     "places.index": "public",
-    # awards
-    "awards.agreement": "signed_in",
-    "awards.answer": "group_member",
-    "awards.edit": "steward",
-    "awards.index": "admin+auditor+finance_officer+steward",
-    "awards.parts": "steward",
-    "awards.show": "public",
-    "awards.stop": "steward",
 }

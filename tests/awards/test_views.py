@@ -82,7 +82,7 @@ def test_a_group_says_yes_and_two_members_sign(as_: SignIn, app_session: Session
         "somebody signs for the fund"
         in ali.post(f"/awards/{award.id}/agreement", data=name, follow_redirects=True).text
     )
-    app_session.expire_all()
+    app_session.rollback()
     agreement = queries.agreement(app_session, award.id)
     assert agreement is not None
     assert agreement.state is AgreementState.SIGNED
@@ -121,7 +121,7 @@ def test_a_steward_holds_and_lets_go_on(as_: SignIn, app_session: Session) -> No
     steward = as_(Role.STEWARD)
     for action, state in (("hold", AwardState.ON_HOLD), ("release", AwardState.ACTIVE)):
         steward.post(f"/awards/{award.id}/stop", data={"action": action, "reason": "A letter came."})
-        app_session.expire_all()
+        app_session.rollback()
         found = app_session.get(Award, award.id)
         assert found is not None
         assert found.state is state
