@@ -8,7 +8,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, t
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grants.allocation.rules.states import DecisionState, Verdict
-from grants.kernel.tables import Identified, Minor, Utc, state_column
+from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
 
 
 class AllocationRun(Identified):
@@ -25,6 +25,44 @@ class AllocationRun(Identified):
     spent_minor: Mapped[Minor]
     run_at: Mapped[datetime] = mapped_column(Utc())
     run_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+
+class PanelMeeting(Base):
+    """The meeting at which the panel decided a round: who took part, under whose chair."""
+
+    __tablename__ = "panel_meeting"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("allocation_run.id"))
+    chair_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    took_part: Mapped[list[str]] = mapped_column(JSON)
+    """Ids of the panellists who took part, the chair among them."""
+    decided_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class Correction(Identified):
+    """A steward asks for a decision to be put right after the announcement; the panel's chair agrees or not."""
+
+    __tablename__ = "decision_correction"
+    __table_args__ = (
+        Index(
+            "ix_decision_correction_open",
+            "decision_id",
+            unique=True,
+            sqlite_where=text("answered_at IS NULL"),
+            postgresql_where=text("answered_at IS NULL"),
+        ),
+    )
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    decision_id: Mapped[UUID] = mapped_column(ForeignKey("decision.id"))
+    verdict: Mapped[Verdict] = state_column(Verdict)
+    reason: Mapped[str] = mapped_column(String(1000))
+    asked_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    asked_at: Mapped[datetime] = mapped_column(Utc())
+    answered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    answered_at: Mapped[datetime | None] = mapped_column(Utc())
+    agreed: Mapped[bool | None]
 
 
 class Decision(Identified):
@@ -60,3 +98,5 @@ class Decision(Identified):
     decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     decided_at: Mapped[datetime | None] = mapped_column(Utc())
     notified_at: Mapped[datetime | None] = mapped_column(Utc())
+    follows_id: Mapped[UUID | None] = mapped_column(ForeignKey("decision.id"))
+    """The decision that this one supersedes, for a departure or a correction."""

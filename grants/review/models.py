@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, Numeric, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.kernel.tables import Base, Identified, Utc, state_column
@@ -50,33 +50,48 @@ class Review(Identified):
     version: Mapped[int] = mapped_column(default=0)
 
     proposal: Mapped[Proposal] = relationship()
-    scores: Mapped[list["Score"]] = relationship()
+    scores: Mapped[list["Score"]] = relationship(order_by="Score.criterion")
 
 
 class Score(Base):
-    """A score on one criterion; ``value`` null means "not enough information", which is missing, not nought."""
+    """A score on one criterion; ``value`` null means "not enough information", which is missing, not nought.
+
+    ``answered`` is false while only a reason was typed and no step chosen so far.
+    """
 
     __tablename__ = "score"
-    __table_args__ = (CheckConstraint("value IS NULL OR value BETWEEN 0 AND 3", name="value_on_scale"),)
+    __table_args__ = (
+        CheckConstraint("value IS NULL OR value BETWEEN 0 AND 3", name="value_on_scale"),
+        CheckConstraint("answered OR value IS NULL", name="value_is_an_answer"),
+    )
 
     review_id: Mapped[UUID] = mapped_column(ForeignKey("review.id"), primary_key=True)
     criterion: Mapped[str] = mapped_column(String(40), primary_key=True)
     value: Mapped[int | None]
-    reason: Mapped[str] = mapped_column(String(1000))
+    answered: Mapped[bool] = mapped_column(default=True)
+    reason: Mapped[str] = mapped_column(String(1000), default="")
 
 
 class PanelFinding(Base):
     """What the panel found of one proposal at the lock, before the vote: pass or fail by the rule-book."""
 
     __tablename__ = "panel_finding"
+    __table_args__ = (CheckConstraint("points BETWEEN 0 AND points_most", name="points_within"),)
 
     proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), primary_key=True)
     round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
     passed: Mapped[bool]
-    average: Mapped[Any | None] = mapped_column(Numeric(5, 3))
+    points: Mapped[int]
+    points_most: Mapped[int]
+    """What the panel gave, and the most it could have given; "not enough information" is left out of both."""
     reviews_count: Mapped[int]
     by_criterion: Mapped[dict[str, Any]] = mapped_column(JSON)
     """Criterion → {"average": "2.5" or null, "counted": n, "spread": n}."""
-    note: Mapped[str] = mapped_column(String(1000), default="")
+    note: Mapped[str] = mapped_column(String(2000), default="")
     """Plain words that stand on the ballot."""
     locked_at: Mapped[datetime] = mapped_column(Utc())
+
+    @property
+    def percent(self) -> int | None:
+        """Points in whole percent, rounded down as the pass mark is met; nothing when nobody could score."""
+        return 100 * self.points // self.points_most if self.points_most else None

@@ -1,0 +1,98 @@
+"""Runs and decisions. What is decided is public only once it is announced: the views ask ``access`` first."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from grants.allocation.models import AllocationRun, Correction, Decision, PanelMeeting
+from grants.allocation.rules.states import DecisionState
+from grants.kernel.errors import NotFound
+from grants.rounds.models import Round
+from grants.rounds.rules import RoundState
+
+PUBLIC_ROUND = frozenset({RoundState.ANNOUNCED, RoundState.COMPLETED})
+"""States of a round in which its results are public."""
+
+
+def is_announced(round: Round) -> bool:
+    """Whether everybody may read the round's results."""
+    return round.state in PUBLIC_ROUND
+
+
+def run(session: Session, run_id: UUID) -> AllocationRun:
+    """One run, or ``NotFound``."""
+    found = session.get(AllocationRun, run_id)
+    if found is None:
+        raise NotFound("There is no such run.")
+    return found
+
+
+def standing_run(session: Session, round_id: UUID) -> AllocationRun | None:
+    """The latest run of a round: the one that its decisions stand on."""
+    return session.scalar(
+        select(AllocationRun)
+        .where(AllocationRun.round_id == round_id)
+        .order_by(AllocationRun.run_at.desc(), AllocationRun.id.desc())
+        .limit(1)
+    )
+
+
+def decisions(session: Session, round_id: UUID) -> list[Decision]:
+    """The decisions that stand in a round, in the order of votes. Public only once announced."""
+    return list(
+        session.scalars(
+            select(Decision)
+            .where(Decision.round_id == round_id, Decision.state != DecisionState.SUPERSEDED)
+            .order_by(Decision.rank, Decision.id)
+            .limit(2_000)
+        )
+    )
+
+
+def decision(session: Session, decision_id: UUID) -> Decision:
+    """One decision, or ``NotFound``."""
+    found = session.get(Decision, decision_id)
+    if found is None:
+        raise NotFound("There is no such decision.")
+    return found
+
+
+def decision_for(session: Session, proposal_id: UUID) -> Decision | None:
+    """The decision that stands for a proposal. Public only once announced (NOTIFIED)."""
+    return session.scalar(
+        select(Decision).where(Decision.proposal_id == proposal_id, Decision.state != DecisionState.SUPERSEDED)
+    )
+
+
+def replaced(session: Session, round_id: UUID) -> dict[UUID, Decision]:
+    """Decisions that were told and later corrected, by id: both stay visible."""
+    rows = session.scalars(
+        select(Decision)
+        .where(
+            Decision.round_id == round_id,
+            Decision.state == DecisionState.SUPERSEDED,
+            Decision.notified_at.is_not(None),
+        )
+        .order_by(Decision.decided_at, Decision.id)
+        .limit(500)
+    )
+    return {one.id: one for one in rows}
+
+
+def meeting(session: Session, round_id: UUID) -> PanelMeeting | None:
+    """The meeting that decided the round."""
+    return session.get(PanelMeeting, round_id)
+
+
+def open_corrections(session: Session, round_ids: Collection[UUID]) -> list[Correction]:
+    """Corrections of these rounds that wait for the chair's answer, the oldest first."""
+    return list(
+        session.scalars(
+            select(Correction)
+            .where(Correction.round_id.in_(round_ids), Correction.answered_at.is_(None))
+            .order_by(Correction.asked_at, Correction.id)
+            .limit(100)
+        )
+    )
