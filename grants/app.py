@@ -18,6 +18,7 @@ from grants.audit import views as audit
 from grants.awards import cli as awards_cli
 from grants.awards import views as awards
 from grants.config import ROOT, Settings
+from grants.demo.cli import demo
 from grants.disbursements import views as disbursements
 from grants.funds import views as funds
 from grants.home import views as home
@@ -128,3 +129,4 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
 
 
 cli = FlaskGroup(name="grants", create_app=partial(create_app), add_version_option=False)
+cli.add_command(demo)

@@ -1,0 +1,137 @@
+"""``grants demo``: load the demonstration town, serve it, start it over."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+from flask_migrate import upgrade
+
+from grants.config import ROOT
+from grants.demo import people, town
+from grants.web.db import reading
+
+TOWN = ROOT / "instance" / "demo.sqlite3"
+FILES = ROOT / "instance" / "demo-files"
+WORKERS = 2
+
+demo = AppGroup("demo", help="The demonstration town: made-up people and amounts in a real place.")
+
+
+@demo.command("load", with_appcontext=False)
+def load() -> None:
+    """Load the town; a town that is there is kept."""
+    settle()
+    make_town()
+
+
+@demo.command("build", hidden=True)
+def build() -> None:
+    """Migrate the configured database and load the town into it."""
+    if not current_app.config["DEMO"]:
+        raise click.ClickException("The demonstration is only loaded where GRANTS_ENV is demo.")
+    upgrade(str(ROOT / "migrations"))
+    if town.is_loaded(reading()):
+        click.echo("The town is there already; it is kept.")
+        return
+    town.load(current_app, say=click.echo)
+
+
+@demo.command("reset", with_appcontext=False)
+def reset() -> None:
+    """Forget what was done in the town, and load it afresh."""
+    settle()
+    if os.environ["GRANTS_DATABASE_URL"] != default_url():
+        raise click.ClickException(
+            "Only the built-in town is reset: empty the database of GRANTS_DATABASE_URL yourself."
+        )
+    forget(TOWN)
+    make_town()
+
+
+@demo.command("serve", with_appcontext=False)
+@click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True)
+@click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65535))
+def serve(host: str, port: int) -> None:
+    """Serve the town until Ctrl-C; what is done in it is kept for the next time."""
+    address = f"http://{host}:{port}"
+    os.environ.setdefault("GRANTS_BASE_URL", address)
+    settle()
+    make_town()
+    click.echo(f"\n  Seedbed's demonstration town: {click.style(address, bold=True)}\n")
+    click.echo(f"  Choose who to be at {address}/sign-in:")
+    for someone in people.CAST:
+        click.echo(f"    {someone.name:<24}{someone.who}")
+    click.echo(f"\n  Letters that it would send: {address}/demo/mail")
+    click.echo("  Ctrl-C stops it; make demo-reset starts the town over.\n")
+    run_until_stopped(
+        [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", str(WORKERS), "--host", host,
+         "--port", str(port), "--log-level", "warning", "--no-access-log", "wsgi:app"],
+        [sys.executable, "-m", "grants", "outbox", "send", "--every", "2"],
+    )  # fmt: skip
+
+
+def default_url() -> str:
+    return f"sqlite:///{TOWN}"
+
+
+def settle() -> None:
+    """Give the environment what a demonstration needs; refuse where it says that this is no demonstration."""
+    if os.environ.setdefault("GRANTS_ENV", "demo") != "demo":
+        raise click.ClickException(f"GRANTS_ENV is {os.environ['GRANTS_ENV']}: the demonstration is refused here.")
+    if "GRANTS_DATABASE_URL" not in os.environ:
+        os.environ["GRANTS_DATABASE_URL"] = default_url()
+        os.environ.setdefault("GRANTS_FILES_FOLDER", str(FILES))
+
+
+def make_town() -> None:
+    """Have the town in the configured database: the built-in one appears whole or not at all."""
+    environ = dict(os.environ)
+    built_in = environ["GRANTS_DATABASE_URL"] == default_url()
+    unfinished = TOWN.with_name("demo.unfinished.sqlite3")
+    if built_in and not TOWN.exists():
+        click.echo("Loading the demonstration town (about half a minute, once) …")
+        forget(unfinished)
+        environ["GRANTS_DATABASE_URL"] = f"sqlite:///{unfinished}"
+    done = subprocess.run([sys.executable, "-m", "grants", "demo", "build"], cwd=ROOT, env=environ, check=False)
+    if done.returncode:
+        raise click.ClickException("The town could not be loaded; what went wrong stands above.")
+    if built_in and not TOWN.exists():
+        unfinished.rename(TOWN)
+        forget(unfinished)
+
+
+def forget(database: Path) -> None:
+    """Remove an SQLite database with what stands beside it."""
+    for beside in ("", "-wal", "-shm", ".lock"):
+        database.with_name(database.name + beside).unlink(missing_ok=True)
+
+
+def run_until_stopped(*commands: list[str]) -> None:
+    """Run the commands side by side; when one ends, or somebody stops us, end them all and wait."""
+    running = [subprocess.Popen(command, cwd=ROOT) for command in commands]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        ended = os.waitpid(-1, 0)
+    except KeyboardInterrupt:
+        ended = (0, 0)
+        click.echo("\nStopping …")
+    for process in running:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    for process in running:
+        try:
+            process.wait(timeout=10)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.kill()
+            process.wait()
+    if os.waitstatus_to_exitcode(ended[1]):
+        raise click.ClickException("The server ended by itself; what it said stands above.")

@@ -1,0 +1,175 @@
+"""Three rounds: one finished, one whose vote is open, one open for proposals."""
+
+from uuid import UUID
+
+from grants.demo import beginnings, bids
+from grants.demo.bids import Bid
+from grants.demo.play import Play
+from grants.proposals import service as proposals
+from grants.proposals.rules import ScreeningCode, Section
+from grants.rounds import service as rounds
+from grants.rounds.rules import RoundDates, RoundDraft
+
+WHO_MAY_APPLY = "Community groups that work in the borough. A group without a bank account applies with a host."
+EDITORS = {key: (editor, signer) for key, _, _, _, _, editor, signer, _ in beginnings.GROUPS}
+
+
+def call(
+    play: Play, key: str, title: str, summary: str, dates: RoundDates, pot_minor: int, cap_minor: int, on: int
+) -> None:
+    """A steward drafts a round and schedules it; from then on its rule-book stands."""
+    with play.as_("sue", play.at(on, 9)) as uow:
+        round = rounds.draft_round(
+            uow,
+            RoundDraft(
+                title=title,
+                summary=summary,
+                fund_id=play.fund_id,
+                priority_ids=tuple(play.priorities.values()),
+                dates=dates,
+                pot_minor=pot_minor,
+                floor_minor=30_000,
+                cap_minor=cap_minor,
+                who_may_apply=WHO_MAY_APPLY,
+            ),
+        )
+        play.rounds[key] = round.id
+    with play.as_("sue", play.at(on, 15)) as uow:
+        rounds.schedule(uow, play.rounds[key], play.settings.vote_key)
+
+
+def write(play: Play, round_key: str, bid: Bid, on: int, *, sections: tuple[Section, ...] = tuple(Section)) -> UUID:
+    """A member of the group writes the bid, section by section."""
+    editor = EDITORS[bid.group][0]
+    with play.as_(editor, play.at(on, 18)) as uow:
+        proposal_id = proposals.start(uow, play.rounds[round_key], play.cast.groups[bid.group]).id
+    name = play.cast.people[editor][1]
+    values = {
+        Section.WHAT: {"title": bid.title, "summary": bid.summary, "what": bid.what},
+        Section.WHERE: {
+            "for_whom": bid.for_whom,
+            "anywhere": False,
+            "ward_codes": list(bid.wards),
+            "venue_postcode": bid.postcode,
+        },
+        Section.NEED: {"priority_id": play.priorities[bid.priority], "answers_need": bid.answers_need},
+        Section.APPROACH: {"approaches": list(bid.approaches), "level": bid.level, "outcomes_hoped": bid.hoped},
+        Section.BUDGET: {"lines": list(bid.lines)},
+        Section.PARTNERS: {"partners": bid.partners},
+        Section.CONTACT: {
+            "contact_name": name,
+            "contact_email": beginnings.people_email(play, editor),
+            "contact_phone": "01632 960 123",
+        },
+    }
+    for minutes, section in enumerate(sections):
+        with play.as_(editor, play.at(on, 19, minutes * 5)) as uow:
+            proposals.save_section(
+                uow, proposal_id, section, values[section], version=0, geography=play.places, page_token=""
+            )
+    play.proposals[round_key, bid.title] = proposal_id
+    return proposal_id
+
+
+def put_in(play: Play, round_key: str, bid: Bid, on: int) -> UUID:
+    """The bid is written, and another member of the group reads it and puts it in."""
+    editor, signer = EDITORS[bid.group]
+    proposal_id = write(play, round_key, bid, on)
+    with play.as_(editor, play.at(on, 20)) as uow:
+        proposals.ask_for_sign_off(uow, proposal_id)
+    with play.as_(signer, play.at(on + 1, 8)) as uow:
+        proposals.submit(uow, proposal_id)
+    return proposal_id
+
+
+def check(play: Play, round_key: str, on: int, *, refused: dict[str, str] | None = None) -> None:
+    """The round has closed; a steward looks whether each bid may take part."""
+    with play.as_clock(play.at(on, 9)) as uow:
+        rounds.tick(uow)
+    with play.as_("stan", play.at(on, 10)) as uow:
+        rounds.begin_checking(uow, play.rounds[round_key])
+    for (key, title), proposal_id in play.proposals.items():
+        if key != round_key:
+            continue
+        words = (refused or {}).get(title)
+        with play.as_("stan", play.at(on, 11)) as uow:
+            if words is None:
+                proposals.screen(uow, proposal_id, eligible=True)
+            else:
+                proposals.screen(uow, proposal_id, eligible=False, code=ScreeningCode.OUTSIDE_THE_AREA, words=words)
+
+
+def dates(play: Play, opens: int, closes: int, votes: int, ends: int, decide: int) -> RoundDates:
+    """Days from today; applications and votes end at five in the afternoon in London."""
+    return RoundDates(
+        opens_at=play.at(opens, 9),
+        closes_at=play.at(closes, 17),
+        voting_opens_at=play.at(votes, 9),
+        voting_closes_at=play.at(ends, 17),
+        decide_by=play.at(decide, 17),
+    )
+
+
+def the_first_round(play: Play) -> None:
+    """The first round: five groups ask, one of them from outside the area."""
+    call(
+        play,
+        "first",
+        "First seeds",
+        "The first round of the shared pot: small sums for first steps on any of the five priorities.",
+        dates(play, -222, -196, -184, -170, -160),
+        600_000,
+        300_000,
+        -224,
+    )
+    for number, bid in enumerate((bids.GROW, bids.PEERS, bids.SWIM_TRIAL, bids.CORNER_CLEAR, bids.VAN)):
+        put_in(play, "first", bid, -214 + number * 2)
+    check(
+        play,
+        "first",
+        -194,
+        refused={bids.VAN.title: "The van would be kept and used in Hartlepool, which is outside the borough."},
+    )
+
+
+def the_second_round(play: Play) -> None:
+    """The second round: seven groups ask, and the vote is open now."""
+    call(
+        play,
+        "second",
+        "Winter together",
+        "For what brings people together and gets them out in the dark months.",
+        dates(play, -48, -22, -6, 8, 15),
+        700_000,
+        450_000,
+        -52,
+    )
+    for number, bid in enumerate(
+        (bids.WARM, bids.WALKS, bids.STORIES, bids.SWIMMING, bids.REPAIR, bids.CORNER, bids.COFFEE)
+    ):
+        put_in(play, "second", bid, -44 + number * 2)
+    check(play, "second", -20)
+
+
+def the_third_round(play: Play) -> None:
+    """The third round is open: one bid is in, one waits for its second signature, one is half written."""
+    call(
+        play,
+        "third",
+        "Spring beginnings",
+        "For what starts in spring: growing, mending, walking, meeting.",
+        dates(play, -5, 23, 34, 48, 56),
+        800_000,
+        400_000,
+        -9,
+    )
+    with play.as_clock(play.at(-4, 9)) as uow:
+        rounds.tick(uow)
+    put_in(play, "third", bids.LIBRARY_BENCH, -4)
+    write(play, "third", bids.SECOND_YEAR, -3)
+    with play.as_("wendy", play.at(-2, 9)) as uow:
+        proposals.ask_for_sign_off(uow, play.proposals["third", bids.SECOND_YEAR.title])
+    write(play, "third", bids.TEACHERS, -2, sections=(Section.WHAT,))
+
+
+SCENES = (the_first_round, the_second_round, the_third_round)
