@@ -1,5 +1,6 @@
 """Three rounds: one finished, one whose vote is open, one open for proposals."""
 
+from typing import Any
 from uuid import UUID
 
 from grants.demo import beginnings, bids
@@ -44,7 +45,7 @@ def write(play: Play, round_key: str, bid: Bid, on: int, *, sections: tuple[Sect
     with play.as_(editor, play.at(on, 18)) as uow:
         proposal_id = proposals.start(uow, play.rounds[round_key], play.cast.groups[bid.group]).id
     name = play.cast.people[editor][1]
-    values = {
+    values: dict[Section, dict[str, Any]] = {
         Section.WHAT: {"title": bid.title, "summary": bid.summary, "what": bid.what},
         Section.WHERE: {
             "for_whom": bid.for_whom,

@@ -491,6 +491,8 @@ def upgrade() -> None:
         sa.Column("ballot_public_key", sa.String(length=64), nullable=True),
         sa.Column("ballot_private_key", sa.String(length=200), nullable=True),
         sa.Column("preview_token", sa.String(length=43), nullable=False),
+        sa.Column("drafted_by_id", sa.Uuid(), nullable=True),
+        sa.Column("scheduled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("panel_locked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("votes_counted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("announced_at", sa.DateTime(timezone=True), nullable=True),
@@ -508,6 +510,7 @@ def upgrade() -> None:
             "voting_opens_at < voting_closes_at AND voting_closes_at <= decide_by",
             name=op.f("ck_round_vote_before_decide"),
         ),
+        sa.ForeignKeyConstraint(["drafted_by_id"], ["person.id"], name=op.f("fk_round_drafted_by_id")),
         sa.ForeignKeyConstraint(["fund_id"], ["fund.id"], name=op.f("fk_round_fund_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_round")),
     )
@@ -553,7 +556,6 @@ def upgrade() -> None:
         "ballot",
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("choices", sa.JSON(), nullable=False),
-        sa.Column("set_aside_reason", sa.String(length=200), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_ballot_round_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ballot")),
@@ -575,6 +577,7 @@ def upgrade() -> None:
         sa.Column("code_count", sa.Integer(), nullable=False),
         sa.Column("made_by_id", sa.Uuid(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("voided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["made_by_id"], ["person.id"], name=op.f("fk_code_batch_made_by_id")),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_code_batch_round_id")),
@@ -748,6 +751,7 @@ def upgrade() -> None:
         sa.Column("summary", sa.String(length=300), nullable=True),
         sa.Column("what", sa.Text(), nullable=True),
         sa.Column("for_whom", sa.Text(), nullable=True),
+        sa.Column("anywhere", sa.Boolean(), nullable=False),
         sa.Column("ward_codes", sa.JSON(), nullable=False),
         sa.Column("imd_deciles", sa.JSON(), nullable=False),
         sa.Column("venue_postcode", sa.String(length=8), nullable=True),
@@ -781,6 +785,7 @@ def upgrade() -> None:
         sa.Column("screened_by_id", sa.Uuid(), nullable=True),
         sa.Column("screening_code", sa.String(length=40), nullable=True),
         sa.Column("screening_reason", sa.String(length=1000), nullable=True),
+        sa.Column("kept_off_reason", sa.String(length=1000), nullable=True),
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("withdrawn_reason", sa.String(length=500), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -840,6 +845,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("round_id", "voter_key", name=op.f("pk_roll")),
     )
     op.create_table(
+        "round_change",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("date_name", sa.String(length=20), nullable=False),
+        sa.Column("before_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("after_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("made_by_id", sa.Uuid(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["made_by_id"], ["person.id"], name=op.f("fk_round_change_made_by_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_round_change_round_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_round_change")),
+    )
+    with op.batch_alter_table("round_change", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_round_change_round_id"), ["round_id"], unique=False)
+
+    op.create_table(
         "round_priority",
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("priority_id", sa.Uuid(), nullable=False),
@@ -861,6 +883,28 @@ def upgrade() -> None:
         sa.CheckConstraint("ballot_count >= 0", name=op.f("ck_tally_count_not_negative")),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_tally_round_id")),
         sa.PrimaryKeyConstraint("round_id", name=op.f("pk_tally")),
+    )
+    op.create_table(
+        "vote_refusal",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("on_day", sa.Date(), nullable=False),
+        sa.Column(
+            "reason",
+            sa.Enum(
+                "unknown_code",
+                "void_code",
+                "outside_area",
+                "wrong_number",
+                name="refusal_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_vote_refusal_round_id")),
+        sa.PrimaryKeyConstraint("round_id", "on_day", "reason", name=op.f("pk_vote_refusal")),
     )
     op.create_table(
         "award",
@@ -936,8 +980,9 @@ def upgrade() -> None:
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("proposal_id", sa.Uuid(), nullable=False),
-        sa.Column("cost_minor", sa.Integer(), nullable=False),
+        sa.Column("cost_minor", sa.BigInteger(), nullable=False),
         sa.Column("lot", sa.Integer(), nullable=False),
+        sa.Column("set_aside_reason", sa.String(length=200), nullable=True),
         sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_ballot_line_proposal_id")),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_ballot_line_round_id")),
         sa.PrimaryKeyConstraint("round_id", "number", name=op.f("pk_ballot_line")),
@@ -1001,6 +1046,7 @@ def upgrade() -> None:
         sa.Column("decided_by_id", sa.Uuid(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("follows_id", sa.Uuid(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("(verdict = 'awarded') = (awarded_minor > 0)", name=op.f("ck_decision_award_has_amount")),
         sa.CheckConstraint(
@@ -1008,6 +1054,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("awarded_minor >= 0", name=op.f("ck_decision_awarded_not_negative")),
         sa.ForeignKeyConstraint(["decided_by_id"], ["person.id"], name=op.f("fk_decision_decided_by_id")),
+        sa.ForeignKeyConstraint(["follows_id"], ["decision.id"], name=op.f("fk_decision_follows_id")),
         sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_decision_proposal_id")),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_decision_round_id")),
         sa.ForeignKeyConstraint(["run_id"], ["allocation_run.id"], name=op.f("fk_decision_run_id")),
@@ -1028,11 +1075,13 @@ def upgrade() -> None:
         sa.Column("proposal_id", sa.Uuid(), nullable=False),
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("passed", sa.Boolean(), nullable=False),
-        sa.Column("average", sa.Numeric(precision=5, scale=3), nullable=True),
+        sa.Column("points", sa.Integer(), nullable=False),
+        sa.Column("points_most", sa.Integer(), nullable=False),
         sa.Column("reviews_count", sa.Integer(), nullable=False),
         sa.Column("by_criterion", sa.JSON(), nullable=False),
-        sa.Column("note", sa.String(length=1000), nullable=False),
+        sa.Column("note", sa.String(length=2000), nullable=False),
         sa.Column("locked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("points BETWEEN 0 AND points_most", name=op.f("ck_panel_finding_points_within")),
         sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_panel_finding_proposal_id")),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_panel_finding_round_id")),
         sa.PrimaryKeyConstraint("proposal_id", name=op.f("pk_panel_finding")),
@@ -1040,6 +1089,18 @@ def upgrade() -> None:
     with op.batch_alter_table("panel_finding", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_panel_finding_round_id"), ["round_id"], unique=False)
 
+    op.create_table(
+        "panel_meeting",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("chair_id", sa.Uuid(), nullable=False),
+        sa.Column("took_part", sa.JSON(), nullable=False),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["chair_id"], ["person.id"], name=op.f("fk_panel_meeting_chair_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_panel_meeting_round_id")),
+        sa.ForeignKeyConstraint(["run_id"], ["allocation_run.id"], name=op.f("fk_panel_meeting_run_id")),
+        sa.PrimaryKeyConstraint("round_id", name=op.f("pk_panel_meeting")),
+    )
     op.create_table(
         "proposal_snapshot",
         sa.Column("proposal_id", sa.Uuid(), nullable=False),
@@ -1158,6 +1219,46 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_award_split_contribution_id"), ["contribution_id"], unique=False)
 
     op.create_table(
+        "decision_correction",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("decision_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "verdict",
+            sa.Enum(
+                "awarded",
+                "reserve",
+                "not_funded",
+                name="verdict_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column("asked_by_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answered_by_id", sa.Uuid(), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("agreed", sa.Boolean(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["answered_by_id"], ["person.id"], name=op.f("fk_decision_correction_answered_by_id")),
+        sa.ForeignKeyConstraint(["asked_by_id"], ["person.id"], name=op.f("fk_decision_correction_asked_by_id")),
+        sa.ForeignKeyConstraint(["decision_id"], ["decision.id"], name=op.f("fk_decision_correction_decision_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_decision_correction_round_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_decision_correction")),
+    )
+    with op.batch_alter_table("decision_correction", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_decision_correction_open",
+            ["decision_id"],
+            unique=True,
+            sqlite_where=sa.text("answered_at IS NULL"),
+            postgresql_where=sa.text("answered_at IS NULL"),
+        )
+        batch_op.create_index(batch_op.f("ix_decision_correction_round_id"), ["round_id"], unique=False)
+
+    op.create_table(
         "instalment",
         sa.Column("award_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -1232,7 +1333,9 @@ def upgrade() -> None:
         sa.Column("review_id", sa.Uuid(), nullable=False),
         sa.Column("criterion", sa.String(length=40), nullable=False),
         sa.Column("value", sa.Integer(), nullable=True),
+        sa.Column("answered", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.CheckConstraint("answered OR value IS NULL", name=op.f("ck_score_value_is_an_answer")),
         sa.CheckConstraint("value IS NULL OR value BETWEEN 0 AND 3", name=op.f("ck_score_value_on_scale")),
         sa.ForeignKeyConstraint(["review_id"], ["review.id"], name=op.f("fk_score_review_id")),
         sa.PrimaryKeyConstraint("review_id", "criterion", name=op.f("pk_score")),
@@ -1371,6 +1474,15 @@ def downgrade() -> None:
     op.drop_table("report")
     op.drop_table("money_return")
     op.drop_table("instalment")
+    with op.batch_alter_table("decision_correction", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_decision_correction_round_id"))
+        batch_op.drop_index(
+            "ix_decision_correction_open",
+            sqlite_where=sa.text("answered_at IS NULL"),
+            postgresql_where=sa.text("answered_at IS NULL"),
+        )
+
+    op.drop_table("decision_correction")
     with op.batch_alter_table("award_split", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_award_split_contribution_id"))
 
@@ -1387,6 +1499,7 @@ def downgrade() -> None:
 
     op.drop_table("review")
     op.drop_table("proposal_snapshot")
+    op.drop_table("panel_meeting")
     with op.batch_alter_table("panel_finding", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_panel_finding_round_id"))
 
@@ -1418,11 +1531,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_award_fund_id"))
 
     op.drop_table("award")
+    op.drop_table("vote_refusal")
     op.drop_table("tally")
     with op.batch_alter_table("round_priority", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_round_priority_priority_id"))
 
     op.drop_table("round_priority")
+    with op.batch_alter_table("round_change", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_round_change_round_id"))
+
+    op.drop_table("round_change")
     op.drop_table("roll")
     op.drop_table("receipt")
     with op.batch_alter_table("proposal", schema=None) as batch_op:
