@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from grants.ledger.models import Account, Entry, Posting
-from grants.ledger.rules import Pocket
+from grants.ledger.rules import Check, Pocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,35 +110,121 @@ def entries_by_key(session: Session, prefix: str, *, limit: int = 200) -> list[E
     )
 
 
+def checks(session: Session) -> list[Check]:
+    """Every invariant of the books themselves, each with what breaks it, in words, in an order that never changes."""
+    return [
+        Check("Every entry has two lines or more and sums to nought", _unbalanced(session)),
+        Check("Every account stands where its postings put it", _drifted(session)),
+        Check("No account stands on its wrong side", _wrong_side(session)),
+        Check("Every entry keeps to one fund", _strayed(session)),
+    ]
+
+
 def breaks(session: Session) -> list[str]:
     """Every invariant of the books that does not hold, in words; empty when all is well."""
-    found = [
-        f"entry {key} sums to {total} pence, not to nought"
-        for key, total in session.execute(
-            select(Entry.key, func.sum(Posting.amount_minor))
-            .join(Posting, Posting.entry_id == Entry.id)
-            .group_by(Entry.key)
-            .having(func.sum(Posting.amount_minor) != 0)
-            .order_by(Entry.key)
-        )
-    ]
+    return [words for check in checks(session) for words in check.breaks]
+
+
+def _unbalanced(session: Session) -> tuple[str, ...]:
+    total, lines = func.coalesce(func.sum(Posting.amount_minor), 0), func.count(Posting.id)
+    rows = session.execute(
+        select(Entry.key, total, lines)
+        .outerjoin(Posting, Posting.entry_id == Entry.id)
+        .group_by(Entry.key)
+        .having(or_(total != 0, lines < 2))
+        .order_by(Entry.key)
+    )
+    return tuple(
+        f"entry {key} sums to {total} pence, not to nought" if total else f"entry {key} has {count} lines"
+        for key, total, count in rows
+    )
+
+
+def _drifted(session: Session) -> tuple[str, ...]:
     posted = func.coalesce(func.sum(Posting.amount_minor), 0)
-    found += [
-        f"account {code} says {balance} pence, its postings say {total}"
-        for code, balance, total in session.execute(
-            select(Account.code, Account.balance_minor, posted)
-            .outerjoin(Posting, Posting.account_id == Account.id)
-            .group_by(Account.code, Account.balance_minor)
-            .having(posted != Account.balance_minor)
-            .order_by(Account.code)
-        )
-    ]
-    found += [
-        f"account {code} stands {balance} pence on its wrong side"
-        for code, balance in session.execute(
-            select(Account.code, Account.balance_minor)
-            .where(Account.guarded, Account.balance_minor * Account.side < 0)
-            .order_by(Account.code)
-        )
-    ]
-    return found
+    rows = session.execute(
+        select(Account.code, Account.balance_minor, posted)
+        .outerjoin(Posting, Posting.account_id == Account.id)
+        .group_by(Account.code, Account.balance_minor)
+        .having(posted != Account.balance_minor)
+        .order_by(Account.code)
+    )
+    return tuple(f"account {code} says {balance} pence, its postings say {total}" for code, balance, total in rows)
+
+
+def _wrong_side(session: Session) -> tuple[str, ...]:
+    rows = session.execute(
+        select(Account.code, Account.balance_minor)
+        .where(Account.guarded, Account.balance_minor * Account.side < 0)
+        .order_by(Account.code)
+    )
+    return tuple(f"account {code} stands {balance} pence on its wrong side" for code, balance in rows)
+
+
+def _strayed(session: Session) -> tuple[str, ...]:
+    rows = session.execute(
+        select(Entry.key, Account.code)
+        .join(Posting, Posting.entry_id == Entry.id)
+        .join(Account, Account.id == Posting.account_id)
+        .where(Account.fund_id != Entry.fund_id)
+        .order_by(Entry.key, Account.code)
+    )
+    return tuple(f"entry {key} touches account {code} of another fund" for key, code in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """One account of the trial balance: signed pence, debit positive, as at a moment or now."""
+
+    account: Account
+    balance_minor: int
+
+
+def trial_balance(session: Session, fund_id: UUID, as_at: datetime | None = None) -> list[Balance]:
+    """A fund's accounts with their balances, by code; together they make nought."""
+    query = select(Account).where(Account.fund_id == fund_id).order_by(Account.code)
+    accounts = list(session.scalars(query))
+    if as_at is None:
+        return [Balance(account, account.balance_minor) for account in accounts]
+    rows = session.execute(
+        select(Posting.account_id, func.sum(Posting.amount_minor))
+        .join(Account, Account.id == Posting.account_id)
+        .where(Account.fund_id == fund_id, Posting.at <= as_at)
+        .group_by(Posting.account_id)
+    )
+    sums = {id: int(total) for id, total in rows}
+    return [Balance(account, sums.get(account.id, 0)) for account in accounts]
+
+
+def account(session: Session, account_id: UUID) -> Account | None:
+    return session.get(Account, account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A posting on an account's page, with the account's balance after it (signed pence)."""
+
+    posting: Posting
+    entry: Entry
+    balance_minor: int
+
+
+def account_lines(session: Session, account_id: UUID, *, limit: int, offset: int = 0) -> tuple[list[Line], int]:
+    """One page of an account's postings, newest first, and how many there are in all."""
+    running = func.sum(Posting.amount_minor).over(
+        partition_by=Posting.account_id, order_by=(Posting.at, Entry.key, Posting.position)
+    )
+    rows = session.execute(
+        select(Posting, Entry, running)
+        .join(Entry, Entry.id == Posting.entry_id)
+        .where(Posting.account_id == account_id)
+        .order_by(Posting.at.desc(), Entry.key.desc(), Posting.position.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+    count = session.scalar(select(func.count(Posting.id)).where(Posting.account_id == account_id)) or 0
+    return [Line(posting, entry, int(balance)) for posting, entry, balance in rows], count
+
+
+def count_entries(session: Session, fund_id: UUID) -> int:
+    return session.scalar(select(func.count(Entry.id)).where(Entry.fund_id == fund_id)) or 0

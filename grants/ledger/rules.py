@@ -64,3 +64,15 @@ def moved(
         Line(pocket_code(contribution_id, source), amount_minor, award_id),
         Line(pocket_code(contribution_id, target), -amount_minor, award_id),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One invariant in plain words, and what breaks it; holds when nothing does."""
+
+    says: str
+    breaks: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.breaks
