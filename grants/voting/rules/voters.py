@@ -1,0 +1,127 @@
+"""Who may vote, and what a browser holds of a vote until it is cast."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from grants.kernel.errors import RuleBroken
+from grants.rounds.rules import Connection, RuleBook, VotingMethod
+
+KNOWN_FOR = timedelta(hours=2)
+"""How long somebody who has shown that they may vote need not show it again."""
+CONNECTION_WORDS = {
+    Connection.LIVES: "I live here",
+    Connection.WORKS: "I work here",
+    Connection.STUDIES: "I study here",
+    Connection.VOLUNTEERS: "I volunteer here",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a voter says of themselves; it is checked and not kept."""
+
+    connection: Connection | None
+    old_enough: bool
+
+
+def check_declaration(book: RuleBook, said: Declaration) -> None:
+    """Refuse (``RuleBroken``, with the field) somebody whom the rule-book does not let vote."""
+    if said.connection is None or said.connection not in book.vote_connections:
+        raise RuleBroken("Say what ties you to this place. Only people with a tie to it vote.", field="connection")
+    if book.vote_min_age and not said.old_enough:
+        raise RuleBroken(
+            f"You can vote from the age of {book.vote_min_age}. Tick the box if you are that old.", field="old_enough"
+        )
+
+
+def who_may_vote(book: RuleBook) -> str:
+    """In one sentence.
+
+    >>> import types
+    >>> who_may_vote(types.SimpleNamespace(vote_connections=(Connection.LIVES, Connection.WORKS), vote_min_age=11))
+    'Everybody aged 11 or over who lives or works here.'
+    """
+    ties = [tie.value for tie in Connection if tie in book.vote_connections]
+    joined = ties[0] if len(ties) == 1 else f"{', '.join(ties[:-1])} or {ties[-1]}"
+    age = f" aged {book.vote_min_age} or over" if book.vote_min_age else ""
+    return f"Everybody{age} who {joined} here."
+
+
+@dataclass(frozen=True, slots=True)
+class Voter:
+    """Somebody who has shown that they may vote in one round. ``key`` is the one on the roll."""
+
+    key: str
+    method: VotingMethod
+    ward_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """A ballot in hand: it lives in the voter's own signed cookie, and is nowhere else before it is cast.
+
+    ``seed`` orders the list for this voter. ``token`` makes the envelope's secret number, so that pressing the button
+    twice gives one tracking code. ``check_id``: the number by mail that is waited for.
+    """
+
+    seed: str
+    token: str
+    choices: tuple[int, ...] = ()
+    blank: bool = False
+    voter: Voter | None = None
+    known_until: datetime | None = None
+    voted_before: bool = False
+    check_id: str = ""
+
+    def choosing(self, shown: Collection[int], ticked: Collection[int]) -> "Hand":
+        """With what was ticked of the lines that were shown; choices that a filter hid stay."""
+        kept = set(self.choices) - set(shown)
+        return replace(self, choices=tuple(sorted(kept | set(ticked))), blank=False)
+
+    def known(self, voter: Voter, now: datetime, voted_before: bool) -> "Hand":
+        """With a voter who has just shown that they may vote."""
+        return replace(
+            self, voter=voter, known_until=now + KNOWN_FOR, voted_before=voted_before, check_id=""
+        )
+
+    def voter_at(self, now: datetime) -> Voter | None:
+        """The voter, while we still take their word for it."""
+        return self.voter if self.known_until is not None and now < self.known_until else None
+
+    def to_cookie(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        held: dict[str, Any] = {"s": self.seed, "t": self.token, "c": list(self.choices)}
+        if self.blank:
+            held["b"] = 1
+        if self.voter is not None and self.known_until is not None:
+            held["v"] = [self.voter.key, self.voter.method.value, self.voter.ward_code, self.known_until.isoformat()]
+            held["e"] = int(self.voted_before)
+        if self.check_id:
+            held["n"] = self.check_id
+        return held
+
+    @classmethod
+    def from_cookie(cls, held: Mapping[str, Any]) -> "Hand":
+        """What ``to_cookie`` wrote. The cookie is signed, so nobody else wrote it."""
+        key, method, ward_code, until = held.get("v") or ("", "", None, "")
+        return cls(
+            seed=held["s"],
+            token=held["t"],
+            choices=tuple(held["c"]),
+            blank=bool(held.get("b")),
+            voter=Voter(key, VotingMethod(method), ward_code) if key else None,
+            known_until=datetime.fromisoformat(until) if until else None,
+            voted_before=bool(held.get("e")),
+            check_id=held.get("n", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a voter is told once. ``nonce`` and choices together give the commitment on the board."""
+
+    tracking_code: str
+    nonce: str
+    replaced: bool

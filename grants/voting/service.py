@@ -1,0 +1,571 @@
+"""Open a vote, hand out codes, know a voter, cast a ballot, and count.
+
+Casting and showing who one is write no trail entry: entries come in the order of time, and so would tie a moment to a
+mark on the roll. The close writes the totals. See ``docs/decisions/0020-ballot-secrecy.md``.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from grants.kernel.canonical import fingerprint
+from grants.kernel.clock import london_day
+from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
+from grants.kernel.work import UnitOfWork
+from grants.outbox import service as outbox
+from grants.people import queries as people
+from grants.ports.geography import Place
+from grants.proposals import queries as proposals
+from grants.proposals import service as proposal_service
+from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
+from grants.rounds import access
+from grants.rounds import queries as rounds
+from grants.rounds import service as round_service
+from grants.rounds.models import Round
+from grants.rounds.rules import RoundState, VotingMethod, show_moment
+from grants.voting import notices, queries
+from grants.voting.models import (
+    Ballot,
+    BallotLine,
+    BoardEntry,
+    CodeBatch,
+    EmailCheck,
+    Envelope,
+    RefusalCount,
+    RollMark,
+    Tally,
+    VotingCode,
+)
+from grants.voting.rules.ballots import ballots_hash, check_choices, count, mixed
+from grants.voting.rules.codes import hash_address, hash_code, make_code
+from grants.voting.rules.envelope import (
+    EnvelopeBroken,
+    Opened,
+    open_envelope,
+    seal,
+    tracking_code,
+    unwrap_private_key,
+)
+from grants.voting.rules.lot import draw_lot
+from grants.voting.rules.states import Channel, CodeState, Refusal
+from grants.voting.rules.voters import Declaration, Receipt, Voter, check_declaration
+
+LARGEST_BATCH = 5_000
+NUMBERS_AN_HOUR = 5
+TRIES = 5
+NUMBER_VALID = timedelta(minutes=notices.VALID_MINUTES)
+MAKES_CODES = (
+    RoundState.SCHEDULED,
+    RoundState.OPEN,
+    RoundState.CLOSED,
+    RoundState.CHECKING,
+    RoundState.VOTING,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """Why somebody cannot vote like this, and what to do. It is counted (never who), so it is no exception."""
+
+    message: str
+    field: str | None
+    reason: Refusal | None = None
+
+
+# The ballot is frozen.
+
+
+def open_vote(uow: UnitOfWork, round_id: UUID) -> int:
+    """Freeze the ballot: numbers by title, costs, and the lot from the published seed. Returns how many stand on it.
+
+    Voting itself runs from the published hour. Refuses (``StepRefused``) while a bid waits for its eligibility check,
+    before the panel's scores are locked, and when there is nothing to vote on.
+    """
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_run(uow.actor, round.fund_id)
+    if waiting := proposals.unscreened_count(uow.session, round.id):
+        raise StepRefused(
+            f"{waiting} proposal{'s' if waiting > 1 else ''} still wait{'' if waiting > 1 else 's'} for the check. "
+            "Check every proposal first."
+        )
+    standing = proposals.eligible(uow.session, round.id)
+    if not standing and round.panel_locked_at is not None:
+        raise StepRefused("No proposal can go on the ballot, so there is nothing to vote on.")
+    lot = draw_lot(queries.book_of(round).lot_seed, [proposal.id for proposal in standing])
+    round_service.mark_voting(uow, round)
+    for number, proposal in enumerate(standing, start=1):
+        uow.session.add(
+            BallotLine(
+                round_id=round.id,
+                number=number,
+                proposal_id=proposal.id,
+                cost_minor=proposal.applied_for_minor,
+                lot=lot[proposal.id],
+            )
+        )
+        proposal_service.put_on_ballot(uow, proposal, number)
+    uow.session.flush()
+    frozen = fingerprint([[n, str(p.id), p.applied_for_minor, lot[p.id]] for n, p in enumerate(standing, start=1)])
+    uow.record("voting.ballot_frozen", round, lines=len(standing), ballot_hash=frozen)
+    return len(standing)
+
+
+# Codes.
+
+
+def make_codes(uow: UnitOfWork, round_id: UUID, *, label: str, code_count: int, pepper: bytes) -> list[str]:
+    """Make a batch of single-use codes. They are returned, and after that nobody can read them: hashes are kept."""
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_run(uow.actor, round.fund_id)
+    assert uow.actor.id is not None  # a steward
+    if rounds.phase(round, uow.now) not in MAKES_CODES:
+        raise StepRefused("Codes can be made from when a round is planned until its vote closes.")
+    if VotingMethod.CODE not in queries.book_of(round).vote_methods:
+        raise StepRefused("This round's rule-book has no voting codes.")
+    if not 1 <= code_count <= LARGEST_BATCH:
+        raise RuleBroken(f"Make from 1 to {LARGEST_BATCH:,} codes at once.", field="code_count")
+    if not label.strip():
+        raise RuleBroken("Say who hands these codes out, or where.", field="label")
+    batch = CodeBatch(
+        round_id=round.id, label=label.strip(), code_count=code_count, made_by_id=uow.actor.id, made_at=uow.now
+    )
+    uow.add(batch)
+    codes: dict[str, str] = {}
+    while len(codes) < code_count:
+        code = make_code()
+        codes[hash_code(code, pepper, round.id)] = code
+    uow.session.execute(
+        insert(VotingCode),
+        [
+            {"id": uuid4(), "round_id": round.id, "batch_id": batch.id, "code_hash": key, "state": CodeState.ISSUED}
+            for key in codes
+        ],
+    )
+    uow.record("voting.codes_made", batch, round_id=round.id, codes=code_count)
+    return list(codes.values())
+
+
+def void_batch(uow: UnitOfWork, batch_id: UUID, reason: str) -> CodeBatch:
+    """Codes of this batch that have not voted are worth nothing from now on; votes that were cast stay."""
+    batch = uow.get(CodeBatch, batch_id, lock=True)
+    round = uow.get(Round, batch.round_id)
+    access.ensure_may_run(uow.actor, round.fund_id)
+    if not reason.strip():
+        raise RuleBroken("Say why these codes are worth nothing from now on.", field="reason")
+    if batch.voided_at is not None:
+        raise StepRefused("These codes are worth nothing already.")
+    if round.votes_counted_at is not None:
+        raise StepRefused("The vote is over.")
+    batch.voided_at = uow.now
+    uow.session.execute(
+        update(VotingCode)
+        .where(VotingCode.batch_id == batch.id, VotingCode.state == CodeState.ISSUED)
+        .values(state=CodeState.VOID)
+    )
+    uow.record("voting.codes_voided", batch, round_id=round.id, why=reason.strip())
+    return batch
+
+
+# Knowing a voter.
+
+
+def ensure_open(round: Round, now: Any) -> None:
+    """Refuse (``StepRefused``) when voting is not open at this moment, saying when it is or was."""
+    phase = rounds.phase(round, now)
+    if phase is RoundState.VOTING:
+        return
+    if phase is RoundState.CANCELLED:
+        raise StepRefused("This round was called off. There is no vote.")
+    if now >= round.voting_closes_at:
+        raise StepRefused(f"Voting closed at {show_moment(round.voting_closes_at)}.")
+    if now < round.voting_opens_at:
+        raise StepRefused(f"Voting opens at {show_moment(round.voting_opens_at)}.")
+    raise StepRefused("Voting is not open yet: the ballot is not ready.")
+
+
+def check_code(
+    uow: UnitOfWork, round_id: UUID, code: str, said: Declaration, *, pepper: bytes
+) -> Voter | TurnedAway:
+    """The voter behind a code of this round. One that has voted may come again, to change their vote."""
+    round = uow.get(Round, round_id)
+    ensure_open(round, uow.now)
+    book = queries.book_of(round)
+    if VotingMethod.CODE not in book.vote_methods:
+        raise StepRefused("This round's rule-book has no voting codes.")
+    try:
+        check_declaration(book, said)
+        key = hash_code(code, pepper, round.id)
+    except RuleBroken as broken:
+        return TurnedAway(broken.message, broken.field)
+    state = uow.session.scalar(
+        select(VotingCode.state).where(VotingCode.round_id == round.id, VotingCode.code_hash == key)
+    )
+    if state is None:
+        return _turn_away(
+            uow,
+            round,
+            Refusal.UNKNOWN_CODE,
+            "This code is not for this round. Check each letter, and that your card names this round.",
+            "code",
+        )
+    if state is CodeState.VOID:
+        return _turn_away(uow, round, Refusal.VOID_CODE, VOIDED, "code")
+    return Voter(key, VotingMethod.CODE)
+
+
+VOIDED = "This code is worth nothing any more. Ask whoever gave it to you for a new one."
+OUTSIDE = (
+    "This postcode is not in the area of this vote. "
+    "Give the postcode of the place here where you live, work, study or volunteer."
+)
+
+
+def start_email_check(
+    uow: UnitOfWork, round_id: UUID, email: str, place: Place | None, said: Declaration, *, pepper: bytes
+) -> UUID | TurnedAway:
+    """Send a six-digit number to an address, for somebody whose postcode lies inside the area (``place``).
+
+    The answer is the same for every address, whether it has voted or not. Gives the id of the check.
+    """
+    round = uow.get(Round, round_id)
+    refused = _may_vote_by_email(uow, round, place, said)
+    if refused is not None or place is None:
+        return refused or TurnedAway(OUTSIDE, "postcode")
+    key = hash_address(email, pepper, round.id)
+    uow.session.execute(
+        delete(EmailCheck).where(EmailCheck.round_id == round.id, EmailCheck.expires_at < uow.now - NUMBER_VALID)
+    )
+    asked = uow.session.scalar(
+        select(func.count())
+        .select_from(EmailCheck)
+        .where(EmailCheck.round_id == round.id, EmailCheck.voter_key == key)
+    )
+    if asked is not None and asked >= NUMBERS_AN_HOUR:
+        return TurnedAway(
+            f"We have sent {NUMBERS_AN_HOUR} numbers to this address within the hour. "
+            "Look for the latest of them, also among unwanted mail, or try again in an hour.",
+            "email",
+        )
+    check = EmailCheck(
+        id=uuid4(),
+        round_id=round.id,
+        voter_key=key,
+        number_hash="",
+        ward_code=place.ward_code,
+        expires_at=uow.now + NUMBER_VALID,
+    )
+    number = f"{secrets.randbelow(10**6):06d}"
+    check.number_hash = _number_hash(number, check.id, pepper)
+    uow.add(check)
+    notices.number_by_mail(uow, round, check, email, number)
+    return check.id
+
+
+def confirm_email(uow: UnitOfWork, round_id: UUID, check_id: UUID, number: str, *, pepper: bytes) -> Voter | TurnedAway:
+    """The voter who typed the number that was sent. Five tries; then, or after half an hour, a new one is needed."""
+    round = uow.get(Round, round_id)
+    ensure_open(round, uow.now)
+    check = uow.session.scalar(
+        select(EmailCheck).where(EmailCheck.id == check_id, EmailCheck.round_id == round.id).with_for_update()
+    )
+    if check is None or check.expires_at <= uow.now or check.tries >= TRIES:
+        return TurnedAway("This number is out of date. Ask for a new one.", "number")
+    digits = "".join(character for character in number if character.isdigit())
+    if not hmac.compare_digest(_number_hash(digits, check.id, pepper), check.number_hash):
+        check.tries += 1
+        left = TRIES - check.tries
+        tries = f"You can try {left} more time{'s' if left > 1 else ''}." if left else "Ask for a new one."
+        return _turn_away(
+            uow, round, Refusal.WRONG_NUMBER, f"This is not the number that we sent you last. {tries}", "number"
+        )
+    voter = Voter(check.voter_key, VotingMethod.EMAIL_POSTCODE, check.ward_code)
+    uow.session.delete(check)
+    return voter
+
+
+def know_signed_in(
+    uow: UnitOfWork, round_id: UUID, place: Place | None, said: Declaration, *, pepper: bytes
+) -> Voter | TurnedAway:
+    """The voter who is signed in: they have shown already that they read their address."""
+    round = uow.get(Round, round_id)
+    refused = _may_vote_by_email(uow, round, place, said)
+    if refused is not None or place is None:
+        return refused or TurnedAway(OUTSIDE, "postcode")
+    email = people.person(uow.session, uow.actor.id).email if uow.actor.id is not None else None
+    if email is None:
+        raise NotAllowed("Sign in first, or vote by e-mail.")
+    return Voter(hash_address(email, pepper, round.id), VotingMethod.EMAIL_POSTCODE, place.ward_code)
+
+
+def _may_vote_by_email(uow: UnitOfWork, round: Round, place: Place | None, said: Declaration) -> TurnedAway | None:
+    ensure_open(round, uow.now)
+    book = queries.book_of(round)
+    if VotingMethod.EMAIL_POSTCODE not in book.vote_methods:
+        raise StepRefused("In this round people vote with a voting code only.")
+    try:
+        check_declaration(book, said)
+    except RuleBroken as broken:
+        return TurnedAway(broken.message, broken.field)
+    if place is None:
+        return _turn_away(uow, round, Refusal.OUTSIDE_AREA, OUTSIDE, "postcode")
+    return None
+
+
+def _turn_away(uow: UnitOfWork, round: Round, reason: Refusal, message: str, field: str) -> TurnedAway:
+    table = RefusalCount.__table__
+    assert isinstance(table, Table)
+    put = _insert(uow.session, table).values(
+        round_id=round.id, on_day=london_day(uow.now), reason=reason, times=1
+    )
+    uow.session.execute(
+        put.on_conflict_do_update(
+            index_elements=[table.c.round_id, table.c.on_day, table.c.reason], set_={"times": table.c.times + 1}
+        )
+    )
+    return TurnedAway(message, field, reason)
+
+
+def _number_hash(number: str, check_id: UUID, pepper: bytes) -> str:
+    return hmac.digest(pepper, f"vote number\n{check_id}\n{number}".encode(), "sha256").hex()
+
+
+def own_choices(session: Session, round: Round, voter: Voter, *, vote_key: str) -> tuple[int, ...] | None:
+    """What a voter cast before, out of their own envelope, for them to change; None when they have not voted.
+
+    Only in standard keeping, where the service holds the round's private key (wrapped by ``vote_key``, 64 hex digits).
+    """
+    row = session.execute(
+        select(Envelope.sealed, Envelope.commitment).where(
+            Envelope.round_id == round.id, Envelope.voter_key == voter.key
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return open_envelope(row.sealed, _private_key(round, vote_key), round.id, row.commitment).choices
+
+
+# Casting: the hot path. Statements made once, a few round trips, no objects.
+
+
+def _insert(session: Session, table: Table) -> Any:
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
+_ROLL, _ENVELOPE = RollMark.__table__, Envelope.__table__
+assert isinstance(_ROLL, Table)
+assert isinstance(_ENVELOPE, Table)
+_KEY = [_ROLL.c.round_id, _ROLL.c.voter_key]
+_MARK = {
+    name: dialect.insert(_ROLL).on_conflict_do_nothing(index_elements=_KEY)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
+_SEAL = {}
+for _name, _dialect in (("sqlite", sqlite), ("postgresql", postgresql)):
+    _put = _dialect.insert(_ENVELOPE)
+    _SEAL[_name] = _put.on_conflict_do_update(
+        index_elements=[_ENVELOPE.c.round_id, _ENVELOPE.c.voter_key],
+        set_={"sealed": _put.excluded.sealed, "commitment": _put.excluded.commitment},
+    )
+_ROUND_NOW = (
+    select(Round).where(Round.id == bindparam("id")).with_for_update(read=True, key_share=True)
+)
+_USE_CODE = (
+    update(VotingCode)
+    .where(
+        VotingCode.round_id == bindparam("of_round"),
+        VotingCode.code_hash == bindparam("of_key"),
+        VotingCode.state != CodeState.VOID,
+    )
+    .values(state=CodeState.USED)
+    .execution_options(synchronize_session=False)
+)
+
+
+def cast(
+    uow: UnitOfWork,
+    round_id: UUID,
+    voter: Voter,
+    choices: Iterable[int],
+    *,
+    blank_confirmed: bool = False,
+    token: str = "",
+    channel: Channel = Channel.ONLINE,
+) -> Receipt:
+    """Seal the choices into the voter's envelope and mark the roll: one person, one ballot; again replaces it.
+
+    ``token``: the same one with the same choices gives the same tracking code, so a button pressed twice tells no lie.
+    Refuses (``StepRefused``) outside voting hours, and (``RuleBroken``) what is no ballot of this round.
+    """
+    session = uow.session
+    dialect = session.get_bind().dialect.name
+    # The lock lets casts pass each other, and not the close: either the close waits for us or we see that it has come.
+    round = session.execute(_ROUND_NOW, {"id": round_id}).scalar_one_or_none()
+    if round is None:
+        raise StepRefused("There is no such round.")
+    ensure_open(round, uow.now)
+    chosen = check_choices(
+        choices, queries.standing_numbers(session, round_id), queries.limits(round), blank_confirmed
+    )
+    sealed = seal(chosen, round.ballot_public_key or "", round_id, _token_bytes(token))
+    if voter.method is VotingMethod.CODE:
+        used = session.execute(_USE_CODE, {"of_round": round_id, "of_key": voter.key})
+        if not used.rowcount:  # type: ignore[attr-defined]
+            raise RuleBroken(VOIDED, field="code")
+    mark = {
+        "round_id": round_id,
+        "voter_key": voter.key,
+        "channel": channel,
+        "voted_on": london_day(uow.now),
+        "ward_code": voter.ward_code,
+    }
+    first = bool(session.execute(_MARK[dialect], mark).rowcount)  # type: ignore[attr-defined]
+    if not first:
+        _ensure_may_replace(session, round_id, voter)
+    session.execute(
+        _SEAL[dialect],
+        {
+            "round_id": round_id,
+            "voter_key": voter.key,
+            "sealed": sealed.envelope,
+            "commitment": sealed.commitment,
+        },
+    )
+    return Receipt(tracking_code(sealed.commitment), sealed.nonce, replaced=not first)
+
+
+def _ensure_may_replace(session: Session, round_id: UUID, voter: Voter) -> None:
+    channel = session.scalar(
+        select(RollMark.channel).where(RollMark.round_id == round_id, RollMark.voter_key == voter.key)
+    )
+    if channel is Channel.PAPER:
+        raise StepRefused("You have already voted on paper. A paper vote counts, and cannot be changed here.")
+
+
+def _token_bytes(token: str) -> Any:
+    if not token:
+        return secrets.token_bytes
+    return lambda size: hashlib.shake_256(f"seedbed nonce\n{token}".encode()).digest(size)
+
+
+# The close.
+
+
+def close_vote(uow: UnitOfWork, round_id: UUID, *, vote_key: str) -> Tally:
+    """The mix, in one transaction: open the envelopes, shuffle, count; then destroy them and the round's private key.
+
+    By a steward or the clock, once voting has closed. Whoever runs it should have the database give back the freed
+    space afterwards (``web.db.give_back_space``). Refuses (``RuleBroken``) to count when roll and envelopes differ.
+    """
+    round = uow.get(Round, round_id, lock=True)
+    if not uow.actor.is_clock:
+        access.ensure_may_run(uow.actor, round.fund_id)
+    if round.state is not RoundState.VOTING:
+        raise StepRefused("There is no vote to count: it was counted already, or never opened.")
+    if uow.now < round.voting_closes_at:
+        raise StepRefused(f"Voting is open until {show_moment(round.voting_closes_at)}. Nothing is counted before.")
+    opened = mixed(_open_all(uow.session, round, vote_key))
+    marks = uow.session.scalar(select(func.count()).select_from(RollMark).where(RollMark.round_id == round.id))
+    if marks != len(opened):
+        raise RuleBroken(f"Nothing was counted: the roll has {marks} marks and there are {len(opened)} envelopes.")
+    aside = _set_aside_withdrawn(uow.session, round.id)
+    chosen = [ballot.choices for ballot in opened]
+    _write_ballots(uow.session, round.id, chosen, sorted(ballot.commitment for ballot in opened))
+    counted = count([number for number in choices if number not in aside] for choices in chosen)
+    tally = Tally(
+        round_id=round.id,
+        closed_at=uow.now,
+        ballot_count=len(chosen),
+        blank_count=sum(1 for choices in chosen if not choices),
+        ballots_hash=ballots_hash(chosen),
+        approvals={str(number): votes for number, votes in counted.items()},
+    )
+    uow.session.add(tally)
+    forget(uow, round.id)
+    round_service.mark_counted(uow, round)
+    uow.record(
+        "voting.counted",
+        round,
+        ballots=tally.ballot_count,
+        blank=tally.blank_count,
+        ballots_hash=tally.ballots_hash,
+        set_aside=sorted(aside),
+    )
+    return tally
+
+
+def due(session: Session, now: Any) -> list[UUID]:
+    """Rounds whose vote has closed and is not counted."""
+    query = select(Round.id).where(Round.state == RoundState.VOTING, Round.voting_closes_at <= now)
+    return list(session.scalars(query.order_by(Round.voting_closes_at, Round.id).limit(100)))
+
+
+def forget_called_off(uow: UnitOfWork) -> int:
+    """Destroy the envelopes of rounds that were called off: nobody will count them. Safe to run twice."""
+    called_off = set(
+        uow.session.scalars(
+            select(Envelope.round_id)
+            .join(Round, Round.id == Envelope.round_id)
+            .where(Round.state == RoundState.CANCELLED)
+            .distinct()
+        )
+    )
+    for round_id in called_off:
+        forget(uow, round_id)
+        uow.record("voting.forgotten", uow.get(Round, round_id))
+    return len(called_off)
+
+
+def forget(uow: UnitOfWork, round_id: UUID) -> None:
+    """Delete envelopes, checks of addresses, and the letters that told numbers."""
+    uow.session.execute(delete(Envelope).where(Envelope.round_id == round_id))
+    uow.session.execute(delete(EmailCheck).where(EmailCheck.round_id == round_id))
+    outbox.forget(uow, prefix="vote-number:", subject_id=round_id)
+
+
+def _private_key(round: Round, vote_key: str) -> bytes:
+    return unwrap_private_key(round.ballot_private_key or "", bytes.fromhex(vote_key), round.id)
+
+
+def _open_all(session: Session, round: Round, vote_key: str) -> list[Opened]:
+    private = _private_key(round, vote_key)
+    rows = session.execute(select(Envelope.sealed, Envelope.commitment).where(Envelope.round_id == round.id))
+    try:
+        return [open_envelope(row.sealed, private, round.id, row.commitment) for row in rows]
+    except EnvelopeBroken as broken:
+        raise RuleBroken(f"Nothing was counted: an envelope is damaged. {broken}") from broken
+
+
+def _set_aside_withdrawn(session: Session, round_id: UUID) -> frozenset[int]:
+    """Note on the ballot which lines the count leaves out: bids that were withdrawn while people voted."""
+    lines = session.scalars(
+        select(BallotLine)
+        .join(Proposal, Proposal.id == BallotLine.proposal_id)
+        .where(BallotLine.round_id == round_id, Proposal.state == ProposalState.WITHDRAWN)
+    ).all()
+    for line in lines:
+        line.set_aside_reason = "The group withdrew it while voting was open."
+    return frozenset(line.number for line in lines)
+
+
+def _write_ballots(
+    session: Session, round_id: UUID, chosen: Sequence[tuple[int, ...]], commitments: Sequence[str]
+) -> None:
+    if not chosen:
+        return
+    session.execute(
+        insert(Ballot), [{"id": uuid4(), "round_id": round_id, "choices": list(choices)} for choices in chosen]
+    )
+    session.execute(
+        insert(BoardEntry), [{"round_id": round_id, "commitment": commitment} for commitment in commitments]
+    )
