@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from grants.kernel.actors import Role
@@ -83,6 +83,13 @@ def try_again(uow: UnitOfWork, row_id: UUID) -> None:
         raise RuleBroken("This letter was blanked, because its reader asked to be forgotten.")
     row.due_at, row.given_up_at, row.attempts = uow.now, None, 0
     uow.record("outbox.tried_again", row)
+
+
+def drop(uow: UnitOfWork, *, prefix: str, subject_id: UUID) -> None:
+    """Delete what was asked for about a subject under keys that begin with ``prefix``, sent or not."""
+    uow.session.execute(
+        delete(OutboxRow).where(OutboxRow.subject_id == subject_id, OutboxRow.key.startswith(prefix, autoescape=True))
+    )
 
 
 def send_due(working: Working, handlers: Mapping[str, Handler], *, limit: int = 100) -> tuple[int, int]:

@@ -193,9 +193,7 @@ def ensure_open(round: Round, now: Any) -> None:
     raise StepRefused("Voting is not open yet: the ballot is not ready.")
 
 
-def check_code(
-    uow: UnitOfWork, round_id: UUID, code: str, said: Declaration, *, pepper: bytes
-) -> Voter | TurnedAway:
+def check_code(uow: UnitOfWork, round_id: UUID, code: str, said: Declaration, *, pepper: bytes) -> Voter | TurnedAway:
     """The voter behind a code of this round. One that has voted may come again, to change their vote."""
     round = uow.get(Round, round_id)
     ensure_open(round, uow.now)
@@ -246,9 +244,7 @@ def start_email_check(
         delete(EmailCheck).where(EmailCheck.round_id == round.id, EmailCheck.expires_at < uow.now - NUMBER_VALID)
     )
     asked = uow.session.scalar(
-        select(func.count())
-        .select_from(EmailCheck)
-        .where(EmailCheck.round_id == round.id, EmailCheck.voter_key == key)
+        select(func.count()).select_from(EmailCheck).where(EmailCheck.round_id == round.id, EmailCheck.voter_key == key)
     )
     if asked is not None and asked >= NUMBERS_AN_HOUR:
         return TurnedAway(
@@ -324,9 +320,7 @@ def _may_vote_by_email(uow: UnitOfWork, round: Round, place: Place | None, said:
 def _turn_away(uow: UnitOfWork, round: Round, reason: Refusal, message: str, field: str) -> TurnedAway:
     table = RefusalCount.__table__
     assert isinstance(table, Table)
-    put = _insert(uow.session, table).values(
-        round_id=round.id, on_day=london_day(uow.now), reason=reason, times=1
-    )
+    put = _insert(uow.session, table).values(round_id=round.id, on_day=london_day(uow.now), reason=reason, times=1)
     uow.session.execute(
         put.on_conflict_do_update(
             index_elements=[table.c.round_id, table.c.on_day, table.c.reason], set_={"times": table.c.times + 1}
@@ -367,7 +361,7 @@ assert isinstance(_ROLL, Table)
 assert isinstance(_ENVELOPE, Table)
 _KEY = [_ROLL.c.round_id, _ROLL.c.voter_key]
 _MARK = {
-    name: dialect.insert(_ROLL).on_conflict_do_nothing(index_elements=_KEY)
+    name: dialect.insert(_ROLL).on_conflict_do_nothing(index_elements=_KEY).returning(_ROLL.c.channel)
     for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
 }
 _SEAL = {}
@@ -378,7 +372,10 @@ for _name, _dialect in (("sqlite", sqlite), ("postgresql", postgresql)):
         set_={"sealed": _put.excluded.sealed, "commitment": _put.excluded.commitment},
     )
 _ROUND_NOW = (
-    select(Round).where(Round.id == bindparam("id")).with_for_update(read=True, key_share=True)
+    select(Round)
+    .where(Round.id == bindparam("id"))
+    .with_for_update(read=True, key_share=True)
+    .execution_options(populate_existing=True)
 )
 _USE_CODE = (
     update(VotingCode)
@@ -414,9 +411,7 @@ def cast(
     if round is None:
         raise StepRefused("There is no such round.")
     ensure_open(round, uow.now)
-    chosen = check_choices(
-        choices, queries.standing_numbers(session, round_id), queries.limits(round), blank_confirmed
-    )
+    chosen = check_choices(choices, queries.standing_numbers(session, round_id), queries.limits(round), blank_confirmed)
     sealed = seal(chosen, round.ballot_public_key or "", round_id, _token_bytes(token))
     if voter.method is VotingMethod.CODE:
         used = session.execute(_USE_CODE, {"of_round": round_id, "of_key": voter.key})
@@ -429,7 +424,7 @@ def cast(
         "voted_on": london_day(uow.now),
         "ward_code": voter.ward_code,
     }
-    first = bool(session.execute(_MARK[dialect], mark).rowcount)  # type: ignore[attr-defined]
+    first = session.execute(_MARK[dialect], mark).one_or_none() is not None
     if not first:
         _ensure_may_replace(session, round_id, voter)
     session.execute(
@@ -530,7 +525,7 @@ def forget(uow: UnitOfWork, round_id: UUID) -> None:
     """Delete envelopes, checks of addresses, and the letters that told numbers."""
     uow.session.execute(delete(Envelope).where(Envelope.round_id == round_id))
     uow.session.execute(delete(EmailCheck).where(EmailCheck.round_id == round_id))
-    outbox.forget(uow, prefix="vote-number:", subject_id=round_id)
+    outbox.drop(uow, prefix="vote-number:", subject_id=round_id)
 
 
 def _private_key(round: Round, vote_key: str) -> bytes:

@@ -82,9 +82,7 @@ class Hand:
 
     def known(self, voter: Voter, now: datetime, voted_before: bool) -> "Hand":
         """With a voter who has just shown that they may vote."""
-        return replace(
-            self, voter=voter, known_until=now + KNOWN_FOR, voted_before=voted_before, check_id=""
-        )
+        return replace(self, voter=voter, known_until=now + KNOWN_FOR, voted_before=voted_before, check_id="")
 
     def voter_at(self, now: datetime) -> Voter | None:
         """The voter, while we still take their word for it."""
