@@ -31,7 +31,9 @@ class RoleForm(Form):
     role = fields.RadiosField(
         "Which role?",
         coerce=Role,
-        choices=[(role, *ROLE_WORDS[role].split(": ")) for role in EVERYWHERE],
+        choices=[
+            (role, *(part[:1].upper() + part[1:] for part in ROLE_WORDS[role].split(": "))) for role in EVERYWHERE
+        ],
         message="Choose a role",
     )
 
@@ -113,3 +115,18 @@ class DeclineForm(Form):
 
 class EndHostingForm(Form):
     reason = fields.AreaField("Why does it end?", at_most=500, rows=3, message="Say why this ends")
+
+
+class FindPeopleForm(Form):
+    words = fields.TextField("Name or e-mail", required=False, at_most=100)
+    role = fields.SelectField(
+        "Role",
+        required=False,
+        empty="Any",
+        choices=[(role.value, ROLE_WORDS[role].split(": ")[0]) for role in (*EVERYWHERE, Role.FUNDER)],
+    )
+
+
+class FindGroupsForm(Form):
+    words = fields.TextField("Name or what they do", required=False, at_most=100)
+    ward = fields.SelectField("Where", required=False, empty="All over town")

@@ -330,3 +330,80 @@ def trail_by(session: Session, person_id: UUID, *, limit: int = 5000) -> list[Au
 def count_groups(session: Session) -> int:
     """How many groups there are."""
     return session.scalar(select(func.count()).select_from(Group)) or 0
+
+
+def hosting(session: Session, hosting_id: UUID) -> Hosting:
+    """The hosting with its group and host, or ``NotFound``."""
+    found = session.scalar(
+        select(Hosting).options(joinedload(Hosting.group), joinedload(Hosting.host)).where(Hosting.id == hosting_id)
+    )
+    if found is None:
+        raise NotFound("There is no such hosting.")
+    return found
+
+
+def without_host(session: Session, group_ids: Collection[UUID]) -> list[Group]:
+    """Those of these groups that have neither a bank account nor a host asked or confirmed, by name."""
+    live = select(Hosting.group_id).where(Hosting.state.in_((HostingState.REQUESTED, HostingState.CONFIRMED)))
+    return list(
+        session.scalars(
+            select(Group)
+            .where(Group.id.in_(group_ids), Group.has_bank_account.is_(False), Group.id.not_in(live))
+            .order_by(Group.name, Group.id)
+            .limit(50)
+        )
+    )
+
+
+def everything_about(session: Session, person_id: UUID) -> dict[str, Any]:
+    """What this stage and the trail hold about somebody, ready for JSON: their own copy."""
+    one = person(session, person_id)
+    memberships = session.scalars(
+        select(Membership)
+        .options(joinedload(Membership.group))
+        .where(Membership.person_id == person_id)
+        .order_by(Membership.joined_at, Membership.id)
+    )
+    sessions = session.scalars(
+        select(SignInSession)
+        .where(SignInSession.person_id == person_id)
+        .order_by(SignInSession.started_at, SignInSession.id)
+        .limit(5000)
+    )
+    return {
+        "name": one.name,
+        "email": one.email,
+        "account_made": _written(one.created_at),
+        "roles": [
+            {
+                "role": grant.role.value,
+                "for_one_fund_or_funder": _written(grant.scope_id),
+                "from": _written(grant.granted_at),
+                "to": _written(grant.ended_at),
+            }
+            for grant in grants_of(session, person_id, ended=True)
+        ],
+        "groups": [
+            {
+                "group": member.group.name,
+                "can_edit": member.can_edit,
+                "can_sign_off": member.can_sign_off,
+                "from": _written(member.joined_at),
+                "to": _written(member.ended_at),
+            }
+            for member in memberships
+        ],
+        "signed_in": [
+            {"from": _written(row.started_at), "until": _written(row.ended_at or row.expires_at)} for row in sessions
+        ],
+        "what_you_did": [
+            {"at": _written(event.at), "what": event.verb, "to": event.subject_type, "id": _written(event.subject_id)}
+            for event in trail_by(session, person_id)
+        ],
+    }
+
+
+def _written(value: datetime | UUID | None) -> str | None:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return None if value is None else str(value)

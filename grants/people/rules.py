@@ -158,3 +158,29 @@ def own_path(text: str | None) -> str:
     if not ours or " " in path or len(path) > 300 or path.partition("?")[0] in ("/sign-in", "/sign-out"):
         return FIRST_PAGE
     return path
+
+
+VERB_WORDS = {
+    "people.account_made": "Made an account",
+    "people.anonymised": "Was forgotten at their own wish",
+    "people.group_changed": "What the group says about itself was changed",
+    "people.group_started": "The group was started",
+    "people.host_allowed": "Can be asked to be a host",
+    "people.host_asked": "A host was asked",
+    "people.host_confirmed": "The host said yes",
+    "people.host_declined": "The host said no",
+    "people.host_disallowed": "Can no longer be asked to be a host",
+    "people.host_ended": "The hosting ended",
+    "people.link_requested": "A link to sign in was asked for",
+    "people.member_added": "A member was added",
+    "people.member_left": "A member left",
+    "people.member_removed": "A member was removed",
+    "people.renamed": "Changed their name",
+    "people.rights_changed": "A member's rights were changed",
+    "people.role_ended": "A role ended",
+    "people.role_given": "A role was given",
+    "people.signed_in": "Signed in",
+    "people.signed_out": "Signed out",
+    "people.signed_out_everywhere": "Signed out on every device",
+}
+"""Each verb of this stage in the trail, as people read it."""
