@@ -24,7 +24,7 @@ class NameForm(Form):
 
 
 class ForgetForm(Form):
-    sure = fields.TickField("Yes, forget who I am. This cannot be undone.", message="Tick the box if you are sure")
+    sure = fields.TickField("Yes, and it cannot be undone", required=True, message="Tick the box if you are sure")
 
 
 class RoleForm(Form):

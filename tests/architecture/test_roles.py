@@ -18,7 +18,7 @@ from tests.conftest import SignIn
 
 NO_SUCH = {"UUIDConverter": UUID(int=7), "IntegerConverter": 7, "UnicodeConverter": "none", "PathConverter": "none"}
 WHO = [None, *Role]
-ENDS_THE_VISIT = {"people.sign_out"}
+ENDS_THE_VISIT = {"people.leave_everywhere", "people.sign_out"}
 
 
 def calls(app: Flask) -> Iterator[tuple[str, str, str, Door]]:
