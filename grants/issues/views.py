@@ -162,7 +162,7 @@ def show(issue_id: UUID) -> ResponseReturnValue:
         steps=_steps_open(issue.state) if takes_care and not is_author else [],
         takes_care=takes_care,
         events=_events(issue.id),
-        sections=sections_for("issue", issue),
+        part_of=sections_for("issue", issue),
     )
 
 
