@@ -34,6 +34,9 @@ STEPS = {
     (S.AGREED, A.RETIRE): S.RETIRED,
 }
 
+PUBLIC = frozenset({S.CONSULTED, S.AGREED})
+"""States in which everybody may read it; a retired one too, if the community was ever asked about it."""
+
 
 class ActionProgress(StrEnum):
     """How far a connected action is."""

@@ -76,8 +76,21 @@ DOORS: dict[str, str] = {
     "people.remove_member": "signed_in",
     "people.sign_in": "public",
     "people.sign_out": "public",
-    # places
-    "places.index": "public",
     "people.take_back_host": "signed_in",
     "people.you": "signed_in",
+    # places
+    "places.index": "public",
+    # priorities
+    "priorities.action": "connector+steward",
+    "priorities.agree": "steward",
+    "priorities.choose": "signed_in",
+    "priorities.consult": "steward",
+    "priorities.consultation": "public",
+    "priorities.edit": "connector+steward",
+    "priorities.index": "public",
+    "priorities.new": "connector+steward",
+    "priorities.new_action": "connector+steward",
+    "priorities.retire": "steward",
+    "priorities.revise": "steward",
+    "priorities.show": "public",
 }
