@@ -41,6 +41,14 @@ class RoleGrant(Identified):
             sqlite_where=text("ended_at IS NULL"),
             postgresql_where=text("ended_at IS NULL"),
         ),
+        Index(  # nothing equals NULL, so the first index lets "everywhere" be held twice
+            "ix_role_grant_live_everywhere",
+            "person_id",
+            "role",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL AND scope_id IS NULL"),
+            postgresql_where=text("ended_at IS NULL AND scope_id IS NULL"),
+        ),
     )
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))

@@ -4,7 +4,7 @@ import fcntl
 import importlib.util
 import os
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -28,10 +28,13 @@ WRITES = "seedbed_writes"
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Options per database. SQLite: we begin transactions ourselves; PostgreSQL: stale connections are noticed."""
+    """Options per database. SQLite: we begin transactions ourselves; PostgreSQL: stale connections are noticed.
+
+    Errors never tell the values of a statement, since they end in the log.
+    """
     if url.startswith("sqlite"):
-        return {"connect_args": {"isolation_level": None, "timeout": 15}}
-    return {"pool_pre_ping": True}
+        return {"hide_parameters": True, "connect_args": {"isolation_level": None, "timeout": 15}}
+    return {"hide_parameters": True, "pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
 
 
 def prepare_engine(engine: Engine) -> None:
@@ -66,13 +69,18 @@ def gate(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(session: Session, engine: Engine, actor: Actor, now: datetime) -> Iterator[UnitOfWork]:
-    """One unit of work on ``session``: committed whole, or nothing of it."""
+def transaction(
+    session: Session, engine: Engine, actor: Actor, now: datetime | Callable[[], datetime]
+) -> Iterator[UnitOfWork]:
+    """One unit of work on ``session``: committed whole, or nothing of it.
+
+    A clock given as ``now`` is read once the queue is behind us: what waits past a deadline is late.
+    """
     session.rollback()
     with gate(engine):
         try:
             session.connection(execution_options={WRITES: True})
-            yield UnitOfWork(session, actor, now)
+            yield UnitOfWork(session, actor, now if isinstance(now, datetime) else now())
             session.commit()
         except BaseException:
             session.rollback()
@@ -81,8 +89,8 @@ def transaction(session: Session, engine: Engine, actor: Actor, now: datetime) -
 
 @contextmanager
 def working_as(actor: Actor) -> Iterator[UnitOfWork]:
-    """A unit of work for ``actor`` at the present moment of the application's clock."""
-    with transaction(db.session(), db.engine, actor, now()) as uow:
+    """A unit of work for ``actor`` at the moment when its turn comes, by the application's clock."""
+    with transaction(db.session(), db.engine, actor, now) as uow:
         yield uow
 
 

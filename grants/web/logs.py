@@ -4,8 +4,10 @@ import json
 import logging
 import re
 import sys
+import traceback
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
@@ -15,7 +17,15 @@ log = logging.getLogger("seedbed")
 
 
 class JsonLines(logging.Formatter):
-    """A log record as one line of JSON."""
+    """A log record as one line of JSON.
+
+    A trace names files, lines and kinds of error. What an error says may hold what somebody typed, so it is told only
+    where ``told`` is set: on a developer's machine.
+    """
+
+    def __init__(self, *, told: bool = False) -> None:
+        super().__init__()
+        self.told = told
 
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -24,18 +34,26 @@ class JsonLines(logging.Formatter):
             "event": record.getMessage(),
             **getattr(record, "facts", {}),
         }
-        if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            line["trace"] = self.formatException(record.exc_info) if self.told else trace(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False)
+
+
+def trace(error: BaseException) -> list[str]:
+    """Where an error arose, cause first, and of which kind each was; not what it said."""
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    return [*(trace(earlier) if earlier else []), *frames, type(error).__qualname__]
 
 
 def init_app(app: Flask) -> None:
     if not log.handlers:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(JsonLines())
+        handler.setFormatter(JsonLines(told=app.config["SETTINGS"].env == "development"))
         log.addHandler(handler)
         log.propagate = False
     log.setLevel(logging.WARNING if app.testing else logging.INFO)
+    app.log_exception = _log_last  # type: ignore[method-assign]  # Flask's own would tell the path, and a path may be a key
 
     @app.before_request
     def _begin() -> None:
@@ -60,6 +78,11 @@ def init_app(app: Flask) -> None:
                 },
             )
         return response
+
+
+def _log_last(exc_info: Any) -> None:
+    """What no page could be made of: an error while an answer was being finished."""
+    log.error("error", exc_info=exc_info, extra={"facts": {"request_id": reference()}})
 
 
 def reference() -> str:

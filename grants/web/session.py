@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask, g, session
+from flask import Flask, Response, g, request, session
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from grants.kernel.actors import NOBODY, Actor
@@ -13,6 +14,14 @@ from grants.web.db import now
 IDLE = timedelta(hours=8)
 Loader = Callable[[str, datetime], Actor | None]
 """From a session token to the person, or None when the session has ended."""
+
+
+class PageSessions(SecureCookieSessionInterface):
+    """A signed cookie for pages only: a static file is everybody's, and may be kept by caches on the way."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if request.endpoint != "static":
+            super().save_session(app, session, response)
 
 
 class SignedIn(UserMixin):  # type: ignore[misc]
@@ -56,6 +65,7 @@ def leave() -> None:
 
 
 def init_app(app: Flask, load: Loader) -> None:
+    app.session_interface = PageSessions()
     manager = LoginManager(app)
     manager.session_protection = None  # a phone changes its address; the token and its row are the protection
 

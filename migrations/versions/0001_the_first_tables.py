@@ -172,6 +172,9 @@ def upgrade() -> None:
         sa.Column("expires", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_rate_count")),
     )
+    with op.batch_alter_table("rate_count", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rate_count_expires"), ["expires"], unique=False)
+
     op.create_table(
         "sign_in_link",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
@@ -449,6 +452,13 @@ def upgrade() -> None:
             unique=True,
             sqlite_where=sa.text("ended_at IS NULL"),
             postgresql_where=sa.text("ended_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_role_grant_live_everywhere",
+            ["person_id", "role"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL AND scope_id IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL AND scope_id IS NULL"),
         )
 
     op.create_table(
@@ -1604,6 +1614,11 @@ def downgrade() -> None:
     op.drop_table("round")
     with op.batch_alter_table("role_grant", schema=None) as batch_op:
         batch_op.drop_index(
+            "ix_role_grant_live_everywhere",
+            sqlite_where=sa.text("ended_at IS NULL AND scope_id IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL AND scope_id IS NULL"),
+        )
+        batch_op.drop_index(
             "ix_role_grant_live", sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL")
         )
 
@@ -1649,6 +1664,9 @@ def downgrade() -> None:
 
     op.drop_table("contribution")
     op.drop_table("sign_in_link")
+    with op.batch_alter_table("rate_count", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_rate_count_expires"))
+
     op.drop_table("rate_count")
     op.drop_table("provider_event")
     op.drop_table("person")
