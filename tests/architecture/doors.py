@@ -93,4 +93,18 @@ DOORS: dict[str, str] = {
     "priorities.retire": "steward",
     "priorities.revise": "steward",
     "priorities.show": "public",
+    # review
+    "review.assign": "steward",
+    "review.chair": "steward",
+    "review.declare": "panellist",
+    "review.desk": "admin+auditor+panellist+steward",
+    "review.findings": "admin+auditor+panellist+steward",
+    "review.lock": "panellist+steward",
+    "review.panel": "admin+auditor+panellist+steward",
+    "review.recuse": "panellist",
+    "review.review": "panellist",
+    "review.seat": "steward",
+    "review.share_out": "steward",
+    "review.take_back": "steward",
+    "review.unseat": "steward",
 }

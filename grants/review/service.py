@@ -1,0 +1,363 @@
+"""Seat a panel, give it bids, take its scores, lock them. The only writer of panels, reviews and findings."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, select
+
+from grants.kernel.errors import Conflict, NotFound, RuleBroken, StepRefused
+from grants.kernel.states import next_state
+from grants.kernel.work import UnitOfWork
+from grants.people import queries as people
+from grants.people.models import Person
+from grants.proposals import queries as proposals
+from grants.proposals import service as proposals_service
+from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
+from grants.review import access, notices, queries, rules
+from grants.review.models import PanelFinding, PanelMember, Review, Score
+from grants.review.rules import STEPS, ReviewAction, ReviewDraft, ReviewState
+from grants.rounds import queries as rounds
+from grants.rounds import service as rounds_service
+from grants.rounds.access import ensure_may_run
+from grants.rounds.models import Round
+from grants.rounds.rules import RoundState
+
+SEATABLE = (RoundState.SCHEDULED, RoundState.OPEN, RoundState.CLOSED, RoundState.CHECKING)
+AT_WORK = (RoundState.CLOSED, RoundState.CHECKING)
+
+
+class PanelLocked(StepRefused):
+    """Somebody tried to change what the panel has locked; ``note_refusal`` writes it down."""
+
+
+# ---------------------------------------------------------------------------------------------------------- the panel
+
+
+def seat(uow: UnitOfWork, round_id: UUID, person_id: UUID, *, chair: bool = False) -> PanelMember:
+    """Seat a panellist on a round's panel, as its chair if told so (then whoever chaired it stays as a panellist)."""
+    round = _steward(uow, round_id, SEATABLE)
+    person = uow.get(Person, person_id)
+    if queries.member(uow.session, round_id, person_id) is not None:
+        raise RuleBroken(f"{person.name} sits on this panel already.", field="person")
+    access.ensure_may_sit(people.actor_for(uow.session, person.id, person.name), round.fund_id)
+    member = PanelMember(round_id=round_id, person_id=person_id, joined_at=uow.now)
+    uow.add(member)
+    uow.record("panel.member_seated", round, person_id=person_id)
+    if chair:
+        appoint_chair(uow, round_id, person_id)
+    return member
+
+
+def appoint_chair(uow: UnitOfWork, round_id: UUID, person_id: UUID) -> None:
+    """Make a panellist the chair: until the panel has decided there can be a new one, but never a steward."""
+    round = uow.get(Round, round_id, lock=True)
+    ensure_may_run(uow.actor, round.fund_id)
+    phase = rounds.phase(round, uow.now)
+    if phase not in (*SEATABLE, RoundState.VOTING, RoundState.PANEL):
+        raise StepRefused("This round's panel has done its work, so its chair stands.")
+    member = queries.member(uow.session, round_id, person_id)
+    if member is None:
+        raise RuleBroken("Choose somebody who sits on this panel.", field="person")
+    person = uow.get(Person, person_id)
+    access.ensure_may_chair(people.actor_for(uow.session, person.id, person.name), round.fund_id)
+    for other in uow.session.scalars(
+        select(PanelMember).where(PanelMember.round_id == round_id, PanelMember.is_chair.is_(True))
+    ):
+        other.is_chair = False
+    uow.session.flush()
+    member.is_chair = True
+    uow.session.flush()
+    uow.record("panel.chair_appointed", round, person_id=person_id)
+
+
+def unseat(uow: UnitOfWork, round_id: UUID, person_id: UUID) -> None:
+    """Take somebody off the panel who has no bids to read (take those back first)."""
+    round = _steward(uow, round_id, SEATABLE)
+    member = queries.member(uow.session, round_id, person_id)
+    if member is None:
+        raise NotFound
+    if queries.of_panellist(uow.session, round_id, person_id):
+        raise StepRefused("This panellist was given bids, so they stay. Take back the bids that they have not begun.")
+    uow.session.delete(member)
+    uow.session.flush()
+    uow.record("panel.member_unseated", round, person_id=person_id)
+
+
+# ----------------------------------------------------------------------------------------------------- who reads what
+
+
+def assign(uow: UnitOfWork, proposal_id: UUID, panellist_id: UUID) -> Review:
+    """Give one bid to one panellist. Refuses whoever belongs to its group or its host."""
+    proposal = uow.get(Proposal, proposal_id)
+    round = _steward(uow, proposal.round_id, AT_WORK)
+    if proposal.state is not ProposalState.ELIGIBLE:
+        raise StepRefused("Only bids that passed the first check are read by the panel.")
+    if not queries.is_panellist(uow.session, round.id, panellist_id):
+        raise RuleBroken("Choose somebody who sits on this panel.", field="reader")
+    if (proposal.id, panellist_id) in queries.interested(uow.session, [proposal]):
+        raise RuleBroken(
+            "This panellist belongs to the group or to the host that holds its money. Choose somebody else.",
+            field="reader",
+        )
+    if any(one.proposal_id == proposal.id for one in queries.of_panellist(uow.session, round.id, panellist_id)):
+        raise RuleBroken("This panellist was given this bid already.", field="reader")
+    review = _give(uow, round, proposal.id, panellist_id)
+    notices.assigned(uow, round, [review])
+    return review
+
+
+def share_out(uow: UnitOfWork, round_id: UUID, per_bid: int) -> tuple[int, dict[UUID, int]]:
+    """Share all bids out, so that each has ``per_bid`` panellists, as evenly as their interests allow.
+
+    What was given before stands. Returns how many were given, and how many panellists each bid is still short of.
+    """
+    round = _steward(uow, round_id, AT_WORK)
+    panel = queries.member_ids(uow.session, round_id)
+    if not panel:
+        raise StepRefused("Seat the panel first.")
+    bids = proposals.eligible(uow.session, round_id)
+    if not bids:
+        raise StepRefused("No bid has passed the first check so far.")
+    ids = {bid.id for bid in bids}
+    before = [one for one in queries.of_round(uow.session, round_id) if one.proposal_id in ids]
+    barred = queries.interested(uow.session, bids)
+    barred |= {(one.proposal_id, one.panellist_id) for one in before if one.state is ReviewState.RECUSED}
+    given = {(one.proposal_id, one.panellist_id) for one in before if one.state is not ReviewState.RECUSED}
+    pairs, short = rules.share_out(sorted(ids), panel, per_bid, barred, given)
+    reviews = [_give(uow, round, proposal_id, person_id) for proposal_id, person_id in pairs]
+    uow.record("panel.shared_out", round, per_bid=per_bid, given_count=len(reviews), short_count=sum(short.values()))
+    notices.assigned(uow, round, reviews)
+    return len(reviews), short
+
+
+def unassign(uow: UnitOfWork, review_id: UUID) -> UUID:
+    """Take a bid back from a panellist who has not begun to score it. Gives the round's id."""
+    review = uow.get(Review, review_id, lock=True)
+    round = _steward(uow, review.round_id, AT_WORK)
+    if review.state not in rules.UNTOUCHED:
+        raise StepRefused("This panellist has begun, or has stepped aside: that stays as it is.")
+    uow.record("review.taken_back", review, before=review.state, person_id=review.panellist_id)
+    uow.session.delete(review)
+    uow.session.flush()
+    return round.id
+
+
+def _give(uow: UnitOfWork, round: Round, proposal_id: UUID, panellist_id: UUID) -> Review:
+    assert uow.actor.id is not None  # a steward, by _steward
+    review = Review(
+        round_id=round.id,
+        proposal_id=proposal_id,
+        panellist_id=panellist_id,
+        state=ReviewState.ASSIGNED,
+        assigned_by_id=uow.actor.id,
+        assigned_at=uow.now,
+        version=0,
+    )
+    uow.add(review)
+    uow.record("review.assigned", review, after=review.state, proposal=proposal_id, person_id=panellist_id)
+    return review
+
+
+# ------------------------------------------------------------------------------------------------------------ reviews
+
+
+def declare(uow: UnitOfWork, review_id: UUID) -> Review:
+    """ "I have no interest in this bid": now its text is shown."""
+    review = _mine(uow, review_id)
+    proposal = uow.get(Proposal, review.proposal_id)
+    if (proposal.id, review.panellist_id) in queries.interested(uow.session, [proposal]):
+        raise RuleBroken("You belong to this group or to its host, so you have an interest. Say so.", field="interest")
+    before = review.state
+    review.state = next_state(STEPS, before, ReviewAction.DECLARE_NO_INTEREST)
+    review.declared_at = uow.now
+    uow.record("review.declared", review, before=before, after=review.state)
+    return review
+
+
+def recuse(uow: UnitOfWork, review_id: UUID, interest: str) -> Review:
+    """ "I have an interest": the panellist sees nothing more of it, and what they scored counts no more.
+
+    What had been scored stays in the rows and in the trail; what the interest is stays in the row only.
+    """
+    interest = interest.strip()
+    if not interest:
+        raise RuleBroken("Say in a few words what ties you to this bid.", field="words")
+    if len(interest) > rules.INTEREST_AT_MOST:
+        raise RuleBroken(f"Use {rules.INTEREST_AT_MOST} characters or fewer.", field="words")
+    review = _mine(uow, review_id)
+    before = review.state
+    review.state = next_state(STEPS, before, ReviewAction.RECUSE)
+    review.interest, review.declared_at = interest, uow.now
+    review.version += 1
+    taken_out = {score.criterion: score.value for score in review.scores if score.answered}
+    uow.record("review.recused", review, before=before, after=review.state, scores_taken_out=taken_out)
+    return review
+
+
+def save_score(uow: UnitOfWork, review_id: UUID, draft: ReviewDraft) -> Review:
+    """Keep a score form as it is, complete or not. ``Conflict`` when it was saved elsewhere meanwhile."""
+    review = _mine(uow, review_id)
+    before = review.state
+    _write(uow, review, draft)
+    uow.record("review.saved", review, before=before, after=review.state, version=review.version)
+    return review
+
+
+def submit_review(uow: UnitOfWork, review_id: UUID, draft: ReviewDraft | None = None) -> Review:
+    """Hand the review in, with what was just typed if given. Each criterion needs an answer and a reason."""
+    review = _mine(uow, review_id)
+    before = review.state
+    if draft is not None:
+        _write(uow, review, draft)
+    book = rounds.rule_book(uow.get(Round, review.round_id))
+    marks = [rules.Mark(one.criterion, one.value, one.reason, one.answered) for one in review.scores]
+    for field, message in rules.missing(marks, book.criteria)[:1]:
+        raise RuleBroken(message, field=field)
+    review.state = next_state(STEPS, review.state, ReviewAction.SUBMIT)
+    review.submitted_at = uow.now
+    uow.record("review.submitted", review, before=before, after=review.state, version=review.version)
+    return review
+
+
+def _write(uow: UnitOfWork, review: Review, draft: ReviewDraft) -> None:
+    if draft.version != review.version:
+        raise Conflict("This was saved meanwhile, perhaps by you on another device. Nothing that you typed is lost.")
+    rules.check_marks(draft.marks, rounds.rule_book(uow.get(Round, review.round_id)).criteria)
+    review.state = next_state(STEPS, review.state, ReviewAction.SAVE)
+    uow.session.execute(delete(Score).where(Score.review_id == review.id))
+    uow.session.add_all(
+        Score(
+            review_id=review.id,
+            criterion=mark.criterion,
+            value=mark.value,
+            answered=mark.answered,
+            reason=mark.reason.strip(),
+        )
+        for mark in draft.marks
+    )
+    review.version += 1
+    review.submitted_at = None
+    uow.session.flush()
+    uow.session.expire(review, ["scores"])
+
+
+def note_refusal(uow: UnitOfWork, review_id: UUID, what: str) -> None:
+    """Write down that somebody tried to change what is locked. In a transaction of its own, after the refusal."""
+    review = uow.get(Review, review_id)
+    uow.record("review.change_refused", review, why=what)
+
+
+# ----------------------------------------------------------------------------------------------------------- the lock
+
+
+def lock_panel(uow: UnitOfWork, round_id: UUID, explanations: Mapping[UUID, str] | None = None) -> list[PanelFinding]:
+    """Lock all scores for good, find who passed, and keep the others off the ballot with the reason.
+
+    Every bid that passed the first check needs a quorum of reviews that are handed in, or an explanation in
+    ``explanations`` (by proposal), which everybody can read; such a bid goes to the vote, since less than a quorum
+    fails nobody. Done by a steward or the panel's chair.
+    """
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_lock(uow.actor, round.fund_id, queries.chair_id(uow.session, round_id))
+    if round.panel_locked_at is not None:
+        raise PanelLocked("The panel's scores are locked already.")
+    if rounds.phase(round, uow.now) not in AT_WORK:
+        raise StepRefused("The panel's scores are locked while a round is being checked.")
+    if size := proposals.unscreened_count(uow.session, round_id):
+        some = "1 bid still waits" if size == 1 else f"{size} bids still wait"
+        raise StepRefused(f"{some} for the first check. Finish that first.")
+    book = rounds.rule_book(round)
+    bids = proposals.eligible(uow.session, round_id)
+    reviews = [one for one in queries.of_round(uow.session, round_id) if one.state is ReviewState.SUBMITTED]
+    by_bid: dict[UUID, list[Review]] = {bid.id: [] for bid in bids}
+    for one in reviews:
+        if one.proposal_id in by_bid:
+            by_bid[one.proposal_id].append(one)
+    said = {id: text.strip() for id, text in (explanations or {}).items()}
+    _ensure_explained(bids, by_bid, said, book.quorum)
+    made = []
+    for bid in bids:
+        scores = [{s.criterion: s.value for s in one.scores} for one in by_bid[bid.id]]
+        found = rules.find(book.criteria, scores, book.pass_mark, book.quorum)
+        finding = PanelFinding(
+            proposal_id=bid.id,
+            round_id=round_id,
+            passed=found.passed,
+            points=found.points,
+            points_most=found.points_most,
+            reviews_count=found.reviews_count,
+            by_criterion={
+                id: {"average": one.average, "counted": one.counted, "spread": one.spread}
+                for id, one in found.by_criterion.items()
+            },
+            note=rules.note(found, book.pass_mark, said.get(bid.id, "")),
+            locked_at=uow.now,
+        )
+        uow.add(finding)
+        uow.record(
+            "panel.found",
+            bid,
+            passed=found.passed,
+            judged=found.judged,
+            points=found.points,
+            points_most=found.points_most,
+            reviews_count=found.reviews_count,
+        )
+        made.append(finding)
+    for one in reviews:
+        one.state = next_state(STEPS, one.state, ReviewAction.LOCK)
+    uow.session.flush()
+    for bid, finding in zip(bids, made, strict=True):
+        if not finding.passed:
+            proposals_service.keep_off_ballot(uow, bid, finding.note)
+            words = queries.words_by_criterion(uow.session, bid.id)
+            notices.kept_off(uow, bid, finding, words, book.criteria)
+    rounds_service.mark_panel_locked(uow, round)
+    return made
+
+
+def _ensure_explained(
+    bids: Sequence[Proposal], by_bid: Mapping[UUID, Sequence[Review]], said: Mapping[UUID, str], quorum: int
+) -> None:
+    for bid in bids:
+        text = said.get(bid.id, "")
+        if len(text) > rules.REASON_AT_MOST:
+            raise RuleBroken(f"Use {rules.REASON_AT_MOST} characters or fewer.", field=explanation_field(bid.id))
+        if len(by_bid[bid.id]) < quorum and not text:
+            have = len(by_bid[bid.id])
+            raise RuleBroken(
+                f"“{bid.title}” has {have} of the {quorum} reviews that it needs. "
+                "Wait for more, or explain why there are not enough.",
+                field=explanation_field(bid.id),
+            )
+
+
+def explanation_field(proposal_id: UUID) -> str:
+    """The form field in which it is explained why a bid has too few reviews."""
+    return f"explain_{proposal_id.hex}"
+
+
+def _steward(uow: UnitOfWork, round_id: UUID, phases: Sequence[RoundState]) -> Round:
+    """The round, held, for a steward of its fund, while it is in one of these phases and its scores are not locked."""
+    round = uow.get(Round, round_id, lock=True)
+    ensure_may_run(uow.actor, round.fund_id)
+    _ensure_at_work(uow, round, phases)
+    return round
+
+
+def _mine(uow: UnitOfWork, review_id: UUID) -> Review:
+    """The review, held, for the panellist to whom it was given, while the panel is at work."""
+    review = uow.get(Review, review_id, lock=True)
+    # The round's row is held too, so that nothing is saved while somebody locks the scores.
+    round = uow.get(Round, review.round_id, lock=True)
+    access.ensure_is_mine(uow.actor, review.panellist_id, round.fund_id)
+    _ensure_at_work(uow, round, AT_WORK)
+    return review
+
+
+def _ensure_at_work(uow: UnitOfWork, round: Round, phases: Sequence[RoundState]) -> None:
+    if round.panel_locked_at is not None:
+        raise PanelLocked("The panel's scores are locked, so nothing about them can change any more.")
+    if rounds.phase(round, uow.now) not in phases:
+        raise StepRefused("The panel is not at work on this round at the moment.")
