@@ -20,6 +20,7 @@ from grants.awards import views as awards
 from grants.config import ROOT, Settings
 from grants.demo.cli import demo
 from grants.disbursements import views as disbursements
+from grants.disbursements import webhooks as payment_webhooks
 from grants.funds import views as funds
 from grants.home import views as home
 from grants.insights import views as insights
@@ -53,6 +54,7 @@ STAGES = (
     allocation,
     awards,
     disbursements,
+    payment_webhooks,
     reports,
     audit,
 )
@@ -124,6 +126,7 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
             text=outbox.with_addresses(payload["text"], settings.base_url),
             key=key,
         ),
+        "payment": disbursements.payment_handler(app.extensions["gateway"]),
     }
     app.extensions["files"] = DiskStore(settings.files_folder)
 

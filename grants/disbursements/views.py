@@ -1,5 +1,307 @@
-"""Pages of the stage ``disbursements``."""
+"""The payments desk, and the pretend bank of the demonstration."""
 
-from flask import Blueprint
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from grants.awards import access as awards_access
+from grants.awards import queries as awards
+from grants.disbursements import queries, service
+from grants.disbursements.forms import BulkForm, CancelForm, ReturnForm
+from grants.disbursements.queries import PaymentLine
+from grants.disbursements.rules import DisbursementState, Notice, Told
+from grants.kernel.actors import Actor, Role
+from grants.kernel.clock import london_day
+from grants.kernel.errors import NotFound, RuleBroken, SeedbedError
+from grants.kernel.work import UnitOfWork
+from grants.ledger.queries import Pockets
+from grants.outbox import service as outbox
+from grants.web.db import now, reading
+from grants.web.doors import demo_only, signed_in
+from grants.web.needs import NeedsYou, needs_you
+from grants.web.outside import outbox_handlers
+from grants.web.sections import Section, section
+from grants.web.session import current_actor
+from grants.web.work import clockwork, working
 
 bp = Blueprint("disbursements", __name__)
+
+DESK = (Role.FINANCE_OFFICER, Role.STEWARD)
+S = DisbursementState
+SHOWN = {
+    "authorise": (S.REQUESTED,),
+    "on-the-way": (S.AUTHORISED, S.SENT),
+    "paid": (S.PAID,),
+    "stopped": (S.FAILED, S.RETURNED, S.CANCELLED),
+}
+
+
+def _funds(actor: Actor) -> frozenset[UUID] | None:
+    """The funds whose payments this person may work on; None for all."""
+    reach: frozenset[UUID] = frozenset()
+    for role in DESK:
+        if actor.has(role):
+            scopes = actor.scopes(role)
+            if scopes is None:
+                return None
+            reach |= scopes
+    return reach
+
+
+@bp.get("/payments")
+@signed_in(*DESK)
+def index() -> ResponseReturnValue:
+    """The desk: what to ask for, what to authorise, what is on its way, what arrived, what did not."""
+    return _desk(BulkForm(), request.args.get("show", "ask"))
+
+
+def _desk(form: BulkForm, show: str) -> ResponseReturnValue:
+    actor, today = current_actor(), london_day(now())
+    funds = _funds(actor)
+    number = max(1, request.args.get("page", 1, type=int))
+    counted = queries.counts(reading(), funds)
+    totals = {"ask": queries.due_count(reading(), today, funds)}
+    totals |= {key: sum(counted[state] for state in states) for key, states in SHOWN.items()}
+    show = show if show in totals else "ask"
+    if show == "ask":
+        due, payments = queries.due(reading(), today, funds, page=number), []
+    else:
+        due, payments = [], queries.listed(reading(), SHOWN[show], funds, page=number)
+    return render_template(
+        "disbursements/index.html",
+        form=form,
+        show=show,
+        totals=totals,
+        due=due,
+        payments=payments,
+        may_authorise=actor.has(Role.FINANCE_OFFICER),
+        page=number,
+        pages=-(-totals[show] // queries.PAGE),
+    ), form.status
+
+
+def _each(form: BulkForm, do: Callable[[UnitOfWork, UUID], Any]) -> list[tuple[UUID, str | None]]:
+    """One unit of work for each row: what one row refuses does not stop the others. None means done."""
+    outcomes: list[tuple[UUID, str | None]] = []
+    for id in dict.fromkeys(form.ids.data or ()):
+        try:
+            with working() as uow:
+                do(uow, id)
+            outcomes.append((id, None))
+        except SeedbedError as refused:
+            outcomes.append((id, refused.message))
+    return outcomes
+
+
+@bp.post("/payments/ask")
+@signed_in(*DESK)
+def ask() -> ResponseReturnValue:
+    """Ask for the ticked instalments, each with all its guards."""
+    form = BulkForm()
+    lines = {line.instalment_id: line for line in queries.due(reading(), london_day(now()), None, size=1000)}
+    form.ids.choices = [(id, str(id)) for id in _given(form, lines)]
+    if not form.accepted():
+        return _desk(form, "ask")
+    outcomes = _each(form, service.request)
+    return _done("Asked for", outcomes, {id: lines.get(id) for id, _ in outcomes}, "authorise")
+
+
+@bp.post("/payments/authorise")
+@signed_in(Role.FINANCE_OFFICER)
+def authorise() -> ResponseReturnValue:
+    """Authorise the ticked payments, each with all its guards."""
+    form = BulkForm()
+    form.ids.choices = [(id, str(id)) for id in _given(form, {})]
+    if not form.accepted():
+        return _desk(form, "authorise")
+    outcomes = _each(form, service.authorise)
+    return _done(
+        "Authorised", outcomes, {id: queries.payment(reading(), id) for id, _ in outcomes[: queries.PAGE]}, "on-the-way"
+    )
+
+
+def _given(form: BulkForm, known: dict[UUID, Any]) -> list[UUID]:
+    """What was ticked; whether it may be done is for the service to say, row by row."""
+    return list(dict.fromkeys([*known, *(form.ids.data or ())]))[:1000]
+
+
+def _done(word: str, outcomes: list[tuple[UUID, str | None]], lines: dict[UUID, Any], then: str) -> ResponseReturnValue:
+    refused = sum(1 for _, why in outcomes if why is not None)
+    page = render_template(
+        "disbursements/done.html", word=word, outcomes=outcomes, lines=lines, refused=refused, then=then
+    )
+    return page, 422 if refused == len(outcomes) else 200
+
+
+@bp.route("/payments/<uuid:payment_id>", methods=["GET", "POST"])
+@signed_in(*DESK, Role.AUDITOR, Role.ADMIN)
+def show(payment_id: UUID) -> ResponseReturnValue:
+    """One payment; taking its request back."""
+    form = CancelForm()
+    line = _line(payment_id)
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.cancel(uow, payment_id, form.reason.data or "")
+            flash("The request was taken back.", "success")
+            return redirect(url_for("disbursements.show", payment_id=payment_id))
+        except RuleBroken as broken:
+            form.show(broken)
+            line = _line(payment_id)
+    actor = current_actor()
+    apart = line.group_id not in actor.groups and line.payee_id not in actor.groups
+    return render_template(
+        "disbursements/show.html",
+        form=form,
+        line=line,
+        may_authorise=line.state is S.REQUESTED
+        and actor.has(Role.FINANCE_OFFICER, line.fund_id)
+        and actor.id != line.requested_by_id
+        and apart,
+        may_cancel=line.state is S.REQUESTED and apart and any(actor.has(role, line.fund_id) for role in DESK),
+        mine=actor.id == line.requested_by_id,
+    ), form.status
+
+
+def _line(payment_id: UUID) -> PaymentLine:
+    found = queries.payment(reading(), payment_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+@bp.route("/payments/returns/<uuid:award_id>", methods=["GET", "POST"])
+@signed_in(Role.FINANCE_OFFICER)
+def returned(award_id: UUID) -> ResponseReturnValue:
+    """Write down money that a group gave back."""
+    page = awards.award_page(reading(), award_id)
+    if page is None:
+        raise NotFound
+    form = ReturnForm()
+    if form.accepted():
+        assert form.amount.data is not None
+        try:
+            with working() as uow:
+                service.record_return(uow, award_id, form.amount.data, form.reference.data or "", form.received_on.data)
+            flash("Written down. The money went back to the contributions it came from.", "success")
+            return redirect(url_for("awards.show", award_id=award_id))
+        except RuleBroken as broken:
+            form.show(broken)
+            page = awards.award_page(reading(), award_id)
+    assert page is not None
+    owed = _owed(page.award.accepted_spend_minor, page.pockets)
+    if request.method == "GET" and owed:
+        form.amount.data = owed
+    return render_template(
+        "disbursements/returned.html",
+        form=form,
+        line=page.line,
+        award=page.award,
+        pockets=page.pockets,
+        owed=owed,
+        returns=queries.returns_of(reading(), award_id),
+    ), form.status
+
+
+def _owed(spent_minor: int | None, pockets: Pockets) -> int:
+    """Pence that must come back: what was paid and not returned, above the accepted spend."""
+    return 0 if spent_minor is None else max(0, pockets.paid_minor - spent_minor)
+
+
+# ---------------------------------------------------------------------------------------------- what other pages show
+
+
+@section("award", 40)
+def _on_award(award: Any) -> Section | None:
+    """What was paid; for those inside also what is asked for and what failed."""
+    actor = current_actor()
+    inside = awards_access.may_look_inside(actor, award.fund_id, award.group_id, award.payee_id)
+    lines = [line for line in queries.of_award(reading(), award.id) if inside or line.state is S.PAID]
+    back = queries.returns_of(reading(), award.id)
+    may_record = actor.has(Role.FINANCE_OFFICER, award.fund_id) and any(line.state is S.PAID for line in lines)
+    if not lines and not back:
+        return None
+    html = render_template(
+        "disbursements/_of_award.html", lines=lines, returns=back, inside=inside, award=award, may_record=may_record
+    )
+    return Section("payments", "Payments", Markup(html))  # noqa: S704
+
+
+@needs_you
+def _needs_of_the_desk(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
+    """Payments to authorise, and instalments to ask for."""
+    if not any(actor.has(role) for role in DESK) or actor.id is None:
+        return
+    funds = _funds(actor)
+    if actor.has(Role.FINANCE_OFFICER) and (
+        waiting := queries.to_authorise_count(reading(), actor.id, actor.scopes(Role.FINANCE_OFFICER))
+    ):
+        yield NeedsYou(
+            f"Authorise {waiting} payment{'s' if waiting > 1 else ''}", url_for("disbursements.index", show="authorise")
+        )
+    if ready := queries.due_count(reading(), london_day(moment), funds):
+        yield NeedsYou(
+            f"Ask for {ready} payment{'s' if ready > 1 else ''} that {'are' if ready > 1 else 'is'} due",
+            url_for("disbursements.index", show="ask"),
+        )
+
+
+# -------------------------------------------------------------------------------------------- the demonstration's bank
+
+
+@bp.get("/demo/bank")
+@demo_only
+def bank() -> ResponseReturnValue:
+    """The pretend bank: what it was asked to pay, and buttons that say what became of it."""
+    return render_template(
+        "disbursements/bank.html",
+        waiting=queries.listed(reading(), (S.AUTHORISED,)),
+        sent=queries.listed(reading(), (S.SENT,)),
+        paid=queries.listed(reading(), (S.PAID,), size=10),
+    )
+
+
+@bp.post("/demo/bank/collect")
+@demo_only
+def collect() -> ResponseReturnValue:
+    """Hand what is authorised to the pretend bank: what ``grants outbox send`` does by the clock."""
+    handlers = {kind: handler for kind, handler in outbox_handlers().items() if kind == "payment"}
+    sent, failed = outbox.send_due(clockwork, handlers)
+    flash(f"{sent} handed to the bank" + (f", {failed} could not be" if failed else "") + ".", "success")
+    return redirect(url_for("disbursements.bank"))
+
+
+@bp.post("/demo/bank/<uuid:payment_id>/arrived")
+@demo_only
+def bank_arrived(payment_id: UUID) -> ResponseReturnValue:
+    """The pretend bank says that the money arrived."""
+    return _bank_tells(payment_id, Told.PAID)
+
+
+@bp.post("/demo/bank/<uuid:payment_id>/came-back")
+@demo_only
+def bank_came_back(payment_id: UUID) -> ResponseReturnValue:
+    """The pretend bank says that the money came back."""
+    return _bank_tells(payment_id, Told.CAME_BACK)
+
+
+def _bank_tells(payment_id: UUID, told: Told) -> ResponseReturnValue:
+    """An event, taken in the way a provider's is."""
+    line = _line(payment_id)
+    reason = "" if told is Told.PAID else "The account was closed."
+    notice = Notice(f"demo-{uuid4()}", told, line.key, line.amount_minor, reason=reason)
+    with clockwork() as uow:
+        service.handle_event(uow, "memory", notice)
+    flash("The money arrived." if told is Told.PAID else "The money came back.", "success")
+    return redirect(url_for("disbursements.bank"))
+
+
+def payment_handler(gateway: Any) -> Callable[[dict[str, Any], str], None]:
+    """What the outbox does with a row of kind "payment"."""
+    return partial(service.deliver, clockwork, gateway)

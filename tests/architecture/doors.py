@@ -15,6 +15,16 @@ DOORS: dict[str, str] = {
     "awards.parts": "steward",
     "awards.show": "public",
     "awards.stop": "steward",
+    # disbursements
+    "disbursements.ask": "finance_officer+steward",
+    "disbursements.authorise": "finance_officer",
+    "disbursements.bank": "demo_only",
+    "disbursements.bank_arrived": "demo_only",
+    "disbursements.bank_came_back": "demo_only",
+    "disbursements.collect": "demo_only",
+    "disbursements.index": "finance_officer+steward",
+    "disbursements.returned": "finance_officer",
+    "disbursements.show": "admin+auditor+finance_officer+steward",
     # funds
     "funds.agree": "admin+steward",
     "funds.amount": "admin+steward",
@@ -107,4 +117,6 @@ DOORS: dict[str, str] = {
     "review.share_out": "steward",
     "review.take_back": "steward",
     "review.unseat": "steward",
+    # webhooks
+    "webhooks.memory": "public",
 }

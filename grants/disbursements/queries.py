@@ -1,0 +1,225 @@
+"""Payments, what waits to be paid, and what came back. Read only."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from grants.awards.models import Award, Instalment
+from grants.awards.rules import AwardState
+from grants.disbursements.models import Disbursement, MoneyReturn
+from grants.disbursements.rules import LIVE, DisbursementState
+from grants.people.models import Group, Person
+from grants.proposals.models import Proposal
+
+PAGE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentLine:
+    """A payment in a list, with who asked and who authorised. Pence."""
+
+    id: UUID
+    award_id: UUID
+    fund_id: UUID
+    group_id: UUID
+    payee_id: UUID
+    title: str
+    group_name: str
+    payee_name: str
+    reference: str
+    part: int
+    attempt: int
+    amount_minor: int
+    state: DisbursementState
+    key: str
+    requested_by_id: UUID
+    requested_by: str
+    requested_at: datetime
+    authorised_by: str | None
+    authorised_at: datetime | None
+    sent_at: datetime | None
+    paid_at: datetime | None
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DueLine:
+    """An instalment that can be asked for. Pence."""
+
+    instalment_id: UUID
+    award_id: UUID
+    fund_id: UUID
+    title: str
+    group_name: str
+    payee_name: str
+    reference: str
+    part: int
+    amount_minor: int
+    due_on: date
+    condition: str
+
+
+def _payments(*where: ColumnElement[bool]) -> Select[Any]:
+    asked, let_go, payee = aliased(Person), aliased(Person), aliased(Group)
+    return (
+        select(
+            Disbursement.id,
+            Disbursement.award_id,
+            Award.fund_id,
+            Award.group_id,
+            Award.payee_id,
+            Proposal.title,
+            Group.name,
+            payee.name,
+            Award.reference,
+            Instalment.number,
+            Disbursement.attempt,
+            Disbursement.amount_minor,
+            Disbursement.state,
+            Disbursement.key,
+            Disbursement.requested_by_id,
+            asked.name,
+            Disbursement.requested_at,
+            let_go.name,
+            Disbursement.authorised_at,
+            Disbursement.sent_at,
+            Disbursement.paid_at,
+            Disbursement.failure,
+        )
+        .join(Award, Award.id == Disbursement.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Group, Group.id == Award.group_id)
+        .join(payee, payee.id == Award.payee_id)
+        .join(Instalment, Instalment.id == Disbursement.instalment_id)
+        .join(asked, asked.id == Disbursement.requested_by_id)
+        .outerjoin(let_go, let_go.id == Disbursement.authorised_by_id)
+        .where(*where)
+        .order_by(Disbursement.requested_at.desc(), Disbursement.key)
+    )
+
+
+def _in(funds: Collection[UUID] | None) -> tuple[ColumnElement[bool], ...]:
+    return () if funds is None else (Award.fund_id.in_(funds),)
+
+
+def listed(
+    session: Session,
+    states: Collection[DisbursementState],
+    funds: Collection[UUID] | None = None,
+    *,
+    page: int = 1,
+    size: int = PAGE,
+) -> list[PaymentLine]:
+    """One page of payments in these states, newest first; of these funds when any are named."""
+    query = _payments(Disbursement.state.in_(states), *_in(funds))
+    return [PaymentLine(*row) for row in session.execute(query.limit(size).offset((page - 1) * size))]
+
+
+def counts(session: Session, funds: Collection[UUID] | None = None) -> dict[DisbursementState, int]:
+    """How many payments stand in each state."""
+    rows = session.execute(
+        select(Disbursement.state, func.count())
+        .join(Award, Award.id == Disbursement.award_id)
+        .where(*_in(funds))
+        .group_by(Disbursement.state)
+    )
+    found = dict(rows.tuples().all())
+    return {state: found.get(state, 0) for state in DisbursementState}
+
+
+def payment(session: Session, disbursement_id: UUID) -> PaymentLine | None:
+    row = session.execute(_payments(Disbursement.id == disbursement_id)).one_or_none()
+    return PaymentLine(*row) if row is not None else None
+
+
+def of_award(session: Session, award_id: UUID) -> list[PaymentLine]:
+    """An award's payments, newest first."""
+    return [PaymentLine(*row) for row in session.execute(_payments(Disbursement.award_id == award_id).limit(50))]
+
+
+def _due(today: date, funds: Collection[UUID] | None) -> tuple[ColumnElement[bool], ...]:
+    asked = select(Disbursement.instalment_id).where(Disbursement.state.in_(LIVE))
+    return (Award.state == AwardState.ACTIVE, Instalment.due_on <= today, Instalment.id.not_in(asked), *_in(funds))
+
+
+def due(
+    session: Session, today: date, funds: Collection[UUID] | None = None, *, page: int = 1, size: int = PAGE
+) -> list[DueLine]:
+    """Instalments of awards under way whose day has come and that nobody has asked for, the oldest first."""
+    payee = aliased(Group)
+    rows = session.execute(
+        select(
+            Instalment.id,
+            Award.id,
+            Award.fund_id,
+            Proposal.title,
+            Group.name,
+            payee.name,
+            Award.reference,
+            Instalment.number,
+            Instalment.amount_minor,
+            Instalment.due_on,
+            Instalment.condition,
+        )
+        .join(Award, Award.id == Instalment.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Group, Group.id == Award.group_id)
+        .join(payee, payee.id == Award.payee_id)
+        .where(*_due(today, funds))
+        .order_by(Instalment.due_on, Award.reference, Instalment.number)
+        .limit(size)
+        .offset((page - 1) * size)
+    )
+    return [DueLine(*row) for row in rows]
+
+
+def due_count(session: Session, today: date, funds: Collection[UUID] | None = None) -> int:
+    """How many instalments can be asked for."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Instalment)
+            .join(Award, Award.id == Instalment.award_id)
+            .where(*_due(today, funds))
+        )
+        or 0
+    )
+
+
+def to_authorise_count(session: Session, person_id: UUID, funds: Collection[UUID] | None = None) -> int:
+    """How many payments wait for somebody other than who asked for them."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Disbursement)
+            .join(Award, Award.id == Disbursement.award_id)
+            .where(
+                Disbursement.state == DisbursementState.REQUESTED,
+                Disbursement.requested_by_id != person_id,
+                *_in(funds),
+            )
+        )
+        or 0
+    )
+
+
+def returns_of(session: Session, award_id: UUID) -> list[MoneyReturn]:
+    """What a group gave back of an award, in order."""
+    return list(
+        session.scalars(
+            select(MoneyReturn)
+            .where(MoneyReturn.award_id == award_id)
+            .order_by(MoneyReturn.received_on, MoneyReturn.id)
+        )
+    )
+
+
+def returned_minor(session: Session, award_id: UUID) -> int:
+    """Pence that came back of an award."""
+    query = select(func.coalesce(func.sum(MoneyReturn.amount_minor), 0)).where(MoneyReturn.award_id == award_id)
+    return int(session.scalar(query) or 0)

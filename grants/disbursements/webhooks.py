@@ -1,0 +1,47 @@
+"""Events of payment providers. They carry a signature, not a session."""
+
+import hmac
+import json
+from hashlib import sha256
+
+from flask import Blueprint, current_app, request
+from flask.typing import ResponseReturnValue
+
+from grants.disbursements import service
+from grants.disbursements.rules import read_notice
+from grants.kernel.errors import NotFound, RuleBroken
+from grants.web.csrf import protect
+from grants.web.doors import public
+from grants.web.work import clockwork
+
+bp = Blueprint("webhooks", __name__)
+HEADER = "X-Seedbed-Signature"
+
+
+def signature(secret: str, body: bytes) -> str:
+    """What the pretend bank signs an event with: HMAC-SHA-256 under a key made from the application's secret."""
+    key = hmac.new(secret.encode(), b"webhook:memory", sha256).digest()
+    return hmac.new(key, body, sha256).hexdigest()
+
+
+@bp.post("/webhooks/memory")
+@protect.exempt  # type: ignore[untyped-decorator]
+@public
+def memory() -> ResponseReturnValue:
+    """An event of the pretend bank: 400 for a wrong signature or no event, 404 for a payment that is not ours."""
+    body = request.get_data(cache=True)
+    given = request.headers.get(HEADER, "")
+    wanted = signature(str(current_app.config["SECRET_KEY"]), body)
+    if not hmac.compare_digest(given.encode(), wanted.encode()):
+        return {"error": "The signature is wrong."}, 400
+    try:
+        notice = read_notice(json.loads(body))
+        with clockwork() as uow:
+            new = service.handle_event(uow, "memory", notice)
+    except ValueError:
+        return {"error": "This is not JSON."}, 400
+    except RuleBroken as broken:
+        return {"error": broken.message}, 400
+    except NotFound as unknown:
+        return {"error": unknown.message}, 404
+    return {"new": new}, 200
