@@ -8,8 +8,9 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
+from grants.ledger import rules
 from grants.ledger.models import Account, Entry, Posting
-from grants.ledger.rules import Check, Line, Pocket
+from grants.ledger.rules import Check, Pocket
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,6 @@ def _unbalanced(session: Session) -> tuple[str, ...]:
 
 def _drifted(session: Session) -> tuple[str, ...]:
     posted = func.coalesce(func.sum(Posting.amount_minor), 0)
-
     rows = session.execute(
         select(Account.code, Account.balance_minor, posted)
         .outerjoin(Posting, Posting.account_id == Account.id)
@@ -230,28 +230,8 @@ def account_lines(session: Session, account_id: UUID, *, limit: int, offset: int
 def count_entries(session: Session, fund_id: UUID) -> int:
     return session.scalar(select(func.count(Entry.id)).where(Entry.fund_id == fund_id)) or 0
 
-    found += [
-        f"account {code} says {balance} pence, its postings say {total}"
-        for code, balance, total in session.execute(
-            select(Account.code, Account.balance_minor, posted)
-            .outerjoin(Posting, Posting.account_id == Account.id)
-            .group_by(Account.code, Account.balance_minor)
-            .having(posted != Account.balance_minor)
-            .order_by(Account.code)
-        )
-    ]
-    found += [
-        f"account {code} stands {balance} pence on its wrong side"
-        for code, balance in session.execute(
-            select(Account.code, Account.balance_minor)
-            .where(Account.guarded, Account.balance_minor * Account.side < 0)
-            .order_by(Account.code)
-        )
-    ]
-    return found
 
-
-def lines_of(session: Session, key: str) -> list[Line]:
+def lines_of(session: Session, key: str) -> list[rules.Line]:
     """The lines of the entry with this key, in order; empty when there is none. For an entry that reverses it."""
     rows = session.execute(
         select(Account.code, Posting.amount_minor, Posting.award_id)
@@ -260,4 +240,4 @@ def lines_of(session: Session, key: str) -> list[Line]:
         .where(Entry.key == key)
         .order_by(Posting.position)
     )
-    return [Line(code, amount, award_id) for code, amount, award_id in rows]
+    return [rules.Line(code, amount, award_id) for code, amount, award_id in rows]
