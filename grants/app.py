@@ -22,11 +22,13 @@ from grants.demo.cli import demo
 from grants.disbursements import views as disbursements
 from grants.disbursements import webhooks as payment_webhooks
 from grants.funds import views as funds
+from grants.home import cli as home_cli
 from grants.home import views as home
 from grants.insights import views as insights
 from grants.issues import views as issues
 from grants.kernel.clock import Clock, SystemClock
 from grants.outbox import service as outbox
+from grants.people import cli as people_cli
 from grants.people import queries as people_queries
 from grants.people import views as people
 from grants.places import views as places
@@ -59,7 +61,11 @@ STAGES = (
     audit,
 )
 
-COMMANDS = (awards_cli.cli,)
+COMMANDS = (
+    awards_cli.cli,
+    home_cli.cli,
+    people_cli.cli,
+)
 
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:

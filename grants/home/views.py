@@ -1,12 +1,61 @@
-"""The front page, each person's first page, and the pages about Seedbed itself."""
+"""The front page, each person's first page, the pages about Seedbed itself, and its mail."""
 
-from flask import Blueprint, jsonify
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from uuid import UUID
+
+from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
-from grants.web.db import answers
-from grants.web.doors import public
+from grants.home import queries
+from grants.kernel.actors import Actor, Role
+from grants.kernel.errors import NotFound, RuleBroken
+from grants.outbox import queries as outbox
+from grants.outbox.service import HERE, try_again
+from grants.rounds.rules import RoundState
+from grants.web.db import answers, now, reading
+from grants.web.doors import demo_only, public, signed_in
+from grants.web.filters import until
+from grants.web.needs import NeedsYou, all_needs, needs_you
+from grants.web.session import current_actor
+from grants.web.work import working
 
 bp = Blueprint("home", __name__)
+
+LETTERS = 25
+OUR_ADDRESS = re.compile(re.escape(HERE) + r"(/(?!/)[A-Za-z0-9/_.~?&=%#+-]*[A-Za-z0-9/_~=-])")
+
+SHORTCUTS: tuple[tuple[Role | None, str, str, str], ...] = (
+    (None, "Say what matters", "/issues/new", "Raise an issue in your own words."),
+    (Role.GROUP_MEMBER, "Your proposals", "/proposals/yours", "What your groups are writing and have put in."),
+    (None, "Vote and apply", "/rounds", "Rounds that are open, and what came of the others."),
+    (None, "Groups", "/groups", "Who acts together here. Start a group of your own."),
+    (
+        Role.CONNECTOR,
+        "Issues to look at",
+        "/issues/queue",
+        "What people said, waiting for a look or an answer.",
+    ),
+    (Role.CONNECTOR, "Add an insight", "/insights/new", "What you heard where people meet."),
+    (Role.STEWARD, "Issues to look at", "/issues/queue", "What people said, waiting for a look or an answer."),
+    (Role.PANELLIST, "Your reviews", "/reviews", "Proposals that you are asked to score."),
+    (Role.STEWARD, "Awards", "/awards", "Offers, agreements and what is due."),
+    (Role.STEWARD, "Mail that failed", "/outbox", "Letters that could not be sent."),
+    (Role.FINANCE_OFFICER, "Payments", "/payments", "What is asked for, authorised and on its way."),
+    (Role.FINANCE_OFFICER, "The pot", "/funds", "Money promised, received and paid."),
+    (Role.FINANCE_OFFICER, "The books", "/books", "Every entry, and whether it all adds up."),
+    (Role.FUNDER, "Where your money went", "/statements", "Each contribution, pound by pound."),
+    (Role.AUDITOR, "The books", "/books", "Every entry, and whether it all adds up."),
+    (Role.AUDITOR, "The trail", "/trail", "Who did what, when."),
+    (Role.AUDITOR, "Register of awards", "/register", "Every award, adding up to the books."),
+    (Role.ADMIN, "People and roles", "/people", "Who may do what."),
+    (Role.ADMIN, "Funders", "/funders", "Who gives to the pot."),
+    (Role.ADMIN, "Mail that failed", "/outbox", "Letters that could not be sent."),
+    (None, "You", "/you", "Your name, your groups, and what we hold about you."),
+)
+"""(who, title, page, words). A page that no stage has built yet is left out."""
 
 
 @bp.get("/healthz")
@@ -14,3 +63,162 @@ bp = Blueprint("home", __name__)
 def healthz() -> ResponseReturnValue:
     """Whether the application and its database answer."""
     return (jsonify(status="ok"), 200) if answers() else (jsonify(status="no database"), 503)
+
+
+@bp.get("/")
+@public
+def front() -> ResponseReturnValue:
+    """What Seedbed is, what is open now, and what has come of it."""
+    moment, session = now(), reading()
+    found = queries.open_now(session, moment)
+    return render_template(
+        "home/front.html",
+        figures=queries.figures(session),
+        rounds=[
+            {"round": round, "phase": phase, "when": _when(round, phase, moment), "href": f"/rounds/{round.id}"}
+            for round, phase in found
+        ],
+        voting=next((round for round, phase in found if phase is RoundState.VOTING), None),
+        applying=next((round for round, phase in found if phase is RoundState.OPEN), None),
+        done=queries.done(session),
+        answered=queries.answered(session),
+    )
+
+
+DATES = {
+    RoundState.VOTING: ("Voting closes", "voting_closes_at"),
+    RoundState.OPEN: ("Closes for proposals", "closes_at"),
+    RoundState.SCHEDULED: ("Opens for proposals", "opens_at"),
+}
+
+
+def _when(round: object, phase: RoundState, moment: datetime) -> str:
+    words, date = DATES[phase]
+    return f"{words} {until(getattr(round, date), moment)}"
+
+
+@bp.get("/home")
+@signed_in()
+def home() -> ResponseReturnValue:
+    """What needs the person now, and where they often go."""
+    actor, moment = current_actor(), now()
+    needs = [
+        {
+            "title": need.text,
+            "href": need.href,
+            "text": need.detail,
+            "due": f"Due {until(need.due_at, moment)}" if need.due_at else "",
+            "urgent": need.due_at is not None and (need.due_at - moment).total_seconds() < 2 * 86_400,
+        }
+        for need in all_needs(actor, moment)
+    ]
+    return render_template("home/home.html", needs=needs, cards=_shortcuts(actor))
+
+
+def _shortcuts(actor: Actor) -> list[dict[str, str]]:
+    cards: dict[str, dict[str, str]] = {}
+    for role, title, path, words in SHORTCUTS:
+        if (role is None or role in actor.roles) and path not in cards and _is_built(path):
+            cards[path] = {"title": title, "href": path, "text": words}
+    return list(cards.values())
+
+
+def _is_built(path: str) -> bool:
+    try:
+        current_app.url_map.bind("").match(path, method="GET")
+    except HTTPException:
+        return False
+    return True
+
+
+@bp.get("/about")
+@public
+def about() -> ResponseReturnValue:
+    """How it works, step by step."""
+    return render_template("home/about.html")
+
+
+@bp.get("/privacy")
+@public
+def privacy() -> ResponseReturnValue:
+    """What is kept about people, why, and for how long."""
+    return render_template("home/privacy.html")
+
+
+@bp.get("/accessibility")
+@public
+def accessibility() -> ResponseReturnValue:
+    """For whom the pages work, and what to do when they do not."""
+    return render_template("home/accessibility.html")
+
+
+@bp.get("/secrecy")
+@public
+def secrecy() -> ResponseReturnValue:
+    """What is promised of the secret vote, and what is not."""
+    return render_template("home/secrecy.html")
+
+
+# Mail.
+
+
+@bp.get("/demo/mail")
+@demo_only
+def mail() -> ResponseReturnValue:
+    """The letters of the demonstration: none of them leaves."""
+    page = max(1, min(request.args.get("page", 1, int), 10_000))
+    letters = outbox.mail(reading(), limit=LETTERS, offset=(page - 1) * LETTERS)
+    pages = max(1, -(-outbox.mail_count(reading()) // LETTERS))
+    return render_template("home/mail.html", letters=letters, page=page, pages=pages)
+
+
+@bp.get("/demo/mail/<uuid:letter_id>")
+@demo_only
+def letter(letter_id: UUID) -> ResponseReturnValue:
+    """One letter; what leads to a page of ours can be clicked."""
+    found = outbox.letter(reading(), letter_id)
+    if found is None:
+        raise NotFound("There is no such letter.")
+    return render_template("home/letter.html", letter=found, parts=letter_parts(found.payload["text"]))
+
+
+def letter_parts(text: str) -> list[tuple[str, str]]:
+    """(words, path) in turn: a path of ours becomes a link, all else stays words.
+
+    >>> letter_parts("Look: seedbed:/rounds. Not https://evil.example or seedbed://evil.example")
+    [('Look: ', ''), ('/rounds', '/rounds'), ('. Not https://evil.example or seedbed://evil.example', '')]
+    """
+    parts = OUR_ADDRESS.split(text)
+    return [(part, part if at % 2 else "") for at, part in enumerate(parts) if part]
+
+
+@bp.get("/outbox")
+@signed_in(Role.ADMIN, Role.STEWARD)
+def failing() -> ResponseReturnValue:
+    """What could not be sent."""
+    return render_template("home/outbox.html", rows=outbox.failing(reading()), counts=outbox.counts(reading()))
+
+
+@bp.post("/outbox/<uuid:row_id>/try-again")
+@signed_in(Role.ADMIN, Role.STEWARD)
+def send_again(row_id: UUID) -> ResponseReturnValue:
+    """Let the relay try once more."""
+    try:
+        with working() as uow:
+            try_again(uow, row_id)
+        flash("It will be sent within the next minutes.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "error")
+    return redirect(url_for("home.failing"))
+
+
+@needs_you
+def _mail_given_up(actor: Actor, _now: datetime) -> Iterator[NeedsYou]:
+    if actor.has(Role.STEWARD) or actor.has(Role.ADMIN):
+        lost = outbox.counts(reading()).given_up
+        if lost:
+            yield NeedsYou(
+                f"{lost} things could not be sent" if lost > 1 else "One thing could not be sent",
+                url_for("home.failing"),
+                "Put right what was wrong, then let it be tried again.",
+            )

@@ -1,8 +1,9 @@
 """What is in the outbox."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grants.outbox.models import OutboxRow
@@ -35,3 +36,32 @@ def failing(session: Session, *, limit: int = 100) -> list[OutboxRow]:
             .limit(limit)
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much was sent and waits; ``failing`` are those waiting that failed before; ``given_up`` wait no more."""
+
+    sent: int
+    waiting: int
+    failing: int
+    given_up: int
+
+
+def counts(session: Session) -> Counts:
+    """How the outbox stands, in one query."""
+    waits = OutboxRow.sent_at.is_(None) & OutboxRow.given_up_at.is_(None)
+    row = session.execute(
+        select(
+            func.count().filter(OutboxRow.sent_at.is_not(None)),
+            func.count().filter(waits),
+            func.count().filter(waits & OutboxRow.last_error.is_not(None)),
+            func.count().filter(OutboxRow.sent_at.is_(None) & OutboxRow.given_up_at.is_not(None)),
+        ).select_from(OutboxRow)
+    ).one()
+    return Counts(*row)
+
+
+def mail_count(session: Session) -> int:
+    """How many letters there are."""
+    return session.scalar(select(func.count()).where(OutboxRow.kind == "mail")) or 0

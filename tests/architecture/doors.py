@@ -40,7 +40,17 @@ DOORS: dict[str, str] = {
     "funds.restriction": "admin+steward",
     "funds.show": "public",
     # home
+    "home.about": "public",
+    "home.accessibility": "public",
+    "home.failing": "admin+steward",
+    "home.front": "public",
     "home.healthz": "public",
+    "home.home": "signed_in",
+    "home.letter": "demo_only",
+    "home.mail": "demo_only",
+    "home.privacy": "public",
+    "home.secrecy": "public",
+    "home.send_again": "admin+steward",
     # insights
     "insights.index": "public",
     "insights.new": "connector+steward",
