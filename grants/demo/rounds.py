@@ -3,15 +3,18 @@
 from typing import Any
 from uuid import UUID
 
-from grants.demo import beginnings, bids
+from grants.demo import beginnings, bids, panel, votes
 from grants.demo.bids import Bid
 from grants.demo.play import Play
 from grants.proposals import service as proposals
 from grants.proposals.rules import ScreeningCode, Section
 from grants.rounds import service as rounds
 from grants.rounds.rules import RoundDates, RoundDraft
+from grants.voting import service as voting
 
 WHO_MAY_APPLY = "Community groups that work in the borough. A group without a bank account applies with a host."
+SECOND = (bids.WARM, bids.WALKS, bids.STORIES, bids.SWIMMING, bids.REPAIR, bids.CORNER)
+FIRST = (bids.GROW, bids.PEERS, bids.SWIM_TRIAL, bids.CORNER_CLEAR)
 EDITORS = {key: (editor, signer) for key, _, _, _, _, editor, signer, _ in beginnings.GROUPS}
 
 
@@ -123,7 +126,7 @@ def the_first_round(play: Play) -> None:
         300_000,
         -224,
     )
-    for number, bid in enumerate((bids.GROW, bids.PEERS, bids.SWIM_TRIAL, bids.CORNER_CLEAR, bids.VAN)):
+    for number, bid in enumerate((*FIRST, bids.VAN)):
         put_in(play, "first", bid, -214 + number * 2)
     check(
         play,
@@ -131,6 +134,14 @@ def the_first_round(play: Play) -> None:
         -194,
         refused={bids.VAN.title: "The van would be kept and used in Hartlepool, which is outside the borough."},
     )
+    panel.sit(play, "first", -192)
+    with play.as_("sue", play.at(-185, 10)) as uow:
+        voting.open_vote(uow, play.rounds["first"])
+    votes.vote(play, "first", FIRST, -183, 12, coded=150, mailed=30)
+    with play.as_clock(play.at(-170, 18)) as uow:
+        rounds.tick(uow)
+    with play.as_clock(play.at(-170, 18, 5)) as uow:
+        voting.close_vote(uow, play.rounds["first"], vote_key=play.settings.vote_key)
 
 
 def the_second_round(play: Play) -> None:
@@ -150,6 +161,10 @@ def the_second_round(play: Play) -> None:
     ):
         put_in(play, "second", bid, -44 + number * 2)
     check(play, "second", -20)
+    panel.sit(play, "second", -18)
+    with play.as_("sue", play.at(-7, 10)) as uow:
+        voting.open_vote(uow, play.rounds["second"])
+    votes.vote(play, "second", SECOND, -6, 6, coded=170, mailed=45)
 
 
 def the_third_round(play: Play) -> None:

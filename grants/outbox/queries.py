@@ -26,6 +26,11 @@ def letter(session: Session, id: UUID) -> OutboxRow | None:
     return session.scalar(select(OutboxRow).where(OutboxRow.id == id, OutboxRow.kind == "mail"))
 
 
+def row_by_key(session: Session, key: str) -> OutboxRow | None:
+    """The row that was put in under this key."""
+    return session.scalar(select(OutboxRow).where(OutboxRow.key == key))
+
+
 def failing(session: Session, *, limit: int = 100) -> list[OutboxRow]:
     """What could not be sent yet or at all, oldest first."""
     return list(
