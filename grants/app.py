@@ -14,6 +14,7 @@ from grants.adapters.memory_payments import MemoryGateway
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
 from grants.allocation import views as allocation
+from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
 from grants.awards import views as awards
@@ -62,6 +63,7 @@ STAGES = (
 )
 
 COMMANDS = (
+    audit_cli.books,
     awards_cli.cli,
     home_cli.cli,
     people_cli.cli,

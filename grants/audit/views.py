@@ -1,5 +1,406 @@
-"""Pages of the stage ``audit``."""
+"""Pages of the stage ``audit``: statements, the trail, the books, the public register. Reads only."""
 
-from flask import Blueprint
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from itertools import groupby
+from uuid import UUID
+
+from flask import Blueprint, Response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from grants.audit import access, queries, rules
+from grants.audit.exports import register_csv, statement_csv
+from grants.audit.forms import AsAtForm, RegisterForm, TrailForm
+from grants.audit.queries import PAGE, TRAIL_PAGE, RegisterFilter, TrailFilter
+from grants.audit.rules import Link
+from grants.funds import queries as funds
+from grants.funds.rules import describe
+from grants.funds.views import parts_of
+from grants.kernel.actors import Role
+from grants.kernel.clock import LONDON
+from grants.kernel.errors import NotFound
+from grants.ledger import queries as ledger
+from grants.ledger.queries import Pockets
+from grants.people import queries as people
+from grants.web.db import now, reading
+from grants.web.doors import public, signed_in
+from grants.web.sections import Section, section
+from grants.web.session import current_actor
 
 bp = Blueprint("audit", __name__)
+
+RESTS, BACK = "rests", "back"
+PLACES = {
+    "award": "/awards/{}",
+    "community_group": "/groups/{}",
+    "fund": "/funds/{}",
+    "funder": "/funders/{}",
+    "issue": "/issues/{}",
+    "priority": "/priorities/{}",
+    "proposal": "/proposals/{}",
+    "round": "/rounds/{}",
+}
+"""Where a thing of the trail has its own page."""
+
+
+def _page() -> int:
+    return max(1, min(request.args.get("page", 1, type=int) or 1, 100_000))
+
+
+def _pages(count: int, size: int) -> int:
+    return max(1, -(-count // size))
+
+
+def _as_at() -> tuple[AsAtForm, datetime | None]:
+    """The day that was asked for, as the last moment of it; None for now."""
+    form = AsAtForm(request.args)
+    if not form.heard() or form.as_at.data is None:
+        return form, None
+    return form, rules.end_of_day(form.as_at.data, now())
+
+
+def _shown_page(found: int, page: int, size: int) -> int:
+    """The number of pages; a page behind the last is not there."""
+    pages = _pages(found, size)
+    if page > pages:
+        raise NotFound()
+    return pages
+
+
+# ---------------------------------------------------------------- a funder's statement
+
+
+@bp.route("/funders/<uuid:funder_id>")
+@signed_in(Role.ADMIN, Role.AUDITOR, Role.FINANCE_OFFICER, Role.FUNDER, Role.STEWARD)
+def statement(funder_id: UUID) -> ResponseReturnValue:
+    """What one funder gave, where each pound of it went, and what came of it."""
+    session = reading()
+    funder, given, kept = queries.statement_for(session, current_actor(), funder_id)
+    form, as_at = _as_at()
+    ids = [one.id for one in given]
+    pockets = ledger.pockets_of(session, ids, as_at)
+    shares, count = queries.shares(session, ids, as_at, page=_page())
+    names = funds.names_for(session)
+    states = queries.states_at(session, "contribution", as_at, ids) if as_at else {}
+    total = ledger.added_up(list(pockets.values()))
+    given = [one for one in given if as_at is None or one.pledged_at <= as_at]
+    return render_template(
+        "audit/statement.html",
+        funder=funder,
+        form=form,
+        as_at=as_at,
+        total=total,
+        parts=parts_of(total),
+        promised_minor=sum(one.amount_minor for one in given if one.agreed_at),
+        given=[
+            (one, pockets[one.id], describe(funds.restriction_of(one), names), states.get(one.id, one.state.value))
+            for one in given
+        ],
+        several_funds=len({one.fund_id for one in given}) > 1,
+        flow=_flow(
+            [
+                (f"{one.id}", f"{one.fund.name}, {one.pledged_at.astimezone(LONDON):%Y}", pockets[one.id])
+                for one in given
+            ],
+            queries.flows(session, ids, as_at),
+        ),
+        shares=shares,
+        count=count,
+        page=_page(),
+        pages=_shown_page(count, _page(), PAGE),
+        limited=kept is not None,
+        extra={"as_at": form.as_at.data.isoformat()} if as_at and form.as_at.data else {},
+    ), form.status
+
+
+@bp.route("/funders/<uuid:funder_id>/statement.csv")
+@signed_in(Role.ADMIN, Role.AUDITOR, Role.FINANCE_OFFICER, Role.FUNDER, Role.STEWARD)
+def statement_file(funder_id: UUID) -> ResponseReturnValue:
+    """The same as a file."""
+    session = reading()
+    _, given, _ = queries.statement_for(session, current_actor(), funder_id)
+    _, as_at = _as_at()
+    shares, _ = queries.shares(session, [one.id for one in given], as_at, page=None)
+    return _file(statement_csv(shares), f"statement-{funder_id}.csv")
+
+
+def _file(text: str, name: str) -> Response:
+    answer = Response("\ufeff" + text, mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+def _flow(givers: Sequence[tuple[str, str, Pockets]], streams: Sequence[queries.Flow]) -> dict[str, object]:
+    """The picture of who gave → where it went, narrow and wide, and its table."""
+    names = {RESTS: "Not promised yet", BACK: "Given back"}
+    links = []
+    merged: dict[str, str] = {}  # contribution → the giver's key: givers of one name are one block
+    for key, name, pockets in givers:
+        merged[key] = name
+        names[name] = name
+        links.append(Link(name, RESTS, pockets.available_minor))
+        links.append(Link(name, BACK, pockets.returned_minor))
+    for stream in streams:
+        if f"{stream.contribution_id}" in merged:
+            names[f"{stream.priority_id}"] = stream.priority_title
+            links.append(Link(merged[f"{stream.contribution_id}"], f"{stream.priority_id}", stream.amount_minor))
+    rows = []
+    rests = (RESTS, BACK)
+    whole: dict[tuple[str, str], int] = {}
+    for link in links:
+        if link.amount_minor:
+            whole[link.source, link.target] = whole.get((link.source, link.target), 0) + link.amount_minor
+    for (source, target), minor in sorted(
+        whole.items(), key=lambda kv: (kv[0][0], kv[0][1] in rests, -kv[1], kv[0][1])
+    ):
+        rows.append((names[source], names[target], minor))
+    return {
+        "narrow": rules.picture(links, names, width=340, last=rests, tall=240),
+        "wide": rules.picture(links, names, width=960, last=rests, tall=300),
+        "rows": rows,
+    }
+
+
+@section("fund", 80)
+def where_it_went(fund: object) -> Section | None:
+    """On a fund's public page: who gave, and where it went."""
+    session = reading()
+    given = [one for one in funds.contributions(session, fund.id) if one.agreed_at]  # type: ignore[attr-defined]
+    ids = [one.id for one in given]
+    streams = queries.flows(session, ids)
+    if not streams:
+        return None
+    pockets = ledger.pockets_of(session, ids)
+    flow = _flow([(f"{one.id}", one.funder.name, pockets[one.id]) for one in given], streams)
+    html = render_template("audit/_fund.html", flow=flow)
+    return Section("where-it-went", "Who gave, and where it went", Markup(html))  # noqa: S704  (our template)
+
+
+# ---------------------------------------------------------------- the public register
+
+
+@bp.route("/register")
+@public
+def register() -> ResponseReturnValue:
+    """Every award in public, added up beside the books."""
+    session = reading()
+    form = RegisterForm(request.args)
+    rounds, priorities = queries.rounds_and_priorities(session)
+    form.round.choices, form.priority.choices = rounds, priorities
+    wanted = RegisterFilter()
+    if form.heard():
+        wanted = RegisterFilter(form.round.data, form.priority.data, form.words.data or "")
+    rows, count = queries.register(session, wanted, page=_page())
+    return render_template(
+        "audit/register.html",
+        form=form,
+        rows=rows,
+        count=count,
+        page=_page(),
+        pages=_shown_page(count, _page(), PAGE),
+        narrowed=wanted != RegisterFilter(),
+        sums=queries.register_sum(session),
+        extra={"words": wanted.words, "round": wanted.round_id, "priority": wanted.priority_id},
+    ), form.status
+
+
+@bp.route("/register.csv")
+@public
+def register_file() -> ResponseReturnValue:
+    """The whole register as a file."""
+    rows, _ = queries.register(reading(), RegisterFilter(), page=None)
+    return _file(register_csv(rows), "register-of-awards.csv")
+
+
+# ---------------------------------------------------------------- for the auditor
+
+
+@bp.route("/audit")
+@signed_in(Role.AUDITOR)
+def home() -> ResponseReturnValue:
+    """Everything, now or as at the end of any day."""
+    session = reading()
+    form, as_at = _as_at()
+    moment = as_at or now()
+    pots = funds.funds(session)
+    given = queries.contributions_at(session, [fund.id for fund in pots], moment)
+    ids = [one.id for one in given]
+    pockets = ledger.pockets_of(session, ids, as_at)
+    states = queries.states_at(session, "contribution", moment, ids)
+    awards, count = queries.awards_at(session, moment, page=_page())
+    return render_template(
+        "audit/home.html",
+        form=form,
+        as_at=as_at,
+        moment=moment,
+        pots=[
+            (fund, parts_of(ledger.added_up([pockets[one.id] for one in given if one.fund_id == fund.id])))
+            for fund in pots
+        ],
+        given=[(one, pockets[one.id], states.get(one.id, one.state.value)) for one in given],
+        counts=queries.counts_at(session, moment),
+        awards=awards,
+        count=count,
+        page=_page(),
+        pages=_shown_page(count, _page(), PAGE),
+        funders=funds.funders(session),
+        extra={"as_at": form.as_at.data.isoformat()} if as_at and form.as_at.data else {},
+    ), form.status
+
+
+@bp.route("/trail")
+@signed_in(Role.AUDITOR)
+def trail() -> ResponseReturnValue:
+    """Everything that happened, newest first."""
+    return _trail(TrailFilter(), "Everything that happened", url_for("audit.trail"))
+
+
+@bp.route("/trail/<kind>/<uuid:subject_id>")
+@signed_in(Role.AUDITOR)
+def trail_of(kind: str, subject_id: UUID) -> ResponseReturnValue:
+    """Everything that happened to one thing."""
+    wanted = TrailFilter(subject_type=kind, subject_id=subject_id)
+    return _trail(wanted, f"What happened to this {_kind(kind).lower()}", request.path, PLACES.get(kind, ""))
+
+
+@bp.route("/trail/by/<uuid:person_id>")
+@signed_in(Role.AUDITOR)
+def trail_by(person_id: UUID) -> ResponseReturnValue:
+    """Everything that one person did."""
+    name = people.names(reading(), [person_id]).get(person_id)
+    if name is None:
+        raise NotFound("There is no such person.")
+    return _trail(TrailFilter(actor_id=person_id), f"What {name} did", request.path)
+
+
+def _trail(wanted: TrailFilter, title: str, action: str, place: str = "") -> ResponseReturnValue:
+    session = reading()
+    form = TrailForm(request.args)
+    known = queries.verbs(session)
+    stages = sorted({verb.split(".")[0] for verb in known})
+    form.verb.choices = [(stage, f"Anything about: {_kind(stage).lower()}") for stage in stages] + [
+        (verb, _said(verb)) for verb in known
+    ]
+    asked = {}
+    if form.heard():
+        since = form.since.data and datetime.combine(form.since.data, time(), LONDON).astimezone(UTC)
+        until = form.until.data and rules.end_of_day(form.until.data, datetime.max.replace(tzinfo=UTC))
+        wanted = replace(wanted, verb=form.verb.data or "", since=since, until=until)
+        asked = {"verb": form.verb.data, "since": form.since.data, "until": form.until.data}
+    events, count = queries.trail(session, wanted, page=_page())
+    if not events and wanted.subject_id and not (wanted.verb or wanted.since or wanted.until):
+        raise NotFound("Nothing happened to such a thing.")
+    names = people.names(session, [event.actor_id for event in events if event.actor_id])
+    return render_template(
+        "audit/trail.html",
+        title=title,
+        form=form,
+        action=action,
+        place=place.format(wanted.subject_id) if place else "",
+        days=[(day, list(group)) for day, group in groupby(events, key=lambda e: e.at.astimezone(LONDON).date())],
+        names=names,
+        count=count,
+        page=_page(),
+        pages=_shown_page(count, _page(), TRAIL_PAGE),
+        single=wanted.subject_id is not None,
+        extra=asked,
+        said=_said,
+        kind=_kind,
+    ), form.status
+
+
+def _said(verb: str) -> str:
+    stage, _, done = verb.partition(".")
+    return f"{_kind(stage)} {done.replace('_', ' ')}"
+
+
+def _kind(word: str) -> str:
+    word = {"community_group": "group", "role_grant": "role"}.get(word, word).replace("_", " ")
+    return word[:1].upper() + word[1:]
+
+
+# ---------------------------------------------------------------- the books
+
+
+@bp.route("/books")
+@signed_in(Role.AUDITOR, Role.FINANCE_OFFICER)
+def books() -> ResponseReturnValue:
+    """The books of every fund that this person keeps or checks: the trial balance of each."""
+    session = reading()
+    read = access.books_read(current_actor())
+    form, as_at = _as_at()
+    shown = [fund for fund in funds.funds(session) if read is None or fund.id in read]
+    balances = ledger.trial_balances(session, [fund.id for fund in shown], as_at)
+    ids = [b.account.contribution_id for b in balances if b.account.contribution_id]
+    names = queries.funder_names(session, ids)
+    return render_template(
+        "audit/books.html",
+        form=form,
+        as_at=as_at,
+        books=[(fund, [b for b in balances if b.account.fund_id == fund.id]) for fund in shown],
+        words=lambda account: _account(account, names),
+    ), form.status
+
+
+@bp.route("/books/<uuid:fund_id>/entries")
+@signed_in(Role.AUDITOR, Role.FINANCE_OFFICER)
+def entries(fund_id: UUID) -> ResponseReturnValue:
+    """Every entry of a fund, newest first."""
+    session, actor = reading(), current_actor()
+    access.ensure_may_read_books(actor, fund_id)
+    fund = funds.fund(session, fund_id)
+    count = ledger.count_entries(session, fund_id)
+    pages = _shown_page(count, _page(), PAGE)
+    shown = ledger.entries(session, fund_id, limit=PAGE, offset=(_page() - 1) * PAGE)
+    ids = [p.account.contribution_id for entry in shown for p in entry.postings if p.account.contribution_id]
+    names = queries.funder_names(session, ids)
+    return render_template(
+        "audit/entries.html",
+        fund=fund,
+        entries=shown,
+        count=count,
+        page=_page(),
+        pages=pages,
+        words=lambda account: _account(account, names),
+        said=_said,
+        checks=actor.has(Role.AUDITOR),
+    )
+
+
+@bp.route("/books/accounts/<uuid:account_id>")
+@signed_in(Role.AUDITOR, Role.FINANCE_OFFICER)
+def account(account_id: UUID) -> ResponseReturnValue:
+    """One account, line by line, with its balance after each."""
+    session, actor = reading(), current_actor()
+    one = ledger.account(session, account_id)
+    if one is None:
+        raise NotFound("There is no such account.")
+    access.ensure_may_read_books(actor, one.fund_id)
+    lines, count = ledger.account_lines(session, account_id, limit=PAGE, offset=(_page() - 1) * PAGE)
+    names = queries.funder_names(session, [one.contribution_id] if one.contribution_id else [])
+    return render_template(
+        "audit/account.html",
+        account=one,
+        fund=funds.fund(session, one.fund_id),
+        name=_account(one, names),
+        lines=lines,
+        count=count,
+        page=_page(),
+        pages=_shown_page(count, _page(), PAGE),
+        said=_said,
+        checks=actor.has(Role.AUDITOR),
+    )
+
+
+@bp.route("/books/check")
+@signed_in(Role.AUDITOR, Role.FINANCE_OFFICER)
+def check() -> ResponseReturnValue:
+    """Every rule that the money must keep, tried at this moment."""
+    return render_template("audit/check.html", checks=queries.checks(reading()), moment=now())
+
+
+def _account(account: object, names: dict[UUID, str]) -> str:
+    funder = names.get(account.contribution_id, "")  # type: ignore[attr-defined]
+    return rules.account_words(account.code, account.pocket, funder)  # type: ignore[attr-defined]

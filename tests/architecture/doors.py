@@ -7,6 +7,19 @@ Otherwise the roles that may enter, in alphabetical order, with ``+`` between th
 from __future__ import annotations
 
 DOORS: dict[str, str] = {
+    # audit
+    "audit.account": "auditor+finance_officer",
+    "audit.books": "auditor+finance_officer",
+    "audit.check": "auditor+finance_officer",
+    "audit.entries": "auditor+finance_officer",
+    "audit.home": "auditor",
+    "audit.register": "public",
+    "audit.register_file": "public",
+    "audit.statement": "admin+auditor+finance_officer+funder+steward",
+    "audit.statement_file": "admin+auditor+finance_officer+funder+steward",
+    "audit.trail": "auditor",
+    "audit.trail_by": "auditor",
+    "audit.trail_of": "auditor",
     # awards
     "awards.agreement": "signed_in",
     "awards.answer": "group_member",

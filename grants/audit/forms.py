@@ -1,0 +1,37 @@
+"""What a reader may ask for: a day, a part of the trail, a part of the register. All by GET: nothing is written."""
+
+from grants.web import fields
+from grants.web.forms import Form
+
+
+class _Asked(Form):
+    """A form of a page that only reads: filled from the address, without a token."""
+
+    class Meta:
+        csrf = False
+
+    def heard(self) -> bool:
+        """Whether everything that was asked for can be understood."""
+        return bool(self.validate())
+
+
+class AsAtForm(_Asked):
+    """As at the end of which day."""
+
+    as_at = fields.DayField("As at the end of", hint="For example, 27 3 2027. Empty means now.", required=False)
+
+
+class TrailForm(_Asked):
+    """What part of the trail."""
+
+    verb = fields.SelectField("What happened", required=False, empty="Anything")
+    since = fields.DayField("From this day", required=False)
+    until = fields.DayField("To this day", required=False)
+
+
+class RegisterForm(_Asked):
+    """What part of the register."""
+
+    words = fields.TextField("Words in the title, group or reference", required=False, at_most=80)
+    round = fields.UuidSelect("Round", required=False, empty="All rounds")
+    priority = fields.UuidSelect("Priority", required=False, empty="All priorities")

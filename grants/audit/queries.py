@@ -1,0 +1,615 @@
+"""Statements, the trail, the register and the checks: everything told from the rows that the stages wrote."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from grants.audit import access
+from grants.audit.rules import Step, last_states
+from grants.awards.models import Award, AwardSplit
+from grants.awards.rules import HOLDS_MONEY, AwardState
+from grants.disbursements.models import Disbursement, MoneyReturn
+from grants.disbursements.rules import DisbursementState
+from grants.funds import queries as funds
+from grants.funds.models import Contribution, Fund, Funder, Receipt
+from grants.funds.rules import allows
+from grants.kernel.actors import Actor
+from grants.kernel.errors import NotAllowed, NotFound
+from grants.kernel.money import show_pounds
+from grants.kernel.trail import AuditEvent
+from grants.ledger import queries as ledger
+from grants.ledger.models import Account, Entry, Posting
+from grants.ledger.queries import Pockets
+from grants.ledger.rules import Check, Pocket
+from grants.people.models import Group
+from grants.priorities.models import Priority
+from grants.proposals import queries as proposals
+from grants.proposals.models import Proposal
+from grants.reports.models import Report
+from grants.reports.rules import ReportState
+from grants.rounds.models import Round
+
+PAGE = 25
+TRAIL_PAGE = 50
+_AWAY = (Pocket.COMMITTED.value, Pocket.SENDING.value, Pocket.PAID.value)
+_TITLE = func.coalesce(func.nullif(Proposal.title, ""), "A proposal without a title")
+
+
+# ---------------------------------------------------------------- the trail
+
+
+@dataclass(frozen=True, slots=True)
+class TrailFilter:
+    """What part of the trail is wanted; empty parts want all."""
+
+    verb: str = ""
+    subject_type: str = ""
+    subject_id: UUID | None = None
+    actor_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def trail(session: Session, wanted: TrailFilter, *, page: int = 1) -> tuple[list[AuditEvent], int]:
+    """One page of the trail, newest first, and how many entries there are in all."""
+    where: list[ColumnElement[bool]] = []
+    if wanted.verb:
+        exact = AuditEvent.verb == wanted.verb
+        where.append(exact if "." in wanted.verb else AuditEvent.verb.startswith(f"{wanted.verb}.", autoescape=True))
+    if wanted.subject_type:
+        where.append(AuditEvent.subject_type == wanted.subject_type)
+    if wanted.subject_id:
+        where.append(AuditEvent.subject_id == wanted.subject_id)
+    if wanted.actor_id:
+        where.append(AuditEvent.actor_id == wanted.actor_id)
+    if wanted.since:
+        where.append(AuditEvent.at >= wanted.since)
+    if wanted.until:
+        where.append(AuditEvent.at <= wanted.until)
+    events = session.scalars(
+        select(AuditEvent)
+        .where(*where)
+        .order_by(AuditEvent.at.desc(), AuditEvent.verb, AuditEvent.id)
+        .limit(TRAIL_PAGE)
+        .offset((page - 1) * TRAIL_PAGE)
+    )
+    return list(events), session.scalar(select(func.count(AuditEvent.id)).where(*where)) or 0
+
+
+def verbs(session: Session) -> list[str]:
+    """Every verb that stands in the trail."""
+    return list(session.scalars(select(AuditEvent.verb).distinct().order_by(AuditEvent.verb)))
+
+
+def states_at(
+    session: Session, subject_type: str, as_at: datetime, ids: Collection[UUID] | None = None
+) -> dict[UUID, str]:
+    """The state each thing of this kind was in at a moment, by the trail; what was not there yet is left out."""
+    where = [AuditEvent.subject_type == subject_type, AuditEvent.after.is_not(None), AuditEvent.at <= as_at]
+    if ids is not None:
+        where.append(AuditEvent.subject_id.in_(ids))
+    last = (
+        select(AuditEvent.subject_id, func.max(AuditEvent.at).label("at"))
+        .where(*where)
+        .group_by(AuditEvent.subject_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(AuditEvent.subject_id, AuditEvent.at, AuditEvent.before, AuditEvent.after)
+        .join(last, and_(last.c.subject_id == AuditEvent.subject_id, last.c.at == AuditEvent.at))
+        .where(*where)
+        .order_by(AuditEvent.id)
+    )
+    return last_states([Step(id, at, before, after) for id, at, before, after in rows if after is not None])
+
+
+KINDS = ("round", "proposal", "award", "disbursement", "report", "contribution", "priority", "issue")
+
+
+def counts_at(session: Session, as_at: datetime) -> dict[str, dict[str, int]]:
+    """Per kind of thing, how many stood in which state at a moment, by the trail."""
+    found: dict[str, dict[str, int]] = {}
+    for kind in KINDS:
+        counted: dict[str, int] = {}
+        for state in states_at(session, kind, as_at).values():
+            counted[state] = counted.get(state, 0) + 1
+        if counted:
+            found[kind] = dict(sorted(counted.items()))
+    return found
+
+
+# ---------------------------------------------------------------- whose money went where
+
+
+def statement_for(
+    session: Session, actor: Actor, funder_id: UUID
+) -> tuple[Funder, list[Contribution], frozenset[UUID] | None]:
+    """The funder, what it gave as far as this person may read it, and to which funds that is limited (None: to none).
+
+    Somebody who may not read it is not told whether there is such a funder.
+    """
+    try:
+        funder = funds.funder(session, funder_id)
+    except NotFound:
+        if access.funds_kept(actor) is None:
+            raise
+        raise NotAllowed(access.CLOSED) from None
+    given = funds.contributions_of_funder(session, funder_id)
+    kept = access.funds_in_statement(actor, funder_id, {one.fund_id for one in given})
+    return funder, [one for one in given if kept is None or one.fund_id in kept], kept
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Pence of one contribution that stand with awards for one priority: promised, on their way or paid."""
+
+    contribution_id: UUID
+    priority_id: UUID
+    priority_title: str
+    amount_minor: int
+
+
+def flows(session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None) -> list[Flow]:
+    """Where the money of these contributions went, by priority."""
+    total = -func.sum(Posting.amount_minor)
+    query = (
+        select(Account.contribution_id, Award.priority_id, Priority.title, total)
+        .select_from(Posting)
+        .join(Account, Account.id == Posting.account_id)
+        .join(Award, Award.id == Posting.award_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .where(Account.contribution_id.in_(contribution_ids), Account.pocket.in_(_AWAY))
+        .group_by(Account.contribution_id, Award.priority_id, Priority.title)
+        .having(total > 0)
+        .order_by(Priority.title, Account.contribution_id)
+    )
+    if as_at is not None:
+        query = query.where(Posting.at <= as_at)
+    return [Flow(c, p, title, int(minor)) for c, p, title, minor in session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An award that some contributions have a part in. ``pockets``: where their part of it is."""
+
+    award_id: UUID
+    reference: str
+    title: str
+    group_id: UUID
+    group_name: str
+    priority_id: UUID
+    priority_title: str
+    round_id: UUID
+    round_title: str
+    offered_at: datetime
+    amount_minor: int
+    state: str
+    part_minor: int
+    pockets: Pockets
+    outcome: Report | None
+
+
+def shares(
+    session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None, *, page: int | None = 1
+) -> tuple[list[Share], int]:
+    """The awards that these contributions pay for, newest first, one page (None: all), and how many there are.
+
+    Now: those that hold money. As at a moment: whatever had been offered by then, in the state it was in.
+    """
+    part = func.sum(AwardSplit.amount_minor)
+    query = (
+        select(
+            Award.id, Award.reference, _TITLE, Group.id, Group.name, Priority.id, Priority.title,
+            Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state, part,
+        )
+        .join(AwardSplit, AwardSplit.award_id == Award.id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Group, Group.id == Award.group_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .join(Round, Round.id == Award.round_id)
+        .where(AwardSplit.contribution_id.in_(contribution_ids), _standing(as_at))
+        .group_by(Award.id, Proposal.title, Group.id, Priority.id, Round.id)
+        .order_by(Award.offered_at.desc(), Award.reference)
+    )  # fmt: skip
+    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    if page is not None:
+        query = query.limit(PAGE).offset((page - 1) * PAGE)
+    rows = session.execute(query).all()
+    ids = [row[0] for row in rows]
+    wanted = set(contribution_ids)
+    pockets = ledger.award_pockets(session, ids, as_at)
+    states = states_at(session, "award", as_at, ids) if as_at else {}
+    outcomes = _outcomes(session, ids, as_at)
+    found = []
+    for *plain, state, part_minor in rows:
+        id = plain[0]
+        mine = ledger.added_up([p for c, p in pockets[id].items() if c in wanted])
+        values: list[Any] = [*plain, states.get(id, state.value), int(part_minor), mine, outcomes.get(id)]
+        found.append(Share(*values))
+    return found, total
+
+
+def _standing(as_at: datetime | None) -> ColumnElement[bool]:
+    return Award.state.in_(HOLDS_MONEY) if as_at is None else Award.offered_at <= as_at
+
+
+def _outcomes(session: Session, award_ids: Collection[UUID], as_at: datetime | None) -> dict[UUID, Report]:
+    query = (
+        select(Report)
+        .where(Report.award_id.in_(award_ids), Report.state == ReportState.ACCEPTED)
+        .options(selectinload(Report.measures))
+        .order_by(Report.accepted_at)
+    )
+    if as_at is not None:
+        query = query.where(Report.accepted_at <= as_at)
+    return {report.award_id: report for report in session.scalars(query)}
+
+
+def awards_at(session: Session, as_at: datetime, *, page: int = 1) -> tuple[list[Share], int]:
+    """Every award that had been offered by a moment, as it stood then: one page, newest first, and how many."""
+    everything = list(session.scalars(select(Contribution.id)))
+    return shares(session, everything, as_at, page=page)
+
+
+# ---------------------------------------------------------------- the public register
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterRow:
+    """One award in public, in pence. ``back_minor``: what came back or was let go; the rest stands in the books."""
+
+    award_id: UUID
+    reference: str
+    title: str
+    summary: str
+    group_id: UUID
+    group_name: str
+    group_org_id: str
+    priority_id: UUID
+    priority_title: str
+    round_id: UUID
+    round_title: str
+    fund_name: str
+    awarded_on: datetime
+    awarded_minor: int
+    paid_minor: int
+    back_minor: int
+    state: AwardState
+
+    @property
+    def stands_minor(self) -> int:
+        return self.awarded_minor - self.back_minor
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFilter:
+    """What part of the register is wanted."""
+
+    round_id: UUID | None = None
+    priority_id: UUID | None = None
+    words: str = ""
+
+
+def register(session: Session, wanted: RegisterFilter, *, page: int | None = 1) -> tuple[list[RegisterRow], int]:
+    """The awards that hold or held money, newest first: one page (None: all), and how many there are."""
+    query = _register(wanted)
+    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    if page is not None:
+        query = query.limit(PAGE).offset((page - 1) * PAGE)
+    rows = session.execute(query).all()
+    moved = _moved(session, [row[0] for row in rows])
+    found = []
+    for *plain, state in rows:
+        values: list[Any] = [*plain, *moved[plain[0]], state]
+        found.append(RegisterRow(*values))
+    return found, total
+
+
+def _register(wanted: RegisterFilter) -> Select[tuple[object, ...]]:
+    where: list[ColumnElement[bool]] = [Award.state.in_(HOLDS_MONEY)]
+    if wanted.round_id:
+        where.append(Award.round_id == wanted.round_id)
+    if wanted.priority_id:
+        where.append(Award.priority_id == wanted.priority_id)
+    for word in wanted.words.lower().split()[:6]:
+        where.append(
+            or_(
+                func.lower(Proposal.title).contains(word, autoescape=True),
+                func.lower(Group.name).contains(word, autoescape=True),
+                func.lower(Award.reference).contains(word, autoescape=True),
+            )
+        )
+    return (
+        select(
+            Award.id, Award.reference, _TITLE, func.coalesce(Proposal.summary, ""), Group.id, Group.name,
+            func.coalesce(Group.org_id, ""), Priority.id, Priority.title, Round.id, Round.title, Fund.name,
+            Award.offered_at, Award.amount_minor, Award.state,
+        )
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Group, Group.id == Award.group_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .join(Round, Round.id == Award.round_id)
+        .join(Fund, Fund.id == Award.fund_id)
+        .where(*where)
+        .order_by(Award.offered_at.desc(), Award.reference)
+    )  # fmt: skip
+
+
+def _moved(session: Session, award_ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Per award: pence paid and not returned, and pence that went back to the pot, by the books' postings."""
+    back = and_(Account.pocket == Pocket.AVAILABLE.value, Posting.amount_minor < 0)
+    rows = session.execute(
+        select(
+            Posting.award_id,
+            func.coalesce(func.sum(Posting.amount_minor).filter(Account.pocket == Pocket.PAID.value), 0),
+            func.coalesce(func.sum(Posting.amount_minor).filter(back), 0),
+        )
+        .join(Account, Account.id == Posting.account_id)
+        .where(Posting.award_id.in_(award_ids))
+        .group_by(Posting.award_id)
+    )
+    found = dict.fromkeys(award_ids, (0, 0))
+    for award_id, paid, went_back in rows:
+        found[award_id] = (-int(paid), -int(went_back))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSum:
+    """The register added up beside the books. Pence."""
+
+    count: int
+    awarded_minor: int
+    back_minor: int
+    books: Pockets
+
+    @property
+    def stands_minor(self) -> int:
+        return self.awarded_minor - self.back_minor
+
+    @property
+    def books_minor(self) -> int:
+        """What the contributions' accounts say is promised, on its way or paid."""
+        return self.books.committed_minor + self.books.sending_minor + self.books.paid_minor
+
+    @property
+    def agrees(self) -> bool:
+        return self.stands_minor == self.books_minor
+
+
+def register_sum(session: Session) -> RegisterSum:
+    """All awards of the register, less what came back, beside the balances of the contributions' accounts."""
+    standing = Award.state.in_(HOLDS_MONEY)
+    count, awarded = session.execute(
+        select(func.count(Award.id), func.coalesce(func.sum(Award.amount_minor), 0)).where(standing)
+    ).one()
+    back = session.scalar(
+        select(func.coalesce(func.sum(Posting.amount_minor), 0))
+        .join(Account, Account.id == Posting.account_id)
+        .join(Award, Award.id == Posting.award_id)
+        .where(standing, Account.pocket == Pocket.AVAILABLE.value, Posting.amount_minor < 0)
+    )
+    return RegisterSum(count, int(awarded), -int(back or 0), all_pockets(session))
+
+
+def all_pockets(session: Session) -> Pockets:
+    """Every contribution of every fund, by the balances of the accounts."""
+    rows = session.execute(
+        select(Account.pocket, func.sum(Account.balance_minor))
+        .where(Account.pocket.is_not(None))
+        .group_by(Account.pocket)
+    )
+    return Pockets(**{f"{pocket}_minor": -int(total) for pocket, total in rows})
+
+
+def rounds_and_priorities(session: Session) -> tuple[list[tuple[UUID, str]], list[tuple[UUID, str]]]:
+    """What the register can be narrowed to: rounds and priorities that have awards."""
+    standing = Award.state.in_(HOLDS_MONEY)
+    rounds = session.execute(
+        select(Round.id, Round.title)
+        .where(Round.id.in_(select(Award.round_id).where(standing)))
+        .order_by(Round.opens_at.desc(), Round.title)
+        .limit(200)
+    )
+    served = session.execute(
+        select(Priority.id, Priority.title)
+        .where(Priority.id.in_(select(Award.priority_id).where(standing)))
+        .order_by(Priority.title)
+        .limit(200)
+    )
+    return list(rounds.tuples()), list(served.tuples())
+
+
+# ---------------------------------------------------------------- the books in words
+
+
+def funder_names(session: Session, contribution_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The funder's name for each contribution."""
+    rows = session.execute(
+        select(Contribution.id, Funder.name)
+        .join(Funder, Funder.id == Contribution.funder_id)
+        .where(Contribution.id.in_(contribution_ids))
+    )
+    return dict(rows.tuples().all())
+
+
+def contributions_at(session: Session, fund_ids: Collection[UUID], as_at: datetime) -> list[Contribution]:
+    """The contributions to these funds that had been pledged by a moment, in the order of pledging."""
+    return list(
+        session.scalars(
+            select(Contribution)
+            .where(Contribution.fund_id.in_(fund_ids), Contribution.pledged_at <= as_at)
+            .options(joinedload(Contribution.funder), joinedload(Contribution.fund))
+            .order_by(Contribution.pledged_at, Contribution.id)
+            .limit(500)
+        )
+    )
+
+
+# ---------------------------------------------------------------- the checks
+
+
+def checks(session: Session) -> list[Check]:
+    """Every invariant of the money, each with what breaks it; always in this order."""
+    return [
+        *ledger.checks(session),
+        Check("What arrived of every contribution stands in the books", _receipts_differ(session)),
+        Check("Every receipt has one entry, and every entry of money in has its receipt", _receipts_alone(session)),
+        Check("No contribution got more than was promised", _too_much(session)),
+        Check("The split of every award adds up to the award", _splits_differ(session)),
+        Check("Every award holds in the books what its split says, less what came back", _awards_differ(session)),
+        Check("Money goes only where its funder allows", _restrictions_broken(session)),
+        Check("Payments and returns agree with the books", _payments_differ(session)),
+        Check("The public register adds up to the books", _register_differs(session)),
+    ]
+
+
+def first_break(session: Session) -> str | None:
+    """The first thing that does not hold, in words; None when all is well."""
+    return next((words for check in checks(session) for words in check.breaks), None)
+
+
+def _receipts_differ(session: Session) -> tuple[str, ...]:
+    ids = list(session.scalars(select(Contribution.id).order_by(Contribution.id)))
+    arrived, pockets = funds.received_minor(session, ids), ledger.pockets_of(session, ids)
+    return tuple(
+        f"contribution {id} got {arrived[id]} pence by its receipts, {pockets[id].received_minor} by its accounts"
+        for id in ids
+        if arrived[id] != pockets[id].received_minor
+    )
+
+
+def _receipts_alone(session: Session) -> tuple[str, ...]:
+    receipts = {
+        f"receipt:{id}": minor for id, minor in session.execute(select(Receipt.id, Receipt.amount_minor)).tuples()
+    }
+    rows = session.execute(
+        select(Entry.key, func.coalesce(func.sum(Posting.amount_minor).filter(Posting.amount_minor > 0), 0))
+        .outerjoin(Posting, Posting.entry_id == Entry.id)
+        .where(Entry.event == "contribution.received")
+        .group_by(Entry.key)
+    )
+    entries = {key: int(minor) for key, minor in rows}
+    return tuple(
+        f"{key} is {receipts.get(key, 'no')} pence in the list of receipts, {entries.get(key, 'no')} in the books"
+        for key in sorted(receipts.keys() | entries.keys())
+        if receipts.get(key) != entries.get(key)
+    )
+
+
+def _too_much(session: Session) -> tuple[str, ...]:
+    got = func.sum(Receipt.amount_minor)
+    rows = session.execute(
+        select(Contribution.id, Contribution.amount_minor, got)
+        .join(Receipt, Receipt.contribution_id == Contribution.id)
+        .group_by(Contribution.id)
+        .having(got > Contribution.amount_minor)
+        .order_by(Contribution.id)
+    )
+    return tuple(f"contribution {id} promised {minor} pence and got {total}" for id, minor, total in rows)
+
+
+def _splits_differ(session: Session) -> tuple[str, ...]:
+    total = func.coalesce(func.sum(AwardSplit.amount_minor), 0)
+    rows = session.execute(
+        select(Award.reference, Award.amount_minor, total)
+        .outerjoin(AwardSplit, AwardSplit.award_id == Award.id)
+        .where(Award.state.in_(HOLDS_MONEY))
+        .group_by(Award.id)
+        .having(total != Award.amount_minor)
+        .order_by(Award.reference)
+    )
+    return tuple(f"award {ref} is {minor} pence, its split sums to {parts}" for ref, minor, parts in rows)
+
+
+def _awards_differ(session: Session) -> tuple[str, ...]:
+    awards = {id: (ref, state) for id, ref, state in session.execute(select(Award.id, Award.reference, Award.state))}
+    split = {
+        (award_id, contribution_id): minor
+        for award_id, contribution_id, minor in session.execute(
+            select(AwardSplit.award_id, AwardSplit.contribution_id, AwardSplit.amount_minor)
+        )
+    }
+    away = func.sum(Posting.amount_minor).filter(Account.pocket.in_(_AWAY))
+    back = func.sum(Posting.amount_minor).filter(
+        and_(Account.pocket == Pocket.AVAILABLE.value, Posting.amount_minor < 0)
+    )
+    rows = session.execute(
+        select(Posting.award_id, Account.contribution_id, func.coalesce(away, 0), func.coalesce(back, 0))
+        .join(Account, Account.id == Posting.account_id)
+        .where(Posting.award_id.is_not(None), Account.contribution_id.is_not(None))
+        .group_by(Posting.award_id, Account.contribution_id)
+    )
+    books = {(award_id, contribution_id): (-int(a), -int(b)) for award_id, contribution_id, a, b in rows}
+    found = []
+    for award_id, contribution_id in sorted(split.keys() | books.keys(), key=str):
+        ref, state = awards.get(award_id, (str(award_id), None))
+        stands, went_back = books.get((award_id, contribution_id), (0, 0))
+        due = split.get((award_id, contribution_id), 0) - went_back
+        if stands != (due if state in HOLDS_MONEY else 0):
+            found.append(
+                f"award {ref} should hold {due} pence of contribution {contribution_id}, the books say {stands}"
+            )
+    return tuple(found)
+
+
+def _restrictions_broken(session: Session) -> tuple[str, ...]:
+    rows = session.execute(
+        select(Award.reference, Proposal, Contribution)
+        .join(AwardSplit, AwardSplit.award_id == Award.id)
+        .join(Contribution, Contribution.id == AwardSplit.contribution_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .where(Award.state.in_(HOLDS_MONEY))
+        .order_by(Award.reference, Contribution.id)
+    )
+    return tuple(
+        f"award {ref} draws on contribution {one.id}, which is not for it"
+        for ref, proposal, one in rows
+        if not allows(funds.restriction_of(one), proposals.need(proposal))
+    )
+
+
+def _payments_differ(session: Session) -> tuple[str, ...]:
+    way = (DisbursementState.AUTHORISED, DisbursementState.SENT)
+    paid, sending = DisbursementState.PAID, func.sum(Disbursement.amount_minor)
+    told: dict[UUID, list[int]] = {}
+    rows = session.execute(
+        select(
+            Disbursement.award_id,
+            func.coalesce(sending.filter(Disbursement.state == paid), 0),
+            func.coalesce(sending.filter(Disbursement.state.in_(way)), 0),
+        ).group_by(Disbursement.award_id)
+    )
+    for award_id, minor, on_its_way in rows:
+        told[award_id] = [int(minor), int(on_its_way)]
+    for award_id, minor in session.execute(
+        select(MoneyReturn.award_id, func.sum(MoneyReturn.amount_minor)).group_by(MoneyReturn.award_id)
+    ):
+        told.setdefault(award_id, [0, 0])[0] -= int(minor)
+    books: dict[UUID, list[int]] = {}
+    for award_id, pocket, total in session.execute(
+        select(Posting.award_id, Account.pocket, func.sum(Posting.amount_minor))
+        .join(Account, Account.id == Posting.account_id)
+        .where(Posting.award_id.is_not(None), Account.pocket.in_([Pocket.PAID.value, Pocket.SENDING.value]))
+        .group_by(Posting.award_id, Account.pocket)
+    ):
+        books.setdefault(award_id, [0, 0])[0 if pocket == Pocket.PAID.value else 1] = -int(total)
+    names = dict(session.execute(select(Award.id, Award.reference)).tuples().all())
+    return tuple(
+        f"award {names.get(id, id)}: paid {told.get(id, [0, 0])[0]} and on its way {told.get(id, [0, 0])[1]} pence "
+        f"by its payments, {books.get(id, [0, 0])[0]} and {books.get(id, [0, 0])[1]} by the books"
+        for id in sorted(told.keys() | books.keys(), key=str)
+        if told.get(id, [0, 0]) != books.get(id, [0, 0])
+    )
+
+
+def _register_differs(session: Session) -> tuple[str, ...]:
+    sums = register_sum(session)
+    if sums.agrees:
+        return ()
+    return (f"the register stands at {show_pounds(sums.stands_minor)}, the books at {show_pounds(sums.books_minor)}",)

@@ -1,0 +1,237 @@
+"""How money is pictured, how accounts and events are named, and how a cell of an open file is made safe."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from grants.kernel.clock import LONDON
+
+PICTURED_LEFT, PICTURED_RIGHT = 6, 9
+
+
+def end_of_day(day: date, now: datetime) -> datetime:
+    """The last moment of a London day, or ``now`` if that is earlier: what "as at" means.
+
+    >>> end_of_day(date(2026, 7, 1), datetime(2027, 1, 1, tzinfo=UTC)).isoformat()
+    '2026-07-01T22:59:59.999999+00:00'
+    """
+    midnight = datetime.combine(day + timedelta(days=1), time(), LONDON).astimezone(UTC)
+    return min(now, midnight - timedelta(microseconds=1))
+
+
+def safe_cell(value: object) -> str:
+    """A cell that no spreadsheet takes for a formula: a leading = + - @, tab or line end gets a quote before it.
+
+    Numbers are left as they are. Source: OWASP, CSV Injection.
+
+    >>> safe_cell("=1+1"), safe_cell(" @x"), safe_cell(-5), safe_cell(None), safe_cell("Soup")
+    ("'=1+1", "' @x", '-5', '', 'Soup')
+    """
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value).replace("\x00", "")
+    return f"'{text}" if text.lstrip(" ")[:1] in ("=", "+", "-", "@", "\t", "\r", "\n") and text else text
+
+
+def pounds(minor: int) -> str:
+    """Pence as a plain number of pounds, for files that machines add up.
+
+    >>> pounds(123450), pounds(-5)
+    ('1234.50', '-0.05')
+    """
+    return f"{'-' if minor < 0 else ''}{abs(minor) // 100}.{abs(minor) % 100:02d}"
+
+
+# ---------------------------------------------------------------- states as at a moment
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of the trail that changed a state, at one moment."""
+
+    subject_id: UUID
+    at: datetime
+    before: str | None
+    after: str
+
+
+def last_states(steps: Sequence[Step]) -> dict[UUID, str]:
+    """The state each thing was left in. Steps of one moment are put in order by their own before and after.
+
+    >>> t, one = datetime(2026, 1, 1, tzinfo=UTC), UUID(int=1)
+    >>> last_states([Step(one, t, "active", "closed"), Step(one, t, "offered", "active")])[one]
+    'closed'
+    """
+    latest: dict[UUID, list[Step]] = {}
+    for step in sorted(steps, key=lambda s: s.at):
+        standing = latest.get(step.subject_id)
+        if standing and standing[0].at == step.at:
+            standing.append(step)
+        else:
+            latest[step.subject_id] = [step]
+    found = {}
+    for subject_id, tied in latest.items():
+        left = [s.before for s in tied if s.before != s.after]
+        ends = [s.after for s in tied if s.after not in left]
+        found[subject_id] = (ends or [tied[-1].after])[-1]
+    return found
+
+
+# ---------------------------------------------------------------- names
+
+
+POCKETS = {
+    "available": "not promised yet",
+    "committed": "promised to groups",
+    "sending": "on its way to groups",
+    "paid": "paid to groups",
+    "returned": "given back to the funder",
+}
+FUND_ACCOUNTS = {"bank": "The bank account", "grants": "Paid to groups", "refunds": "Given back to funders"}
+
+
+def account_words(code: str, pocket: str | None, funder: str) -> str:
+    """An account's name in words.
+
+    >>> account_words("fund:1:bank", None, ""), account_words("contribution:2:paid", "paid", "The council")
+    ('The bank account', 'The council: paid to groups')
+    """
+    if pocket is None:
+        return FUND_ACCOUNTS.get(code.rsplit(":", 1)[-1], code)
+    return f"{funder}: {POCKETS[pocket]}"
+
+
+# ---------------------------------------------------------------- the picture: who gave → where it went
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """So many pence went from a giver (by key) to a purpose (by key)."""
+
+    source: str
+    target: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A block of the picture with its label. ``colour``: 1 to 5; 0 is money that rests."""
+
+    key: str
+    name: str
+    amount_minor: int
+    x: float
+    y: float
+    height: float
+    colour: int
+    on_left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One stream of the picture: the path of its outline."""
+
+    path: str
+    colour: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All of it, in units of ``width`` × ``height``."""
+
+    width: int
+    height: int
+    nodes: tuple[Node, ...]
+    bands: tuple[Band, ...]
+
+
+NODE, LABEL, GAP = 14, 40, 12
+
+
+def gathered(
+    links: Sequence[Link], names: Mapping[str, str], last: Sequence[str] = ()
+) -> tuple[list[Link], dict[str, str]]:
+    """At most so many givers and purposes as a picture bears; the smallest become "Others". Keys in ``last`` stay."""
+    names = dict(names)
+    for side, bound, others in (
+        ("source", PICTURED_LEFT, "Other funders"),
+        ("target", PICTURED_RIGHT, "Other priorities"),
+    ):
+        sums: dict[str, int] = {}
+        for link in links:
+            key = getattr(link, side)
+            sums[key] = sums.get(key, 0) + link.amount_minor
+        free = sorted((key for key in sums if key not in last), key=lambda key: (-sums[key], names[key], key))
+        if len(free) > bound:
+            small = set(free[bound - 1 :])
+            names[others] = others
+            links = [
+                Link(
+                    others if side == "source" and x.source in small else x.source,
+                    others if side == "target" and x.target in small else x.target,
+                    x.amount_minor,
+                )
+                for x in links
+            ]
+    merged: dict[tuple[str, str], int] = {}
+    for link in links:
+        if link.amount_minor > 0:
+            pair = (link.source, link.target)
+            merged[pair] = merged.get(pair, 0) + link.amount_minor
+    return [Link(source, target, minor) for (source, target), minor in merged.items()], names
+
+
+def picture(
+    links: Sequence[Link], names: Mapping[str, str], *, width: int, last: Sequence[str] = (), tall: int = 260
+) -> Picture:
+    """Lay out givers on the left and purposes on the right, the largest first, with a stream for every link.
+
+    Heights are in proportion to pence; ``tall`` units are all of it. What is in ``last`` stands at the foot.
+    """
+    links, names = gathered(links, names, last)
+    whole = sum(link.amount_minor for link in links)
+    if not whole:
+        return Picture(width, 0, (), ())
+    scale = tall / whole
+    columns: dict[bool, list[tuple[str, int]]] = {}
+    for on_left, side in ((True, "source"), (False, "target")):
+        sums: dict[str, int] = {}
+        for link in links:
+            key = getattr(link, side)
+            sums[key] = sums.get(key, 0) + link.amount_minor
+        columns[on_left] = sorted(
+            sums.items(), key=lambda kv: (last.index(kv[0]) + 1 if kv[0] in last else 0, -kv[1], names[kv[0]])
+        )
+    colours = {key: place % 5 + 1 for place, (key, _) in enumerate(columns[True])}
+    tops: dict[tuple[bool, str], float] = {}
+    nodes, height = [], 0.0
+    for on_left, column in columns.items():
+        y = 0.0
+        for key, minor in column:
+            tall_of_it = max(minor * scale, 2.0)
+            tops[on_left, key] = y + LABEL
+            colour = colours[key] if on_left else 0
+            x = 0.0 if on_left else float(width - NODE)
+            nodes.append(Node(key, names[key], minor, x, y + LABEL, tall_of_it, colour, on_left))
+            y += LABEL + tall_of_it + GAP
+        height = max(height, y)
+    order = {on_left: [key for key, _ in column] for on_left, column in columns.items()}
+    bands = []
+    for link in sorted(links, key=lambda x: (order[True].index(x.source), order[False].index(x.target))):
+        thick = max(link.amount_minor * scale, 1.0)
+        y1, y2 = tops[True, link.source], tops[False, link.target]
+        tops[True, link.source] += link.amount_minor * scale
+        tops[False, link.target] += link.amount_minor * scale
+        bands.append(Band(_stream(NODE, y1, width - NODE, y2, thick), colours[link.source]))
+    return Picture(width, round(height + 0.5), tuple(nodes), tuple(bands))
+
+
+def _stream(x1: float, y1: float, x2: float, y2: float, thick: float) -> str:
+    bend = (x1 + x2) / 2
+    return (
+        f"M{x1:.1f} {y1:.1f}C{bend:.1f} {y1:.1f} {bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f}"
+        f"V{y2 + thick:.1f}C{bend:.1f} {y2 + thick:.1f} {bend:.1f} {y1 + thick:.1f} {x1:.1f} {y1 + thick:.1f}Z"
+    )
