@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from grants.funds.rules import Need
 from grants.kernel.errors import NotFound
 from grants.people import queries as people
-from grants.people.models import Group, Hosting
-from grants.people.rules import GroupKind
+from grants.people.models import Group, Hosting, Membership
+from grants.people.rules import GroupKind, HostingState
 from grants.proposals.models import Proposal, ProposalSnapshot
 from grants.proposals.rules import PUBLIC, Facts, Limits, Line, ProposalState
 from grants.rounds import queries as rounds
@@ -137,13 +137,24 @@ def of_groups(
 
 
 def hosted_waiting(session: Session, host_ids: Collection[UUID], *, limit: int = 25) -> list[Proposal]:
-    """Proposals of groups that these hosts hold money for, which wait for sign-off; each with its round."""
+    """Proposals of groups of one that wait for sign-off by one of these hosts; each with its round."""
     if not host_ids:
         return []
+    size = (
+        select(func.count())
+        .where(Membership.group_id == Proposal.group_id, Membership.ended_at.is_(None))
+        .correlate(Proposal)
+        .scalar_subquery()
+    )
     query = (
         select(Proposal)
         .join(Proposal.hosting)
-        .where(Proposal.state == ProposalState.AWAITING_SIGN_OFF, Hosting.host_id.in_(host_ids))
+        .where(
+            Proposal.state == ProposalState.AWAITING_SIGN_OFF,
+            Hosting.host_id.in_(host_ids),
+            Hosting.state == HostingState.CONFIRMED,
+            size == 1,
+        )
         .options(joinedload(Proposal.round), joinedload(Proposal.group))
         .order_by(Proposal.started_at, Proposal.id)
     )

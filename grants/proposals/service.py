@@ -145,7 +145,7 @@ def ask_for_sign_off(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
         )
     before = proposal.state
     hosting = people.confirmed_hosting(uow.session, proposal.group_id)
-    proposal.hosting_id = hosting.id if hosting and queries.needs_host(proposal.group) else None
+    proposal.hosting_id = hosting.id if hosting else None
     proposal.writer_id = uow.actor.id
     proposal.sent_back_reason = None
     proposal.state = after

@@ -1,5 +1,797 @@
 """Pages of the stage ``proposals``."""
 
-from flask import Blueprint
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from grants.kernel.actors import Actor, Role
+from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.money import show_pounds
+from grants.people import queries as people
+from grants.priorities import queries as priorities
+from grants.proposals import access, queries, service
+from grants.proposals.access import Parties
+from grants.proposals.forms import (
+    BudgetForm,
+    ReasonForm,
+    ScreeningForm,
+    SectionForm,
+    StartForm,
+    WithdrawForm,
+    section_form,
+)
+from grants.proposals.rules import (
+    APPROACH_WORDS,
+    LEVEL_WORDS,
+    SCREENING_WORDS,
+    SECTION_FIELDS,
+    SECTION_TITLES,
+    Approach,
+    Facts,
+    Level,
+    ProposalState,
+    ScreeningCode,
+    Section,
+    SectionStatus,
+    all_gaps,
+    gaps,
+    status_of,
+)
+from grants.rounds import queries as rounds
+from grants.rounds.rules import ApplicantKind, RoundState
+from grants.web.db import now, reading
+from grants.web.doors import public, signed_in
+from grants.web.needs import NeedsYou, needs_you
+from grants.web.outside import geography
+from grants.web.sections import Section as PageSection
+from grants.web.sections import section as page_section
+from grants.web.sections import sections_for
+from grants.web.session import current_actor
+from grants.web.work import working
 
 bp = Blueprint("proposals", __name__)
+
+PER_PAGE = queries.PER_PAGE
+STATE_WORDS: dict[ProposalState, tuple[str, str]] = {
+    ProposalState.DRAFT: ("yellow", "Being written"),
+    ProposalState.AWAITING_SIGN_OFF: ("orange", "Waiting for sign-off"),
+    ProposalState.SUBMITTED: ("blue", "Put in"),
+    ProposalState.ELIGIBLE: ("turquoise", "Passed the first check"),
+    ProposalState.INELIGIBLE: ("red", "Cannot go on"),
+    ProposalState.ON_BALLOT: ("purple", "On the ballot"),
+    ProposalState.AWARDED: ("green", "Funded"),
+    ProposalState.RESERVE: ("light-blue", "On the reserve list"),
+    ProposalState.NOT_FUNDED: ("grey", "Not funded"),
+    ProposalState.NOT_SUBMITTED: ("grey", "Not put in"),
+    ProposalState.WITHDRAWN: ("grey", "Withdrawn"),
+}
+
+
+@bp.app_template_global()
+def proposal_state(state: ProposalState) -> tuple[str, str]:
+    """The colour and the words of a proposal's state, for ``tag``."""
+    return STATE_WORDS[state]
+
+
+# ---------------------------------------------------------------- who reads it
+
+
+def _parties(proposal: Any) -> Parties:
+    hosting = people.confirmed_hosting(reading(), proposal.group_id)
+    return Parties(proposal.group_id, hosting.host_id if hosting else None, proposal.round.fund_id)
+
+
+def _readable(proposal_id: UUID) -> tuple[Any, Parties]:
+    """The proposal for those who may read all of it; for everybody else there is no such page."""
+    proposal = queries.proposal(reading(), proposal_id)
+    parties = _parties(proposal)
+    if not access.may_read_all(current_actor(), parties):
+        raise NotFound("There is no such proposal.")
+    return proposal, parties
+
+
+def _editable(proposal_id: UUID) -> tuple[Any, Parties]:
+    proposal, parties = _readable(proposal_id)
+    if not access.may_edit(current_actor(), parties):
+        raise NotAllowed("Only members of the group who may write for it can do this.")
+    return proposal, parties
+
+
+# ---------------------------------------------------------------- start
+
+
+@bp.route("/rounds/<uuid:round_id>/proposals/new", methods=["GET", "POST"])
+@signed_in()
+def new(round_id: UUID) -> ResponseReturnValue:
+    """Begin a proposal: which group is it for, and what does the round ask?"""
+    round = rounds.published(reading(), round_id)
+    actor = current_actor()
+    mine = (
+        [group for group in people.groups_of(reading(), actor.id) if actor.can_edit_for(group.id)] if actor.id else []
+    )
+    hosted = {group.id: people.confirmed_hosting(reading(), group.id) is not None for group in mine[:10]}
+    form = StartForm(group_id=mine[0].id if len(mine) == 1 else None)
+    choices = [(group.id, group.name, _group_hint(group, hosted.get(group.id, False))) for group in mine]
+    form.group_id.choices = choices  # type: ignore[assignment]
+    if form.accepted():
+        try:
+            with working() as uow:
+                proposal_id = service.start(uow, round_id, form.group_id.data).id
+            return redirect(url_for("proposals.page", proposal_id=proposal_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    hostless = [group for group in mine if queries.needs_host(group) and not hosted.get(group.id)]
+    return (
+        render_template(
+            "proposals/new.html",
+            form=form,
+            round=round,
+            phase=rounds.phase(round, now()),
+            book=rounds.rule_book(round),
+            groups=mine,
+            hostless=hostless,
+            hosts_allowed=ApplicantKind.HOSTED in rounds.rule_book(round).applicant_kinds,
+            priorities=rounds.priorities(reading(), round_id),
+        ),
+        form.status,
+    )
+
+
+def _group_hint(group: Any, hosted: bool) -> str:
+    if not queries.needs_host(group):
+        return ""
+    return (
+        "A host holds the money for it."
+        if hosted
+        else "It has no host so far. You can start, and find one before the end."
+    )
+
+
+# ---------------------------------------------------------------- the page, the task list
+
+
+@bp.route("/proposals/<uuid:proposal_id>")
+@public
+def page(proposal_id: UUID) -> ResponseReturnValue:
+    """The proposal: for its group a task list while it is written; for everybody its public page."""
+    proposal = queries.proposal(reading(), proposal_id)
+    parties, actor = _parties(proposal), current_actor()
+    inside = access.may_read_all(actor, parties)
+    if not inside and not queries.is_public(proposal, now()):
+        raise NotFound("There is no such proposal.")
+    if proposal.state is ProposalState.DRAFT and inside:
+        return _task_list(proposal, parties)
+    return render_template(
+        "proposals/page.html", **_shown(proposal, parties, inside), sections=sections_for("proposal", proposal)
+    )
+
+
+def _task_list(proposal: Any, parties: Parties) -> str:
+    facts, limits = queries.facts(reading(), proposal), queries.limits(reading(), proposal.round)
+    may_edit = access.may_edit(current_actor(), parties)
+    open_now = rounds.phase(proposal.round, now()) is RoundState.OPEN
+    tasks = []
+    for section in Section:
+        status = status_of(section, facts, limits, proposal.section_versions)
+        tasks.append(
+            {
+                "title": {"text": SECTION_TITLES[section]},
+                "hint": {"text": _hint(section, facts)} if _hint(section, facts) else None,
+                "href": url_for("proposals.section", proposal_id=proposal.id, section=section.value)
+                if may_edit and open_now
+                else None,
+                "status": _STATUS[status],
+            }
+        )
+    done = sum(task["status"] is _STATUS[SectionStatus.DONE] for task in tasks)
+    return render_template(
+        "proposals/task_list.html",
+        proposal=proposal,
+        facts=facts,
+        limits=limits,
+        tasks=tasks,
+        done=done,
+        ready=done == len(tasks),
+        may_edit=may_edit,
+        open_now=open_now,
+        phase=rounds.phase(proposal.round, now()),
+        now=now(),
+        signers=_signers(proposal),
+        hosting=people.confirmed_hosting(reading(), proposal.group_id),
+    )
+
+
+_STATUS: dict[SectionStatus, dict[str, Any]] = {
+    SectionStatus.DONE: {"tag": {"text": "Done", "classes": "govuk-tag--green"}},
+    SectionStatus.STARTED: {"tag": {"text": "Started", "classes": "govuk-tag--yellow"}},
+    SectionStatus.NOT_STARTED: {"tag": {"text": "Not started", "classes": "govuk-tag--grey"}},
+}
+
+
+def _hint(section: Section, facts: Facts) -> str:
+    """A word about what stands there, so that people find their way."""
+    if section is Section.WHAT:
+        return facts.title
+    if section is Section.BUDGET and facts.lines:
+        return f"You ask for {show_pounds(facts.applied_for_minor)}"
+    if section is Section.WHERE:
+        return facts.venue_postcode
+    if section is Section.CONTACT:
+        return facts.contact_name
+    if section is Section.PARTNERS and facts.needs_host and not facts.hosted:
+        return "Your group needs a host"
+    return ""
+
+
+def _signers(proposal: Any) -> list[str]:
+    """Names of those who could sign off, were this person to ask."""
+    actor = current_actor()
+    writer = proposal.writer_id if proposal.state is ProposalState.AWAITING_SIGN_OFF else actor.id
+    members = people.members(reading(), proposal.group_id)
+    if len(members) == 1:
+        hosting = people.confirmed_hosting(reading(), proposal.group_id)
+        members = people.members(reading(), hosting.host_id) if hosting else []
+    return [one.person.name for one in members if one.can_sign_off and one.person_id != writer]
+
+
+def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
+    """What the page and the check page show."""
+    actor, facts = current_actor(), queries.facts(reading(), proposal)
+    alone = len(people.members(reading(), proposal.group_id)) == 1
+    may_edit = access.may_edit(actor, parties)
+    phase = rounds.phase(proposal.round, now())
+    awaiting = proposal.state is ProposalState.AWAITING_SIGN_OFF
+    who = people.names(reading(), [id for id in (proposal.writer_id, proposal.signed_off_by_id) if id])
+    return {
+        "proposal": proposal,
+        "facts": facts,
+        "phase": phase,
+        "now": now(),
+        "inside": inside,
+        "wards": _ward_names(facts.ward_codes),
+        "place": geography().find(facts.venue_postcode) if facts.venue_postcode else None,
+        "approach_words": [APPROACH_WORDS[Approach(one)] for one in facts.approaches],
+        "level_words": LEVEL_WORDS[facts.level] if facts.level else None,
+        "why_not": SCREENING_WORDS.get(_code(proposal.screening_code)) if proposal.screening_code else None,
+        "may_sign": awaiting
+        and access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
+        and phase is RoundState.OPEN,
+        "may_take_back": awaiting and may_edit and actor.id == proposal.writer_id,
+        "may_reopen": proposal.state is ProposalState.SUBMITTED and may_edit and phase is RoundState.OPEN,
+        "may_withdraw": may_edit and _can_withdraw(proposal, phase),
+        "may_screen": access.may_screen(actor, parties),
+        "signers": _signers(proposal) if inside and awaiting else [],
+        "snapshots": queries.snapshots(reading(), proposal.id) if inside else [],
+        "writer": who.get(proposal.writer_id) if proposal.writer_id else None,
+        "signer": who.get(proposal.signed_off_by_id) if proposal.signed_off_by_id else None,
+    }
+
+
+def _code(text: str) -> Any:
+    return next((code for code in ScreeningCode if code.value == text), None)
+
+
+def _can_withdraw(proposal: Any, phase: RoundState) -> bool:
+    return proposal.state in (
+        ProposalState.DRAFT,
+        ProposalState.AWAITING_SIGN_OFF,
+        ProposalState.SUBMITTED,
+        ProposalState.ELIGIBLE,
+        ProposalState.ON_BALLOT,
+    ) and phase not in (RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED)
+
+
+def _ward_names(codes: Iterable[str]) -> list[str]:
+    found = [geography().ward(code) for code in codes]
+    return sorted(ward.name for ward in found if ward is not None)
+
+
+# ---------------------------------------------------------------- sections
+
+
+@bp.route("/proposals/<uuid:proposal_id>/sections/<section>", methods=["GET", "POST"])
+@signed_in()
+def section(proposal_id: UUID, section: str) -> ResponseReturnValue:
+    """One section of the form: save it with gaps, or whole."""
+    proposal, _ = _editable(proposal_id)
+    part = _section(section)
+    if proposal.state is not ProposalState.DRAFT or rounds.phase(proposal.round, now()) is not RoundState.OPEN:
+        flash("This cannot be changed now. See below why.", "warning")
+        return redirect(url_for("proposals.page", proposal_id=proposal_id))
+    form = _form(part, proposal)
+    if request.method == "POST" and isinstance(form, BudgetForm) and _changes_rows(form):
+        return _section_page(proposal, part, form)
+    if form.accepted():
+        try:
+            _save(proposal_id, part, form)
+        except service.SectionConflict as conflict:
+            return _conflict_page(proposal_id, part, form, conflict.version)
+        except RuleBroken as broken:
+            form.show(broken)
+        else:
+            return _after_saving(proposal_id, part)
+    if request.method == "GET" and request.args.get("check"):
+        for gap in gaps(part, queries.facts(reading(), proposal), queries.limits(reading(), proposal.round)):
+            _show_gap(form, gap.field, gap.message)
+        return _section_page(proposal, part, form, saved=True)[0]
+    return _section_page(proposal, part, form)
+
+
+@bp.route("/proposals/<uuid:proposal_id>/sections/<section>/autosave", methods=["POST"])
+@signed_in()
+def autosave(proposal_id: UUID, section: str) -> ResponseReturnValue:
+    """Keep what stands in an open page. Answers 204, or says in a status why not."""
+    proposal, _ = _editable(proposal_id)
+    part = _section(section)
+    form = _form(part, proposal)
+    if not form.accepted():
+        return {"error": "not well formed"}, 422
+    try:
+        _save(proposal_id, part, form)
+    except service.SectionConflict as conflict:
+        return {"error": conflict.message}, 409
+    except RuleBroken as broken:
+        return {"error": broken.message}, 422
+    return "", 204
+
+
+def _section(name: str) -> Section:
+    try:
+        return Section(name)
+    except ValueError:
+        raise NotFound from None
+
+
+def _form(part: Section, proposal: Any) -> SectionForm:
+    facts = queries.facts(reading(), proposal)
+    if part is Section.CONTACT and not proposal.section_versions.get(part.value):
+        facts = _about_me(facts)
+    against = rounds.priorities(reading(), proposal.round_id) if part is Section.NEED else []
+    return section_form(
+        part,
+        facts,
+        version=int(proposal.section_versions.get(part.value, 0)),
+        page_token=secrets.token_urlsafe(12),
+        wards=[(ward.code, ward.name) for ward in geography().wards()] if part is Section.WHERE else [],
+        priorities=[(one.id, one.title, one.statement) for one in against],
+    )
+
+
+def _about_me(facts: Facts) -> Facts:
+    """Who writes is most often who can be asked: offer it, to save typing."""
+    actor = current_actor()
+    if actor.id is None:
+        return facts
+    return replace(facts, contact_name=actor.name, contact_email=people.person(reading(), actor.id).email or "")
+
+
+def _save(proposal_id: UUID, part: Section, form: SectionForm) -> None:
+    with working() as uow:
+        service.save_section(
+            uow,
+            proposal_id,
+            part,
+            form.values(),
+            version=form.version_seen,
+            geography=geography(),
+            page_token=str(form.page_token.data or "")[:40],
+        )
+
+
+def _after_saving(proposal_id: UUID, part: Section) -> ResponseReturnValue:
+    """Back to the list; or, when the writer wanted it whole and it is not, back here with what is missing."""
+    proposal = queries.proposal(reading(), proposal_id)
+    lacking = gaps(part, queries.facts(reading(), proposal), queries.limits(reading(), proposal.round))
+    if lacking and "later" not in request.form:
+        return redirect(url_for("proposals.section", proposal_id=proposal_id, section=part.value, check=1))
+    word = "Saved" if lacking else "Saved and done"
+    flash(f"{word}: {SECTION_TITLES[part]}", "success")
+    return redirect(url_for("proposals.page", proposal_id=proposal_id))
+
+
+def _show_gap(form: SectionForm, name: str, message: str) -> None:
+    known = {"ward_codes": "tied"} if name == "ward_codes" and form["tied"].data is None else {}
+    name = known.get(name, name)
+    if name in form and name != "lines":
+        form[name].errors = [*form[name].errors, message]
+    else:
+        form.form_errors.append(message)
+
+
+def _changes_rows(form: BudgetForm) -> bool:
+    if "add" in request.form:
+        form.validate()
+        form.add_row()
+        return True
+    if (text := request.form.get("remove", "")).isdecimal() and len(text) < 4:
+        form.remove_row(int(text))
+        return True
+    return False
+
+
+def _section_page(proposal: Any, part: Section, form: SectionForm, **more: Any) -> tuple[str, int]:
+    facts = queries.facts(reading(), proposal)
+    body = render_template(
+        f"proposals/section_{part.value}.html",
+        proposal=proposal,
+        part=part,
+        title=SECTION_TITLES[part],
+        number=list(Section).index(part) + 1,
+        size=len(Section),
+        form=form,
+        facts=facts,
+        limits=queries.limits(reading(), proposal.round),
+        place=geography().find(facts.venue_postcode) if facts.venue_postcode else None,
+        hosting=people.confirmed_hosting(reading(), proposal.group_id) if part is Section.PARTNERS else None,
+        **more,
+    )
+    return body, form.status
+
+
+def _conflict_page(proposal_id: UUID, part: Section, form: SectionForm, version: int) -> ResponseReturnValue:
+    """Both texts, theirs above; what was typed stays in the form, which now saves over theirs."""
+    proposal = queries.proposal(reading(), proposal_id)
+    for hidden, value in ((form.version, str(version)), (form.page_token, secrets.token_urlsafe(12))):
+        hidden.data, hidden.raw_data = value, None
+    theirs = _rows(part, queries.facts(reading(), proposal))
+    return _section_page(proposal, part, form, theirs=theirs)[0], 409
+
+
+_FIELD_WORDS = {
+    "title": "Name",
+    "summary": "In short",
+    "what": "What you will do",
+    "for_whom": "Who it is for",
+    "anywhere": "Not tied to a place",
+    "venue_postcode": "Postcode",
+    "ward_codes": "Wards",
+    "priority_id": "Priority",
+    "answers_need": "How it answers the priority",
+    "approaches": "Ways of working",
+    "level": "Kind of work",
+    "outcomes_hoped": "What you hope will be different",
+    "lines": "Budget",
+    "partners": "Who helps you",
+    "contact_name": "Name",
+    "contact_email": "E-mail address",
+    "contact_phone": "Telephone number",
+}
+
+
+def _rows(part: Section, facts: Facts) -> list[tuple[str, str]]:
+    """A section as pairs of words, for the check page and for comparing."""
+    return [(_FIELD_WORDS[name], _as_words(name, getattr(facts, name))) for name in SECTION_FIELDS[part]]
+
+
+def _as_words(name: str, value: Any) -> str:
+    if name == "ward_codes":
+        return ", ".join(_ward_names(value))
+    if name == "priority_id" and value is not None:
+        return priorities.titles(reading(), [value]).get(value, "")
+    if name == "approaches":
+        return "\n".join(APPROACH_WORDS[Approach(one)] for one in value)
+    if isinstance(value, Level):
+        return LEVEL_WORDS[value]
+    if name == "lines":
+        lines = [
+            f"{one.what}: {show_pounds(one.amount_minor)}{' (given for free)' if one.in_kind else ''}" for one in value
+        ]
+        return "\n".join(lines)
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    return str(value or "")
+
+
+# ---------------------------------------------------------------- check, sign off, put in, take back
+
+
+@bp.route("/proposals/<uuid:proposal_id>/check", methods=["GET", "POST"])
+@signed_in()
+def check(proposal_id: UUID) -> ResponseReturnValue:
+    """Check your answers, then ask for sign-off."""
+    proposal, _ = _editable(proposal_id)
+    if proposal.state is not ProposalState.DRAFT:
+        return redirect(url_for("proposals.page", proposal_id=proposal_id))
+    problem = None
+    if request.method == "POST":
+        try:
+            with working() as uow:
+                service.ask_for_sign_off(uow, proposal_id)
+            flash("We have written to those who can sign it off.", "success")
+            return redirect(url_for("proposals.page", proposal_id=proposal_id))
+        except RuleBroken as broken:
+            problem = broken.message
+            proposal = queries.proposal(reading(), proposal_id)
+    facts, limits = queries.facts(reading(), proposal), queries.limits(reading(), proposal.round)
+    return (
+        render_template(
+            "proposals/check.html",
+            problem=problem,
+            proposal=proposal,
+            facts=facts,
+            parts=[(part, SECTION_TITLES[part], _rows(part, facts)) for part in Section],
+            lacking=all_gaps(facts, limits),
+            titles=SECTION_TITLES,
+            signers=_signers(proposal),
+            open_now=rounds.phase(proposal.round, now()) is RoundState.OPEN,
+            place=geography().find(facts.venue_postcode) if facts.venue_postcode else None,
+        ),
+        422 if problem else 200,
+    )
+
+
+@bp.route("/proposals/<uuid:proposal_id>/submit", methods=["POST"])
+@signed_in()
+def submit(proposal_id: UUID) -> ResponseReturnValue:
+    """Sign it off and put it in."""
+    _readable(proposal_id)
+    with working() as uow:
+        service.submit(uow, proposal_id)
+    flash("It is in. We have written to everybody in the group.", "success")
+    return redirect(url_for("proposals.page", proposal_id=proposal_id))
+
+
+@bp.route("/proposals/<uuid:proposal_id>/send-back", methods=["GET", "POST"])
+@signed_in()
+def send_back(proposal_id: UUID) -> ResponseReturnValue:
+    """Give it back to the writer, with a reason."""
+    proposal, _ = _readable(proposal_id)
+    form = ReasonForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.send_back(uow, proposal_id, form.reason.data or "")
+            flash("Sent back. The writer has a letter with your reason.", "success")
+            return redirect(url_for("proposals.page", proposal_id=proposal_id))
+        except StepRefused:
+            raise
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("proposals/send_back.html", form=form, proposal=proposal), form.status
+
+
+@bp.route("/proposals/<uuid:proposal_id>/take-back", methods=["POST"])
+@signed_in()
+def take_back(proposal_id: UUID) -> ResponseReturnValue:
+    """The writer takes it back from those who were asked to sign off."""
+    _editable(proposal_id)
+    with working() as uow:
+        service.send_back(uow, proposal_id, "Taken back by the writer.")
+    flash("You have it back. Ask for sign-off again when you are ready.", "success")
+    return redirect(url_for("proposals.page", proposal_id=proposal_id))
+
+
+@bp.route("/proposals/<uuid:proposal_id>/reopen", methods=["GET", "POST"])
+@signed_in()
+def reopen(proposal_id: UUID) -> ResponseReturnValue:
+    """Take back what was put in, to change it."""
+    proposal, _ = _editable(proposal_id)
+    if request.method == "POST":
+        with working() as uow:
+            service.reopen(uow, proposal_id)
+        flash("You can change it now. It is not in until somebody signs it off again.", "success")
+        return redirect(url_for("proposals.page", proposal_id=proposal_id))
+    return render_template("proposals/reopen.html", proposal=proposal, now=now())
+
+
+@bp.route("/proposals/<uuid:proposal_id>/withdraw", methods=["GET", "POST"])
+@signed_in()
+def withdraw(proposal_id: UUID) -> ResponseReturnValue:
+    """Take it out of the round."""
+    proposal, _ = _editable(proposal_id)
+    form = WithdrawForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.withdraw(uow, proposal_id, form.reason.data or "")
+            flash("Your proposal is out of this round.", "success")
+            return redirect(url_for("proposals.page", proposal_id=proposal_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("proposals/withdraw.html", form=form, proposal=proposal), form.status
+
+
+@bp.route("/proposals/<uuid:proposal_id>/copies/<int:number>")
+@signed_in()
+def copy(proposal_id: UUID, number: int) -> ResponseReturnValue:
+    """What was put in, as it was put in."""
+    proposal, _ = _readable(proposal_id)
+    found = next((one for one in queries.snapshots(reading(), proposal_id) if one.number == number), None)
+    if found is None:
+        raise NotFound
+    return render_template(
+        "proposals/copy.html", proposal=proposal, snapshot=found, wards=_ward_names(found.body.get("ward_codes", ()))
+    )
+
+
+# ---------------------------------------------------------------- screening
+
+
+@bp.route("/rounds/<uuid:round_id>/screening")
+@signed_in(Role.STEWARD, Role.AUDITOR)
+def screening(round_id: UUID) -> ResponseReturnValue:
+    """Every proposal that was put in, with where it stands: what waits for a check first."""
+    round = rounds.published(reading(), round_id)
+    actor = current_actor()
+    if not (actor.has(Role.STEWARD, round.fund_id) or actor.has(Role.AUDITOR, round.fund_id)):
+        raise NotAllowed("Only stewards of this fund and auditors see this.")
+    found = queries.of_round(reading(), round_id, queries.PUT_IN)
+    found.sort(key=lambda one: (one.state is not ProposalState.SUBMITTED, one.title))
+    at, pages = _page_of(len(found))
+    return render_template(
+        "proposals/screening.html",
+        round=round,
+        phase=rounds.phase(round, now()),
+        proposals=found[(at - 1) * PER_PAGE : at * PER_PAGE],
+        counts=queries.counts(reading(), round_id),
+        page=at,
+        pages=pages,
+    )
+
+
+@bp.route("/proposals/<uuid:proposal_id>/screen", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def screen(proposal_id: UUID) -> ResponseReturnValue:
+    """Check whether one proposal may go on."""
+    proposal, parties = _readable(proposal_id)
+    access.ensure_may_screen(current_actor(), parties)
+    form = ScreeningForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.screen(
+                    uow,
+                    proposal_id,
+                    eligible=form.verdict.data == "yes",
+                    code=form.code.data if form.verdict.data == "no" else None,
+                    words=form.words.data or "",
+                )
+            flash("Checked. The group has a letter.", "success")
+            return redirect(url_for("proposals.screening", round_id=proposal.round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return (
+        render_template(
+            "proposals/screen.html",
+            form=form,
+            book=rounds.rule_book(proposal.round),
+            **_shown(proposal, parties, inside=True),
+        ),
+        form.status,
+    )
+
+
+@bp.route("/proposals/<uuid:proposal_id>/reinstate", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def reinstate(proposal_id: UUID) -> ResponseReturnValue:
+    """Let a proposal go on after all."""
+    proposal, parties = _readable(proposal_id)
+    access.ensure_may_screen(current_actor(), parties)
+    form = ReasonForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.reinstate(uow, proposal_id, form.reason.data or "")
+            flash("It may go on. The group has a letter.", "success")
+            return redirect(url_for("proposals.screening", round_id=proposal.round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("proposals/reinstate.html", form=form, proposal=proposal), form.status
+
+
+# ---------------------------------------------------------------- lists
+
+
+@bp.route("/rounds/<uuid:round_id>/proposals")
+@public
+def of_round(round_id: UUID) -> ResponseReturnValue:
+    """A round's public proposals, in an order that is this visitor's own and stays."""
+    round = rounds.published(reading(), round_id)
+    closed = rounds.phase(round, now()) not in queries.BEFORE_CLOSING
+    ids = _shuffled(queries.public_ids(reading(), round_id)) if closed else []
+    at, pages = _page_of(len(ids))
+    return render_template(
+        "proposals/list.html",
+        round=round,
+        closed=closed,
+        proposals=queries.by_ids(reading(), ids[(at - 1) * PER_PAGE : at * PER_PAGE]),
+        total=len(ids),
+        page=at,
+        pages=pages,
+    )
+
+
+def _shuffled(ids: Sequence[UUID]) -> list[UUID]:
+    """The ids in this visitor's own order: stable for the session, nobody's proposal is always first."""
+    seed = session.get("order") or secrets.token_hex(8)
+    session["order"] = seed
+    return sorted(ids, key=lambda id: sha256(f"{seed}{id}".encode()).digest())
+
+
+def _page_of(size: int) -> tuple[int, int]:
+    pages = max(1, -(-size // PER_PAGE))
+    wanted = request.args.get("page", "1")
+    at = int(wanted) if wanted.isdecimal() and len(wanted) < 7 else 1
+    return min(max(at, 1), pages), pages
+
+
+# ---------------------------------------------------------------- what this stage adds to earlier stages' pages
+
+
+@page_section("round", order=10)
+def _in_round(round: Any) -> PageSection | None:
+    """Your group's proposals; and, once the round has closed, some of all of them."""
+    actor = current_actor()
+    mine = queries.of_groups(reading(), list(actor.groups), round_id=round.id, limit=10)
+    closed = rounds.phase(round, now()) not in queries.BEFORE_CLOSING
+    ids = _shuffled(queries.public_ids(reading(), round.id)) if closed else []
+    if not mine and not closed:
+        return None
+    html = render_template(
+        "proposals/in_round.html",
+        round=round,
+        mine=mine,
+        closed=closed,
+        proposals=queries.by_ids(reading(), ids[:6]),
+        total=len(ids),
+    )
+    return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
+
+
+@page_section("priority", order=40)
+def _in_priority(priority: Any) -> PageSection | None:
+    found = queries.public_of_priority(reading(), priority.id, now(), limit=6)
+    if not found:
+        return None
+    html = render_template("proposals/in_list.html", proposals=found)
+    return PageSection("proposals", "Proposals that answer it", Markup(html))  # noqa: S704 - rendered by our template
+
+
+@page_section("group", order=40)
+def _in_group(group: Any) -> PageSection | None:
+    inside = group.id in current_actor().groups
+    if inside:
+        found = queries.of_groups(reading(), [group.id], limit=12)
+    else:
+        found = queries.public_of_group(reading(), group.id, now(), limit=12)
+    if not found:
+        return None
+    html = render_template("proposals/in_list.html", proposals=found)
+    return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
+
+
+@needs_you
+def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
+    """Drafts that fall due, sign-offs that are asked for, what came back; for stewards what waits for a check."""
+    groups = [id for id, rights in actor.groups.items() if rights.edit or rights.sign_off]
+    waiting = (ProposalState.DRAFT, ProposalState.AWAITING_SIGN_OFF)
+    for one in queries.of_groups(reading(), groups, waiting, limit=25):
+        if rounds.phase(one.round, moment) is not RoundState.OPEN:
+            continue
+        href, name = url_for("proposals.page", proposal_id=one.id), one.title or "your proposal"
+        if one.state is ProposalState.AWAITING_SIGN_OFF:
+            if actor.can_sign_off_for(one.group_id) and actor.id != one.writer_id:
+                yield NeedsYou(f"Sign off “{name}”", href, f"For {one.group.name}", one.round.closes_at)
+        elif one.sent_back_reason and actor.id == one.writer_id:
+            yield NeedsYou(f"“{name}” came back to you", href, "See why, then ask again", one.round.closes_at)
+        elif actor.can_edit_for(one.group_id):
+            yield NeedsYou(f"Finish “{name}”", href, f"For {one.group.name}", one.round.closes_at)
+    for one in queries.hosted_waiting(reading(), [id for id, rights in actor.groups.items() if rights.sign_off]):
+        if rounds.phase(one.round, moment) is RoundState.OPEN and one.group_id not in actor.groups:
+            href = url_for("proposals.page", proposal_id=one.id)
+            yield NeedsYou(
+                f"Sign off “{one.title}”", href, f"You hold the money for {one.group.name}", one.round.closes_at
+            )
+    if actor.has(Role.STEWARD):
+        for round, size in queries.to_screen(reading(), actor.scopes(Role.STEWARD), moment):
+            word = "1 proposal" if size == 1 else f"{size} proposals"
+            href = url_for("proposals.screening", round_id=round.id)
+            yield NeedsYou(f"Check {word}", href, round.title, round.voting_opens_at)

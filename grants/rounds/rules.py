@@ -504,3 +504,96 @@ def put_off(dates: RoundDates, later: Mapping[str, datetime], now: datetime) -> 
 
 def _parts(thing: RoundDates | Criterion) -> dict[str, Any]:
     return {part.name: getattr(thing, part.name) for part in fields(thing)}
+
+
+CONNECTION_WORDS: dict[Connection, str] = {
+    Connection.LIVES: "live here",
+    Connection.WORKS: "work here",
+    Connection.STUDIES: "study here",
+    Connection.VOLUNTEERS: "volunteer here",
+}
+METHOD_WORDS: dict[VotingMethod, str] = {
+    VotingMethod.CODE: "a voting code that you get by post or from a connector",
+    VotingMethod.EMAIL_POSTCODE: "your e-mail address and a postcode in the area",
+}
+APPLICANT_WORDS: dict[ApplicantKind, str] = {
+    ApplicantKind.CONSTITUTED: "groups that are constituted and have a bank account",
+    ApplicantKind.HOSTED: "groups with a host that holds the money for them",
+}
+
+
+def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
+    """The rule-book as people say it: (question, answer) pairs in plain words."""
+    kinds = _joined([APPLICANT_WORDS[kind] for kind in book.applicant_kinds], "and")
+    ties = _thirds(_joined([CONNECTION_WORDS[tie] for tie in book.vote_connections], "or"))
+    methods = _joined([METHOD_WORDS[method] for method in book.vote_methods], "or with")
+    looks_for = _joined([criterion.name.lower() for criterion in book.criteria], "and")
+    return (
+        ("Who may apply", f"{book.who_may_apply} It is for {kinds}."),
+        (
+            "How much",
+            f"{show_pounds(book.floor_minor)} to {show_pounds(book.cap_minor)} for each proposal. "
+            f"There is {show_pounds(book.pot_minor)} in all.",
+        ),
+        (
+            "What the panel does",
+            f"Before the vote, at least {_count(book.quorum, 'panellist')} without an interest read every proposal. "
+            f"They look for {looks_for}. A proposal needs {book.pass_mark}% of the points to go on. "
+            "The points do not count in the vote.",
+        ),
+        ("Who may vote", f"Everybody {f'aged {book.vote_min_age} or over ' if book.vote_min_age else ''}who {ties}."),
+        (
+            "How you show that you may vote",
+            f"With {methods}. Each person votes once, and can change the vote until voting closes.",
+        ),
+        ("How you vote", _choices(book)),
+        ("Who gets the money", _sharing(book)),
+        (
+            "When votes are equal",
+            "The cheaper proposal goes first. If they cost the same, a lot decides. The lot comes from a number "
+            "that is published here before anybody votes.",
+        ),
+        (
+            "How votes stay secret",
+            "Votes are sealed until voting closes. Then they are mixed and counted, and the key that opens them is "
+            f"destroyed. No figure about fewer than {book.suppress_below} people is published. With fewer than "
+            f"{book.totals_only_below} votes, only totals are.",
+        ),
+    )
+
+
+def _choices(book: RuleBook) -> str:
+    fewest, most = book.ballot_minimum, book.ballot_maximum
+    if most == fewest:
+        return f"You choose {_count(fewest, 'proposal')}."
+    limit = f"and at most {most}" if most else "and as many more as you like"
+    return f"You choose at least {_count(fewest, 'proposal')}, {limit}."
+
+
+def _sharing(book: RuleBook) -> str:
+    votes, stops = int(book.rule_options.get("minimum_votes") or 0), bool(book.rule_options.get("stop_at_misfit"))
+    parts = ["The proposal with the most votes is funded first, then the next, while the money lasts."]
+    if votes > 1:
+        parts.append(f"A proposal needs at least {votes} votes.")
+    parts.append(
+        "When the next one asks for more than is left, the sharing ends."
+        if stops
+        else "One that asks for more than is left is passed over, and the next one gets its turn."
+    )
+    parts.append("Some money may only be spent on certain places or priorities, and we keep to that.")
+    return " ".join(parts)
+
+
+def _joined(words: list[str], last: str) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def _thirds(words: str) -> str:
+    """Verbs for "who": live → lives, study → studies."""
+    for plain, third in (("live", "lives"), ("work", "works"), ("study", "studies"), ("volunteer", "volunteers")):
+        words = words.replace(f"{plain} here", f"{third} here")
+    return words
+
+
+def _count(size: int, word: str) -> str:
+    return f"{size} {word}" if size == 1 else f"{size} {word}s"

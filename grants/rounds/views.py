@@ -1,5 +1,435 @@
 """Pages of the stage ``rounds``."""
 
-from flask import Blueprint
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from grants.funds import queries as funds
+from grants.kernel.actors import Actor, Role
+from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
+from grants.priorities import queries as priorities
+from grants.rounds import access, queries, service
+from grants.rounds.forms import FRESH, ExtendForm, ReasonForm, RoundForm, as_typed
+from grants.rounds.rules import RoundState, in_words
+from grants.web.db import now, reading
+from grants.web.doors import public, signed_in
+from grants.web.needs import NeedsYou, needs_you
+from grants.web.sections import Section as PageSection
+from grants.web.sections import section as page_section
+from grants.web.sections import sections_for
+from grants.web.session import current_actor
+from grants.web.work import working
 
 bp = Blueprint("rounds", __name__)
+
+_S = RoundState
+PHASE_WORDS: dict[RoundState, tuple[str, str]] = {
+    _S.DRAFT: ("grey", "Draft"),
+    _S.SCHEDULED: ("blue", "Coming"),
+    _S.OPEN: ("green", "Open for proposals"),
+    _S.CLOSED: ("turquoise", "Being checked"),
+    _S.CHECKING: ("turquoise", "Being checked"),
+    _S.VOTING: ("purple", "Voting now"),
+    _S.PANEL: ("yellow", "Being decided"),
+    _S.DECIDED: ("yellow", "Being decided"),
+    _S.ANNOUNCED: ("light-blue", "Results are out"),
+    _S.COMPLETED: ("grey", "Finished"),
+    _S.CANCELLED: ("red", "Called off"),
+}
+STEPS = (
+    ("scheduled", "Planned"),
+    ("open", "Proposals"),
+    ("checking", "Checks"),
+    ("voting", "Voting"),
+    ("panel", "Decision"),
+    ("announced", "Results"),
+)
+STEP_OF: dict[RoundState, str] = {
+    _S.CLOSED: "checking",
+    _S.DECIDED: "panel",
+    _S.COMPLETED: "announced",
+}
+DATE_WORDS = {
+    "opens_at": "Proposals open",
+    "closes_at": "Proposals close",
+    "voting_opens_at": "Voting opens",
+    "voting_closes_at": "Voting closes",
+    "decide_by": "Decision by",
+}
+GROUPS: tuple[tuple[str, frozenset[RoundState]], ...] = (
+    ("Voting now", frozenset({_S.VOTING})),
+    ("Open for proposals", frozenset({_S.OPEN})),
+    ("Coming", frozenset({_S.SCHEDULED})),
+    ("Being checked or decided", frozenset({_S.CLOSED, _S.CHECKING, _S.PANEL, _S.DECIDED})),
+    ("Finished", frozenset({_S.ANNOUNCED, _S.COMPLETED, _S.CANCELLED})),
+)
+
+
+@bp.app_template_global()
+def round_phase(phase: RoundState) -> tuple[str, str]:
+    """The colour and the words of a round's phase, for ``tag``."""
+    return PHASE_WORDS[phase]
+
+
+# ---------------------------------------------------------------- for everybody
+
+
+@bp.route("/rounds")
+@public
+def index() -> ResponseReturnValue:
+    """Every round: what you can do now stands first."""
+    moment, actor = now(), current_actor()
+    found = [(round, queries.phase(round, moment)) for round in queries.public_rounds(reading())]
+    groups = [(title, [one for one in found if one[1] in states]) for title, states in GROUPS]
+    drafts = []
+    if actor.has(Role.STEWARD):
+        drafts = queries.in_states(reading(), (_S.DRAFT,), actor.scopes(Role.STEWARD))
+    return render_template(
+        "rounds/index.html",
+        groups=[(title, rounds) for title, rounds in groups if rounds],
+        drafts=drafts,
+        may_start=actor.has(Role.STEWARD),
+    )
+
+
+@bp.route("/rounds/<uuid:round_id>")
+@public
+def page(round_id: UUID) -> ResponseReturnValue:
+    """One round: where it is, what you can do next, the money, the rules."""
+    round = queries.round_with_fund(reading(), round_id)
+    runs = access.may_see_desk(current_actor(), round.fund_id)
+    if round.rule_book_hash is None:
+        if not runs:
+            raise NotFound("There is no such round.")
+        return redirect(url_for("rounds.desk", round_id=round_id))
+    return render_template(
+        "rounds/page.html", **_shown(round, queries.rule_book(round)), runs=runs, sections=sections_for("round", round)
+    )
+
+
+@bp.route("/rounds/preview/<token>")
+@public
+def preview(token: str) -> ResponseReturnValue:
+    """A round before it is published, for whoever has the link."""
+    round = queries.previewed(reading(), token)
+    if round.rule_book_hash is not None:
+        return redirect(url_for("rounds.page", round_id=round.id))
+    book = queries.draft_of(round, queries.priority_ids(reading(), round.id)).preview()
+    return render_template("rounds/page.html", **_shown(round, book), runs=False, sections=[], is_preview=True)
+
+
+def _shown(round: Any, book: Any) -> dict[str, Any]:
+    phase = queries.phase(round, now())
+    return {
+        "round": round,
+        "book": book,
+        "phase": phase,
+        "now": now(),
+        "step": STEP_OF.get(phase, phase.value),
+        "steps_of_life": STEPS,
+        "dates": [(words, getattr(round, name)) for name, words in DATE_WORDS.items()],
+        "date_words": DATE_WORDS,
+        "changes": queries.changes(reading(), round.id),
+        "priorities": queries.priorities(reading(), round.id),
+        "in_words": in_words(book),
+    }
+
+
+@bp.route("/rounds/<uuid:round_id>/rule-book")
+@public
+def rule_book(round_id: UUID) -> ResponseReturnValue:
+    """The frozen rules, for people; with the fingerprint, and how to check it."""
+    round = queries.published(reading(), round_id)
+    book = queries.rule_book(round)
+    return render_template("rounds/rule_book.html", **_shown(round, book))
+
+
+@bp.route("/rounds/<uuid:round_id>/rule-book.json")
+@public
+def rule_book_json(round_id: UUID) -> ResponseReturnValue:
+    """The frozen rules, byte for byte as they were hashed."""
+    round = queries.published(reading(), round_id)
+    return Response(
+        round.rule_book or "",
+        mimetype="application/json",
+        headers={"Content-Disposition": f'attachment; filename="rule-book-{round.id}.json"'},
+    )
+
+
+# ---------------------------------------------------------------- for stewards
+
+
+def _mine(round_id: UUID) -> Any:
+    round = queries.round_with_fund(reading(), round_id)
+    access.ensure_may_run(current_actor(), round.fund_id)
+    return round
+
+
+def _form(data: dict[str, Any]) -> RoundForm:
+    form = RoundForm(data=data)
+    scopes = current_actor().scopes(Role.STEWARD)
+    mine = [fund for fund in funds.funds(reading()) if scopes is None or fund.id in scopes]
+    form.fund_id.choices = [(fund.id, fund.name) for fund in mine]
+    form.priority_ids.choices = [(one.id, one.title) for one in priorities.agreed(reading())]
+    return form
+
+
+@bp.route("/rounds/new", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def new() -> ResponseReturnValue:
+    """Draft a round."""
+    form = _form(FRESH)
+    if form.accepted():
+        try:
+            with working() as uow:
+                round_id = service.draft_round(uow, form.to_draft()).id
+            flash("Saved as a draft. Nobody else can see it yet.", "success")
+            return redirect(url_for("rounds.desk", round_id=round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("rounds/form.html", form=form, round=None), form.status
+
+
+@bp.route("/rounds/<uuid:round_id>/edit", methods=["GET", "POST"])
+@signed_in(Role.STEWARD, Role.ADMIN)
+def edit(round_id: UUID) -> ResponseReturnValue:
+    """Change a draft. What is published is refused, and the try is written down."""
+    round = queries.round_with_fund(reading(), round_id)
+    if round.state is not _S.DRAFT:
+        if request.method == "POST":
+            with working() as uow:
+                service.note_refusal(uow, round_id, "edit")
+        return render_template("rounds/frozen.html", round=round), 422 if request.method == "POST" else 200
+    access.ensure_may_run(current_actor(), round.fund_id)
+    form = _form(as_typed(queries.draft_of(round, queries.priority_ids(reading(), round.id))))
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.change_draft(uow, round_id, form.to_draft())
+            flash("Saved.", "success")
+            return redirect(url_for("rounds.desk", round_id=round_id))
+        except service.Frozen:
+            with working() as uow:
+                service.note_refusal(uow, round_id, "edit")
+            return render_template("rounds/frozen.html", round=round), 422
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("rounds/form.html", form=form, round=round), form.status
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that the next step waits for."""
+
+    done: bool
+    text: str
+    href: str = ""
+    link: str = ""
+
+
+@bp.route("/rounds/<uuid:round_id>/desk")
+@signed_in(Role.STEWARD, Role.AUDITOR, Role.ADMIN)
+def desk(round_id: UUID) -> ResponseReturnValue:
+    """Where the round is, what the next step waits for, and what can be done."""
+    round = queries.round_with_fund(reading(), round_id)
+    if not access.may_see_desk(current_actor(), round.fund_id):
+        raise NotAllowed("Only stewards of this fund, auditors and admins see this.")
+    ids = queries.priority_ids(reading(), round.id)
+    draft = queries.draft_of(round, ids)
+    book = draft.preview() if round.rule_book_hash is None else queries.rule_book(round)
+    shown = _shown(round, book)
+    room = queries.room_minor(reading(), round.fund_id, but_for=round.id)
+    return render_template(
+        "rounds/desk.html",
+        **shown,
+        room=room,
+        checks=_checks(round, shown["phase"], room),
+        next_step=_next_step(round, shown["phase"]),
+        may_run=access.may_run(current_actor(), round.fund_id),
+        preview_url=url_for("rounds.preview", token=round.preview_token, _external=True),
+        sections=sections_for("desk", round),
+    )
+
+
+def _checks(round: Any, phase: RoundState, room: int) -> list[Check]:
+    """What the next step waits for, each with a way to it."""
+    edit_url, at = url_for("rounds.edit", round_id=round.id), f"/rounds/{round.id}"
+    if phase is _S.DRAFT:
+        return [
+            Check(
+                round.pot_minor <= room,
+                "The money is promised and not spoken for",
+                f"/funds/{round.fund_id}",
+                "See the pot",
+            ),
+            Check(round.closes_at > now(), "Proposals close in the future", edit_url, "Change the dates"),
+        ]
+    if phase is _S.CHECKING and round.state is not _S.VOTING:
+        return [
+            Check(round.panel_locked_at is not None, "The panel has finished", f"{at}/panel", "See the panel"),
+            Check(now() < round.voting_closes_at, "There is time to vote", f"{at}/extend", "Put dates off"),
+        ]
+    if phase is _S.PANEL:
+        return [
+            Check(round.votes_counted_at is not None, "The votes are counted", f"{at}/vote", "See the vote"),
+        ]
+    return []
+
+
+def _next_step(round: Any, phase: RoundState) -> str:
+    """What comes next, and who or what it waits for."""
+    if round.state is _S.VOTING and phase is _S.CHECKING:
+        return "The ballot is fixed. Voting opens by itself."
+    return {
+        _S.DRAFT: "Publish it. Its rules are then fixed for good.",
+        _S.SCHEDULED: "It opens by itself.",
+        _S.OPEN: "It closes for proposals by itself.",
+        _S.CLOSED: "Check every proposal against the rules.",
+        _S.CHECKING: "Check every proposal, let the panel finish, then fix the ballot.",
+        _S.VOTING: "Voting closes by itself.",
+        _S.PANEL: "Count the votes, then the panel’s chair decides.",
+        _S.DECIDED: "Tell everybody, all at once.",
+        _S.ANNOUNCED: "When every grant is reported, finish the round.",
+    }.get(phase, "Nothing more. This round is over.")
+
+
+@bp.route("/rounds/<uuid:round_id>/schedule", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def schedule(round_id: UUID) -> ResponseReturnValue:
+    """Publish the round and fix its rules."""
+    round = _mine(round_id)
+    problem = None
+    if request.method == "POST":
+        try:
+            with working() as uow:
+                service.schedule(uow, round_id, current_app.config["SETTINGS"].vote_key)
+            flash("Published. The rules of this round are fixed now.", "success")
+            return redirect(url_for("rounds.desk", round_id=round_id))
+        except RuleBroken as broken:
+            problem, round = broken.message, _mine(round_id)
+    if round.state is not _S.DRAFT:
+        return redirect(url_for("rounds.desk", round_id=round_id))
+    book = queries.draft_of(round, queries.priority_ids(reading(), round.id)).preview()
+    return render_template("rounds/schedule.html", **_shown(round, book), problem=problem), 422 if problem else 200
+
+
+@bp.route("/rounds/<uuid:round_id>/open-early", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def open_early(round_id: UUID) -> ResponseReturnValue:
+    """Open for proposals now."""
+    round = _mine(round_id)
+    form = ReasonForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.open_early(uow, round_id, form.reason.data or "")
+            flash("The round is open for proposals.", "success")
+            return redirect(url_for("rounds.desk", round_id=round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("rounds/open_early.html", form=form, round=round), form.status
+
+
+@bp.route("/rounds/<uuid:round_id>/extend", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def extend(round_id: UUID) -> ResponseReturnValue:
+    """Put dates off."""
+    round = _mine(round_id)
+    form = ExtendForm()
+    if form.accepted():
+        later = {name: form[name].data for name in ExtendForm.DATES if form[name].data is not None}
+        try:
+            with working() as uow:
+                service.extend(uow, round_id, later, form.reason.data or "")
+            flash("The dates have moved. Everybody can read why.", "success")
+            return redirect(url_for("rounds.desk", round_id=round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    open_dates = [name for name in ExtendForm.DATES if getattr(round, name) > now()]
+    return (
+        render_template("rounds/extend.html", form=form, round=round, names=open_dates, date_words=DATE_WORDS),
+        form.status,
+    )
+
+
+@bp.route("/rounds/<uuid:round_id>/cancel", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def cancel(round_id: UUID) -> ResponseReturnValue:
+    """Call the round off."""
+    round = _mine(round_id)
+    form = ReasonForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.cancel(uow, round_id, form.reason.data or "")
+            flash("The round is called off. Everybody can read why.", "success")
+            return redirect(url_for("rounds.desk", round_id=round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("rounds/cancel.html", form=form, round=round), form.status
+
+
+@bp.route("/rounds/<uuid:round_id>/check", methods=["POST"])
+@signed_in(Role.STEWARD)
+def check(round_id: UUID) -> ResponseReturnValue:
+    """Begin to check what was put in."""
+    with working() as uow:
+        service.begin_checking(uow, round_id)
+    flash("You can check the proposals now.", "success")
+    return redirect(url_for("rounds.desk", round_id=round_id))
+
+
+@bp.route("/rounds/<uuid:round_id>/complete", methods=["POST"])
+@signed_in(Role.STEWARD)
+def complete(round_id: UUID) -> ResponseReturnValue:
+    """Finish the round."""
+    with working() as uow:
+        service.complete(uow, round_id)
+    flash("The round is finished.", "success")
+    return redirect(url_for("rounds.desk", round_id=round_id))
+
+
+# ---------------------------------------------------------------- what this stage adds to earlier stages' pages
+
+
+def _cards(found: list[Any]) -> Markup:
+    moment = now()
+    html = render_template("rounds/in_list.html", rounds=[(round, queries.phase(round, moment)) for round in found])
+    return Markup(html)  # noqa: S704 - rendered by our template
+
+
+@page_section("fund", order=30)
+def _in_fund(fund: Any) -> PageSection | None:
+    found = queries.of_fund(reading(), fund.id, limit=12)
+    return PageSection("rounds", "Rounds that share out this money", _cards(found)) if found else None
+
+
+@page_section("priority", order=30)
+def _in_priority(priority: Any) -> PageSection | None:
+    found = queries.of_priority(reading(), priority.id, limit=6)
+    return PageSection("rounds", "Rounds for this priority", _cards(found)) if found else None
+
+
+@needs_you
+def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
+    """For stewards: drafts to publish, and rounds whose next step waits for a person."""
+    if not actor.has(Role.STEWARD):
+        return
+    scopes = actor.scopes(Role.STEWARD)
+    live = (_S.DRAFT, _S.SCHEDULED, _S.OPEN, _S.CLOSED, _S.CHECKING, _S.VOTING, _S.PANEL, _S.DECIDED)
+    for round in queries.in_states(reading(), live, scopes):
+        phase, href = queries.phase(round, moment), url_for("rounds.desk", round_id=round.id)
+        if phase is _S.DRAFT:
+            yield NeedsYou(f"Publish “{round.title}”", href, "It is a draft", round.opens_at)
+        elif phase is _S.CLOSED:
+            yield NeedsYou(f"Begin the checks of “{round.title}”", href, "Proposals have closed", round.voting_opens_at)
+        elif phase is _S.CHECKING and round.panel_locked_at is not None and round.state is _S.CHECKING:
+            yield NeedsYou(f"Fix the ballot of “{round.title}”", href, "The panel has finished", round.voting_opens_at)
+        elif phase is _S.DECIDED:
+            yield NeedsYou(f"Announce “{round.title}”", href, "It is decided", round.decide_by)

@@ -1,0 +1,162 @@
+"""What a steward types about a round."""
+
+from typing import Any
+
+from grants.rounds.rules import (
+    APPLICANT_WORDS,
+    HEALTH_CREATION,
+    ApplicantKind,
+    Connection,
+    RoundDates,
+    RoundDraft,
+    VotingMethod,
+)
+from grants.web import fields
+from grants.web.forms import Form
+
+_TIES = [
+    (Connection.LIVES, "Live here"),
+    (Connection.WORKS, "Work here"),
+    (Connection.STUDIES, "Study here"),
+    (Connection.VOLUNTEERS, "Volunteer here"),
+]
+_METHODS = [
+    (VotingMethod.CODE, "A voting code", "Posted, or handed out by a connector. Each code works once."),
+    (VotingMethod.EMAIL_POSTCODE, "E-mail address and postcode", "The postcode must be inside the area."),
+]
+
+
+class RoundForm(Form):
+    """A round's terms, in the order in which people ask about them."""
+
+    title = fields.TextField("Title", hint="A few plain words, like “Good food near home”.")
+    summary = fields.AreaField("What is this round for?", hint="Two or three sentences.", at_most=2000, rows=4)
+    fund_id = fields.UuidSelect("Which pot does the money come from?")
+    priority_ids = fields.UuidChecks(
+        "Which priorities is it for?",
+        hint="Priorities that the community has agreed. Every proposal must answer one of these.",
+        message="Choose at least one priority",
+    )
+    pot_minor = fields.MoneyField("How much is there to share?")
+    floor_minor = fields.MoneyField("The least that a group can ask for")
+    cap_minor = fields.MoneyField("The most that a group can ask for")
+    opens_at = fields.LondonTimeField("Proposals open")
+    closes_at = fields.LondonTimeField("Proposals close")
+    voting_opens_at = fields.LondonTimeField("Voting opens")
+    voting_closes_at = fields.LondonTimeField("Voting closes")
+    decide_by = fields.LondonTimeField("The decision comes by")
+    who_may_apply = fields.AreaField(
+        "Who may apply, in a sentence or two", hint="Everybody reads this.", at_most=1000, rows=3
+    )
+    applicant_kinds = fields.ChecksField(
+        "Which groups may apply?",
+        choices=[(kind, words[:1].upper() + words[1:]) for kind, words in APPLICANT_WORDS.items()],
+        coerce=ApplicantKind,
+        message="Choose which groups may apply",
+    )
+    vote_connections = fields.ChecksField(
+        "Who may vote? People who", choices=_TIES, coerce=Connection, message="Choose who may vote"
+    )
+    vote_min_age = fields.NumberField("Youngest age for voting", at_most=18)
+    vote_methods = fields.ChecksField(
+        "How do people show that they may vote?",
+        choices=_METHODS,
+        coerce=VotingMethod,
+        message="Choose at least one way to vote",
+    )
+    ballot_minimum = fields.NumberField(
+        "Fewest proposals to choose", hint="Three works well. Most people then look at more than their own.", at_least=1
+    )
+    ballot_maximum = fields.NumberField(
+        "Most proposals to choose", hint="Leave it empty for no limit.", at_least=1, required=False
+    )
+    minimum_votes = fields.NumberField("Votes that a proposal needs at least", at_most=100_000)
+    stop_at_misfit = fields.RadiosField(
+        "When the next proposal asks for more than is left",
+        choices=[("no", "Pass it over, and look at the next one"), ("yes", "Stop there")],
+    )
+    criteria = fields.ChecksField(
+        "What does the panel look for?",
+        hint="The five features of health creation.",
+        choices=[(one.id, one.name, one.question) for one in HEALTH_CREATION],
+        message="Choose at least one",
+    )
+    pass_mark = fields.NumberField("Pass mark, in percent of the points", at_most=100)
+    quorum = fields.NumberField("Panellists without an interest who must read each proposal", at_least=1, at_most=50)
+
+    def to_draft(self) -> RoundDraft:
+        """The draft; money in pence, moments in UTC."""
+        dates = RoundDates(
+            opens_at=self.opens_at.data,
+            closes_at=self.closes_at.data,
+            voting_opens_at=self.voting_opens_at.data,
+            voting_closes_at=self.voting_closes_at.data,
+            decide_by=self.decide_by.data,
+        )
+        return RoundDraft(
+            title=self.title.data or "",
+            summary=self.summary.data or "",
+            fund_id=self.fund_id.data,
+            priority_ids=tuple(self.priority_ids.data or ()),
+            dates=dates,
+            pot_minor=self.pot_minor.data,
+            floor_minor=self.floor_minor.data,
+            cap_minor=self.cap_minor.data,
+            who_may_apply=self.who_may_apply.data or "",
+            applicant_kinds=tuple(self.applicant_kinds.data or ()),
+            vote_min_age=self.vote_min_age.data or 0,
+            vote_connections=tuple(self.vote_connections.data or ()),
+            vote_methods=tuple(self.vote_methods.data or ()),
+            ballot_minimum=self.ballot_minimum.data or 0,
+            ballot_maximum=self.ballot_maximum.data,
+            minimum_votes=self.minimum_votes.data or 0,
+            stop_at_misfit=self.stop_at_misfit.data == "yes",
+            criteria=tuple(one for one in HEALTH_CREATION if one.id in (self.criteria.data or ())),
+            pass_mark=self.pass_mark.data or 0,
+            quorum=self.quorum.data or 0,
+        )
+
+
+def as_typed(draft: RoundDraft) -> dict[str, Any]:
+    """A draft as the form's data."""
+    typed = {
+        name: getattr(draft, name) for name in RoundDraft.__dataclass_fields__ if name not in ("dates", "criteria")
+    }
+    typed |= {name: getattr(draft.dates, name) for name in RoundDates.__dataclass_fields__}
+    typed["stop_at_misfit"] = "yes" if draft.stop_at_misfit else "no"
+    typed["criteria"] = [one.id for one in draft.criteria]
+    return typed
+
+
+FRESH: dict[str, Any] = {
+    "applicant_kinds": list(ApplicantKind),
+    "vote_connections": list(Connection),
+    "vote_methods": list(VotingMethod),
+    "vote_min_age": 11,
+    "ballot_minimum": 3,
+    "minimum_votes": 1,
+    "stop_at_misfit": "no",
+    "criteria": [one.id for one in HEALTH_CREATION],
+    "pass_mark": 50,
+    "quorum": 2,
+    "who_may_apply": "Groups of neighbours and friends, clubs, charities and community businesses.",
+}
+"""What a new round's form proposes."""
+
+
+class ReasonForm(Form):
+    """A public reason."""
+
+    reason = fields.AreaField("Why?", hint="Everybody can read this.", at_most=500, rows=3)
+
+
+class ExtendForm(Form):
+    """New, later dates; those left empty stay."""
+
+    closes_at = fields.LondonTimeField("Proposals close", required=False)
+    voting_opens_at = fields.LondonTimeField("Voting opens", required=False)
+    voting_closes_at = fields.LondonTimeField("Voting closes", required=False)
+    decide_by = fields.LondonTimeField("The decision comes by", required=False)
+    reason = fields.AreaField("Why?", hint="Everybody can read this.", at_most=500, rows=3)
+
+    DATES = ("closes_at", "voting_opens_at", "voting_closes_at", "decide_by")
