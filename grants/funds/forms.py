@@ -118,3 +118,9 @@ class GiveBackForm(Form):
 
     def to_draft(self) -> MoneyDraft:
         return MoneyDraft(self.amount.data, self.reference.data or "", self.on.data, self.reason.data or "")
+
+
+class ScopedRoleForm(Form):
+    """A role for one fund, or for one funder."""
+
+    what = fields.SelectField("Role and for what", message="Choose a role")

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from grants.funds import access, queries, service
 from grants.funds.forms import (
@@ -17,18 +19,21 @@ from grants.funds.forms import (
     NewRestrictionForm,
     ReceiptForm,
     RestrictionForm,
+    ScopedRoleForm,
 )
 from grants.funds.rules import ContributionState, Names, Restriction, describe
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken
 from grants.ledger import queries as books
 from grants.ledger.queries import Pockets
+from grants.people import queries as people
+from grants.people import service as people_service
 from grants.web.db import reading
 from grants.web.doors import public, signed_in
 from grants.web.filters import money
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
-from grants.web.sections import sections_for
+from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
 from grants.web.work import working
 
@@ -320,6 +325,60 @@ def _offer(form: RestrictionForm, kept: Restriction | None = None) -> dict[str, 
 
 def _sentence(form: RestrictionForm, wards: dict[str, str]) -> str:
     return describe(form.restriction(), Names(wards, form.priorities))
+
+
+# ---------------------------------------------------------------- roles for one fund or funder, on a person's page
+
+
+FOR_ONE_FUND = {
+    Role.STEWARD: "Steward of {}",
+    Role.FINANCE_OFFICER: "Finance officer of {}",
+    Role.PANELLIST: "Panellist of {}",
+}
+
+
+def _roles_to_give() -> dict[str, str]:
+    """What a role and its scope are called, by "role:scope"."""
+    session = reading()
+    speakers = {f"{Role.FUNDER.value}:{one.id}": f"Speaks for {one.name}" for one in queries.funders(session)}
+    return speakers | {
+        f"{role.value}:{fund.id}": words.format(fund.name)
+        for fund in queries.funds(session)
+        for role, words in FOR_ONE_FUND.items()
+    }
+
+
+@section("person", 20)
+def scoped_roles(person: Any) -> Section | None:
+    """Where an administrator gives a role for one fund or funder; what is held so is named."""
+    actor = current_actor()
+    if not actor.has(Role.ADMIN) or actor.id == person.id or person.anonymised_at is not None:
+        return None
+    roles, form = _roles_to_give(), ScopedRoleForm()
+    form.what.choices = list(roles.items())
+    grants = people.grants_of(reading(), person.id)
+    held = [words for g in grants if (words := roles.get(f"{g.role.value}:{g.scope_id}"))]
+    html = render_template("funds/_roles.html", form=form, person=person, held=sorted(held))
+    return Section("roles-for-one", "Roles for one fund or funder", Markup(html))  # noqa: S704  (our template)
+
+
+@bp.route("/people/<uuid:person_id>/roles", methods=["POST"])
+@signed_in(Role.ADMIN)
+def give_role(person_id: UUID) -> ResponseReturnValue:
+    """Give a role for one fund or funder."""
+    form = ScopedRoleForm()
+    form.what.choices = list(_roles_to_give().items())
+    if form.accepted():
+        role, _, scope = str(form.what.data).partition(":")
+        try:
+            with working() as uow:
+                people_service.grant_role(uow, person_id, Role(role), UUID(scope))
+            flash("The role is given.", "success")
+        except RuleBroken as broken:
+            flash(broken.message, "error")
+    else:
+        flash("Choose a role from the list.", "error")
+    return redirect(f"/people/{person_id}")
 
 
 # ---------------------------------------------------------------- what needs somebody now

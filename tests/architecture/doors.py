@@ -46,6 +46,7 @@ DOORS: dict[str, str] = {
     "funds.contribution": "admin+auditor+finance_officer+funder+steward",
     "funds.funders": "admin+auditor+finance_officer+steward",
     "funds.give_back": "finance_officer",
+    "funds.give_role": "admin",
     "funds.index": "public",
     "funds.new": "admin+steward",
     "funds.new_funder": "admin+steward",

@@ -11,6 +11,7 @@ from grants.funds.models import Contribution, Fund, Funder
 from grants.funds.rules import ContributionState
 from grants.funds.views import money_to_come, pledges_to_agree
 from grants.kernel.actors import Role
+from grants.people.models import RoleGrant
 from tests.builders.actors import an_actor
 from tests.builders.funds import a_contribution, a_fund, a_funder
 from tests.builders.people import a_person
@@ -167,3 +168,27 @@ def test_what_needs_whom(app: Flask, app_session: Session) -> None:
         assert ["£700" in need.text for need in money_to_come(officer, START)] == [True]
         assert [n.href for n in money_to_come(officer, START)] == [f"/funds/{agreed.fund_id}/contributions/{agreed.id}"]
         assert list(pledges_to_agree(an_actor(Role.STEWARD, scope=agreed.fund_id), START)) == []
+
+
+def test_an_administrator_gives_a_role_for_one_funder(as_: SignIn, app_session: Session) -> None:
+    funder, person = a_funder(app_session, name="The council"), a_person(app_session)
+    admin = as_(Role.ADMIN)
+    assert "Speaks for The council" in text(admin, f"/people/{person.id}")
+    made = admin.post(f"/people/{person.id}/roles", data={"what": f"funder:{funder.id}"})
+    assert made.location == f"/people/{person.id}"
+    app_session.rollback()
+    [grant] = app_session.scalars(select(RoleGrant).where(RoleGrant.person_id == person.id))
+    assert (grant.role, grant.scope_id) == (Role.FUNDER, funder.id)
+    page = text(admin, f"/people/{person.id}")
+    assert '<li dir="auto">Speaks for The council</li>' in page
+    assert faults(page) == []
+    assert as_(Role.STEWARD).post(f"/people/{person.id}/roles").status_code == 403
+
+
+def test_a_role_that_is_not_offered_is_not_given(as_: SignIn, app_session: Session) -> None:
+    funder, person = a_funder(app_session), a_person(app_session)
+    admin = as_(Role.ADMIN)
+    for what in (f"admin:{funder.id}", f"auditor:{funder.id}", "steward:", ""):
+        assert admin.post(f"/people/{person.id}/roles", data={"what": what}).status_code == 302
+    app_session.rollback()
+    assert app_session.scalars(select(RoleGrant).where(RoleGrant.person_id == person.id)).all() == []

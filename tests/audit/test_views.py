@@ -1,0 +1,283 @@
+"""What the public, a funder, a finance officer and the auditor read."""
+
+from __future__ import annotations
+
+import csv
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from grants.audit import queries
+from grants.audit.queries import RegisterFilter
+from grants.awards.models import Award
+from grants.awards.rules import AwardState
+from grants.disbursements.rules import DisbursementState
+from grants.kernel.actors import Role
+from grants.ledger.models import Account, Entry
+from grants.ledger.rules import bank_code
+from grants.reports.rules import ReportState
+from tests.audit.test_queries import released
+from tests.builders.actors import an_actor
+from tests.builders.awards import an_award
+from tests.builders.disbursements import a_disbursement
+from tests.builders.funds import a_contribution, a_fund, a_funder
+from tests.builders.people import a_group, a_person
+from tests.builders.reports import a_report
+from tests.conftest import SignIn
+from tests.support.clock import START
+from tests.support.crawl import faults
+from tests.support.statements import statements
+from tests.support.work import work
+
+
+def page_of(client: FlaskClient, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status, answer.get_data(as_text=True)[:2000]
+    return answer.get_data(as_text=True)
+
+
+def rows_of(client: FlaskClient, path: str) -> list[dict[str, str]]:
+    answer = client.get(path)
+    assert (answer.status_code, answer.mimetype) == (200, "text/csv")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    return list(csv.DictReader(StringIO(answer.get_data(as_text=True).removeprefix("\ufeff"))))
+
+
+@pytest.fixture
+def pot(app_session: Session) -> Award:
+    """Two funders; one award paid and reported, one underspent, one just offered. Gives the paid one."""
+    fund = a_fund(app_session, name="Tees pot")
+    one = a_contribution(app_session, fund, 200_000, funder=a_funder(app_session, name="The council"))
+    two = a_contribution(app_session, fund, 100_000, funder=a_funder(app_session, name="A local business"))
+    paid = an_award(app_session, amount_minor=30_000, contributions=[one, two])
+    a_disbursement(app_session, paid, state=DisbursementState.PAID)
+    a_report(app_session, paid, state=ReportState.ACCEPTED)
+    underspent = an_award(app_session, amount_minor=10_001, contributions=[one, two], state=AwardState.COMPLETED)
+    released(app_session, underspent, 2_000)
+    an_award(app_session, amount_minor=500, contributions=[two], state=AwardState.OFFERED)
+    app_session.commit()
+    return paid
+
+
+# ---------------------------------------------------------------- the register
+
+
+def test_the_register_says_in_public_that_it_adds_up(client: FlaskClient, pot: Award) -> None:
+    page = page_of(client, "/register")
+    assert "This register adds up to the books" in page
+    assert "£385.01" in page
+    assert pot.proposal.title in page
+    assert faults(page) == []
+
+
+def test_the_file_of_the_register_sums_to_the_books(client: FlaskClient, app_session: Session, pot: Award) -> None:
+    rows = rows_of(client, "/register.csv")
+    assert len(rows) == 3
+    total = sum(Decimal(row["Awarded"]) - Decimal(row["Came back"]) for row in rows)
+    books = queries.all_pockets(app_session)
+    assert int(total * 100) == books.committed_minor + books.sending_minor + books.paid_minor
+    assert sum(Decimal(row["Paid"]) for row in rows) == Decimal(books.paid_minor) / 100
+    assert {row["Identifier"] for row in rows} == {
+        str(row.award_id) for row in queries.register(app_session, RegisterFilter())[0]
+    }
+
+
+def test_the_register_says_when_it_does_not_add_up(client: FlaskClient, app_session: Session, pot: Award) -> None:
+    app_session.execute(update(Award).where(Award.id == pot.id).values(amount_minor=30_007))
+    app_session.commit()
+    page = page_of(client, "/register")
+    assert "This register does not add up to the books" in page
+    assert "The difference is £0.07" in page
+
+
+def test_no_cell_of_the_register_is_a_formula(client: FlaskClient, app_session: Session) -> None:
+    group = a_group(app_session, name="=cmd|' /C calc'!A0")
+    award = an_award(app_session, group=group)
+    award.proposal.title, award.proposal.summary = "@SUM(A1)", '+44 tea,\n"cakes"'
+    app_session.commit()
+    [row] = rows_of(client, "/register.csv")
+    assert (row["Title"], row["Group"]) == ("'@SUM(A1)", "'=cmd|' /C calc'!A0")
+    assert row["Summary"] == '\'+44 tea,\n"cakes"'
+
+
+def test_the_register_is_narrowed_and_paged(client: FlaskClient, app_session: Session, pot: Award) -> None:
+    assert pot.proposal.title in page_of(client, f"/register?round={pot.round_id}&priority=&words=")
+    assert "No award fits" in page_of(client, "/register?words=nothing+like+this")
+    assert "Choose one from the list" in page_of(client, f"/register?round={uuid4()}", 422)
+    page_of(client, "/register?page=2", 404)
+
+
+# ---------------------------------------------------------------- statements
+
+
+def test_a_funder_reads_its_own_statement_and_no_other(as_: SignIn, app_session: Session, pot: Award) -> None:
+    council, business = sorted(queries.funds.funders(app_session), key=lambda one: one.name, reverse=True)
+    mine = as_(a_person(app_session, Role.FUNDER, scope_id=council.id))
+    page = page_of(mine, f"/funders/{council.id}")
+    assert "The council" in page
+    assert "A local business" not in page
+    assert pot.proposal.title in page
+    assert "27 of 62 people who came more than once" in page
+    assert faults(page) == []
+    rows = rows_of(mine, f"/funders/{council.id}/statement.csv")
+    assert [row["From your money"] for row in rows if row["Identifier"] == str(pot.id)] == ["200.00"]
+    for path in (f"/funders/{business.id}", f"/funders/{business.id}/statement.csv", f"/funders/{uuid4()}"):
+        page_of(mine, path, 403)
+
+
+def test_funders_see_the_same_whatever_they_gave(as_: SignIn, app_session: Session, pot: Award) -> None:
+    headings = []
+    for one in queries.funds.funders(app_session):
+        reader = as_(a_person(app_session, Role.FUNDER, scope_id=one.id))
+        page = page_of(reader, f"/funders/{one.id}")
+        headings.append([line for line in page.splitlines() if "<h2" in line])
+    assert headings[0] == headings[1] != []
+
+
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.ADMIN, Role.STEWARD, Role.FINANCE_OFFICER])
+def test_the_keepers_read_statements(as_: SignIn, app_session: Session, pot: Award, role: Role) -> None:
+    one = queries.funds.funders(app_session)[0]
+    assert one.name in page_of(as_(role), f"/funders/{one.id}")
+
+
+def test_a_keeper_of_another_fund_reads_none(as_: SignIn, app_session: Session, pot: Award) -> None:
+    one = queries.funds.funders(app_session)[0]
+    stranger = as_(a_person(app_session, Role.STEWARD, Role.FINANCE_OFFICER, scope_id=a_fund(app_session).id))
+    page_of(stranger, f"/funders/{one.id}", 403)
+    page_of(stranger, f"/books/{pot.fund_id}/entries", 403)
+    account_id = app_session.scalars(select(Account.id).where(Account.code == bank_code(pot.fund_id))).one()
+    page_of(stranger, f"/books/accounts/{account_id}", 403)
+    assert "Tees pot" not in page_of(stranger, "/books")
+
+
+def test_a_statement_of_an_earlier_day(as_: SignIn, app_session: Session, pot: Award) -> None:
+    one = queries.funds.funders(app_session)[0]
+    reader = as_(Role.AUDITOR)
+    long_ago = (START - timedelta(days=400)).date().isoformat()
+    page = page_of(reader, f"/funders/{one.id}?as_at={long_ago}")
+    assert "No money has come in by then." in page
+    assert pot.proposal.title not in page
+    assert "real date" in page_of(reader, f"/funders/{one.id}?as_at=31&as_at=2&as_at=2026", 422)
+
+
+# ---------------------------------------------------------------- auditor and books
+
+
+def test_the_auditor_reads_everything_as_at_a_day(as_: SignIn, app_session: Session, pot: Award) -> None:
+    work(app_session, an_actor(Role.STEWARD), START - timedelta(hours=5)).record(
+        "award.offered", pot, after=AwardState.OFFERED
+    )
+    auditor = as_(Role.AUDITOR)
+    page = page_of(auditor, "/audit")
+    assert pot.proposal.title in page
+    assert faults(page) == []
+    then = (START - timedelta(days=30)).date().isoformat()
+    earlier = page_of(auditor, f"/audit?as_at={then}")
+    assert pot.proposal.title not in earlier
+    assert "No award had been offered by then." in earlier
+
+
+def test_the_trail_of_a_thing_and_of_a_person(as_: SignIn, app_session: Session, pot: Award) -> None:
+    person = a_person(app_session, Role.STEWARD, name="Rose Amara")
+    actor = an_actor(Role.STEWARD, id=person.id)
+    work(app_session, actor, START).record(
+        "award.held", pot, before="active", after="on_hold", why="A question <b>is</b> open.", amount_minor=500
+    )
+    auditor = as_(Role.AUDITOR)
+    page = page_of(auditor, f"/trail/award/{pot.id}")
+    assert "Award held" in page
+    assert "A question &lt;b&gt;is&lt;/b&gt; open." in page
+    assert "£5.00" in page
+    assert faults(page) == []
+    assert "What Rose Amara did" in page_of(auditor, f"/trail/by/{person.id}")
+    assert "Award held" in page_of(auditor, "/trail?verb=award.held&since=2026-03-02&until=2026-03-02")
+    assert "Nothing fits" in page_of(auditor, "/trail?verb=award.held&since=2026-03-03")
+    page_of(auditor, f"/trail/award/{uuid4()}", 404)
+    page_of(auditor, f"/trail/by/{uuid4()}", 404)
+
+
+def test_the_books_balance_and_lead_to_their_entries(as_: SignIn, app_session: Session, pot: Award) -> None:
+    for role in (Role.AUDITOR, Role.FINANCE_OFFICER):
+        reader = as_(role)
+        page = page_of(reader, "/books")
+        assert "Both sides are equal" in page
+        assert "The council: paid to groups" in page
+        assert faults(page) == []
+        assert "As at the end of 1 January 2020" in page_of(reader, "/books?as_at=2020-01-01")
+        entries = page_of(reader, f"/books/{pot.fund_id}/entries")
+        assert "Contribution received" in entries
+        assert faults(entries) == []
+        account_id = app_session.scalars(select(Account.id).where(Account.code == bank_code(pot.fund_id))).one()
+        account = page_of(reader, f"/books/accounts/{account_id}")
+        assert "The bank account" in account
+        assert faults(account) == []
+
+
+def test_the_check_names_what_does_not_hold(as_: SignIn, app_session: Session, pot: Award) -> None:
+    auditor = as_(Role.AUDITOR)
+    assert "The books hold" in page_of(auditor, "/books/check")
+    app_session.execute(update(Award).where(Award.id == pot.id).values(amount_minor=30_007))
+    app_session.commit()
+    page = page_of(auditor, "/books/check")
+    assert "Something does not hold" in page
+    assert f"award {pot.reference} is 30007 pence" in page
+    assert faults(page) == []
+
+
+def test_the_command_names_the_first_break_and_ends_with_one(app: Flask, app_session: Session, pot: Award) -> None:
+    well = app.test_cli_runner().invoke(args=["books", "check"])
+    assert (well.exit_code, "The books hold." in well.output) == (0, True)
+    for name in ("no_update", "no_delete"):
+        app_session.execute(text(f"DROP TRIGGER ledger_entry_{name}"))
+    app_session.execute(update(Entry).where(Entry.event == "award.released").values(fund_id=uuid4()))
+    app_session.execute(update(Award).where(Award.id == pot.id).values(amount_minor=30_007))
+    app_session.commit()
+    broken = app.test_cli_runner().invoke(args=["books", "check"])
+    assert broken.exit_code == 1
+    assert "BROKEN  Every entry keeps to one fund" in broken.output
+    assert "The first of" in broken.output
+    assert "of another fund" in broken.output.split("The first of")[1]
+
+
+# ---------------------------------------------------------------- queries do not grow
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/register",
+        "/funders/{funder}",
+        "/audit",
+        "/trail",
+        "/books",
+        "/books/{fund}/entries",
+        "/funds/{fund}",
+        "/books/check",
+    ],
+)
+def test_the_number_of_queries_does_not_grow(app: Flask, as_: SignIn, app_session: Session, path: str) -> None:
+    fund = a_fund(app_session)
+    funder = a_funder(app_session)
+    given = a_contribution(app_session, fund, 1_000_000, funder=funder)
+    reader = as_(Role.AUDITOR)
+
+    def grow(more: int) -> None:
+        for _ in range(more):
+            award = an_award(app_session, amount_minor=500, contributions=[given])
+            work(app_session, an_actor(Role.STEWARD)).record("award.offered", award, after=AwardState.OFFERED)
+        app_session.commit()
+
+    counts = []
+    for more in (2, 6):
+        grow(more)
+        with statements(app) as heard:
+            page_of(reader, path.format(fund=fund.id, funder=funder.id))
+        counts.append(len(heard))
+    assert counts[0] == counts[1]
