@@ -30,11 +30,12 @@ def run(session: Session, run_id: UUID) -> AllocationRun:
 
 
 def standing_run(session: Session, round_id: UUID) -> AllocationRun | None:
-    """The latest run of a round: the one that its decisions stand on."""
+    """The run that the round's decisions stand on; where no bid stood, the latest."""
+    standing = select(Decision.run_id).where(Decision.round_id == round_id, Decision.state != DecisionState.SUPERSEDED)
     return session.scalar(
         select(AllocationRun)
         .where(AllocationRun.round_id == round_id)
-        .order_by(AllocationRun.run_at.desc(), AllocationRun.id.desc())
+        .order_by(AllocationRun.id.in_(standing).desc(), AllocationRun.run_at.desc(), AllocationRun.id)
         .limit(1)
     )
 

@@ -1,6 +1,10 @@
-"""The life of a decision."""
+"""The life of a decision, what a rule's outcome recommends, and how a panel may depart from it."""
 
+from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
+
+from grants.allocation.rules.result import Outcome, Reason
 
 
 class Verdict(StrEnum):
@@ -27,5 +31,43 @@ STEPS = {
     (S.RECOMMENDED, A.RATIFY): S.RATIFIED,
     (S.RECOMMENDED, A.SUPERSEDE): S.SUPERSEDED,
     (S.RATIFIED, A.NOTIFY): S.NOTIFIED,
+    (S.RATIFIED, A.SUPERSEDE): S.SUPERSEDED,
     (S.NOTIFIED, A.SUPERSEDE): S.SUPERSEDED,
 }
+
+WANTING_MONEY = frozenset({Reason.DOES_NOT_FIT, Reason.AFTER_STOP, Reason.NOT_FUNDABLE})
+"""Reasons that freed money could lift: such bids wait on the reserve list."""
+CORRECTIONS = frozenset(
+    {
+        (Verdict.AWARDED, Verdict.AWARDED),
+        (Verdict.RESERVE, Verdict.RESERVE),
+        (Verdict.NOT_FUNDED, Verdict.NOT_FUNDED),
+        (Verdict.RESERVE, Verdict.AWARDED),
+        (Verdict.RESERVE, Verdict.NOT_FUNDED),
+        (Verdict.NOT_FUNDED, Verdict.AWARDED),
+        (Verdict.NOT_FUNDED, Verdict.RESERVE),
+    }
+)
+"""From which verdict to which a told decision can be corrected; to the same one corrects its reason. Money that was
+promised is not taken back here: an award is ended where awards are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """The panel decides otherwise than the rule about one proposal, for a reason that everybody can read."""
+
+    proposal_id: UUID
+    verdict: Verdict
+    reason: str
+
+
+def recommended(outcome: Outcome) -> Verdict:
+    """What the rule's outcome recommends: funded, on the reserve list, or not funded.
+
+    On the reserve list stands what wants for nothing but money, and could have won with more votes.
+    """
+    if outcome.awarded_minor:
+        return Verdict.AWARDED
+    if outcome.reason_code in WANTING_MONEY and outcome.votes_enough is not None:
+        return Verdict.RESERVE
+    return Verdict.NOT_FUNDED

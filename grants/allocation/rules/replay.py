@@ -1,0 +1,154 @@
+"""All that a run needs, as text that can be kept, published and run again on any machine."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from grants.allocation.rules.ballots import Ballots, Bid
+from grants.allocation.rules.fundable import Fundable
+from grants.allocation.rules.registry import rule_named
+from grants.allocation.rules.result import Options, Run, run_rule
+from grants.funds.rules import Names, Need, Restriction, Source, explain, match
+from grants.kernel.canonical import canonical_json, fingerprint
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What goes into a run. Pence. ``needs``: what each bid asks of the pot; ``sources``: the money as it stood."""
+
+    round_id: UUID
+    rule_book_sha256: str
+    rule: str
+    options: Options
+    pot_minor: int
+    bids: tuple[Bid, ...]
+    ballots: Ballots
+    needs: tuple[Need, ...]
+    sources: tuple[Source, ...]
+    names: Names
+
+    def to_json(self) -> str:
+        """Canonical text, with the ballots merged: every different set of choices once, and how many made it."""
+        ballots = [[list(chosen), people] for chosen, people in self.ballots.approvals]
+        return canonical_json(self._facts() | {"ballots": ballots})
+
+    def to_public_json(self, with_ballots: bool) -> dict[str, Any]:
+        """The same for publishing; the choices themselves only when there are enough ballots to hide in."""
+        facts: dict[str, Any] = json.loads(self.to_json())
+        if not with_ballots:
+            facts["ballots"] = None
+        facts["votes"] = {str(id): votes for id, votes in sorted(self.ballots.votes().items())}
+        return facts
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "version": VERSION,
+            "round_id": self.round_id,
+            "rule_book_sha256": self.rule_book_sha256,
+            "rule": self.rule,
+            "options": dict(self.options),
+            "pot_minor": self.pot_minor,
+            "bids": [asdict(bid) for bid in sorted(self.bids, key=lambda bid: bid.lot)],
+            "ballots_sha256": self.ballots.sha256,
+            "voters": self.ballots.voters,
+            "needs": [asdict(need) for need in sorted(self.needs, key=lambda need: need.id)],
+            "sources": [asdict(source) for source in sorted(self.sources, key=lambda source: source.id)],
+            "names": {
+                "wards": dict(self.names.wards),
+                "priorities": {str(id): title for id, title in self.names.priorities.items()},
+            },
+        }
+
+    @classmethod
+    def from_json(cls, text: str) -> "Inputs":
+        """What ``to_json`` or ``to_public_json`` wrote. Refuses (``ValueError``) what cannot be run again."""
+        facts = json.loads(text)
+        if not isinstance(facts, dict) or facts.get("version") != VERSION:
+            raise ValueError("these are not the inputs of a run that we can read")
+        if facts.get("ballots") is None:
+            raise ValueError("the ballots are not in this file: too few people voted to publish them")
+        try:
+            ballots = Ballots(
+                tuple(sorted((tuple(sorted(map(UUID, chosen))), int(people)) for chosen, people in facts["ballots"]))
+            )
+            return cls(
+                round_id=UUID(facts["round_id"]),
+                rule_book_sha256=facts["rule_book_sha256"],
+                rule=facts["rule"],
+                options=facts["options"],
+                pot_minor=facts["pot_minor"],
+                bids=tuple(_bid(one) for one in facts["bids"]),
+                ballots=ballots,
+                needs=tuple(_need(one) for one in facts["needs"]),
+                sources=tuple(_source(one) for one in facts["sources"]),
+                names=Names(
+                    wards=facts["names"]["wards"],
+                    priorities={UUID(id): title for id, title in facts["names"]["priorities"].items()},
+                ),
+            )
+        except (KeyError, TypeError) as broken:
+            raise ValueError("something is missing from the inputs of this run") from broken
+
+    def fundable(self) -> Fundable:
+        """What the funders' restrictions say to a set of these bids."""
+        needs = {need.id: need for need in self.needs}
+
+        def answer(bid_ids: Sequence[UUID]) -> str | None:
+            shortfall = match([needs[id] for id in bid_ids], self.sources).shortfall
+            return explain(shortfall, self.names, newest=bid_ids[-1]) if shortfall is not None else None
+
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A run with the checksum over all that went in and came out."""
+
+    run: Run
+    checksum: str
+
+
+def replay(inputs: Inputs) -> Replayed:
+    """Share the pot by these inputs. The same inputs give the same checksum on every machine.
+
+    The checksum is SHA-256 over the canonical JSON of ``{"inputs": …, "outcome": …}``, in which the ballots stand by
+    their fingerprint, so that it can be checked against a run whose ballots are too few to be published.
+    """
+    run = run_rule(
+        rule_named(inputs.rule), inputs.bids, inputs.ballots, inputs.pot_minor, inputs.options, inputs.fundable()
+    )
+    return Replayed(run, fingerprint({"inputs": inputs._facts(), "outcome": json.loads(run.outcome_json())}))
+
+
+def _bid(facts: dict[str, Any]) -> Bid:
+    group = facts["group_id"]
+    return Bid(UUID(facts["id"]), facts["cost_minor"], facts["lot"], UUID(group) if group else None)
+
+
+def _need(facts: dict[str, Any]) -> Need:
+    priority = facts["priority_id"]
+    return Need(
+        id=UUID(facts["id"]),
+        amount_minor=facts["amount_minor"],
+        ward_codes=frozenset(facts["ward_codes"]),
+        imd_deciles=frozenset(facts["imd_deciles"]),
+        priority_id=UUID(priority) if priority else None,
+    )
+
+
+def _source(facts: dict[str, Any]) -> Source:
+    limits = facts["restriction"]
+    return Source(
+        id=UUID(facts["id"]),
+        available_minor=facts["available_minor"],
+        restriction=Restriction(
+            ward_codes=frozenset(limits["ward_codes"]),
+            imd_deciles=frozenset(limits["imd_deciles"]),
+            priority_ids=frozenset(map(UUID, limits["priority_ids"])),
+        ),
+        order=facts["order"],
+    )

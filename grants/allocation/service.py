@@ -1,0 +1,440 @@
+"""Share the pot, decide, announce, correct. The only writer of runs, decisions, meetings and corrections."""
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+from grants.allocation import access, notices, queries
+from grants.allocation.models import AllocationRun, Correction, Decision, PanelMeeting
+from grants.allocation.rules.ballots import Ballots, Bid
+from grants.allocation.rules.replay import Inputs, Replayed, replay
+from grants.allocation.rules.states import (
+    CORRECTIONS,
+    STEPS,
+    DecisionAction,
+    DecisionState,
+    Departure,
+    Verdict,
+    recommended,
+)
+from grants.funds import queries as funds
+from grants.funds.models import Fund
+from grants.funds.rules import explain, match
+from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
+from grants.kernel.money import show_pounds
+from grants.kernel.states import next_state
+from grants.kernel.work import UnitOfWork
+from grants.proposals import queries as proposals
+from grants.proposals import service as proposals_service
+from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
+from grants.review import queries as review
+from grants.rounds import queries as rounds
+from grants.rounds import service as rounds_service
+from grants.rounds.access import ensure_may_run
+from grants.rounds.models import Round
+from grants.rounds.rules import RoundState
+from grants.voting import queries as voting
+
+REASON_AT_MOST = 1000
+
+
+# ------------------------------------------------------------------------------------------------------------ the run
+
+
+def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
+    """Share the pot by the round's rule, once the votes are counted; store all that went in and came out.
+
+    Every bid that stood at the end gets a recommended decision with its reason. Running again, until the panel has
+    decided, replaces what was recommended. Bids that were withdrawn are left out.
+    """
+    round = uow.get(Round, round_id, lock=True)
+    ensure_may_run(uow.actor, round.fund_id)
+    if round.state is not RoundState.PANEL or voting.tally(uow.session, round_id) is None:
+        raise StepRefused("The pot is shared out when the votes are counted, and before the panel has decided.")
+    inputs = gather(uow, round)
+    done = replay(inputs)
+    made = AllocationRun(
+        round_id=round_id,
+        rule=inputs.rule,
+        inputs=inputs.to_json(),
+        outcome=done.run.outcome_json(),
+        checksum=done.checksum,
+        pot_minor=inputs.pot_minor,
+        spent_minor=done.run.awarded_minor,
+        run_at=uow.now,
+        run_by_id=uow.actor.id,
+    )
+    replaced = _supersede_recommended(uow, round_id)
+    uow.add(made)
+    uow.session.add_all(
+        Decision(
+            round_id=round_id,
+            proposal_id=outcome.bid_id,
+            run_id=made.id,
+            state=DecisionState.RECOMMENDED,
+            verdict=recommended(outcome),
+            awarded_minor=outcome.awarded_minor,
+            rank=outcome.rank,
+            votes=outcome.votes,
+            reason_code=outcome.reason_code.value,
+            reason=outcome.reason,
+            details={
+                "enough": outcome.enough,
+                "votes_enough": outcome.votes_enough,
+                "left_before_minor": outcome.left_before_minor,
+            },
+        )
+        for outcome in done.run.outcomes
+    )
+    uow.session.flush()
+    uow.record(
+        "allocation.worked_out",
+        made,
+        round_id=round_id,
+        checksum=made.checksum,
+        pot_minor=made.pot_minor,
+        spent_minor=made.spent_minor,
+        replaced_count=replaced,
+    )
+    return made
+
+
+def gather(uow: UnitOfWork, round: Round) -> Inputs:
+    """All that the rule needs: the bids that stand, the ballots, the pot, and the money as it is at this moment."""
+    book = rounds.rule_book(round)
+    lines = [line for line in voting.ballot_lines(uow.session, round.id) if not line.set_aside_reason]
+    bids = {bid.id: bid for bid in proposals.by_ids(uow.session, [line.proposal_id for line in lines])}
+    lines = [line for line in lines if bids[line.proposal_id].state is not ProposalState.WITHDRAWN]
+    by_number = {line.number: line.proposal_id for line in lines}
+    ballots = Ballots.merged(
+        [by_number[number] for number in choices if number in by_number]
+        for choices in voting.ballots(uow.session, round.id)
+    )
+    return Inputs(
+        round_id=round.id,
+        rule_book_sha256=book.sha256,
+        rule=book.rule,
+        options=book.rule_options,
+        pot_minor=book.pot_minor,
+        bids=tuple(Bid(line.proposal_id, line.cost_minor, line.lot, bids[line.proposal_id].group_id) for line in lines),
+        ballots=ballots,
+        needs=tuple(proposals.need(bids[line.proposal_id]) for line in lines),
+        sources=tuple(funds.sources(uow.session, round.fund_id)),
+        names=funds.names_for(uow.session),
+    )
+
+
+def _supersede_recommended(uow: UnitOfWork, round_id: UUID) -> int:
+    before = queries.decisions(uow.session, round_id)
+    for one in before:
+        if one.state is not DecisionState.RECOMMENDED:
+            raise StepRefused("The panel has decided, so nothing is worked out again.")
+        one.state = next_state(STEPS, one.state, DecisionAction.SUPERSEDE)
+    uow.session.flush()
+    return len(before)
+
+
+def replayed(run: AllocationRun) -> Replayed:
+    """Run it again from what was stored with it."""
+    return replay(Inputs.from_json(run.inputs))
+
+
+# --------------------------------------------------------------------------------------------------------- the decision
+
+
+def decide(
+    uow: UnitOfWork, round_id: UUID, departures: Sequence[Departure] = (), took_part: Collection[UUID] = ()
+) -> list[Decision]:
+    """The panel's chair takes the decision: what the rule recommends, but for ``departures``, each with its reason.
+
+    ``took_part``: the panellists at the meeting; the chair is always one of them. For every bid, a quorum of them must
+    have no interest in it. What is awarded must fit the pot and the funders' restrictions (``NotEnoughMoney`` names the
+    shortfall).
+    """
+    round = uow.get(Round, round_id, lock=True)
+    chair = review.chair_id(uow.session, round_id)
+    access.ensure_may_decide(uow.actor, round.fund_id, chair)
+    assert chair is not None
+    if round.state is not RoundState.PANEL:
+        raise StepRefused("The panel decides when the votes are counted, and once.")
+    standing = queries.decisions(uow.session, round_id)
+    worked_out = queries.standing_run(uow.session, round_id)
+    if worked_out is None:
+        raise StepRefused("A steward must first work out what the votes say.")
+    bids = {bid.id: bid for bid in proposals.by_ids(uow.session, [one.proposal_id for one in standing])}
+    if gone := [bid for bid in bids.values() if bid.state is ProposalState.WITHDRAWN]:
+        raise StepRefused(f"“{gone[0].title}” was withdrawn. A steward must work the results out again first.")
+    present = {chair, *took_part}
+    interests = review.interested(uow.session, list(bids.values())) | review.recused(uow.session, round_id)
+    _ensure_quorum(uow, round, bids.values(), present, interests)
+    by_bid = _checked(departures, standing, bids, {bid for bid, person in interests if person == chair})
+    verdicts = {
+        one.proposal_id: by_bid[one.proposal_id].verdict if one.proposal_id in by_bid else one.verdict
+        for one in standing
+    }
+    _ensure_money(uow, round, [bids[id] for id, verdict in verdicts.items() if verdict is Verdict.AWARDED])
+    made = [_ratify(uow, one, bids[one.proposal_id], by_bid.get(one.proposal_id)) for one in standing]
+    uow.session.add(
+        PanelMeeting(
+            round_id=round_id,
+            run_id=worked_out.id,
+            chair_id=chair,
+            took_part=sorted(str(id) for id in present),
+            decided_at=uow.now,
+        )
+    )
+    uow.session.flush()
+    rounds_service.mark_decided(uow, round)
+    uow.record(
+        "allocation.decided",
+        worked_out,
+        round_id=round_id,
+        took_part=sorted(str(id) for id in present),
+        departures_count=len(by_bid),
+        awarded_minor=sum(one.awarded_minor for one in made),
+    )
+    return made
+
+
+def _ensure_quorum(
+    uow: UnitOfWork, round: Round, bids: Collection[Proposal], present: Collection[UUID], interests: Collection[object]
+) -> None:
+    members = set(review.member_ids(uow.session, round.id))
+    if set(present) - members:
+        raise RuleBroken("Only people who sit on this panel can take part.", field="took_part")
+    quorum = rounds.rule_book(round).quorum
+    if len(present) < quorum:
+        raise RuleBroken(f"At least {quorum} panellists must take part.", field="took_part")
+    for bid in bids:
+        free = sum((bid.id, person) not in interests for person in present)
+        if free < quorum:
+            raise RuleBroken(
+                f"For “{bid.title}”, only {free} of those who took part have no interest in it, and {quorum} are "
+                "needed. Ask more panellists to take part.",
+                field="took_part",
+            )
+
+
+def _checked(
+    departures: Sequence[Departure],
+    standing: Sequence[Decision],
+    bids: Mapping[UUID, Proposal],
+    not_for_chair: Collection[UUID],
+) -> dict[UUID, Departure]:
+    """The departures that change something, by proposal; each has a reason and is the chair's to make."""
+    ruled = {one.proposal_id: one.verdict for one in standing}
+    found: dict[UUID, Departure] = {}
+    for one in departures:
+        if one.proposal_id not in ruled or one.proposal_id in found:
+            raise RuleBroken("Decide once about each bid that stood on the ballot.")
+        if one.verdict is ruled[one.proposal_id]:
+            continue
+        title, reason = bids[one.proposal_id].title, one.reason.strip()
+        if one.proposal_id in not_for_chair:
+            raise NotAllowed(f"You have an interest in “{title}”, so you cannot decide otherwise than the votes there.")
+        if not reason:
+            raise RuleBroken(
+                f"Say why the panel decides otherwise about “{title}”. Everybody can read it.",
+                field=reason_field(one.proposal_id),
+            )
+        if len(reason) > REASON_AT_MOST:
+            raise RuleBroken(f"Use {REASON_AT_MOST} characters or fewer.", field=reason_field(one.proposal_id))
+        found[one.proposal_id] = Departure(one.proposal_id, one.verdict, reason)
+    return found
+
+
+def verdict_field(proposal_id: UUID) -> str:
+    """The form field in which a bid's verdict is chosen."""
+    return f"verdict_{proposal_id.hex}"
+
+
+def reason_field(proposal_id: UUID) -> str:
+    """The form field in which a departure's reason is typed."""
+    return f"reason_{proposal_id.hex}"
+
+
+def _ensure_money(uow: UnitOfWork, round: Round, winners: Sequence[Proposal]) -> None:
+    """Refuse (``NotEnoughMoney``) awards that the pot, or the funders' restrictions, cannot bear together."""
+    uow.get(Fund, round.fund_id, lock=True)
+    asked = sum(bid.applied_for_minor for bid in winners)
+    if asked > round.pot_minor:
+        over = asked - round.pot_minor
+        raise NotEnoughMoney(
+            f"These bids ask for {show_pounds(asked)} together, and the pot is {show_pounds(round.pot_minor)}: "
+            f"{show_pounds(over)} too much.",
+            over,
+        )
+    needs = [proposals.need(bid) for bid in winners]
+    shortfall = match(needs, funds.sources(uow.session, round.fund_id)).shortfall
+    if shortfall is not None:
+        raise NotEnoughMoney(
+            f"The funders' money cannot pay for all of these: {show_pounds(shortfall.missing_minor)} is missing. "
+            + explain(shortfall, funds.names_for(uow.session)),
+            shortfall.missing_minor,
+        )
+
+
+def _ratify(uow: UnitOfWork, one: Decision, bid: Proposal, departure: Departure | None) -> Decision:
+    if departure is not None:
+        old, before = one, one.state
+        old.state = next_state(STEPS, before, DecisionAction.SUPERSEDE)
+        uow.session.flush()
+        one = Decision(
+            round_id=old.round_id,
+            proposal_id=old.proposal_id,
+            run_id=old.run_id,
+            state=DecisionState.RECOMMENDED,
+            verdict=departure.verdict,
+            awarded_minor=bid.applied_for_minor if departure.verdict is Verdict.AWARDED else 0,
+            rank=old.rank,
+            votes=old.votes,
+            reason_code="departs",
+            reason=old.reason,
+            details={**old.details, "ruled": old.verdict.value},
+            departs=True,
+            departure_reason=departure.reason,
+            follows_id=old.id,
+        )
+        uow.add(one)
+    before = one.state
+    one.state = next_state(STEPS, before, DecisionAction.RATIFY)
+    one.decided_by_id, one.decided_at = uow.actor.id, uow.now
+    uow.record(
+        "decision.ratified",
+        one,
+        before=before,
+        after=one.state,
+        why=one.departure_reason,
+        proposal=one.proposal_id,
+        verdict=one.verdict.value,
+        awarded_minor=one.awarded_minor,
+        departs=one.departs,
+    )
+    return one
+
+
+# ----------------------------------------------------------------------------------------------------- the announcement
+
+
+def announce(uow: UnitOfWork, round_id: UUID) -> list[Decision]:
+    """Tell everybody at once: every decision stands, every group gets its letter, the results page opens.
+
+    By a steward who took no part in deciding. A bid that was withdrawn after the decision is left out.
+    """
+    round = uow.get(Round, round_id, lock=True)
+    meeting = queries.meeting(uow.session, round_id)
+    took_part = {UUID(id) for id in meeting.took_part} if meeting else set()
+    access.ensure_may_announce(uow.actor, round.fund_id, took_part)
+    if round.state is not RoundState.DECIDED:
+        raise StepRefused("Results are announced once the panel has decided.")
+    standing = queries.decisions(uow.session, round_id)
+    bids = {bid.id: bid for bid in proposals.by_ids(uow.session, [one.proposal_id for one in standing])}
+    told = []
+    for one in standing:
+        bid, before = bids[one.proposal_id], one.state
+        if bid.state is ProposalState.WITHDRAWN:
+            one.state = next_state(STEPS, before, DecisionAction.SUPERSEDE)
+            uow.record("decision.set_aside", one, before=before, after=one.state, proposal=bid.id)
+            continue
+        one.state = next_state(STEPS, before, DecisionAction.NOTIFY)
+        one.notified_at = uow.now
+        uow.record("decision.notified", one, before=before, after=one.state, proposal=bid.id)
+        proposals_service.note_verdict(uow, bid, one.verdict.value)
+        notices.told(uow, round, one, bid)
+        told.append(one)
+    rounds_service.mark_announced(uow, round)
+    return told
+
+
+# ---------------------------------------------------------------------------------------------------------- corrections
+
+
+def ask_correction(uow: UnitOfWork, decision_id: UUID, verdict: Verdict, reason: str) -> Correction:
+    """A steward asks for a decision that was told to be put right; the panel's chair must agree."""
+    old = uow.get(Decision, decision_id, lock=True)
+    round = uow.get(Round, old.round_id)
+    ensure_may_run(uow.actor, round.fund_id)
+    if old.state is not DecisionState.NOTIFIED:
+        raise StepRefused("Only a decision that stands and was told can be corrected.")
+    reason = reason.strip()
+    if not reason:
+        raise RuleBroken("Say what was wrong, and what is right. Everybody can read it.", field="reason")
+    if len(reason) > REASON_AT_MOST:
+        raise RuleBroken(f"Use {REASON_AT_MOST} characters or fewer.", field="reason")
+    if (old.verdict, verdict) not in CORRECTIONS:
+        raise RuleBroken("Money that was promised is not taken back here. End the award instead.", field="verdict")
+    if any(one.decision_id == old.id for one in queries.open_corrections(uow.session, [round.id])):
+        raise StepRefused("A correction of this decision waits for the chair's answer already.")
+    assert uow.actor.id is not None
+    asked = Correction(
+        round_id=round.id,
+        decision_id=old.id,
+        verdict=verdict,
+        reason=reason,
+        asked_by_id=uow.actor.id,
+        asked_at=uow.now,
+    )
+    uow.add(asked)
+    uow.record("correction.asked", asked, why=reason, decision=old.id, verdict=verdict.value)
+    return asked
+
+
+def answer_correction(uow: UnitOfWork, correction_id: UUID, agreed: bool) -> Decision | None:
+    """The chair agrees (then a new decision supersedes the old one, and only that group is written to) or not."""
+    asked = uow.get(Correction, correction_id, lock=True)
+    round = uow.get(Round, asked.round_id)
+    chair = review.chair_id(uow.session, round.id)
+    access.ensure_may_answer(uow.actor, round.fund_id, chair, asked.asked_by_id)
+    if asked.answered_at is not None:
+        raise StepRefused("This was answered already.")
+    old = uow.get(Decision, asked.decision_id, lock=True)
+    bid = proposals.proposal(uow.session, old.proposal_id)
+    if (bid.id, uow.actor.id) in review.interested(uow.session, [bid]) | review.recused(uow.session, round.id):
+        raise NotAllowed(f"You have an interest in “{bid.title}”, so you cannot decide about it.")
+    asked.answered_by_id, asked.answered_at, asked.agreed = uow.actor.id, uow.now, agreed
+    if not agreed:
+        uow.record("correction.declined", asked, decision=old.id)
+        return None
+    newly = asked.verdict is Verdict.AWARDED and old.verdict is not Verdict.AWARDED
+    if newly:
+        _ensure_room(uow, round, bid)
+    before = old.state
+    old.state = next_state(STEPS, before, DecisionAction.SUPERSEDE)
+    uow.session.flush()
+    awarded = bid.applied_for_minor if newly else old.awarded_minor
+    new = Decision(
+        round_id=round.id,
+        proposal_id=bid.id,
+        run_id=old.run_id,
+        state=DecisionState.NOTIFIED,
+        verdict=asked.verdict,
+        awarded_minor=awarded if asked.verdict is Verdict.AWARDED else 0,
+        rank=old.rank,
+        votes=old.votes,
+        reason_code="corrected",
+        reason=asked.reason,
+        details={"left_before_minor": old.details.get("left_before_minor")},
+        departs=old.departs,
+        departure_reason=old.departure_reason,
+        decided_by_id=uow.actor.id,
+        decided_at=uow.now,
+        notified_at=uow.now,
+        follows_id=old.id,
+    )
+    uow.add(new)
+    uow.record("decision.corrected", new, before=before, after=new.state, why=asked.reason, supersedes=old.id)
+    if new.verdict is not old.verdict:
+        proposals_service.note_verdict(uow, bid, new.verdict.value)
+    notices.told(uow, round, new, bid, corrected=True)
+    return new
+
+
+def _ensure_room(uow: UnitOfWork, round: Round, bid: Proposal) -> None:
+    """Refuse (``NotEnoughMoney``) one more award that what is left cannot bear; the others are in the books already."""
+    promised = sum(one.awarded_minor for one in queries.decisions(uow.session, round.id))
+    over = promised + bid.applied_for_minor - round.pot_minor
+    if over > 0:
+        raise NotEnoughMoney(f"The pot lacks {show_pounds(over)} for this.", over)
+    shortfall = match([proposals.need(bid)], funds.sources(uow.session, round.fund_id)).shortfall
+    if shortfall is not None:
+        raise NotEnoughMoney(explain(shortfall, funds.names_for(uow.session)), shortfall.missing_minor)
