@@ -34,9 +34,11 @@ from grants.people import queries as people_queries
 from grants.people import views as people
 from grants.places import views as places
 from grants.priorities import views as priorities
+from grants.proposals import cli as proposals_cli
 from grants.proposals import views as proposals
 from grants.reports import views as reports
 from grants.review import views as review
+from grants.rounds import cli as rounds_cli
 from grants.rounds import views as rounds
 from grants.voting import views as voting
 from grants.web import csrf, db, errors, fields, filters, headers, limits, logs, session, statics
@@ -67,6 +69,8 @@ COMMANDS = (
     awards_cli.cli,
     home_cli.cli,
     people_cli.cli,
+    proposals_cli.cli,
+    rounds_cli.cli,
 )
 
 
