@@ -93,14 +93,9 @@ def open_vote(uow: UnitOfWork, round_id: UUID) -> int:
     """
     round = uow.get(Round, round_id, lock=True)
     access.ensure_may_run(uow.actor, round.fund_id)
-    if waiting := proposals.unscreened_count(uow.session, round.id):
-        raise StepRefused(
-            f"{waiting} proposal{'s' if waiting > 1 else ''} still wait{'' if waiting > 1 else 's'} for the check. "
-            "Check every proposal first."
-        )
+    if reasons := what_keeps_it_shut(uow.session, round):
+        raise StepRefused(" ".join(reasons))
     standing = proposals.eligible(uow.session, round.id)
-    if not standing and round.panel_locked_at is not None:
-        raise StepRefused("No proposal can go on the ballot, so there is nothing to vote on.")
     lot = draw_lot(queries.book_of(round).lot_seed, [proposal.id for proposal in standing])
     round_service.mark_voting(uow, round)
     for number, proposal in enumerate(standing, start=1):
@@ -118,6 +113,22 @@ def open_vote(uow: UnitOfWork, round_id: UUID) -> int:
     frozen = fingerprint([[n, str(p.id), p.applied_for_minor, lot[p.id]] for n, p in enumerate(standing, start=1)])
     uow.record("voting.ballot_frozen", round, lines=len(standing), ballot_hash=frozen)
     return len(standing)
+
+
+def what_keeps_it_shut(session: Session, round: Round) -> list[str]:
+    """What must be done before the vote can open, in plain words; ``open_vote`` checks the same again."""
+    if round.state is not RoundState.CHECKING:
+        return []
+    waiting = proposals.unscreened_count(session, round.id)
+    reasons = []
+    if waiting:
+        still = "1 proposal still waits" if waiting == 1 else f"{waiting} proposals still wait"
+        reasons.append(f"{still} for the eligibility check: check every proposal first.")
+    if round.panel_locked_at is None:
+        reasons.append("Lock the panel's scores.")
+    elif not waiting and not proposals.eligible(session, round.id):
+        reasons.append("No proposal can go on the ballot, so there is nothing to vote on.")
+    return reasons
 
 
 # Codes.

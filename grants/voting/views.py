@@ -1,5 +1,660 @@
-"""Pages of the stage ``voting``."""
+"""A resident votes; a steward opens the vote and hands out codes; everybody checks the count."""
 
-from flask import Blueprint
+import hashlib
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from grants.kernel.actors import Actor, Role
+from grants.kernel.errors import RuleBroken
+from grants.rounds import access
+from grants.rounds import queries as rounds
+from grants.rounds.rules import RoundState, VotingMethod
+from grants.voting import exports, queries, service
+from grants.voting.forms import CastForm, ChooseForm, CodesForm, NumberForm, VoidForm, Way, WhoForm
+from grants.voting.queries import Entry
+from grants.voting.rules.ballots import BallotLimits, check_choices, explain_limits
+from grants.voting.rules.board import board_lines
+from grants.voting.rules.codes import pepper_from
+from grants.voting.rules.envelope import read_tracking_code, tracking_code
+from grants.voting.rules.turnout import publishable
+from grants.voting.rules.voters import Hand, Receipt, Voter, who_may_vote
+from grants.voting.service import TurnedAway
+from grants.web.db import give_back_space, now, reading
+from grants.web.doors import public, signed_in
+from grants.web.limits import post_limit
+from grants.web.needs import NeedsYou, needs_you
+from grants.web.outside import geography
+from grants.web.sections import Section, section
+from grants.web.session import current_actor
+from grants.web.work import working
 
 bp = Blueprint("voting", __name__)
+Row = Any
+"""A row that pages read; services change it."""
+
+BALLOT, RECEIPT = "ballot:", "receipt:"
+RECEIPT_SHOWN = timedelta(minutes=15)
+DESK_PHASES = (
+    RoundState.SCHEDULED,
+    RoundState.OPEN,
+    RoundState.CLOSED,
+    RoundState.CHECKING,
+    RoundState.VOTING,
+    RoundState.PANEL,
+)
+FILTER_FROM = 7
+"""A shorter ballot needs no filter."""
+
+
+# A vote, step by step. What is chosen lives in the voter's own cookie until it is cast.
+
+
+@bp.get("/rounds/<uuid:round_id>/vote")
+@public
+def start(round_id: UUID) -> ResponseReturnValue:
+    """What, how much, until when; and the ballot to read when there is no voting."""
+    round = rounds.published(reading(), round_id)
+    phase = rounds.phase(round, now())
+    entries = queries.entries(reading(), round.id)
+    hand = _hand(round)
+    return render_template(
+        "voting/start.html",
+        round=round,
+        book=queries.book_of(round),
+        who=who_may_vote(queries.book_of(round)),
+        explained=explain_limits(queries.limits(round), len(_standing(entries))),
+        phase=phase,
+        entries=_in_order(entries, hand.seed),
+        chosen=len(hand.choices),
+        wards=_ward_names(),
+        now=now(),
+        counted=round.votes_counted_at is not None,
+    )
+
+
+@bp.route("/rounds/<uuid:round_id>/vote/choose", methods=["GET", "POST"])
+@public
+def choose(round_id: UUID) -> ResponseReturnValue:
+    """Browse and tick, before anybody asks who one is."""
+    round = rounds.published(reading(), round_id)
+    if rounds.phase(round, now()) is not RoundState.VOTING:
+        return redirect(url_for("voting.start", round_id=round_id))
+    entries = queries.entries(reading(), round.id)
+    standing = _standing(entries)
+    hand = _hand(round)
+    form = ChooseForm()
+    form.prepare([entry.number for entry in entries])
+    do = request.form.get("do", "")
+    if form.accepted():
+        form.take_what_stands(standing)
+        hand = hand.choosing(form.shown.data or [], form.choices.data or [])
+        _keep(round, hand)
+        if do in ("filter", "total"):
+            return redirect(_choose_url(round_id, request.form))
+        if do == "blank" and not hand.choices:
+            hand = replace(hand, blank=True)
+        try:
+            check_choices(hand.choices, standing, queries.limits(round), hand.blank)
+            _keep(round, hand)
+            return redirect(_next_step(round, hand))
+        except RuleBroken as broken:
+            form.show(broken)
+    hand, gone = _without_withdrawn(round, hand, entries)
+    return _choose_page(round, entries, hand, form, gone), form.status
+
+
+def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseForm, gone: Sequence[Entry]) -> str:
+    limits, standing = queries.limits(round), _standing(entries)
+    ward, priority = (request.values.get(name, "") for name in ("ward", "priority"))
+    shown = [
+        entry
+        for entry in _in_order(entries, hand.seed)
+        if (not ward or ward in entry.ward_codes) and (not priority or str(entry.priority_id) == priority)
+    ]
+    costs = {entry.number: entry.cost_minor for entry in entries}
+    elsewhere = set(hand.choices) - {entry.number for entry in shown}
+    return render_template(
+        "voting/choose.html",
+        round=round,
+        form=form,
+        entries=[entry for entry in shown if not entry.withdrawn],
+        withdrawn=[entry for entry in entries if entry.withdrawn],
+        gone=gone,
+        hand=hand,
+        ward=ward,
+        priority=priority,
+        filters=_filters(entries) if len(entries) >= FILTER_FROM else None,
+        ward_names=_ward_names(),
+        all_count=len(standing),
+        least=limits.least(len(standing)),
+        most=limits.maximum if limits.maximum and limits.maximum < len(standing) else None,
+        explained=explain_limits(limits, len(standing)),
+        words=chosen_words(len(hand.choices), limits, len(standing)),
+        together_minor=sum(costs[number] for number in hand.choices),
+        elsewhere=len(elsewhere),
+        elsewhere_minor=sum(costs[number] for number in elsewhere),
+    )
+
+
+@bp.route("/rounds/<uuid:round_id>/vote/who", methods=["GET", "POST"])
+@public
+@post_limit("60 per hour")
+@post_limit("5 per 10 minutes", key_func=lambda: _round_key(browser=True), deduct_when=lambda r: r.status_code == 422)
+@post_limit("40 per 10 minutes", key_func=lambda: _round_key(), deduct_when=lambda r: r.status_code == 422)
+def who(round_id: UUID) -> ResponseReturnValue:
+    """Identify, once."""
+    round = rounds.published(reading(), round_id)
+    if rounds.phase(round, now()) is not RoundState.VOTING:
+        return redirect(url_for("voting.start", round_id=round_id))
+    book = queries.book_of(round)
+    form = WhoForm()
+    form.prepare(book, signed_in=current_actor().id is not None)
+    if form.accepted() and form.complete():
+        outcome = _identify(round, form)
+        if isinstance(outcome, Voter):
+            return _welcome(round, outcome)
+        if isinstance(outcome, UUID):
+            _keep(round, replace(_hand(round), check_id=str(outcome), voter=None))
+            return redirect(url_for("voting.number", round_id=round_id))
+        form.show(RuleBroken(outcome.message, outcome.field))
+    return (
+        render_template("voting/who.html", round=round, form=form, book=book, chosen=len(_hand(round).choices)),
+        form.status,
+    )
+
+
+def _identify(round: Row, form: WhoForm) -> Voter | UUID | TurnedAway:
+    said, pepper = form.declaration(), _pepper()
+    place = geography().find(form.postcode.data or "")
+    with working() as uow:
+        if form.way is Way.CODE:
+            return service.check_code(uow, round.id, form.code.data or "", said, pepper=pepper)
+        if form.way is Way.SIGNED_IN:
+            return service.know_signed_in(uow, round.id, place, said, pepper=pepper)
+        return service.start_email_check(uow, round.id, form.email.data or "", place, said, pepper=pepper)
+
+
+@bp.route("/rounds/<uuid:round_id>/vote/number", methods=["GET", "POST"])
+@public
+@post_limit("60 per hour")
+def number(round_id: UUID) -> ResponseReturnValue:
+    """Type the number that came by mail."""
+    round = rounds.published(reading(), round_id)
+    check_id = _hand(round).check_id
+    if not check_id or rounds.phase(round, now()) is not RoundState.VOTING:
+        return redirect(url_for("voting.start", round_id=round_id))
+    form = NumberForm()
+    if form.accepted():
+        with working() as uow:
+            outcome = service.confirm_email(uow, round.id, UUID(check_id), form.number.data or "", pepper=_pepper())
+        if isinstance(outcome, Voter):
+            return _welcome(round, outcome)
+        form.show(RuleBroken(outcome.message, outcome.field))
+    return render_template("voting/number.html", round=round, form=form), form.status
+
+
+def _welcome(round: Row, voter: Voter) -> ResponseReturnValue:
+    """Back to the same ballot. Who has voted and comes with empty hands gets the choices they cast."""
+    round = rounds.published(reading(), round.id)
+    earlier = service.own_choices(reading(), round, voter, vote_key=_vote_key())
+    hand = _hand(round).known(voter, now(), earlier is not None)
+    _keep(round, hand)
+    if earlier is not None and not hand.choices and not hand.blank:
+        return _take_up(round, hand, earlier)
+    return redirect(_next_step(round, hand))
+
+
+def _take_up(round: Row, hand: Hand, earlier: Sequence[int]) -> ResponseReturnValue:
+    _keep(round, replace(hand, choices=tuple(earlier), blank=False))
+    flash("These are the choices of the vote that you cast. It counts until you cast another.", "info")
+    return redirect(url_for("voting.choose", round_id=round.id))
+
+
+@bp.route("/rounds/<uuid:round_id>/vote/check", methods=["GET", "POST"])
+@public
+def check(round_id: UUID) -> ResponseReturnValue:
+    """All choices on one page; then cast."""
+    round = rounds.published(reading(), round_id)
+    if rounds.phase(round, now()) is not RoundState.VOTING:
+        if request.method == "POST":
+            flash("Voting has closed, so nothing was changed.", "warning")
+        return redirect(url_for("voting.start", round_id=round_id))
+    hand = _hand(round)
+    voter = hand.voter_at(now())
+    if voter is None:
+        done_already = request.method == "POST" and RECEIPT + str(round.id) in session
+        return redirect(url_for("voting.done", round_id=round_id) if done_already else _next_step(round, hand))
+    form = CastForm()
+    if form.accepted():
+        if request.form.get("do") == "earlier":
+            earlier = service.own_choices(reading(), round, voter, vote_key=_vote_key())
+            return _take_up(round, hand, earlier or ())
+        try:
+            with working() as uow:
+                receipt = service.cast(
+                    uow, round.id, voter, hand.choices, blank_confirmed=form.blank.data, token=hand.token
+                )
+            _hand_over(round_id, hand, receipt, show=not form.no_receipt.data)
+            return redirect(url_for("voting.done", round_id=round_id), 303)
+        except RuleBroken as broken:
+            form.show(RuleBroken(broken.message, "blank") if not hand.choices else broken)
+    entries = queries.entries(reading(), round_id)
+    hand, gone = _without_withdrawn(rounds.published(reading(), round_id), hand, entries)
+    return _check_page(round, entries, hand, voter, form, gone), form.status
+
+
+def _check_page(
+    round: Row, entries: Sequence[Entry], hand: Hand, voter: Voter, form: CastForm, gone: Sequence[Entry]
+) -> str:
+    limits, standing = queries.limits(round), _standing(entries)
+    chosen = [entry for entry in _in_order(entries, hand.seed) if entry.number in hand.choices]
+    count, least = len(chosen), limits.least(len(standing))
+    return render_template(
+        "voting/check.html",
+        round=round,
+        form=form,
+        hand=hand,
+        voter=voter,
+        chosen=chosen,
+        gone=gone,
+        together_minor=sum(entry.cost_minor for entry in chosen),
+        missing=max(least - count, 0) if count else 0,
+        too_many=max(count - limits.maximum, 0) if limits.maximum is not None else 0,
+        least=least,
+        ward=_ward_names().get(voter.ward_code or "", ""),
+    )
+
+
+@bp.get("/rounds/<uuid:round_id>/vote/done")
+@public
+def done(round_id: UUID) -> ResponseReturnValue:
+    """The vote counts: a page of its own. A reload casts nothing."""
+    round = rounds.published(reading(), round_id)
+    told = session.get(RECEIPT + str(round.id))
+    if not told or datetime.fromisoformat(told["until"]) < now():
+        return redirect(url_for("voting.start", round_id=round_id))
+    return render_template("voting/done.html", round=round, told=told, open=_is_open(round))
+
+
+@bp.post("/rounds/<uuid:round_id>/vote/leave")
+@public
+def leave(round_id: UUID) -> ResponseReturnValue:
+    """Wipe this device: choices, who one is, and the receipt."""
+    for key in (BALLOT, RECEIPT):
+        session.pop(key + str(round_id), None)
+    flash("This device has forgotten your ballot. A vote that you cast still counts.", "success")
+    return redirect(url_for("voting.start", round_id=round_id))
+
+
+def chosen_words(count: int, limits: BallotLimits, standing: int) -> str:
+    """The bar's words; ``static/js/ballot.js`` says the same.
+
+    >>> chosen_words(2, BallotLimits(3, None), 12)
+    '2 of at least 3 chosen: choose 1 more'
+    """
+    least = limits.least(standing)
+    most = limits.maximum if limits.maximum is not None and limits.maximum < standing else None
+    if most is not None:
+        over = f": take out {count - most}" if count > most else ""
+        under = f": choose at least {least}" if count < least else ""
+        return f"{count} of {most} chosen{over or under}"
+    if count < least:
+        return f"{count} of at least {least} chosen: choose {least - count} more"
+    return f"{count} chosen"
+
+
+def _hand(round: Row) -> Hand:
+    """The ballot in hand; a new one with an order of its own when there is none."""
+    held = session.get(BALLOT + str(round.id))
+    if held:
+        return Hand.from_cookie(held)
+    hand = Hand(seed=secrets.token_hex(8), token=secrets.token_hex(16))
+    if _is_open(round):
+        _keep(round, hand)
+    return hand
+
+
+def _keep(round: Row, hand: Hand) -> None:
+    session[BALLOT + str(round.id)] = hand.to_cookie()
+
+
+def _hand_over(round_id: UUID, hand: Hand, receipt: Receipt, *, show: bool) -> None:
+    """The ballot is out of the voter's hands: what is left is the receipt, and the order of the list."""
+    session[BALLOT + str(round_id)] = Hand(seed=hand.seed, token=secrets.token_hex(16)).to_cookie()
+    told: dict[str, Any] = asdict(receipt) if show else {"replaced": receipt.replaced}
+    session[RECEIPT + str(round_id)] = told | {"until": (now() + RECEIPT_SHOWN).isoformat()}
+
+
+def _next_step(round: Row, hand: Hand) -> str:
+    if not hand.choices and not hand.blank:
+        return url_for("voting.choose", round_id=round.id)
+    return url_for("voting.check" if hand.voter_at(now()) else "voting.who", round_id=round.id)
+
+
+def _choose_url(round_id: UUID, given: Any) -> str:
+    chosen = {name: given.get(name) for name in ("ward", "priority") if given.get(name)}
+    return url_for("voting.choose", round_id=round_id, **chosen, _anchor="ballot")
+
+
+def _without_withdrawn(round: Row, hand: Hand, entries: Sequence[Entry]) -> tuple[Hand, list[Entry]]:
+    """The hand without bids that were withdrawn since, and which these are."""
+    gone = [entry for entry in entries if entry.withdrawn and entry.number in hand.choices]
+    if gone:
+        hand = replace(hand, choices=tuple(n for n in hand.choices if n not in {entry.number for entry in gone}))
+        _keep(round, hand)
+    return hand, gone
+
+
+def _standing(entries: Sequence[Entry]) -> list[int]:
+    return [entry.number for entry in entries if not entry.withdrawn]
+
+
+def _in_order(entries: Sequence[Entry], seed: str) -> list[Entry]:
+    """Mixed by the voter's own seed: no bid gains by standing first, and nobody's list jumps about."""
+    return sorted(entries, key=lambda entry: hashlib.sha256(f"{seed}:{entry.number}".encode()).digest())
+
+
+def _filters(entries: Sequence[Entry]) -> dict[str, list[tuple[str, str]]]:
+    names = _ward_names()
+    wards = {code for entry in entries for code in entry.ward_codes}
+    priorities = {str(entry.priority_id): entry.priority_title for entry in entries if entry.priority_id}
+    return {
+        "ward": sorted(((code, names.get(code, code)) for code in wards), key=lambda pair: pair[1]),
+        "priority": sorted(priorities.items(), key=lambda pair: pair[1]),
+    }
+
+
+def _ward_names() -> dict[str, str]:
+    return {ward.code: ward.name for ward in geography().wards()}
+
+
+def _is_open(round: Row) -> bool:
+    return rounds.phase(round, now()) is RoundState.VOTING
+
+
+def _pepper() -> bytes:
+    return pepper_from(current_app.config["SETTINGS"].secret_key)
+
+
+def _vote_key() -> str:
+    key: str = current_app.config["SETTINGS"].vote_key
+    return key
+
+
+def _round_key(browser: bool = False) -> str:
+    """Failed tries are counted per round and place they come from, and per browser there."""
+    round_id = (request.view_args or {}).get("round_id")
+    seed = (session.get(f"{BALLOT}{round_id}") or {}).get("s", "") if browser else ""
+    return hashlib.sha256(f"{request.remote_addr} {round_id} {seed} {browser}".encode()).hexdigest()[:32]
+
+
+# The desk: a steward opens the vote, hands out codes, and counts.
+
+
+@bp.get("/rounds/<uuid:round_id>/vote/desk")
+@signed_in(Role.STEWARD, Role.AUDITOR, Role.ADMIN)
+def desk(round_id: UUID) -> ResponseReturnValue:
+    """Where the vote stands. Nothing here tells how many have voted while voting is open."""
+    return _desk_page(_round_of_desk(round_id))
+
+
+def _round_of_desk(round_id: UUID) -> Row:
+    round = rounds.published(reading(), round_id)
+    if not access.may_see_desk(current_actor(), round.fund_id):
+        abort(403)
+    return round
+
+
+def _desk_page(round: Row, form: CodesForm | None = None) -> tuple[str, int]:
+    counted = round.votes_counted_at is not None
+    form = form or CodesForm(formdata=None)
+    page = render_template(
+        "voting/desk.html",
+        round=round,
+        book=queries.book_of(round),
+        phase=rounds.phase(round, now()),
+        now=now(),
+        may_run=access.may_run(current_actor(), round.fund_id),
+        waiting=service.what_keeps_it_shut(reading(), round),
+        entries=queries.entries(reading(), round.id),
+        batches=queries.batches(reading(), round.id),
+        used=queries.codes_used(reading(), round.id) if counted else None,
+        refusals=queries.refusals(reading(), round.id),
+        has_codes=VotingMethod.CODE in queries.book_of(round).vote_methods,
+        form=form,
+    )
+    return page, form.status
+
+
+@bp.post("/rounds/<uuid:round_id>/vote/open")
+@signed_in(Role.STEWARD)
+def open_vote(round_id: UUID) -> ResponseReturnValue:
+    """Freeze the ballot."""
+    try:
+        with working() as uow:
+            lines = service.open_vote(uow, round_id)
+        flash(f"The ballot is frozen, with {lines} project{'s' if lines > 1 else ''} on it.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "warning")
+    return redirect(url_for("voting.desk", round_id=round_id))
+
+
+@bp.post("/rounds/<uuid:round_id>/vote/count")
+@signed_in(Role.STEWARD)
+def count(round_id: UUID) -> ResponseReturnValue:
+    """Count, and destroy what tied voters to their votes."""
+    try:
+        with working() as uow:
+            service.close_vote(uow, round_id, vote_key=_vote_key())
+        give_back_space("envelope", "email_check", "outbox")
+        flash("The votes are counted. The round's key and every envelope are destroyed.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "warning")
+    return redirect(url_for("voting.desk", round_id=round_id))
+
+
+@bp.post("/rounds/<uuid:round_id>/vote/codes")
+@signed_in(Role.STEWARD)
+def codes(round_id: UUID) -> ResponseReturnValue:
+    """Make a batch. The answer to this post is the only place where the codes are ever shown."""
+    round = _round_of_desk(round_id)
+    form = CodesForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                made = service.make_codes(
+                    uow,
+                    round_id,
+                    label=form.label.data or "",
+                    code_count=form.code_count.data or 0,
+                    pepper=_pepper(),
+                )
+            return _codes_once(rounds.published(reading(), round_id), made, form)
+        except RuleBroken as broken:
+            form.show(broken)
+    return _desk_page(rounds.published(reading(), round.id), form)
+
+
+def _codes_once(round: Row, made: Sequence[str], form: CodesForm) -> ResponseReturnValue:
+    address = current_app.config["SETTINGS"].base_url + url_for("voting.start", round_id=round.id)
+    if form.form_of.data == "csv":
+        return _file(exports.codes_csv(made, round.title, address), "text/csv", f"voting-codes-{len(made)}.csv")
+    return render_template(
+        "voting/cards.html",
+        round=round,
+        codes=made,
+        label=form.label.data,
+        address=address,
+        qr=exports.qr_code(address),
+        who=who_may_vote(queries.book_of(round)),
+    )
+
+
+@bp.route("/rounds/<uuid:round_id>/vote/codes/<uuid:batch_id>/void", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def void(round_id: UUID, batch_id: UUID) -> ResponseReturnValue:
+    """Make what is left of a batch worth nothing."""
+    round = _round_of_desk(round_id)
+    batch = next((one for one in queries.batches(reading(), round.id) if one.id == batch_id), None)
+    if batch is None:
+        abort(404)
+    form = VoidForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.void_batch(uow, batch_id, form.reason.data or "")
+            flash("These codes are worth nothing from now on. Votes that were cast with them still count.", "success")
+            return redirect(url_for("voting.desk", round_id=round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("voting/void.html", round=round, batch=batch, form=form), form.status
+
+
+# After the close: the board and the turnout at once; ballots with the results.
+
+
+@bp.get("/rounds/<uuid:round_id>/ballots")
+@public
+def ballots(round_id: UUID) -> ResponseReturnValue:
+    """What everybody can check: the board of commitments, turnout, and (once announced) the ballots."""
+    round, tally = _counted(round_id)
+    book = queries.book_of(round)
+    page = max(request.args.get("page", 1, type=int), 1)
+    asked = request.args.get("code", "").strip()
+    wanted = read_tracking_code(asked) if asked else None
+    published = _published(round, tally)
+    turnout = queries.turnout(reading(), round.id)
+    whole = tally.ballot_count >= book.totals_only_below
+    return render_template(
+        "voting/ballots.html",
+        round=round,
+        tally=tally,
+        book=book,
+        published=published,
+        whole=whole,
+        announced=round.announced_at is not None,
+        by_channel=publishable(turnout.by_channel, book.suppress_below) if whole else {},
+        by_ward=publishable(turnout.by_ward, book.suppress_below) if whole else {},
+        ward_names=_ward_names(),
+        board=board_lines(queries.board(reading(), round.id, page=page)),
+        page=page,
+        pages=max(-(-tally.ballot_count // queries.BOARD_PAGE), 1),
+        asked=asked,
+        wanted=wanted,
+        found=_find(round.id, wanted) if wanted else None,
+        aside=[line for line in queries.ballot_lines(reading(), round.id) if line.set_aside_reason],
+        entries=queries.entries(reading(), round.id),
+    )
+
+
+@bp.get("/rounds/<uuid:round_id>/ballots.csv")
+@public
+def ballots_csv(round_id: UUID) -> ResponseReturnValue:
+    """Every ballot, a line each."""
+    round, tally = _counted(round_id)
+    if not _published(round, tally):
+        abort(404)
+    cast = queries.cast_ballots(reading(), round.id)
+    return _file(exports.ballots_csv(cast, queries.entries(reading(), round.id)), "text/csv", "ballots.csv")
+
+
+@bp.get("/rounds/<uuid:round_id>/ballots.json")
+@public
+def ballots_json(round_id: UUID) -> ResponseReturnValue:
+    """Every ballot, with what is needed to check the hash and count again."""
+    round, tally = _counted(round_id)
+    if not _published(round, tally):
+        abort(404)
+    cast = queries.cast_ballots(reading(), round.id)
+    entries = queries.entries(reading(), round.id)
+    return _file(
+        exports.ballots_json(cast, entries, tally, round.rule_book_hash or ""), "application/json", "ballots.json"
+    )
+
+
+@bp.get("/rounds/<uuid:round_id>/board.csv")
+@public
+def board_csv(round_id: UUID) -> ResponseReturnValue:
+    """The whole board."""
+    round, _ = _counted(round_id)
+    return _file(exports.board_csv(board_lines(queries.whole_board(reading(), round.id))), "text/csv", "board.csv")
+
+
+def _counted(round_id: UUID) -> tuple[Row, Row]:
+    """The round with its tally; 404 before the count: until then nothing tells even how many voted."""
+    round = rounds.published(reading(), round_id)
+    tally = queries.tally(reading(), round.id)
+    if tally is None:
+        abort(404)
+    return round, tally
+
+
+def _published(round: Row, tally: Row) -> bool:
+    """Ballots are published with the results, when there are enough of them to hide in."""
+    return round.announced_at is not None and tally.ballot_count >= queries.book_of(round).totals_only_below
+
+
+def _find(round_id: UUID, tracking: str) -> str | None:
+    found = (c for c in queries.whole_board(reading(), round_id) if tracking_code(c) == tracking)
+    return next(found, None)
+
+
+def _file(text: str, kind: str, name: str) -> Response:
+    return Response(
+        text,
+        content_type=f"{kind}; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+    )
+
+
+# What the vote adds to other pages.
+
+
+@section("round", 20)
+def _on_round(round: Row) -> Section | None:
+    phase = rounds.phase(round, now())
+    frozen = phase is RoundState.CHECKING and round.state is RoundState.VOTING
+    counted = round.votes_counted_at is not None
+    desk = access.may_see_desk(current_actor(), round.fund_id) and phase in DESK_PHASES
+    if phase is not RoundState.VOTING and not frozen and not counted and not desk:
+        return None
+    html = render_template(
+        "voting/_on_round.html", round=round, phase=phase, frozen=frozen, counted=counted, desk=desk, now=now()
+    )
+    return Section("vote", "The vote", Markup(html))  # noqa: S704 - our own template
+
+
+@section("proposal", 20)
+def _on_proposal(proposal: Row) -> Section | None:
+    line = queries.line_of(reading(), proposal.id)
+    if line is None:
+        return None
+    html = render_template(
+        "voting/_on_proposal.html", proposal=proposal, line=line, round=proposal.round, open=_is_open(proposal.round)
+    )
+    return Section("ballot-line", "On the ballot", Markup(html))  # noqa: S704 - our own template
+
+
+@needs_you
+def _votes_wait(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
+    if not actor.has(Role.STEWARD):
+        return
+    for round in queries.in_states(reading(), (RoundState.CHECKING, RoundState.VOTING), actor.scopes(Role.STEWARD)):
+        href = url_for("voting.desk", round_id=round.id)
+        if round.state is RoundState.CHECKING and round.panel_locked_at is not None:
+            yield NeedsYou(
+                f"Open the vote of {round.title}",
+                href,
+                "The panel has finished. The ballot waits to be frozen.",
+                round.voting_opens_at,
+            )
+        elif round.state is RoundState.VOTING and moment >= round.voting_closes_at:
+            yield NeedsYou(f"Count the votes of {round.title}", href, "Voting has closed.")

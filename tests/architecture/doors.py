@@ -174,4 +174,21 @@ DOORS: dict[str, str] = {
     "rounds.schedule": "steward",
     # webhooks
     "webhooks.memory": "public",
+    # voting
+    "voting.ballots": "public",
+    "voting.ballots_csv": "public",
+    "voting.ballots_json": "public",
+    "voting.board_csv": "public",
+    "voting.check": "public",
+    "voting.choose": "public",
+    "voting.codes": "steward",
+    "voting.count": "steward",
+    "voting.desk": "admin+auditor+steward",
+    "voting.done": "public",
+    "voting.leave": "public",
+    "voting.number": "public",
+    "voting.open_vote": "steward",
+    "voting.start": "public",
+    "voting.void": "steward",
+    "voting.who": "public",
 }

@@ -1,0 +1,33 @@
+"""The clock's part in a vote."""
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from grants.kernel.errors import StepRefused
+from grants.voting import service
+from grants.web.db import give_back_space, now, reading
+from grants.web.work import clockwork
+
+cli = AppGroup("voting", help="Votes.")
+HELD_SECRETS = ("envelope", "email_check", "outbox")
+"""Tables whose deleted rows must not linger in the files."""
+
+
+@cli.command("close-due")
+def close_due() -> None:
+    """Count votes that have closed, and destroy what tied voters to them. Safe to run twice."""
+    vote_key = current_app.config["SETTINGS"].vote_key
+    counted = 0
+    for round_id in service.due(reading(), now()):
+        try:
+            with clockwork() as uow:
+                service.close_vote(uow, round_id, vote_key=vote_key)
+            counted += 1
+        except StepRefused:  # a steward, or another run, was quicker
+            continue
+    with clockwork() as uow:
+        called_off = service.forget_called_off(uow)
+    if counted or called_off:
+        give_back_space(*HELD_SECRETS)
+    click.echo(f"{counted} counted, {called_off} forgotten")

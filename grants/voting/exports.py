@@ -1,0 +1,90 @@
+"""What leaves as a file: codes once, ballots and board after the close."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+import segno
+from markupsafe import Markup
+
+from grants.voting.queries import Entry
+from grants.voting.rules.board import BoardLine
+
+
+def codes_csv(codes: Iterable[str], round_title: str, address: str) -> str:
+    """One code a line, with what a mail merge needs. Cells that a spreadsheet could run are defused."""
+    rows = [["code", "round", "address"], *([code, defused(round_title), address] for code in codes)]
+    return _csv(rows)
+
+
+def defused(text: str) -> str:
+    """Text that a spreadsheet will not take for a formula.
+
+    >>> defused("=1+1"), defused("Seeds")
+    ("'=1+1", 'Seeds')
+    """
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+@dataclass(frozen=True, slots=True)
+class QrCode:
+    """A QR code to draw as often as needed: an SVG view box, and the shapes in it."""
+
+    view_box: str
+    shapes: Markup
+
+
+def qr_code(address: str) -> QrCode:
+    """The address as a QR code, dark on white with its quiet zone."""
+    code = segno.make(address, error="m", micro=False)
+    border = 2
+    rows = [
+        f"M{x + border} {y + border}h1v1h-1z" for y, row in enumerate(code.matrix) for x, dark in enumerate(row) if dark
+    ]
+    size = len(code.matrix) + 2 * border
+    shapes = Markup('<path fill="#fff" d="M0 0h{0}v{0}h-{0}z"/><path fill="#000" d="{1}"/>').format(size, "".join(rows))
+    return QrCode(f"0 0 {size} {size}", shapes)
+
+
+def ballots_csv(ballots: Iterable[tuple[int, ...]], entries: Sequence[Entry]) -> str:
+    """A line for each ballot, a column for each line of it: 1 where it was ticked. Sorted: no order tells who."""
+    numbers = [entry.number for entry in entries]
+    head = [defused(f"{entry.number} {entry.title}") for entry in entries]
+    return _csv([head, *([int(number in chosen) for number in numbers] for chosen in sorted(ballots))])
+
+
+def ballots_json(ballots: Iterable[tuple[int, ...]], entries: Sequence[Entry], tally: Any, rule_book: str) -> str:
+    """The ballots with all that is needed to check their hash and count them again."""
+    facts: dict[str, Any] = {
+        "round": str(tally.round_id),
+        "rule_book_sha256": rule_book,
+        "closed_at": tally.closed_at.isoformat(),
+        "lines": [
+            {
+                "number": entry.number,
+                "proposal": str(entry.proposal_id),
+                "title": entry.title,
+                "cost_minor": entry.cost_minor,
+            }
+            for entry in entries
+        ],
+        "ballot_count": tally.ballot_count,
+        "ballots_sha256": tally.ballots_hash,
+        "ballots_sha256_is_of": "the value of `ballots` as JSON without blanks, in UTF-8",
+        "ballots": sorted(list(chosen) for chosen in ballots),
+    }
+    return json.dumps(facts, ensure_ascii=False, indent=1)
+
+
+def board_csv(lines: Iterable[BoardLine]) -> str:
+    """The whole board: a line for each ballot that was counted."""
+    return _csv([["tracking code", "commitment"], *([line.tracking_code, line.commitment] for line in lines)])
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> str:
+    out = StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
+    return out.getvalue()

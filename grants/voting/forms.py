@@ -1,0 +1,144 @@
+"""What is typed on the way to a vote, and at the desk."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from grants.kernel.errors import RuleBroken
+from grants.rounds.rules import Connection, RuleBook, VotingMethod
+from grants.voting.rules.codes import normalise_code
+from grants.voting.rules.voters import CONNECTION_WORDS, Declaration
+from grants.web import fields
+from grants.web.forms import Form
+
+
+class Way(StrEnum):
+    """How somebody shows that they may vote."""
+
+    CODE = "code"
+    EMAIL = "email"
+    SIGNED_IN = "signed_in"
+
+
+class ChooseForm(Form):
+    """What is ticked. ``shown`` names the lines that the page had, so that a filter loses no choice."""
+
+    choices = fields.ChecksField("Your choices", required=False, coerce=int)
+    shown = fields.ChecksField("Shown", required=False, coerce=int)
+
+    def prepare(self, standing: Sequence[int]) -> None:
+        """Offer the lines that can be chosen."""
+        self.choices.choices = self.shown.choices = [(number, str(number)) for number in standing]
+
+    def take_what_stands(self, standing: Sequence[int]) -> None:
+        """Drop what was withdrawn between looking and ticking: the page says so, and it is no mistake of the voter."""
+        for field in (self.choices, self.shown):
+            field.data = [number for number in field.data or [] if number in standing]
+
+
+class WhoForm(Form):
+    """Who somebody is for this vote: with a code, or an address and a postcode."""
+
+    code = fields.TextField(
+        "Your voting code",
+        required=False,
+        at_most=40,
+        hint="12 letters and numbers on your card, like 2345-6789-CDFH. Capitals and hyphens do not matter.",
+    )
+    email = fields.EmailField(
+        "Your e-mail address", required=False, hint="We send a six-digit number to it. We do not keep the address."
+    )
+    postcode = fields.PostcodeField(
+        "Postcode",
+        required=False,
+        hint="Of the place here where you live, work, study or volunteer, like TS18 1AB. We keep the ward only.",
+    )
+    connection = fields.RadiosField("What ties you to this place?", message="Say what ties you to this place")
+    old_enough = fields.TickField("I am old enough to vote")
+
+    def prepare(self, book: RuleBook, signed_in: bool) -> None:
+        """Ask only for what the rule-book asks. Who is signed in has shown already that they read their mail."""
+        self.by_code = VotingMethod.CODE in book.vote_methods
+        self.by_email = VotingMethod.EMAIL_POSTCODE in book.vote_methods
+        self.signed_in = signed_in and self.by_email
+        self.connection.choices = [
+            (tie.value, words) for tie, words in CONNECTION_WORDS.items() if tie in book.vote_connections
+        ]
+        self.old_enough.label.text = f"I am {book.vote_min_age} or older"
+        if len(book.vote_connections) == 1:
+            self.connection.required = False
+            self.connection.data = book.vote_connections[0].value
+        if not book.vote_min_age:
+            self.old_enough.data = True
+
+    @property
+    def way(self) -> Way:
+        """How they show that they may vote: with a code when they gave one, or when there is no other way."""
+        if self.by_code and (self.code.data or not self.by_email):
+            return Way.CODE
+        return Way.SIGNED_IN if self.signed_in else Way.EMAIL
+
+    def complete(self) -> bool:
+        """Whether everything is there that their way asks for; shows what is missing."""
+        if self.by_code and self.by_email and not (self.code.data or self.email.data or self.postcode.data):
+            other = "your postcode" if self.signed_in else "your e-mail address and postcode"
+            self.show(RuleBroken(f"Enter your voting code, or {other}", field="code"))
+            return False
+        wants = {
+            Way.CODE: [("code", "Enter your voting code")],
+            Way.EMAIL: [("email", "Enter your e-mail address"), ("postcode", "Enter your postcode")],
+            Way.SIGNED_IN: [("postcode", "Enter your postcode")],
+        }
+        for name, message in wants[self.way]:
+            if not self[name].data:
+                self.show(RuleBroken(message, field=name))
+        if self.way is Way.CODE and self.code.data:
+            try:
+                normalise_code(self.code.data)
+            except RuleBroken as broken:
+                self.show(broken)
+        return not self.errors
+
+    def declaration(self) -> Declaration:
+        return Declaration(Connection(self.connection.data) if self.connection.data else None, self.old_enough.data)
+
+
+class NumberForm(Form):
+    """The number that came by mail."""
+
+    number = fields.TextField(
+        "Your six-digit number", at_most=20, hint="Like 123 456.", message="Enter the number from our letter"
+    )
+
+
+class CastForm(Form):
+    """The last step."""
+
+    blank = fields.TickField("I want to cast a blank ballot")
+    no_receipt = fields.TickField("Show me no tracking code, so that nobody can ask me for it")
+
+
+class CodesForm(Form):
+    """A new batch of codes."""
+
+    label = fields.TextField(
+        "Who hands them out, or where?",
+        hint="For example: Thornaby library.",
+        message="Say who hands them out, or where",
+    )
+    code_count = fields.NumberField("How many codes?", at_least=1, at_most=5000, hint="From 1 to 5,000.")
+    form_of = fields.RadiosField(
+        "How do you want them?",
+        choices=[
+            ("cards", "As cards to print", "Eight on a page, each with a QR code that opens the vote."),
+            ("csv", "As a spreadsheet (CSV)", "For a mail merge."),
+        ],
+        message="Choose how you want the codes",
+    )
+
+
+class VoidForm(Form):
+    """Codes that got lost."""
+
+    reason = fields.TextField(
+        "Why?", at_most=500, hint="For example: the box was stolen.", message="Say why these codes are worth nothing"
+    )
