@@ -37,7 +37,8 @@ def raise_issue(uow: UnitOfWork, draft: IssueDraft) -> tuple[Issue, str]:
 
 def publish(uow: UnitOfWork, issue_id: UUID) -> Issue:
     """Let everybody read it, after a look by somebody else than its author."""
-    issue, before = _step(uow, issue_id, IssueAction.PUBLISH)
+    issue, after = _ready(uow, issue_id, IssueAction.PUBLISH)
+    before, issue.state = issue.state, after
     issue.looked_at_by_id = uow.actor.id
     issue.hidden_reason = None
     uow.record("issue.published", issue, before=before, after=issue.state)
@@ -48,7 +49,8 @@ def publish(uow: UnitOfWork, issue_id: UUID) -> Issue:
 def hide(uow: UnitOfWork, issue_id: UUID, reason: str) -> Issue:
     """Take it out of sight; its author can read the reason, nobody else."""
     reason = rules.words_given(reason, "reason", "Say why, so that its author understands")
-    issue, before = _step(uow, issue_id, IssueAction.HIDE)
+    issue, after = _ready(uow, issue_id, IssueAction.HIDE)
+    before, issue.state = issue.state, after
     issue.looked_at_by_id = uow.actor.id
     issue.hidden_reason = reason
     uow.record("issue.hidden", issue, before=before, after=issue.state)
@@ -85,7 +87,8 @@ def merge(uow: UnitOfWork, issue_id: UUID, into_id: UUID) -> Issue:
 def answer(uow: UnitOfWork, issue_id: UUID, kind: AnswerKind, words: str) -> Issue:
     """Tell its author and everybody what was done about it, or what there is to say."""
     words = rules.words_given(words, "answer", "Write the answer")
-    issue, before = _step(uow, issue_id, IssueAction.ANSWER)
+    issue, after = _ready(uow, issue_id, IssueAction.ANSWER)
+    before, issue.state = issue.state, after
     issue.answer_kind, issue.answer, issue.answered_at = kind, words, uow.now
     uow.record("issue.answered", issue, before=before, after=issue.state, kind=kind.value)
     notices.answered(uow, issue)
@@ -112,11 +115,12 @@ def take_up(uow: UnitOfWork, issue_id: UUID) -> Issue:
 
 def close(uow: UnitOfWork, issue_id: UUID, words: str = "") -> Issue:
     """End it. One without an answer yet gets ``words`` as its answer; nothing ends without one."""
-    issue, before = _step(uow, issue_id, IssueAction.CLOSE)
+    issue, after = _ready(uow, issue_id, IssueAction.CLOSE)
     if words.strip() or not issue.answer:
         issue.answer = rules.words_given(words, "answer", "Write the answer that its author will read")
         issue.answer_kind = issue.answer_kind or AnswerKind.ANSWER
         issue.answered_at = uow.now
+    before, issue.state = issue.state, after
     uow.record("issue.closed", issue, before=before, after=issue.state)
     notices.closed(uow, issue)
     return issue
@@ -160,13 +164,11 @@ def take_back_support(uow: UnitOfWork, issue_id: UUID) -> bool:
     return True
 
 
-def _step(uow: UnitOfWork, issue_id: UUID, action: IssueAction) -> tuple[Issue, IssueState]:
-    """The row, held and moved on by ``action``, and its state before; somebody else than its author takes the step."""
+def _ready(uow: UnitOfWork, issue_id: UUID, action: IssueAction) -> tuple[Issue, IssueState]:
+    """The row, held, and its state after ``action``; somebody else than its author takes the step."""
     issue = uow.get(Issue, issue_id, lock=True)
     access.ensure_may_look(uow.actor, issue.raised_by_id)
-    before = issue.state
-    issue.state = next_state(rules.STEPS, before, action)
-    return issue, before
+    return issue, next_state(rules.STEPS, issue.state, action)
 
 
 def _count_in(uow: UnitOfWork, issue_id: UUID, person_id: UUID) -> bool:

@@ -117,12 +117,12 @@ def agree(uow: UnitOfWork, priority_id: UUID, agreement: Agreement) -> Priority:
     """Write down that a meeting agreed it, when, and who from the community owns it; its issues are taken up."""
     access.ensure_keeps_priorities(uow.actor)
     priority = uow.get(Priority, priority_id, lock=True)
-    before = priority.state
-    priority.state = next_state(rules.STEPS, before, PriorityAction.AGREE)
+    before, after = priority.state, next_state(rules.STEPS, priority.state, PriorityAction.AGREE)
     closes_at = priority.consultation_closes_at
     if closes_at is None or closes_at > uow.now:
         raise StepRefused("The community is still being asked. Wait until that has ended.")
     agreed = rules.checked_agreement(agreement, london_day(uow.now), london_day(closes_at))
+    priority.state = after
     priority.owner_name, priority.agreed_on, priority.meeting = agreed.owner_name, agreed.agreed_on, agreed.meeting
     priority.turnout_count = _turnout(uow, priority)
     _add_version(uow, priority)
@@ -146,8 +146,7 @@ def revise(uow: UnitOfWork, priority_id: UUID, revision: Revision) -> Priority:
     """A new version of what was agreed, with the reason; the earlier one stays to be read."""
     access.ensure_keeps_priorities(uow.actor)
     priority = uow.get(Priority, priority_id, lock=True)
-    before = priority.state
-    priority.state = next_state(rules.STEPS, before, PriorityAction.REVISE)
+    before, after = priority.state, next_state(rules.STEPS, priority.state, PriorityAction.REVISE)
     title, statement = rules.checked_words(revision.title, revision.statement)
     agreed = rules.checked_agreement(revision.agreement, london_day(uow.now), priority.agreed_on)
     why = revision.why.strip()
@@ -155,6 +154,7 @@ def revise(uow: UnitOfWork, priority_id: UUID, revision: Revision) -> Priority:
         raise RuleBroken("Say why it changes", field="why")
     if (title, statement, agreed.owner_name) == (priority.title, priority.statement, priority.owner_name):
         raise RuleBroken("Nothing has changed: change the title, the words or the owner", field="statement")
+    priority.state = after
     priority.title, priority.statement, priority.version = title, statement, priority.version + 1
     priority.owner_name, priority.agreed_on, priority.meeting = agreed.owner_name, agreed.agreed_on, agreed.meeting
     _add_version(uow, priority, why)
