@@ -36,6 +36,7 @@ from grants.places import views as places
 from grants.priorities import views as priorities
 from grants.proposals import cli as proposals_cli
 from grants.proposals import views as proposals
+from grants.reports import cli as reports_cli
 from grants.reports import views as reports
 from grants.review import views as review
 from grants.rounds import cli as rounds_cli
@@ -71,6 +72,7 @@ COMMANDS = (
     home_cli.cli,
     people_cli.cli,
     proposals_cli.cli,
+    reports_cli.cli,
     rounds_cli.cli,
     voting_cli.cli,
 )

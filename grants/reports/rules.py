@@ -1,6 +1,15 @@
-"""The life of a report."""
+"""The life of a report, what a whole one holds, when it is due, and pictures as we keep them."""
 
+from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
+from io import BytesIO
+
+from PIL import Image, ImageOps
+
+from grants.awards.rules import REPORT_DAYS
+from grants.kernel.errors import RuleBroken
+from grants.kernel.money import show_pounds
 
 
 class ReportState(StrEnum):
@@ -28,3 +37,116 @@ STEPS = {
     (S.SUBMITTED, A.QUERY): S.QUERIED,
     (S.SUBMITTED, A.ACCEPT): S.ACCEPTED,
 }
+
+
+MOST_MEASURES = 5
+MOST_PICTURES = 6
+LARGEST_PICTURE = 6 * 1024 * 1024
+"""Bytes of one picture as it comes."""
+LARGEST_SIDE = 1600
+"""Pixels of the longer side as it is kept."""
+MOST_PIXELS = 40_000_000
+_KINDS = {"JPEG", "PNG", "WEBP"}
+
+
+class Reminder(StrEnum):
+    """The letters that a due report brings, each once."""
+
+    SOON = "soon"
+    TODAY = "today"
+    LATE = "late"
+
+
+def reminder_on(due_on: date, today: date) -> Reminder | None:
+    """Which letter is due: from 7 days before, from the day itself, and from 7 days after (for two months).
+
+    >>> reminder_on(date(2026, 3, 10), date(2026, 3, 3)), reminder_on(date(2026, 3, 10), date(2026, 3, 2))
+    (<Reminder.SOON: 'soon'>, None)
+    """
+    days = (today - due_on).days
+    if -7 <= days < 0:
+        return Reminder.SOON
+    if 0 <= days < 7:
+        return Reminder.TODAY
+    return Reminder.LATE if 7 <= days <= 60 else None
+
+
+def due_from(active_on: date) -> date:
+    """The day on which a report is due: six months after the agreement was signed by all."""
+    return active_on + timedelta(days=REPORT_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureDraft:
+    """A number with what it is a number of: ``numerator`` of ``denominator`` ``what``, counted as ``source`` says."""
+
+    what: str
+    numerator: int
+    denominator: int | None
+    source: str = ""
+
+    def check(self) -> None:
+        """Refuse (``RuleBroken``) a part that is larger than its whole."""
+        if self.numerator < 0 or (self.denominator is not None and self.denominator < self.numerator):
+            raise RuleBroken(f"“{self.what}”: {self.numerator} cannot be out of {self.denominator}. Check the numbers.")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDraft:
+    """What a group writes. Pence; None and "" are "not yet"."""
+
+    what_happened: str = ""
+    learnt: str = ""
+    story: str = ""
+    story_consent: bool = False
+    spent_minor: int | None = None
+    underspend_reason: str = ""
+    measures: tuple[MeasureDraft, ...] = ()
+
+
+def missing(draft: ReportDraft, paid_minor: int) -> list[str]:
+    """What a report still lacks before it can be handed in, each in words that say what to do."""
+    found = []
+    if not draft.what_happened:
+        found.append("Say what happened.")
+    if not draft.measures:
+        found.append("Give at least one number.")
+    found += [f"Say out of how many: “{one.what}”." for one in draft.measures if one.denominator is None]
+    found += [f"Say how you counted: “{one.what}”." for one in draft.measures if not one.source]
+    if draft.spent_minor is None:
+        found.append("Say how much you spent.")
+    elif draft.spent_minor > paid_minor:
+        found.append(
+            f"You were paid {show_pounds(paid_minor)}. "
+            f"You cannot have spent {show_pounds(draft.spent_minor)} of it: check the amount."
+        )
+    elif draft.spent_minor < paid_minor and not draft.underspend_reason:
+        found.append(f"Say why you spent {show_pounds(paid_minor - draft.spent_minor)} less than you were paid.")
+    if not draft.story:
+        found.append("Tell one story.")
+    elif not draft.story_consent:
+        found.append("Ask the people in the story whether it may be published, then tick the box.")
+    return found
+
+
+def re_encoded(content: bytes) -> bytes:
+    """A picture as we keep it: JPEG, upright, at most 1,600 pixels a side, and nothing in it but the pixels.
+
+    What it is, the bytes say, never the name. Raises ``RuleBroken`` for what is no JPEG, PNG or WebP, or too large.
+    """
+    if len(content) > LARGEST_PICTURE:
+        raise RuleBroken("Choose a picture of 6 MB or less.", field="picture")
+    try:
+        with Image.open(BytesIO(content), formats=sorted(_KINDS)) as opened:
+            if opened.width * opened.height > MOST_PIXELS:
+                raise RuleBroken("Choose a smaller picture: this one has too many pixels.", field="picture")
+            upright = ImageOps.exif_transpose(opened)
+            upright.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
+            plain = Image.new("RGB", upright.size, "white")
+            clear = upright.convert("RGBA")
+            plain.paste(clear, mask=clear.getchannel("A"))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        raise RuleBroken("Choose a picture: a JPEG, PNG or WebP file.", field="picture") from None
+    kept = BytesIO()
+    plain.save(kept, "JPEG", quality=85, optimize=True)
+    return kept.getvalue()

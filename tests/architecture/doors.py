@@ -143,6 +143,19 @@ DOORS: dict[str, str] = {
     "proposals.submit": "signed_in",
     "proposals.take_back": "signed_in",
     "proposals.withdraw": "signed_in",
+    # reports
+    "reports.accept": "steward",
+    "reports.countersign": "steward",
+    "reports.edit": "group_member",
+    "reports.index": "admin+auditor+finance_officer+steward",
+    "reports.outcome": "public",
+    "reports.outcomes": "public",
+    "reports.picture": "public",
+    "reports.pictures": "group_member",
+    "reports.query": "steward",
+    "reports.remove_picture": "group_member",
+    "reports.show": "signed_in",
+    "reports.submit": "group_member",
     # review
     "review.assign": "steward",
     "review.chair": "steward",
@@ -172,8 +185,6 @@ DOORS: dict[str, str] = {
     "rounds.rule_book": "public",
     "rounds.rule_book_json": "public",
     "rounds.schedule": "steward",
-    # webhooks
-    "webhooks.memory": "public",
     # voting
     "voting.ballots": "public",
     "voting.ballots_csv": "public",
@@ -191,4 +202,6 @@ DOORS: dict[str, str] = {
     "voting.start": "public",
     "voting.void": "steward",
     "voting.who": "public",
+    # webhooks
+    "webhooks.memory": "public",
 }
