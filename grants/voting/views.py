@@ -157,7 +157,8 @@ def who(round_id: UUID) -> ResponseReturnValue:
     book = queries.book_of(round)
     form = WhoForm()
     form.prepare(book, signed_in=current_actor().id is not None)
-    if form.accepted() and form.complete():
+    valid = form.accepted()
+    if request.method == "POST" and form.complete() and valid:
         outcome = _identify(round, form)
         if isinstance(outcome, Voter):
             return _welcome(round, outcome)
@@ -425,6 +426,7 @@ def _desk_page(round: Row, form: CodesForm | None = None) -> tuple[str, int]:
         may_run=access.may_run(current_actor(), round.fund_id),
         waiting=service.what_keeps_it_shut(reading(), round),
         entries=queries.entries(reading(), round.id),
+        lots={line.number: line.lot for line in queries.ballot_lines(reading(), round.id)},
         batches=queries.batches(reading(), round.id),
         used=queries.codes_used(reading(), round.id) if counted else None,
         refusals=queries.refusals(reading(), round.id),
