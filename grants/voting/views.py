@@ -622,15 +622,22 @@ def _file(text: str, kind: str, name: str) -> Response:
 
 @section("round", 20)
 def _on_round(round: Row) -> Section | None:
-    phase = rounds.phase(round, now())
-    frozen = phase is RoundState.CHECKING and round.state is RoundState.VOTING
-    counted = round.votes_counted_at is not None
-    desk = access.may_see_desk(current_actor(), round.fund_id) and phase in DESK_PHASES
-    if phase is not RoundState.VOTING and not frozen and not counted and not desk:
+    """The round's page itself leads to an open vote; here stands what comes before and after it."""
+    frozen = rounds.phase(round, now()) is RoundState.CHECKING and round.state is RoundState.VOTING
+    if not frozen and round.votes_counted_at is None:
         return None
-    html = render_template(
-        "voting/_on_round.html", round=round, phase=phase, frozen=frozen, counted=counted, desk=desk, now=now()
-    )
+    html = render_template("voting/_on_round.html", round=round, frozen=frozen)
+    return Section("vote", "The vote", Markup(html))  # noqa: S704 - our own template
+
+
+@section("desk", 20)
+def _on_desk(round: Row) -> Section | None:
+    phase = rounds.phase(round, now())
+    if phase not in DESK_PHASES:
+        return None
+    ready = phase is RoundState.CHECKING and round.panel_locked_at is not None and round.state is RoundState.CHECKING
+    due = round.state is RoundState.VOTING and phase is RoundState.PANEL
+    html = render_template("voting/_on_desk.html", round=round, ready=ready, due=due, phase=phase)
     return Section("vote", "The vote", Markup(html))  # noqa: S704 - our own template
 
 
