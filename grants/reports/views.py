@@ -18,7 +18,6 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.kernel.states import can
 from grants.reports import access, queries, service
 from grants.reports.forms import PictureForm, QueryForm, ReportForm
-from grants.reports.models import Report
 from grants.reports.queries import OutcomeLine
 from grants.reports.rules import MOST_MEASURES, MOST_PICTURES, STEPS, ReportAction, ReportState, missing
 from grants.web.db import now, reading
@@ -35,7 +34,7 @@ WRITING = (ReportState.SCHEDULED, ReportState.DRAFT, ReportState.QUERIED)
 FILTERS = {"to-read": (ReportState.SUBMITTED,), "to-come": WRITING, "accepted": (ReportState.ACCEPTED,)}
 
 
-def _report(report_id: UUID) -> Report:
+def _report(report_id: UUID) -> Any:
     """The report, for those who may read it before everybody may."""
     found = queries.report(reading(), report_id)
     if found is None:
@@ -45,7 +44,7 @@ def _report(report_id: UUID) -> Report:
     return found
 
 
-def _may_judge(report: Report) -> bool:
+def _may_judge(report: Any) -> bool:
     actor, award = current_actor(), report.award
     apart = not awards_access.involved(actor, award.group_id, award.payee_id)
     return report.state is ReportState.SUBMITTED and actor.has(Role.STEWARD, award.fund_id) and apart
@@ -77,7 +76,7 @@ def show(report_id: UUID) -> ResponseReturnValue:
     return _show(_report(report_id), QueryForm())
 
 
-def _show(report: Report, form: QueryForm) -> ResponseReturnValue:
+def _show(report: Any, form: QueryForm) -> ResponseReturnValue:
     award = report.award
     line = awards.line(reading(), award.id)
     paid = awards.pockets(reading(), award.id).paid_minor
