@@ -105,7 +105,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     logs.init_app(app)
     db.init_app(app)
     headers.init_app(app)
-    limits.init_app(app)  # before CSRF: a post without a token is counted too
+    limits.init_app(app)
     csrf.init_app(app)
     session.init_app(app, lambda token, now: people_queries.actor_of_session(reading(), token, now))
     Migrate(app, db.db, directory=str(ROOT / "migrations"), render_as_batch=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -59,7 +60,7 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
-        """Read ``GRANTS_…``. Raises ``SettingsError`` when production lacks a secret or a word cannot be understood."""
+        """Read ``GRANTS_…``. Raises ``SettingsError`` when production is not safe or a word cannot be understood."""
 
         def text(name: str, default: str) -> str:
             return environ.get(f"GRANTS_{name}", default)
@@ -69,13 +70,19 @@ class Settings:
         except ValueError:
             raise SettingsError("GRANTS_ENV is one of: " + ", ".join(e.value for e in Env)) from None
         secret, vote_key = text("SECRET_KEY", ""), text("VOTE_KEY", "")
+        base_url = text("BASE_URL", cls.base_url).rstrip("/")
+        address = urlsplit(base_url)
+        if address.scheme not in ("http", "https") or not address.hostname:
+            raise SettingsError("GRANTS_BASE_URL is an address like https://grants.example.org")
         if env is Env.PRODUCTION:
-            if len(secret) < 32:
-                raise SettingsError("GRANTS_SECRET_KEY needs at least 32 characters in production")
-            if len(vote_key) != 64:
-                raise SettingsError("GRANTS_VOTE_KEY needs 64 hex digits in production")
-            if "GRANTS_DATABASE_URL" not in environ or "GRANTS_BASE_URL" not in environ:
+            if len(secret) < 32 or _is_weak(secret):
+                raise SettingsError("GRANTS_SECRET_KEY needs at least 32 random characters in production")
+            if len(vote_key) != 64 or _is_weak(vote_key) or vote_key == secret:
+                raise SettingsError("GRANTS_VOTE_KEY needs 64 random hex digits of its own in production")
+            if not text("DATABASE_URL", "") or not text("BASE_URL", ""):
                 raise SettingsError("GRANTS_DATABASE_URL and GRANTS_BASE_URL must be set in production")
+            if address.scheme != "https" and address.hostname not in ("127.0.0.1", "localhost", "::1"):
+                raise SettingsError("GRANTS_BASE_URL begins with https:// in production")
         else:
             secret = secret or kept_secret("secret_key")
             vote_key = vote_key or kept_secret("vote_key")
@@ -83,11 +90,11 @@ class Settings:
             raise SettingsError("GRANTS_VOTE_KEY is 64 hex digits (0-9, a-f)")
         return cls(
             env=env,
-            database_url=text("DATABASE_URL", cls.database_url),
+            database_url=_with_driver(text("DATABASE_URL", cls.database_url)),
             secret_key=secret,
             vote_key=vote_key,
             place_name=text("PLACE_NAME", cls.place_name),
-            base_url=text("BASE_URL", cls.base_url).rstrip("/"),
+            base_url=base_url,
             trusted_hosts=tuple(h.strip() for h in text("TRUSTED_HOSTS", "").split(",") if h.strip()),
             proxies=_number(text("PROXIES", "0"), "PROXIES"),
             files_folder=Path(text("FILES_FOLDER", str(cls.files_folder))),
@@ -96,9 +103,9 @@ class Settings:
             smtp_port=_number(text("SMTP_PORT", "587"), "SMTP_PORT"),
             smtp_user=text("SMTP_USER", ""),
             smtp_password=text("SMTP_PASSWORD", ""),
-            smtp_starttls=text("SMTP_STARTTLS", "1") == "1",
+            smtp_starttls=_yes(text("SMTP_STARTTLS", "1"), "SMTP_STARTTLS"),
             mail_from=text("MAIL_FROM", cls.mail_from),
-            rate_limits=text("RATE_LIMITS", "1") == "1",
+            rate_limits=_yes(text("RATE_LIMITS", "1"), "RATE_LIMITS"),
         )
 
 
@@ -106,6 +113,25 @@ def _number(text: str, name: str) -> int:
     if not text.isdecimal():
         raise SettingsError(f"GRANTS_{name} is a whole number")
     return int(text)
+
+
+def _yes(text: str, name: str) -> bool:
+    if text not in ("0", "1"):
+        raise SettingsError(f"GRANTS_{name} is 1 for yes or 0 for no")
+    return text == "1"
+
+
+def _is_weak(key: str) -> bool:
+    """Whether a key was typed rather than drawn: 64 random hex digits hold at least 8 different ones."""
+    return len(set(key)) < 8
+
+
+def _with_driver(url: str) -> str:
+    """The address of a PostgreSQL as others write it, with the driver that we have."""
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    return url
 
 
 def kept_secret(name: str) -> str:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from grants.kernel.actors import NOBODY
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
+from grants.web.limits import wait_seconds
 from grants.web.logs import log, reference
 
 KNOWN = {400, 401, 403, 404, 409, 413, 422, 429, 500, 503}
@@ -48,6 +49,13 @@ def init_app(app: Flask) -> None:
         body, status = page(error.code)
         headers = [(k, v) for k, v in error.get_headers() if k.lower() not in ("content-type", "content-length")]
         return body, status, headers
+
+    @app.errorhandler(429)
+    def _too_often(_error: HTTPException) -> ResponseReturnValue:
+        seconds = wait_seconds()
+        minutes = -(-seconds // 60)
+        when = "a minute" if minutes == 1 else f"{minutes} minutes"
+        return *page(429, f"You can try again in {when}."), {"Retry-After": str(seconds)}
 
     @app.errorhandler(CSRFError)
     def _csrf(error: CSRFError) -> ResponseReturnValue:

@@ -107,6 +107,12 @@ def post_limit(rate: str, **kwargs: Any) -> Callable[[F], F]:
     return count
 
 
+def wait_seconds() -> int:
+    """How long the caller who came too often must wait."""
+    broken = limiter.current_limit
+    return max(1, broken.reset_at - int(time.time())) if broken else 60
+
+
 def init_app(app: Flask) -> None:
     app.config["RATELIMIT_ENABLED"] = app.config["SETTINGS"].rate_limits
     limiter.init_app(app)

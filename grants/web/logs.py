@@ -50,8 +50,9 @@ def init_app(app: Flask) -> None:
     if not log.handlers:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(JsonLines(told=app.config["SETTINGS"].env == "development"))
-        log.addHandler(handler)
-        log.propagate = False
+        for logger in (log, logging.getLogger(app.name)):  # Flask's own words too
+            logger.addHandler(handler)
+            logger.propagate = False
     log.setLevel(logging.WARNING if app.testing else logging.INFO)
     app.log_exception = _log_last  # type: ignore[method-assign]  # Flask's own would tell the path, and a path may be a key
 

@@ -66,7 +66,7 @@ def leave() -> None:
 
 def init_app(app: Flask, load: Loader) -> None:
     app.session_interface = PageSessions()
-    manager = LoginManager(app)
+    manager = LoginManager(app, add_context_processor=False)  # templates know the actor, and nothing else looks one up
     manager.session_protection = None  # a phone changes its address; the token and its row are the protection
 
     @manager.user_loader  # type: ignore[untyped-decorator]
