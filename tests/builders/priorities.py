@@ -12,6 +12,7 @@ from grants.issues.models import Issue
 from grants.people.models import Person
 from grants.priorities.models import (
     ConnectedAction,
+    Consultation,
     Priority,
     PriorityBacking,
     PriorityInsight,
@@ -37,6 +38,12 @@ def a_priority(
     """A priority that was agreed, with its first version; other states have what belongs to them."""
     agreed = state in (PriorityState.AGREED, PriorityState.RETIRED)
     asked = state is not PriorityState.SUGGESTED
+    if state is PriorityState.CONSULTED and "consultation_id" not in fields:
+        closes_at = fields.setdefault("consultation_closes_at", START - timedelta(days=12))
+        asking = Consultation(opened_at=START - timedelta(days=25), closes_at=closes_at)
+        session.add(asking)
+        session.flush()
+        fields["consultation_id"] = asking.id
     priority = Priority(
         **{
             "title": title or f"Good food that we can afford {next(_numbers)}",
