@@ -7,4 +7,4 @@ from grants.web.forms import Form
 class PostcodeForm(Form):
     """One postcode, to be looked up."""
 
-    postcode = fields.PostcodeField("Postcode", hint="A full one, like TS18 1AB. We do not keep it.")
+    postcode = fields.PostcodeField("Postcode", hint="A full one, like TS18 1AA. We do not keep it.")
