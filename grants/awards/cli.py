@@ -11,7 +11,11 @@ cli = AppGroup("awards", help="Offers and agreements.")
 
 @cli.command("tick")
 def tick() -> None:
-    """End offers that nobody answered in time, and offer their money to the next. Safe to run twice."""
+    """End offers that nobody answered in time, offer their money to the next, and make offers that are missing.
+
+    Safe to run twice.
+    """
     with clockwork() as uow:
         ended = service.lapse_due(uow)
-    click.echo(f"{ended} offers ended")
+        offered = service.offer_missing(uow)
+    click.echo(f"{ended} offers ended, {offered} made")

@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
+from grants.allocation.models import Decision
+from grants.allocation.rules.states import DecisionState, Verdict
 from grants.awards.models import Agreement, Award, AwardSplit, Signature
 from grants.awards.rules import HOLDS_MONEY, AgreementState, AwardState
 from grants.funds.models import Contribution, Funder
@@ -249,3 +251,22 @@ def is_involved(session: Session, award_id: UUID, person_id: UUID) -> bool:
         )
         is not None
     )
+
+
+def _unoffered() -> tuple[ColumnElement[bool], ...]:
+    return (
+        Decision.verdict == Verdict.AWARDED,
+        Decision.state == DecisionState.NOTIFIED,
+        Decision.proposal_id.not_in(select(Award.proposal_id)),
+    )
+
+
+def unoffered_count(session: Session, round_id: UUID) -> int:
+    """How many proposals of an announced round were funded and have no offer."""
+    query = select(func.count()).select_from(Decision).where(Decision.round_id == round_id, *_unoffered())
+    return session.scalar(query) or 0
+
+
+def rounds_without_offers(session: Session) -> list[UUID]:
+    """Announced rounds in which somebody was funded and has no offer."""
+    return list(session.scalars(select(Decision.round_id).where(*_unoffered()).distinct().order_by(Decision.round_id)))

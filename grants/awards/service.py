@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
 
+from grants.allocation import service as allocation
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import DecisionState, Verdict
 from grants.awards import access, notices, queries
@@ -14,7 +16,6 @@ from grants.awards.models import Agreement, Award, AwardSplit, Instalment, Signa
 from grants.awards.rules import (
     AGREEMENT_STEPS,
     ANSWER_DAYS,
-    HOLDS_MONEY,
     STEPS,
     TEMPLATE,
     AgreementAction,
@@ -47,29 +48,43 @@ from grants.ledger.queries import award_pockets
 from grants.ledger.rules import Line, Pocket, moved
 from grants.people import queries as people
 from grants.priorities.models import Priority
+from grants.proposals import service as proposals_service
 from grants.proposals.models import Proposal
+from grants.proposals.queries import need
 from grants.proposals.rules import ProposalState
 from grants.rounds.models import Round
 
 # ------------------------------------------------------------------------------------------------------------ offers
 
 
+def announce_and_offer(uow: UnitOfWork, round_id: UUID) -> list[Award]:
+    """Tell everybody what was decided and offer every award, in one step: all of it or nothing."""
+    allocation.announce(uow, round_id)
+    uow.session.flush()
+    return offer_all(uow, round_id)
+
+
+def offer_missing(uow: UnitOfWork) -> int:
+    """Offer what was decided after an announcement, by a correction. Safe to run twice."""
+    return sum(len(offer_all(uow, round_id)) for round_id in queries.rounds_without_offers(uow.session))
+
+
 def offer_all(uow: UnitOfWork, round_id: UUID) -> list[Award]:
     """Offer an award for every proposal of the round that was decided to be funded and has none yet.
 
     Whose money pays is worked out for all of them together, the most restricted first, and committed in the books.
-    Raises ``NotEnoughMoney`` with the shortfall in words; then none is offered.
+    A group that said no, or did not answer, is not offered again. Raises ``NotEnoughMoney`` with the shortfall in
+    words; then none is offered.
     """
     round = uow.get(Round, round_id, lock=True)
     access.ensure_may_offer(uow.actor, round.fund_id)
-    has_award = select(Award.proposal_id).where(Award.state.in_(HOLDS_MONEY))
     decided = uow.session.scalars(
         select(Decision)
         .where(
             Decision.round_id == round_id,
             Decision.verdict == Verdict.AWARDED,
             Decision.state.in_((DecisionState.RATIFIED, DecisionState.NOTIFIED)),
-            Decision.proposal_id.not_in(has_award),
+            Decision.proposal_id.not_in(select(Award.proposal_id).where(Award.round_id == round_id)),
         )
         .order_by(Decision.rank, Decision.proposal_id)
     ).all()
@@ -86,7 +101,7 @@ def _offer(uow: UnitOfWork, round: Round, amounts: dict[UUID, int]) -> list[Awar
         )
     }
     ids = {proposal_id: uuid4() for proposal_id in proposals}
-    needs = [_need(proposal, amounts[id]) for id, proposal in proposals.items()]
+    needs = [replace(need(proposal), amount_minor=amounts[id]) for id, proposal in proposals.items()]
     split = _commit(uow, round.fund_id, needs, ids)
     awards = []
     for proposal_id, proposal in proposals.items():
@@ -125,16 +140,6 @@ def _offer(uow: UnitOfWork, round: Round, amounts: dict[UUID, int]) -> list[Awar
         notices.offered(uow, award, proposal.title)
         awards.append(award)
     return awards
-
-
-def _need(proposal: Proposal, amount_minor: int) -> Need:
-    return Need(
-        id=proposal.id,
-        amount_minor=amount_minor,
-        ward_codes=frozenset(proposal.ward_codes),
-        imd_deciles=frozenset(proposal.imd_deciles),
-        priority_id=proposal.priority_id,
-    )
 
 
 def _commit(
@@ -205,9 +210,11 @@ def _offer_reserve(uow: UnitOfWork, round: Round) -> Award | None:
         if amount > left:
             continue
         try:
-            return _offer(uow, round, {proposal.id: amount})[0]
+            award = _offer(uow, round, {proposal.id: amount})[0]
         except NotEnoughMoney:
             continue
+        proposals_service.note_verdict(uow, proposal, Verdict.AWARDED.value)
+        return award
     return None
 
 

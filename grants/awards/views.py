@@ -17,6 +17,8 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.kernel.states import can
 from grants.people import queries as people
+from grants.rounds import queries as rounds
+from grants.rounds.rules import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.needs import NeedsYou, needs_you
@@ -113,6 +115,22 @@ def _todo(page: AwardPage) -> Iterable[dict[str, Any]]:
         mine = any(one.person_id == actor.id for one in agreement.signatures)
         if access.involved(actor, award.group_id, award.payee_id) and not mine:
             yield {"title": "Read and sign the agreement", "href": url_for("awards.agreement", award_id=award.id)}
+
+
+_TOLD = (RoundState.ANNOUNCED, RoundState.COMPLETED)
+
+
+@bp.post("/rounds/<uuid:round_id>/offers")
+@signed_in(Role.STEWARD)
+def announce(round_id: UUID) -> ResponseReturnValue:
+    """Announce a decided round and offer its awards, or offer what an announced one still lacks."""
+    round = rounds.published(reading(), round_id)
+    told = round.state in _TOLD
+    with working() as uow:
+        made = len(service.offer_all(uow, round_id) if told else service.announce_and_offer(uow, round_id))
+    words = f"{made} award{'s were' if made != 1 else ' was'} offered."
+    flash(words if told else f"Announced: every group has its letter, and the results are public. {words}", "success")
+    return redirect(f"/rounds/{round_id}/results")
 
 
 @bp.route("/awards/<uuid:award_id>/answer", methods=["GET", "POST"])
@@ -286,7 +304,15 @@ def _on_fund(fund: Any) -> Section | None:
 
 @section("round", 60)
 def _on_round(round: Any) -> Section | None:
-    return _listed("awards", "Awards", queries.of_round(reading(), round.id), "group")
+    """The round's awards; for a steward also the button that announces and offers them."""
+    lines = queries.of_round(reading(), round.id)
+    may = current_actor().has(Role.STEWARD, round.fund_id)
+    missing = queries.unoffered_count(reading(), round.id) if may and round.state in _TOLD else 0
+    ready = may and round.state is RoundState.DECIDED
+    if not lines and not missing and not ready:
+        return None
+    html = render_template("awards/_of_round.html", lines=lines, round=round, missing=missing, ready=ready)
+    return Section("awards", "Awards", Markup(html))  # noqa: S704
 
 
 @section("group", 60)

@@ -22,6 +22,7 @@ DOORS: dict[str, str] = {
     "audit.trail_of": "auditor",
     # awards
     "awards.agreement": "signed_in",
+    "awards.announce": "steward",
     "awards.answer": "group_member",
     "awards.edit": "steward",
     "awards.index": "admin+auditor+finance_officer+steward",
