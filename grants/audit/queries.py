@@ -560,16 +560,17 @@ def _awards_differ(session: Session) -> tuple[str, ...]:
 
 def _restrictions_broken(session: Session) -> tuple[str, ...]:
     rows = session.execute(
-        select(Award.reference, Proposal, Contribution)
+        select(Award.reference, Proposal, Contribution, Funder.name)
         .join(AwardSplit, AwardSplit.award_id == Award.id)
         .join(Contribution, Contribution.id == AwardSplit.contribution_id)
+        .join(Funder, Funder.id == Contribution.funder_id)
         .join(Proposal, Proposal.id == Award.proposal_id)
         .where(Award.state.in_(HOLDS_MONEY))
         .order_by(Award.reference, Contribution.id)
     )
     return tuple(
-        f"award {ref} draws on contribution {one.id}, which is not for it"
-        for ref, proposal, one in rows
+        f"award {ref} draws on {show_pounds(one.amount_minor)} of {name} (contribution {one.id}), which is not for it"
+        for ref, proposal, one, name in rows
         if not allows(funds.restriction_of(one), proposals.need(proposal))
     )
 

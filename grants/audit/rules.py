@@ -118,7 +118,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A block of the picture with its label. ``colour``: 1 to 5; 0 is money that rests."""
+    """A block of the picture; its label's two lines end or start at ``label_x``. ``colour``: 1 to 5, 0 on the right."""
 
     key: str
     name: str
@@ -128,6 +128,9 @@ class Node:
     height: float
     colour: int
     on_left: bool
+    label_x: float
+    label_y: float
+    label_ends: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class Picture:
 
 
 NODE, LABEL, GAP = 14, 40, 12
+"""Units: the width of a block, the height of a label, the room between blocks."""
 
 
 def gathered(
@@ -185,38 +189,48 @@ def gathered(
 
 
 def picture(
-    links: Sequence[Link], names: Mapping[str, str], *, width: int, last: Sequence[str] = (), tall: int = 260
+    links: Sequence[Link],
+    names: Mapping[str, str],
+    *,
+    width: int,
+    side: int = 0,
+    last: Sequence[str] = (),
+    tall: int = 260,
 ) -> Picture:
     """Lay out givers on the left and purposes on the right, the largest first, with a stream for every link.
 
-    Heights are in proportion to pence; ``tall`` units are all of it. What is in ``last`` stands at the foot.
+    Heights are in proportion to pence; ``tall`` units are all of it. What is in ``last`` stands at the foot. Labels
+    stand beside the blocks in ``side`` units of room, or above them when there is none.
     """
     links, names = gathered(links, names, last)
     whole = sum(link.amount_minor for link in links)
     if not whole:
         return Picture(width, 0, (), ())
     scale = tall / whole
-    columns: dict[bool, list[tuple[str, int]]] = {}
-    for on_left, side in ((True, "source"), (False, "target")):
-        sums: dict[str, int] = {}
-        for link in links:
-            key = getattr(link, side)
-            sums[key] = sums.get(key, 0) + link.amount_minor
-        columns[on_left] = sorted(
-            sums.items(), key=lambda kv: (last.index(kv[0]) + 1 if kv[0] in last else 0, -kv[1], names[kv[0]])
+    columns = {
+        on_left: sorted(
+            _sums(links, on_left).items(),
+            key=lambda kv: (last.index(kv[0]) + 1 if kv[0] in last else 0, -kv[1], names[kv[0]]),
         )
+        for on_left in (True, False)
+    }
     colours = {key: place % 5 + 1 for place, (key, _) in enumerate(columns[True])}
     tops: dict[tuple[bool, str], float] = {}
     nodes, height = [], 0.0
     for on_left, column in columns.items():
+        x = float(side) if on_left else float(width - side - NODE)
         y = 0.0
         for key, minor in column:
-            tall_of_it = max(minor * scale, 2.0)
-            tops[on_left, key] = y + LABEL
+            block = max(minor * scale, 2.0)
+            slot = max(block, LABEL) if side else LABEL + block
+            top = y + (slot - block) / 2 if side else y + LABEL
+            tops[on_left, key] = top
+            label_y = top + block / 2 - 3 if side else top - 22
+            label_x = (x - 8 if on_left else x + NODE + 8) if side else (0.0 if on_left else float(width))
+            ends = on_left if side else not on_left
             colour = colours[key] if on_left else 0
-            x = 0.0 if on_left else float(width - NODE)
-            nodes.append(Node(key, names[key], minor, x, y + LABEL, tall_of_it, colour, on_left))
-            y += LABEL + tall_of_it + GAP
+            nodes.append(Node(key, names[key], minor, x, top, block, colour, on_left, label_x, label_y, ends))
+            y += slot + GAP
         height = max(height, y)
     order = {on_left: [key for key, _ in column] for on_left, column in columns.items()}
     bands = []
@@ -225,8 +239,16 @@ def picture(
         y1, y2 = tops[True, link.source], tops[False, link.target]
         tops[True, link.source] += link.amount_minor * scale
         tops[False, link.target] += link.amount_minor * scale
-        bands.append(Band(_stream(NODE, y1, width - NODE, y2, thick), colours[link.source]))
+        bands.append(Band(_stream(side + NODE, y1, width - side - NODE, y2, thick), colours[link.source]))
     return Picture(width, round(height + 0.5), tuple(nodes), tuple(bands))
+
+
+def _sums(links: Sequence[Link], on_left: bool) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for link in links:
+        key = link.source if on_left else link.target
+        sums[key] = sums.get(key, 0) + link.amount_minor
+    return sums
 
 
 def _stream(x1: float, y1: float, x2: float, y2: float, thick: float) -> str:

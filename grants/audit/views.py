@@ -16,6 +16,7 @@ from grants.audit.forms import AsAtForm, RegisterForm, TrailForm
 from grants.audit.queries import PAGE, TRAIL_PAGE, RegisterFilter, TrailFilter
 from grants.audit.rules import Link
 from grants.funds import queries as funds
+from grants.funds.access import speaks_for
 from grants.funds.rules import describe
 from grants.funds.views import parts_of
 from grants.kernel.actors import Role
@@ -111,6 +112,7 @@ def statement(funder_id: UUID) -> ResponseReturnValue:
         page=_page(),
         pages=_shown_page(count, _page(), PAGE),
         limited=kept is not None,
+        mine=speaks_for(current_actor(), funder_id),
         extra={"as_at": form.as_at.data.isoformat()} if as_at and form.as_at.data else {},
     ), form.status
 
@@ -158,12 +160,12 @@ def _flow(givers: Sequence[tuple[str, str, Pockets]], streams: Sequence[queries.
         rows.append((names[source], names[target], minor))
     return {
         "narrow": rules.picture(links, names, width=340, last=rests, tall=240),
-        "wide": rules.picture(links, names, width=960, last=rests, tall=300),
+        "wide": rules.picture(links, names, width=960, side=270, last=rests, tall=300),
         "rows": rows,
     }
 
 
-@section("fund", 80)
+@section("fund", 5)
 def where_it_went(fund: object) -> Section | None:
     """On a fund's public page: who gave, and where it went."""
     session = reading()
