@@ -8,7 +8,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 VERB = re.compile(r"[a-z]+\.[a-z]+(_[a-z]+)*")
-DONE = set("begun came forgotten found given held hidden kept left made paid put sent set taken withdrawn".split())
+DONE = {
+    *(
+        "begun",
+        "came",
+        "forgotten",
+        "found",
+        "frozen",
+        "given",
+        "held",
+        "hidden",
+        "kept",
+        "left",
+        "made",
+        "paid",
+        "put",
+    ),
+    *("sent", "set", "taken", "withdrawn"),
+}
 """Irregular words for what is done; the others end in -ed."""
 STATES = {"proposal.awarded", "proposal.not_funded", "proposal.reserve"}
 """Verbs that are made of a state: what the panel decided about a proposal."""
