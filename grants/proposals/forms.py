@@ -95,7 +95,7 @@ class WhereForm(SectionForm):
     )
     ward_codes = fields.ChecksField(
         "Wards that it is for",
-        hint="Leave these empty if it is only for the ward of that postcode. We look it up.",
+        hint="Tick all that it is for. Tick none if it is only for the ward of that postcode: we look it up.",
         required=False,
     )
 

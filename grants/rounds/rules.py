@@ -506,12 +506,6 @@ def _parts(thing: RoundDates | Criterion) -> dict[str, Any]:
     return {part.name: getattr(thing, part.name) for part in fields(thing)}
 
 
-CONNECTION_WORDS: dict[Connection, str] = {
-    Connection.LIVES: "live here",
-    Connection.WORKS: "work here",
-    Connection.STUDIES: "study here",
-    Connection.VOLUNTEERS: "volunteer here",
-}
 METHOD_WORDS: dict[VotingMethod, str] = {
     VotingMethod.CODE: "a voting code that you get by post or from a connector",
     VotingMethod.EMAIL_POSTCODE: "your e-mail address and a postcode in the area",
@@ -525,7 +519,7 @@ APPLICANT_WORDS: dict[ApplicantKind, str] = {
 def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
     """The rule-book as people say it: (question, answer) pairs in plain words."""
     kinds = _joined([APPLICANT_WORDS[kind] for kind in book.applicant_kinds], "and")
-    ties = _thirds(_joined([CONNECTION_WORDS[tie] for tie in book.vote_connections], "or"))
+    ties = _ties([tie for tie in Connection if tie in book.vote_connections])
     methods = _joined([METHOD_WORDS[method] for method in book.vote_methods], "or with")
     looks_for = _joined([criterion.name.lower() for criterion in book.criteria], "and")
     return (
@@ -588,11 +582,9 @@ def _joined(words: list[str], last: str) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def _thirds(words: str) -> str:
-    """Verbs for "who": live → lives, study → studies."""
-    for plain, third in (("live", "lives"), ("work", "works"), ("study", "studies"), ("volunteer", "volunteers")):
-        words = words.replace(f"{plain} here", f"{third} here")
-    return words
+def _ties(ties: list[Connection]) -> str:
+    """What voters do here: "lives, works or studies here"."""
+    return f"{_joined([tie.value for tie in ties], 'or')} here"
 
 
 def _count(size: int, word: str) -> str:
