@@ -14,6 +14,7 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.outbox import queries as outbox
 from grants.outbox.service import HERE, try_again
+from grants.people import queries as people
 from grants.rounds.rules import RoundState
 from grants.web.db import answers, now, reading
 from grants.web.doors import demo_only, public, signed_in
@@ -27,33 +28,31 @@ bp = Blueprint("home", __name__)
 LETTERS = 25
 OUR_ADDRESS = re.compile(re.escape(HERE) + r"(/(?!/)[A-Za-z0-9/_.~?&=%#+-]*[A-Za-z0-9/_~=-])")
 
-SHORTCUTS: tuple[tuple[Role | None, str, str, str], ...] = (
-    (None, "Say what matters", "/issues/new", "Raise an issue in your own words."),
-    (Role.GROUP_MEMBER, "Your proposals", "/proposals/yours", "What your groups are writing and have put in."),
-    (None, "Vote and apply", "/rounds", "Rounds that are open, and what came of the others."),
-    (None, "Groups", "/groups", "Who acts together here. Start a group of your own."),
-    (
-        Role.CONNECTOR,
-        "Issues to look at",
-        "/issues/queue",
-        "What people said, waiting for a look or an answer.",
-    ),
+SHORTCUTS: tuple[tuple[Role, str, str, str], ...] = (
+    (Role.CONNECTOR, "Issues to look at", "/issues/queue", "What people said, waiting for a look or an answer."),
     (Role.CONNECTOR, "Add an insight", "/insights/new", "What you heard where people meet."),
     (Role.STEWARD, "Issues to look at", "/issues/queue", "What people said, waiting for a look or an answer."),
-    (Role.PANELLIST, "Your reviews", "/reviews", "Proposals that you are asked to score."),
+    (Role.STEWARD, "Start a round", "/rounds/new", "Dates, money, and the rules that will be frozen."),
+    (Role.STEWARD, "Ask about priorities", "/priorities/consult", "Put what was suggested to the community."),
     (Role.STEWARD, "Awards", "/awards", "Offers, agreements and what is due."),
-    (Role.STEWARD, "Mail that failed", "/outbox", "Letters that could not be sent."),
     (Role.FINANCE_OFFICER, "Payments", "/payments", "What is asked for, authorised and on its way."),
+    (Role.STEWARD, "Payments", "/payments", "What is asked for, authorised and on its way."),
+    (Role.STEWARD, "Reports", "/reports", "What groups tell, and what is late."),
+    (Role.STEWARD, "Mail that failed", "/outbox", "What could not be sent."),
     (Role.FINANCE_OFFICER, "The pot", "/funds", "Money promised, received and paid."),
     (Role.FINANCE_OFFICER, "The books", "/books", "Every entry, and whether it all adds up."),
-    (Role.FUNDER, "Where your money went", "/statements", "Each contribution, pound by pound."),
+    (Role.AUDITOR, "Audit", "/audit", "Where to begin: everything, as of any day."),
     (Role.AUDITOR, "The books", "/books", "Every entry, and whether it all adds up."),
     (Role.AUDITOR, "The trail", "/trail", "Who did what, when."),
-    (Role.AUDITOR, "Register of awards", "/register", "Every award, adding up to the books."),
     (Role.ADMIN, "People and roles", "/people", "Who may do what."),
     (Role.ADMIN, "Funders", "/funders", "Who gives to the pot."),
-    (Role.ADMIN, "Mail that failed", "/outbox", "Letters that could not be sent."),
-    (None, "You", "/you", "Your name, your groups, and what we hold about you."),
+    (Role.ADMIN, "Mail that failed", "/outbox", "What could not be sent."),
+    (Role.RESIDENT, "Say what matters", "/issues/new", "Raise an issue in your own words."),
+    (Role.RESIDENT, "Your issues", "/issues/yours", "What you raised, and what came of it."),
+    (Role.RESIDENT, "Vote and apply", "/rounds", "Rounds that are open, and what came of the others."),
+    (Role.RESIDENT, "Groups", "/groups", "Who acts together here. Start a group of your own."),
+    (Role.RESIDENT, "What came of it", "/outcomes", "What groups did with the money."),
+    (Role.RESIDENT, "You", "/you", "Your name, your groups, and what we hold about you."),
 )
 """(who, title, page, words). A page that no stage has built yet is left out."""
 
@@ -116,9 +115,16 @@ def home() -> ResponseReturnValue:
 
 
 def _shortcuts(actor: Actor) -> list[dict[str, str]]:
+    """One's own groups and money first, then what one's roles are for, then what everybody may do."""
     cards: dict[str, dict[str, str]] = {}
+    for group_id, name in people.group_names(reading(), actor.groups.keys()).items():
+        words = "Your group: its members, its proposals and awards."
+        cards[str(group_id)] = {"title": name, "href": f"/groups/{group_id}", "text": words}
+    for funder_id in sorted(actor.scopes(Role.FUNDER) or ()):
+        words = "Each contribution, pound by pound."
+        cards[str(funder_id)] = {"title": "Where your money went", "href": f"/funders/{funder_id}", "text": words}
     for role, title, path, words in SHORTCUTS:
-        if (role is None or role in actor.roles) and path not in cards and _is_built(path):
+        if role in actor.roles and path not in cards and _is_built(path):
             cards[path] = {"title": title, "href": path, "text": words}
     return list(cards.values())
 

@@ -118,15 +118,18 @@ class EndHostingForm(Form):
 
 
 class FindPeopleForm(Form):
-    words = fields.TextField("Name or e-mail", required=False, at_most=100)
+    """Read from the address and never checked, so nothing in it is asked for."""
+
+    words = fields.TextField("Name or e-mail", at_most=100)
     role = fields.SelectField(
         "Role",
-        required=False,
         empty="Any",
         choices=[(role.value, ROLE_WORDS[role].split(": ")[0]) for role in (*EVERYWHERE, Role.FUNDER)],
     )
 
 
 class FindGroupsForm(Form):
-    words = fields.TextField("Name or what they do", required=False, at_most=100)
-    ward = fields.SelectField("Where", required=False, empty="All over town")
+    """Read from the address and never checked, so nothing in it is asked for."""
+
+    words = fields.TextField("Name or what they do", at_most=100)
+    ward = fields.SelectField("Where", empty="All over town")
