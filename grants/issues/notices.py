@@ -1,5 +1,7 @@
 """Letters to whoever raised an issue."""
 
+from sqlalchemy import select
+
 from grants.issues.models import Issue
 from grants.kernel.work import UnitOfWork
 from grants.outbox.service import address, put_mail
@@ -56,7 +58,7 @@ def merged(uow: UnitOfWork, issue: Issue, into: Issue) -> None:
 
 
 def answered(uow: UnitOfWork, issue: Issue) -> None:
-    _send(
+    _send_all(
         uow,
         issue,
         "answered",
@@ -66,7 +68,7 @@ def answered(uow: UnitOfWork, issue: Issue) -> None:
 
 
 def taken_up(uow: UnitOfWork, issue: Issue) -> None:
-    _send(
+    _send_all(
         uow,
         issue,
         "taken_up",
@@ -76,7 +78,7 @@ def taken_up(uow: UnitOfWork, issue: Issue) -> None:
 
 
 def closed(uow: UnitOfWork, issue: Issue) -> None:
-    _send(
+    _send_all(
         uow,
         issue,
         "closed",
@@ -87,6 +89,13 @@ def closed(uow: UnitOfWork, issue: Issue) -> None:
 
 def _page(issue: Issue) -> str:
     return address(f"/issues/{issue.id}")
+
+
+def _send_all(uow: UnitOfWork, issue: Issue, what: str, subject: str, text: str) -> None:
+    """To its author, and to the authors of what was merged into it: an answer to one is an answer to all."""
+    merged = uow.session.scalars(select(Issue).where(Issue.merged_into_id == issue.id).order_by(Issue.id))
+    for one in (issue, *merged):
+        _send(uow, one, what, subject, text)
 
 
 def _send(uow: UnitOfWork, issue: Issue, what: str, subject: str, text: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, exists, func, insert, literal, select, update
 from grants.issues import access, notices, rules
 from grants.issues.models import Issue, IssueSupport
 from grants.issues.rules import AnswerKind, IssueAction, IssueDraft, IssueState
-from grants.kernel.errors import RuleBroken, StepRefused
+from grants.kernel.errors import NotFound, RuleBroken, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.people.queries import token_hash
@@ -162,6 +162,18 @@ def take_back_support(uow: UnitOfWork, issue_id: UUID) -> bool:
     uow.session.refresh(issue)
     uow.record("issue.support_taken_back", issue)
     return True
+
+
+def forget_contact(uow: UnitOfWork, issue_id: UUID, token: str) -> Issue:
+    """Blank the author's e-mail address, at the wish of whoever holds the private link; no more letters go there."""
+    issue = uow.get(Issue, issue_id, lock=True)
+    if issue.author_token_hash != token_hash(token):
+        raise NotFound
+    if issue.contact_email is None:
+        raise StepRefused("We have no e-mail address for this issue.")
+    issue.contact_email = None
+    uow.record("issue.contact_forgotten", issue)
+    return issue
 
 
 def _ready(uow: UnitOfWork, issue_id: UUID, action: IssueAction) -> tuple[Issue, IssueState]:

@@ -117,8 +117,20 @@ def yours(token: str) -> ResponseReturnValue:
         into=queries.find(reading(), issue.merged_into_id) if issue.merged_into_id else None,
         events=_events(issue.id),
         here=url_for("issues.yours", token=token, _external=True),
+        forget=url_for("issues.forget", token=token),
     )
     return page, 200, {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+
+
+@bp.post("/issues/yours/<token>/forget")
+@public
+def forget(token: str) -> ResponseReturnValue:
+    """Forget the e-mail address that was left."""
+    issue = queries.of_token(reading(), token) or abort(404)
+    with working() as uow:
+        service.forget_contact(uow, issue.id, token)
+    flash("We have forgotten your e-mail address. This link still shows the answer.", "success")
+    return redirect(url_for("issues.yours", token=token))
 
 
 @bp.get("/issues/yours")

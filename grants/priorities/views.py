@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from grants.insights import queries as insight_queries
 from grants.issues import queries as issue_queries
+from grants.issues.rules import PICKABLE
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken
 from grants.kernel.states import can
@@ -353,9 +354,11 @@ def _askings_ended(actor: Actor, at: datetime) -> Iterator[NeedsYou]:
 @section("issue", 10)
 def _of_issue(issue: Any) -> Section | None:
     found = queries.of_issue(reading(), issue.id)
-    if not found:
+    suggest = issue.state in PICKABLE and _suggests(current_actor())
+    if not found and not suggest:
         return None
-    return Section("part-of", "What it is part of", Markup(render_template("priorities/_of_issue.html", found=found)))  # noqa: S704
+    html = render_template("priorities/_of_issue.html", found=found, issue=issue, suggest=suggest)
+    return Section("part-of", "What it is part of", Markup(html))  # noqa: S704  (rendered by our own template)
 
 
 def _suggests(actor: Actor) -> bool:

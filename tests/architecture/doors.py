@@ -72,6 +72,7 @@ DOORS: dict[str, str] = {
     # issues
     "issues.answer": "connector+steward",
     "issues.close": "connector+steward",
+    "issues.forget": "public",
     "issues.hide": "connector+steward",
     "issues.index": "public",
     "issues.merge": "connector+steward",

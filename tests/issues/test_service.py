@@ -13,7 +13,7 @@ from grants.issues import rules, service
 from grants.issues.models import Issue, IssueSupport
 from grants.issues.rules import AnswerKind, IssueAction, IssueDraft, IssueState
 from grants.kernel.actors import NOBODY, Actor, Role
-from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
+from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.kernel.work import UnitOfWork
 from grants.outbox.models import OutboxRow
@@ -199,6 +199,29 @@ def test_an_author_who_left_no_address_gets_no_letter(session: Session) -> None:
     issue = an_issue(session, state=IssueState.RAISED)
     service.publish(work(session, a_steward(session)), issue.id)
     assert letters(session) == []
+
+
+def test_the_authors_of_merged_issues_read_the_answer_too(session: Session) -> None:
+    into = an_issue(session, contact_email="jo@example.org")
+    an_issue(session, state=IssueState.MERGED, merged_into_id=into.id, contact_email="ali@example.org")
+    an_issue(session, contact_email="other@example.org")
+    service.answer(work(session, a_steward(session)), into.id, AnswerKind.ANSWER, "The council will mend it in May.")
+    assert {letter["to"] for letter in letters(session)} == {"jo@example.org", "ali@example.org"}
+    assert all("mend it in May" in letter["text"] for letter in letters(session))
+
+
+def test_an_address_is_forgotten_for_the_holder_of_the_link_only(session: Session) -> None:
+    issue, token = service.raise_issue(work(session), IssueDraft("Dark", "No lamps", contact_email="jo@example.org"))
+    with pytest.raises(NotFound):
+        service.forget_contact(work(session), issue.id, token + "x")
+    service.forget_contact(work(session), issue.id, token)
+    assert issue.contact_email is None
+    assert sorted(trail(session, issue.id)) == ["issue.contact_forgotten", "issue.raised"]
+    before = len(letters(session))
+    service.publish(work(session, a_steward(session)), issue.id)
+    assert len(letters(session)) == before
+    with pytest.raises(StepRefused):
+        service.forget_contact(work(session), issue.id, token)
 
 
 def test_support_counts_each_person_once_and_can_be_taken_back(any_session: Session) -> None:

@@ -196,6 +196,17 @@ def test_the_author_reads_the_answer_behind_the_private_link(
     assert stored(app_session).state is IssueState.CLOSED
 
 
+def test_the_author_has_their_address_forgotten(client: FlaskClient, app_session: Session) -> None:
+    link = client.post("/issues/new", data={**GOOD, "contact_email": SECRET}).location.split("?")[0]
+    page = client.get(link)
+    assert "Forget my e-mail address" in sound(page)
+    assert SECRET not in page.get_data(as_text=True)
+    assert client.post(f"{link}/forget").location == link
+    assert stored(app_session).contact_email is None
+    assert "Forget my e-mail address" not in sound(client.get(link)).replace("forgotten", "")
+    assert client.post("/issues/yours/nothing/forget").status_code == 404
+
+
 def test_a_merged_issue_points_to_the_other_everywhere(client: FlaskClient, as_: SignIn, app_session: Session) -> None:
     other = an_issue(app_session, title="The path is dark behind the shops")
     app_session.commit()
