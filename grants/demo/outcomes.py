@@ -1,0 +1,205 @@
+"""What the first round's vote led to: the decision, the awards, the payments, and what changed."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from uuid import UUID
+
+from PIL import Image, ImageDraw
+
+from grants.allocation import service as allocation
+from grants.awards import queries as award_queries
+from grants.awards import service as awards
+from grants.awards.queries import AwardLine
+from grants.demo import beginnings, bids
+from grants.demo.panel import PANEL
+from grants.demo.play import Play
+from grants.disbursements import queries as payments
+from grants.disbursements import service as disbursements
+from grants.disbursements.rules import Notice, Told
+from grants.kernel.work import UnitOfWork
+from grants.outbox import service as outbox
+from grants.reports import queries as report_queries
+from grants.reports import service as reports
+from grants.reports.rules import MeasureDraft, ReportDraft
+from grants.rounds import service as rounds
+from grants.web import outside
+
+HOSTS_SIGN = {"swim": "grace"}
+"""Who signs for the host of a group without an account of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A report as its group writes it."""
+
+    draft: ReportDraft
+    picture: str
+
+
+REPORTS: dict[str, Telling] = {
+    bids.GROW.title: Telling(
+        ReportDraft(
+            what_happened="We grew salad, beans, potatoes and strawberries in six beds, and cooked on twenty-one evenings. "
+            "Every child tasted something that they had never eaten.",
+            learnt="Start with radishes: they are ready before anybody loses heart. And the children teach their parents.",
+            story="One boy would not touch anything green in April. In July he ate the peas before they reached the pan, "
+            "and asked whether we could plant more.",
+            story_consent=True,
+            spent_minor=231_000,
+            underspend_reason="The soil was given to us.",
+            measures=(
+                MeasureDraft("children tasted what they grew", 30, 30, "the register of each evening"),
+                MeasureDraft("children took a portion home", 27, 30, "counted at the door"),
+                MeasureDraft("children took seedlings home", 10, 30, "counted at the door"),
+            ),
+        ),
+        "Raised beds with beans climbing up sticks",
+    ),
+    bids.PEERS.title: Telling(
+        ReportDraft(
+            what_happened="We trained eight advocates and held six breakfasts. People told us of better wellbeing, of keeping up "
+            "their treatment, of using less or nothing, of keeping a tenancy, and of volunteering.",
+            learnt="The firms were as nervous as we were. The second breakfast is the one that counts.",
+            story="A joiner gave one of us a week's trial, and then another. He said that nobody had ever asked so many questions.",
+            story_consent=True,
+            spent_minor=300_000,
+            measures=(
+                MeasureDraft("people engaged fully", 27, 41, "advocates' notes"),
+                MeasureDraft("of them wrote their goals together with us", 12, 27, "goal sheets"),
+                MeasureDraft("of those were in regular contact", 10, 12, "call log"),
+            ),
+        ),
+        "A table laid for breakfast in a workshop",
+    ),
+    bids.SWIM_TRIAL.title: Telling(
+        ReportDraft(
+            what_happened="Six Sundays, and the pool was full every time. There is a waiting list.",
+            learnt="A play worker next door would let more mothers come.",
+            story="On the fourth Sunday somebody's grandmother came to watch, and on the fifth she was in the water.",
+            story_consent=True,
+            spent_minor=48_000,
+            measures=(
+                MeasureDraft("women in the water", 19, 19, "sign-in sheet"),
+                MeasureDraft("swam a width", 8, 19, "the teacher"),
+            ),
+        ),
+        "",
+    ),
+}
+
+
+def the_pot_is_shared(play: Play) -> None:
+    """The votes decide the money; the panel's chair takes the decision, and everybody is told at once."""
+    round_id = play.rounds["first"]
+    with play.as_("sue", play.at(-169, 9)) as uow:
+        allocation.run(uow, round_id)
+    with play.as_("chris", play.at(-166, 19)) as uow:
+        allocation.decide(uow, round_id, took_part=[play.cast.people[key][0] for key in PANEL])
+    with play.as_("stan", play.at(-163, 12)) as uow:
+        awards.announce_and_offer(uow, round_id)
+    for line in award_queries.of_round(play.session, round_id):
+        _agree(play, line.id, _group_of(play, line))
+
+
+def _group_of(play: Play, line: AwardLine) -> str:
+    return next(key for key, id in play.cast.groups.items() if id == line.group_id)
+
+
+def _agree(play: Play, award_id: UUID, group: str) -> None:
+    editor, signer = next((e, s) for key, _, _, _, _, e, s, _ in beginnings.GROUPS if key == group)
+    with play.as_(signer, play.at(-160, 18)) as uow:
+        awards.accept(uow, award_id)
+    agreement = award_queries.agreement(play.session, award_id)
+    assert agreement is not None
+    for offset, key in ((-159, editor), (-158, HOSTS_SIGN.get(group, signer))):
+        with play.as_(key, play.at(offset, 20)) as uow:
+            awards.sign(uow, agreement.id, play.cast.people[key][1])
+    with play.as_("sue", play.at(-157, 10)) as uow:
+        reports.countersign(uow, agreement.id)
+
+
+def the_money_is_paid(play: Play) -> None:
+    """Instalments are asked for, authorised by somebody else, sent, and they arrive."""
+    for offset in (-155, -60):
+        for line in payments.due(play.session, play.day(offset), None):
+            with play.as_("fiona", play.at(offset, 9)) as uow:
+                payment = disbursements.request(uow, line.instalment_id)
+                payment_id, key, amount = payment.id, payment.key, payment.amount_minor
+            with play.as_("felix", play.at(offset, 11)) as uow:
+                disbursements.authorise(uow, payment_id)
+            _relay(play, play.at(offset, 12))
+            with play.as_clock(play.at(offset + 1, 6)) as uow:
+                disbursements.handle_event(
+                    uow,
+                    outside.gateway().name,
+                    Notice(id=f"evt_{key}"[:80], told=Told.PAID, key=key, amount_minor=amount),
+                )
+
+
+def _relay(play: Play, moment: datetime) -> None:
+    working: Callable[[], AbstractContextManager[UnitOfWork]] = lambda: play.as_clock(moment)  # noqa: E731
+    sent, failed = outbox.send_due(
+        working,
+        {"payment": lambda payload, key: disbursements.deliver(working, outside.gateway(), payload, key)},
+    )
+    assert sent
+    assert not failed
+
+
+def they_tell_what_changed(play: Play) -> None:
+    """The groups report; what was not needed comes back to the pot; the round is complete."""
+    round_id = play.rounds["first"]
+    for line in award_queries.of_round(play.session, round_id):
+        group = _group_of(play, line)
+        editor = next(e for key, _, _, _, _, e, _, _ in beginnings.GROUPS if key == group)
+        told = REPORTS[line.title]
+        report = report_queries.of_award(play.session, line.id)
+        assert report is not None
+        report_id, version = report.id, report.version
+        with play.as_(editor, play.at(-34, 20)) as uow:
+            reports.save(uow, report_id, told.draft, version)
+        if told.picture:
+            with play.as_(editor, play.at(-34, 20, 20)) as uow:
+                reports.add_picture(uow, outside.files(), report_id, drawn(line.title), alt=told.picture, consent=True)
+        with play.as_(editor, play.at(-34, 21)) as uow:
+            reports.submit(uow, report_id)
+        with play.as_("stan", play.at(-30, 10)) as uow:
+            reports.accept(uow, report_id)
+        spare = line.amount_minor - (told.draft.spent_minor or 0)
+        if spare:
+            with play.as_("fiona", play.at(-24, 10)) as uow:
+                disbursements.record_return(uow, line.id, spare, f"BACK-{line.reference}", play.day(-24))
+    with play.as_("sue", play.at(-20, 10)) as uow:
+        rounds.complete(uow, round_id)
+
+
+def drawn(title: str) -> bytes:
+    """A little picture, drawn and not photographed: nobody's likeness is in the demonstration. A JPEG's bytes."""
+    picture = Image.new("RGB", (960, 600), "#fbf3e4")
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((0, 420, 960, 600), fill="#8a5a2b")
+    pen.ellipse((760, 50, 880, 170), fill="#f2b84b")
+    if title == bids.GROW.title:
+        for x in range(60, 940, 110):
+            height = 150 + (x * 37) % 130
+            pen.line((x, 430, x, 430 - height), fill="#12684a", width=10)
+            for step in range(60, height, 55):
+                side = 44 if (step // 55) % 2 else -44
+                pen.ellipse((min(x, x + side), 430 - step - 16, max(x, x + side), 430 - step + 16), fill="#2f9e6b")
+            pen.ellipse((x - 14, 416 - height, x + 14, 444 - height), fill="#c8402f")
+    else:
+        pen.rectangle((120, 330, 840, 370), fill="#0b5f57")
+        for x in (170, 770):
+            pen.rectangle((x, 370, x + 30, 520), fill="#0b5f57")
+        for x in range(200, 800, 120):
+            pen.ellipse((x - 44, 292, x + 44, 334), fill="#fffdf9", outline="#d9a441", width=6)
+            pen.rectangle((x + 54, 282, x + 84, 330), fill="#f2b84b")
+    kept = BytesIO()
+    picture.save(kept, "JPEG", quality=85)
+    return kept.getvalue()
+
+
+SCENES = (the_pot_is_shared, the_money_is_paid, they_tell_what_changed)
