@@ -79,20 +79,12 @@ def restriction_of(contribution: Contribution) -> Restriction:
     )
 
 
-def sources(session: Session, fund_id: UUID, *, lock: bool = False) -> list[Source]:
+def sources(session: Session, fund_id: UUID) -> list[Source]:
     """What of each contribution is received and uncommitted at this moment, by the ledger, in the order of giving.
 
-    Contributions with nothing left are left out. Pence. Whoever is about to commit the money asks with ``lock``, so
-    that no restriction changes under the split.
+    Contributions with nothing left are left out. Pence. Whoever is about to promise the money locks the fund's row
+    first, so that no restriction changes under the split.
     """
-    if lock:
-        session.scalars(
-            select(Contribution)
-            .where(Contribution.fund_id == fund_id)
-            .order_by(Contribution.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        ).all()
     given = contributions(session, fund_id)
     pockets = ledger.pockets_of(session, [one.id for one in given])
     return [

@@ -138,6 +138,7 @@ def change_restriction(
     """Say anew what the money may be spent on, while none of it is promised to anybody."""
     contribution = uow.get(Contribution, contribution_id, lock=True)
     access.ensure_may_steward(uow.actor, contribution.fund_id)
+    uow.get(Fund, contribution.fund_id, lock=True)  # whoever promises this fund's money waits, and then reads anew
     pockets = books.pockets_of(uow.session, [contribution_id])[contribution_id]
     spent = pockets.committed_minor + pockets.sending_minor + pockets.paid_minor
     if spent:

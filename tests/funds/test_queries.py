@@ -26,7 +26,6 @@ def test_only_money_that_is_here_can_be_given(any_session: Session) -> None:
         Source(late.id, 3_000, Restriction(frozenset({"E1"}), frozenset({2})), 1),
     ]
     assert queries.sources(any_session, fund.id) == expected
-    assert queries.sources(any_session, fund.id, lock=True) == expected
     assert queries.promised_minor(any_session, fund.id) == 5_000 + 800 + 700
     assert queries.pot(any_session, fund.id) == Pockets(available_minor=3_800)
 
