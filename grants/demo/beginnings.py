@@ -294,7 +294,8 @@ def the_pot_fills(play: Play) -> None:
             contribution = funds.pledge(uow, play.fund_id, draft).id
         with play.as_("sue", play.at(-232)) as uow:
             funds.agree(uow, contribution)
-        parts = (funder["amount_minor"] * 3 // 5, funder["amount_minor"] - funder["amount_minor"] * 3 // 5)
+        first = funder["amount_minor"] * (1 if number == 2 else 3) // 5
+        parts = (first, funder["amount_minor"] - first)
         for part, (amount, offset) in enumerate(zip(parts, (-226, -60), strict=True), start=1):
             if number == len(restrictions) and part == 2:
                 continue  # the local business still owes its second part
