@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 from itertools import groupby
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -71,17 +71,6 @@ def _shown_page(found: int, page: int, size: int) -> int:
 
 
 # ---------------------------------------------------------------- a funder's statement
-
-
-@bp.route("/statements")
-@signed_in(Role.FUNDER)
-def statements() -> ResponseReturnValue:
-    """The funders that this person speaks for; straight to the only one, if there is only one."""
-    ids = current_actor().scopes(Role.FUNDER) or frozenset()
-    mine = [one for one in funds.funders(reading()) if one.id in ids]
-    if len(mine) == 1:
-        return redirect(url_for("audit.statement", funder_id=mine[0].id))
-    return render_template("audit/statements.html", funders=mine)
 
 
 @bp.route("/funders/<uuid:funder_id>")

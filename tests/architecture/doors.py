@@ -17,7 +17,6 @@ DOORS: dict[str, str] = {
     "audit.register_file": "public",
     "audit.statement": "admin+auditor+finance_officer+funder+steward",
     "audit.statement_file": "admin+auditor+finance_officer+funder+steward",
-    "audit.statements": "funder",
     "audit.trail": "auditor",
     "audit.trail_by": "auditor",
     "audit.trail_of": "auditor",

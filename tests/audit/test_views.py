@@ -22,7 +22,6 @@ from grants.disbursements.rules import DisbursementState
 from grants.kernel.actors import Role
 from grants.ledger.models import Account, Entry
 from grants.ledger.rules import bank_code
-from grants.people.models import RoleGrant
 from grants.reports.rules import ReportState
 from tests.audit.test_queries import released
 from tests.builders.actors import an_actor
@@ -131,18 +130,6 @@ def test_a_funder_reads_its_own_statement_and_no_other(as_: SignIn, app_session:
     assert [row["From your money"] for row in rows if row["Identifier"] == str(pot.id)] == ["200.00"]
     for path in (f"/funders/{business.id}", f"/funders/{business.id}/statement.csv", f"/funders/{uuid4()}"):
         page_of(mine, path, 403)
-
-
-def test_a_funder_is_led_to_its_statement(as_: SignIn, app_session: Session, pot: Award) -> None:
-    one, two = queries.funds.funders(app_session)
-    person = a_person(app_session, Role.FUNDER, scope_id=one.id)
-    reader = as_(person)
-    assert reader.get("/statements").location == f"/funders/{one.id}"
-    app_session.add(RoleGrant(person_id=person.id, role=Role.FUNDER, scope_id=two.id, granted_at=START))
-    app_session.commit()
-    page = page_of(reader, "/statements")
-    assert (one.name in page, two.name in page) == (True, True)
-    assert "do not speak for a funder" in page_of(as_(Role.FUNDER), "/statements")
 
 
 def test_funders_see_the_same_whatever_they_gave(as_: SignIn, app_session: Session, pot: Award) -> None:
