@@ -13,6 +13,7 @@ from grants.adapters.memory_mail import MemoryMailer
 from grants.adapters.memory_payments import MemoryGateway
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
+from grants.allocation import cli as allocation_cli
 from grants.allocation import views as allocation
 from grants.audit import cli as audit_cli
 from grants.audit import views as audit
@@ -67,6 +68,7 @@ STAGES = (
 )
 
 COMMANDS = (
+    allocation_cli.cli,
     audit_cli.books,
     awards_cli.cli,
     home_cli.cli,

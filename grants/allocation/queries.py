@@ -3,12 +3,13 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Exists, exists, select
 from sqlalchemy.orm import Session
 
 from grants.allocation.models import AllocationRun, Correction, Decision, PanelMeeting
 from grants.allocation.rules.states import DecisionState
 from grants.kernel.errors import NotFound
+from grants.review.models import PanelMember
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 
@@ -97,3 +98,65 @@ def open_corrections(session: Session, round_ids: Collection[UUID]) -> list[Corr
             .limit(100)
         )
     )
+
+
+def to_work_out(session: Session, fund_ids: Collection[UUID] | None) -> list[Round]:
+    """Rounds of these funds (None: of all) whose votes are counted and not worked out, the first to decide first."""
+    query = (
+        select(Round)
+        .where(Round.state == RoundState.PANEL, Round.votes_counted_at.is_not(None), ~_worked_out())
+        .order_by(Round.decide_by, Round.id)
+        .limit(25)
+    )
+    if fund_ids is not None:
+        query = query.where(Round.fund_id.in_(fund_ids))
+    return list(session.scalars(query))
+
+
+def to_announce(session: Session, fund_ids: Collection[UUID] | None) -> list[tuple[Round, PanelMeeting]]:
+    """Rounds of these funds (None: of all) that are decided and not announced, each with its meeting."""
+    query = (
+        select(Round, PanelMeeting)
+        .join(PanelMeeting, PanelMeeting.round_id == Round.id)
+        .where(Round.state == RoundState.DECIDED)
+        .order_by(PanelMeeting.decided_at, Round.id)
+        .limit(25)
+    )
+    if fund_ids is not None:
+        query = query.where(Round.fund_id.in_(fund_ids))
+    return [(round, meeting) for round, meeting in session.execute(query)]
+
+
+def to_decide(session: Session, chair_id: UUID) -> list[Round]:
+    """Rounds whose results are worked out and wait for this chair's decision."""
+    return list(
+        session.scalars(
+            select(Round)
+            .join(PanelMember, PanelMember.round_id == Round.id)
+            .where(
+                PanelMember.person_id == chair_id,
+                PanelMember.is_chair.is_(True),
+                Round.state == RoundState.PANEL,
+                _worked_out(),
+            )
+            .order_by(Round.decide_by, Round.id)
+            .limit(25)
+        )
+    )
+
+
+def corrections_to_answer(session: Session, chair_id: UUID) -> list[tuple[Round, Correction]]:
+    """Corrections that wait for this chair's answer, each with its round."""
+    rows = session.execute(
+        select(Round, Correction)
+        .join(Correction, Correction.round_id == Round.id)
+        .join(PanelMember, PanelMember.round_id == Round.id)
+        .where(PanelMember.person_id == chair_id, PanelMember.is_chair.is_(True), Correction.answered_at.is_(None))
+        .order_by(Correction.asked_at, Correction.id)
+        .limit(25)
+    )
+    return [(round, correction) for round, correction in rows]
+
+
+def _worked_out() -> Exists:
+    return exists().where(Decision.round_id == Round.id, Decision.state != DecisionState.SUPERSEDED)

@@ -7,6 +7,17 @@ Otherwise the roles that may enter, in alphabetical order, with ``+`` between th
 from __future__ import annotations
 
 DOORS: dict[str, str] = {
+    # allocation
+    "allocation.announce": "steward",
+    "allocation.answer": "panellist",
+    "allocation.correct": "steward",
+    "allocation.decide": "panellist",
+    "allocation.desk": "admin+auditor+panellist+steward",
+    "allocation.ready": "steward",
+    "allocation.results": "public",
+    "allocation.results_file": "public",
+    "allocation.results_table": "public",
+    "allocation.run": "steward",
     # audit
     "audit.account": "auditor+finance_officer",
     "audit.books": "auditor+finance_officer",

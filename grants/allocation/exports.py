@@ -1,0 +1,106 @@
+"""Results as open files."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from grants.web.sheets import csv_text
+
+HEADS = (
+    "Place",
+    "Number on the ballot",
+    "Project",
+    "Group",
+    "Votes",
+    "Asked for (£)",
+    "Awarded (£)",
+    "Decision",
+    "Why",
+    "What would have been enough",
+    "Why the panel decided otherwise",
+    "Left in the pot at its turn (£)",
+    "Identifier",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One bid's result, for a page or a file. Pence."""
+
+    decision_id: UUID
+    proposal_id: UUID
+    number: int | None
+    title: str
+    group_name: str
+    place: int | None
+    votes: int
+    asked_minor: int
+    awarded_minor: int
+    verdict: str
+    ruled: str
+    reason_code: str
+    reason: str
+    enough: str
+    departure_reason: str
+    left_before_minor: int | None
+    corrected: str
+    """What the decision before said, when this one corrects it."""
+    mine: bool = False
+
+
+def results_csv(lines: Iterable[Line]) -> str:
+    """One line for each bid, in the order of votes; amounts in pounds."""
+    return csv_text(
+        HEADS,
+        (
+            (
+                line.place,
+                line.number,
+                line.title,
+                line.group_name,
+                line.votes,
+                pounds(line.asked_minor),
+                pounds(line.awarded_minor),
+                line.verdict,
+                line.reason,
+                line.enough,
+                line.departure_reason,
+                pounds(line.left_before_minor),
+                line.proposal_id,
+            )
+            for line in lines
+        ),
+    )
+
+
+def pounds(minor: int | None) -> str:
+    """Pounds and pence for a column of numbers: "1200.00"; nothing for nothing."""
+    return "" if minor is None else f"{minor // 100}.{minor % 100:02d}"
+
+
+def results_json(round_id: UUID, rule_book_hash: str, inputs: Any, outcome: Any, checksum: str, lines: Any) -> Any:
+    """All that is needed to check the result: what went in, what came out, and what was decided."""
+    return {
+        "round_id": str(round_id),
+        "rule_book_sha256": rule_book_hash,
+        "checksum": checksum,
+        "inputs": inputs,
+        "outcome": outcome,
+        "decisions": [
+            {
+                "proposal_id": str(line.proposal_id),
+                "title": line.title,
+                "group": line.group_name,
+                "place": line.place,
+                "votes": line.votes,
+                "asked_minor": line.asked_minor,
+                "awarded_minor": line.awarded_minor,
+                "verdict": line.verdict,
+                "reason": line.reason,
+                "enough": line.enough,
+                "departure_reason": line.departure_reason or None,
+            }
+            for line in lines
+        ],
+    }
