@@ -176,6 +176,7 @@ def decide(round_id: UUID) -> ResponseReturnValue:
         form=form,
         names={id: (verdict, reason) for id, verdict, reason, _, _ in open_bids},
         spent_minor=sum(line.awarded_minor for line in lines),
+        voters=tally.ballot_count if (tally := voting.tally(reading(), round_id)) else 0,
     )
     return page, form.status
 
@@ -191,16 +192,6 @@ def ready(round_id: UUID) -> ResponseReturnValue:
     if round.state is not RoundState.DECIDED:
         return redirect(url_for("allocation.desk", round_id=round_id))
     return render_template("allocation/announce.html", round=round, lines=_lines(round_id))
-
-
-@bp.post("/rounds/<uuid:round_id>/announce")
-@signed_in(Role.STEWARD)
-def announce(round_id: UUID) -> ResponseReturnValue:
-    """Tell everybody at once."""
-    with working() as uow:
-        service.announce(uow, round_id)
-    flash("Announced. Every group has its letter, and the results are public.", "success")
-    return redirect(url_for("allocation.results", round_id=round_id))
 
 
 # -------------------------------------------------------------------------------------------------------- the results
@@ -308,7 +299,7 @@ def correct(decision_id: UUID) -> ResponseReturnValue:
         raise NotAllowed("Only a steward of this fund may do this.")
     if decision.state is not DecisionState.NOTIFIED:
         raise NotFound("This decision does not stand any more, or was not told yet.")
-    form = CorrectForm()
+    form = CorrectForm(data={"verdict": decision.verdict})
     form.verdict.choices = [
         (one.value, words) for one, words in VERDICT_WORDS.items() if (decision.verdict, one) in CORRECTIONS
     ]

@@ -38,7 +38,7 @@ class InterestForm(Form):
         message="Choose yes or no",
     )
     words = fields.AreaField(
-        "What ties you to it?",
+        "If yes: what ties you to it?",
         hint="A few words. Stewards and auditors can read them; the public cannot.",
         at_most=rules.INTEREST_AT_MOST,
         required=False,
@@ -88,6 +88,7 @@ def score_form(criteria: Sequence[Criterion], marks: Sequence[Mark] = (), versio
         steps = [(str(points), f"{points} – {criterion.steps[points]}") for points in reversed(range(4))]
         made[rules.value_field(criterion.id)] = fields.RadiosField(
             criterion.name,
+            hint=criterion.question,
             choices=[
                 *steps,
                 (NOT_ENOUGH, "Not enough information", "This leaves it out. It does not count as nought."),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 DOORS: dict[str, str] = {
     # allocation
-    "allocation.announce": "steward",
     "allocation.answer": "panellist",
     "allocation.correct": "steward",
     "allocation.decide": "panellist",
