@@ -176,6 +176,7 @@ def you() -> ResponseReturnValue:
         person=person,
         roles=[ROLE_WORDS[role] for role in Role if role in actor.roles],
         memberships=queries.memberships_of(reading(), me),
+        start="" if actor.has(Role.AUDITOR) else url_for("people.new_group"),
         sessions=queries.sessions_of(reading(), me, now()),
     ), form.status
 
@@ -357,7 +358,13 @@ def groups() -> ResponseReturnValue:
         }
         for group, members in found
     ]
-    return render_template("people/groups.html", form=form, cards=cards, page=page, pages=pages)
+    actor = current_actor()
+    start = url_for("people.new_group")
+    if actor.id is None:
+        start = url_for("people.sign_in", next=start)
+    elif actor.has(Role.AUDITOR):
+        start = ""
+    return render_template("people/groups.html", form=form, cards=cards, page=page, pages=pages, start=start)
 
 
 def _wards() -> list[tuple[str, str]]:
