@@ -4,9 +4,12 @@ import click
 from flask.cli import AppGroup
 
 from grants.awards import service
+from grants.web.ticks import ticking
 from grants.web.work import clockwork
 
 cli = AppGroup("awards", help="Offers and agreements.")
+
+ticking("offers ended", order=50)(service.lapse_due)
 
 
 @cli.command("tick")

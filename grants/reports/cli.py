@@ -4,9 +4,12 @@ import click
 from flask.cli import AppGroup
 
 from grants.reports import service
+from grants.web.ticks import ticking
 from grants.web.work import clockwork
 
 cli = AppGroup("reports", help="Outcome reports.")
+
+ticking("reports scheduled or reminded of", order=60)(lambda uow: sum(service.tick(uow)))
 
 
 @cli.command("tick")

@@ -14,7 +14,7 @@ ticking("rounds opened or closed", order=10)(service.tick)
 
 @cli.command("tick")
 def tick() -> None:
-    """Write down everything that is due by now, in every stage. Safe to run twice; run it every few minutes."""
+    """Write down all that is due by now, in every stage but the vote. Safe to run twice: do so every few minutes."""
     for name, one in all_ticks():
         with clockwork() as uow:
             done = one(uow)
