@@ -60,6 +60,7 @@ from grants.web.work import working
 bp = Blueprint("proposals", __name__)
 
 PER_PAGE = queries.PER_PAGE
+CHECKED = (RoundState.CLOSED, RoundState.CHECKING)
 STATE_WORDS: dict[ProposalState, tuple[str, str]] = {
     ProposalState.DRAFT: ("yellow", "Being written"),
     ProposalState.AWAITING_SIGN_OFF: ("orange", "Waiting for sign-off"),
@@ -742,6 +743,21 @@ def _in_round(round: Any) -> PageSection | None:
         closed=closed,
         proposals=queries.by_ids(reading(), ids[:6]),
         total=len(ids),
+    )
+    return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
+
+
+@page_section("desk", order=10)
+def _on_desk(round: Any) -> PageSection | None:
+    """How many proposals there are in each state, and what waits for a check."""
+    found = queries.counts(reading(), round.id)
+    if not found:
+        return None
+    html = render_template(
+        "proposals/on_desk.html",
+        round=round,
+        counts=[(state, found[state]) for state in ProposalState if state in found],
+        to_check=found.get(ProposalState.SUBMITTED, 0) if rounds.phase(round, now()) in CHECKED else 0,
     )
     return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
 

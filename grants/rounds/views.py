@@ -272,12 +272,12 @@ def _checks(round: Any, phase: RoundState, room: int) -> list[Check]:
         ]
     if phase is _S.CHECKING and round.state is not _S.VOTING:
         return [
-            Check(round.panel_locked_at is not None, "The panel has finished", f"{at}/panel", "See the panel"),
+            Check(round.panel_locked_at is not None, "The panel has finished", f"{at}/panel/desk", "See the panel"),
             Check(now() < round.voting_closes_at, "There is time to vote", f"{at}/extend", "Put dates off"),
         ]
     if phase is _S.PANEL:
         return [
-            Check(round.votes_counted_at is not None, "The votes are counted", f"{at}/vote", "See the vote"),
+            Check(round.votes_counted_at is not None, "The votes are counted", f"{at}/vote/desk", "Count them"),
         ]
     return []
 
@@ -418,18 +418,13 @@ def _in_priority(priority: Any) -> PageSection | None:
 
 @needs_you
 def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
-    """For stewards: drafts to publish, and rounds whose next step waits for a person."""
+    """For stewards: drafts to publish, and rounds whose checks can begin. Later stages tell of the later steps."""
     if not actor.has(Role.STEWARD):
         return
     scopes = actor.scopes(Role.STEWARD)
-    live = (_S.DRAFT, _S.SCHEDULED, _S.OPEN, _S.CLOSED, _S.CHECKING, _S.VOTING, _S.PANEL, _S.DECIDED)
-    for round in queries.in_states(reading(), live, scopes):
+    for round in queries.in_states(reading(), (_S.DRAFT, _S.SCHEDULED, _S.OPEN, _S.CLOSED), scopes):
         phase, href = queries.phase(round, moment), url_for("rounds.desk", round_id=round.id)
         if phase is _S.DRAFT:
             yield NeedsYou(f"Publish “{round.title}”", href, "It is a draft", round.opens_at)
         elif phase is _S.CLOSED:
             yield NeedsYou(f"Begin the checks of “{round.title}”", href, "Proposals have closed", round.voting_opens_at)
-        elif phase is _S.CHECKING and round.panel_locked_at is not None and round.state is _S.CHECKING:
-            yield NeedsYou(f"Fix the ballot of “{round.title}”", href, "The panel has finished", round.voting_opens_at)
-        elif phase is _S.DECIDED:
-            yield NeedsYou(f"Announce “{round.title}”", href, "It is decided", round.decide_by)
