@@ -1,0 +1,177 @@
+"""Two finance officers authorise one payment at the same moment: one does, one is told, and the guard is why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from grants.disbursements import service
+from grants.disbursements.models import Disbursement
+from grants.disbursements.rules import DisbursementState
+from grants.kernel.actors import CLOCK, Role
+from grants.kernel.clock import SetClock
+from grants.kernel.errors import SeedbedError
+from grants.kernel.trail import AuditEvent
+from grants.kernel.work import UnitOfWork
+from grants.ledger.models import Entry
+from grants.ledger.queries import award_pockets, breaks
+from grants.outbox.models import OutboxRow
+from grants.web.db import WRITES
+from grants.web.session import IDLE
+from tests.builders.awards import an_award
+from tests.builders.disbursements import a_disbursement
+from tests.builders.people import a_person, a_sign_in
+from tests.support.clock import START
+from tests.support.race import race
+from tests.support.schema import an_engine, load_models
+from tests.support.settings import settings_for
+
+pytestmark = pytest.mark.race
+
+
+def post(
+    ready: Callable[[], None], url: str, folder: str, token: str, path: str, data: dict[str, Any], how: str
+) -> tuple[int, str]:
+    """One racer: a browser of its own that posts. Gives the status and what the page says of the row."""
+    from grants.app import create_app
+
+    app = create_app(settings_for(url, Path(folder)), SetClock(START))
+    app.config.update(WTF_CSRF_ENABLED=False)
+    client = app.test_client()
+    with client.session_transaction() as cookie:
+        cookie.update({"_user_id": token, "_fresh": True, "seen_at": START.timestamp() + IDLE.total_seconds() / 2})
+    assert client.get("/payments").status_code == 200  # connected, templates read
+    if how == "naive":
+        service._claim = _look_then_write(ready)  # a process of its own: nobody else sees this
+        UnitOfWork.get = _without_lock  # type: ignore[method-assign]
+    else:
+        ready()
+    answer = client.post(path, data=data)
+    return answer.status_code, " ".join(re.findall(r">(Done|Refused)<", answer.text))
+
+
+_get = UnitOfWork.get
+
+
+def _without_lock(self: UnitOfWork, model: Any, id: Any, *, lock: bool = False) -> Any:
+    return _get(self, model, id, lock=False)
+
+
+def _look_then_write(ready: Callable[[], None]) -> Callable[[UnitOfWork, Disbursement], None]:
+    """What a first draft does: read all it needs, find it right, write. Both racers look before either writes."""
+
+    def claim(uow: UnitOfWork, payment: Disbursement) -> None:
+        held = award_pockets(uow.session, [payment.award_id])
+        service.award_pockets = lambda *_: held
+        ready()
+        payment.state = DisbursementState.AUTHORISED
+        payment.authorised_by_id = uow.actor.id
+        payment.authorised_at = uow.now
+        uow.session.flush()
+
+    return claim
+
+
+def run(url: str, folder: Path, how: str) -> tuple[list[Any], dict[str, int], list[str]]:
+    """Race two officers; gives how they came in, the effects counted, and what the check of the books says."""
+    load_models()
+    engine = an_engine(url)
+    with Session(engine) as session:
+        session.connection(execution_options={WRITES: True})
+        payment = a_disbursement(session, an_award(session))
+        tokens = [a_sign_in(session, a_person(session, Role.FINANCE_OFFICER)) for _ in range(2)]
+        id = str(payment.id)
+        session.commit()
+    entries = [(url, str(folder), token, "/payments/authorise", {"ids": id}, how) for token in tokens]
+    finishes = race(post, entries)
+    with Session(engine) as session:
+        counts = {
+            "authorised": session.scalar(
+                select(func.count()).select_from(AuditEvent).where(AuditEvent.verb == "payment.authorised")
+            ),
+            "entries": session.scalar(
+                select(func.count()).select_from(Entry).where(Entry.event == "payment.authorised")
+            ),
+            "orders": session.scalar(select(func.count()).select_from(OutboxRow).where(OutboxRow.kind == "payment")),
+        }
+        said = breaks(session)
+    engine.dispose()
+    assert [finish.error for finish in finishes] == [None, None]
+    return [finish.gave for finish in finishes], {key: int(value or 0) for key, value in counts.items()}, said
+
+
+def test_two_authorisations_of_one_payment(any_url: str, tmp_path: Path) -> None:
+    came_in, counts, said = run(any_url, tmp_path, "guarded")
+    assert sorted(came_in) == [(200, "Done"), (422, "Refused")]
+    assert counts == {"authorised": 1, "entries": 1, "orders": 1}
+    assert said == []
+
+
+def test_without_its_guard_both_authorise(postgres_url: str, tmp_path: Path) -> None:
+    came_in, counts, _ = run(postgres_url, tmp_path, "naive")
+    assert came_in == [(200, "Done"), (200, "Done")]
+    assert counts["authorised"] == 2
+
+
+def request(ready: Callable[[], None], url: str, folder: str, token: str, part_id: str) -> tuple[int, str]:
+    """One racer asks for an instalment."""
+    return post(ready, url, folder, token, "/payments/ask", {"ids": part_id}, "guarded")
+
+
+def test_two_requests_of_one_instalment(any_url: str, tmp_path: Path) -> None:
+    load_models()
+    engine = an_engine(any_url)
+    with Session(engine) as session:
+        session.connection(execution_options={WRITES: True})
+        award = an_award(session)
+        tokens = [a_sign_in(session, a_person(session, Role.FINANCE_OFFICER)) for _ in range(2)]
+        award_id, part_id = award.id, str(award.instalments[0].id)
+        session.commit()
+    finishes = race(request, [(any_url, str(tmp_path), token, part_id) for token in tokens])
+    assert sorted(str(finish.gave) for finish in finishes) == ["(200, 'Done')", "(422, 'Refused')"]
+    with Session(engine) as session:
+        payments = session.scalars(select(Disbursement).where(Disbursement.award_id == award_id)).all()
+        assert [payment.award.disbursing_minor for payment in payments] == [90_000]
+    engine.dispose()
+
+
+def tell(ready: Callable[[], None], url: str, key: str) -> str:
+    """One racer: the provider tells the same event."""
+    from grants.disbursements.rules import Notice, Told
+    from grants.web.db import transaction
+
+    load_models()
+    engine = an_engine(url)
+    try:
+        with Session(engine) as session:
+            session.scalar(select(func.count(Disbursement.id)))
+            ready()
+            with transaction(session, engine, CLOCK, START) as uow:
+                new = service.handle_event(uow, "memory", Notice("evt_1", Told.PAID, key, 90_000))
+        return "new" if new else "known"
+    except SeedbedError as refused:
+        return refused.message
+    finally:
+        engine.dispose()
+
+
+def test_one_event_told_twice_at_once_is_one_payment(any_url: str) -> None:
+    load_models()
+    engine = an_engine(any_url)
+    with Session(engine) as session:
+        session.connection(execution_options={WRITES: True})
+        key = a_disbursement(session, state=DisbursementState.SENT).key
+        session.commit()
+    finishes = race(tell, [(any_url, key)] * 3)
+    assert sorted(str(finish.gave or finish.error) for finish in finishes) == ["known", "known", "new"]
+    with Session(engine) as session:
+        settled = select(func.count()).select_from(Entry).where(Entry.event == "payment.paid")
+        assert session.scalar(settled) == 1
+        assert breaks(session) == []
+    engine.dispose()
