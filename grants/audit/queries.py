@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.audit import access
 from grants.audit.rules import Step, last_states
-from grants.awards.models import Award, AwardSplit
+from grants.awards.models import Agreement, Award, AwardSplit
 from grants.awards.rules import HOLDS_MONEY, AwardState
 from grants.disbursements.models import Disbursement, MoneyReturn
 from grants.disbursements.rules import DisbursementState
@@ -49,7 +49,7 @@ class TrailFilter:
 
     verb: str = ""
     subject_type: str = ""
-    subject_id: UUID | None = None
+    subject_ids: tuple[UUID, ...] = ()
     actor_id: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -63,8 +63,8 @@ def trail(session: Session, wanted: TrailFilter, *, page: int = 1) -> tuple[list
         where.append(exact if "." in wanted.verb else AuditEvent.verb.startswith(f"{wanted.verb}.", autoescape=True))
     if wanted.subject_type:
         where.append(AuditEvent.subject_type == wanted.subject_type)
-    if wanted.subject_id:
-        where.append(AuditEvent.subject_id == wanted.subject_id)
+    if wanted.subject_ids:
+        where.append(AuditEvent.subject_id.in_(wanted.subject_ids))
     if wanted.actor_id:
         where.append(AuditEvent.actor_id == wanted.actor_id)
     if wanted.since:
@@ -79,6 +79,14 @@ def trail(session: Session, wanted: TrailFilter, *, page: int = 1) -> tuple[list
         .offset((page - 1) * TRAIL_PAGE)
     )
     return list(events), session.scalar(select(func.count(AuditEvent.id)).where(*where)) or 0
+
+
+def parts_of_award(session: Session, award_id: UUID) -> tuple[UUID, ...]:
+    """The award itself, with its agreements, payments and reports: what its trail is about."""
+    found = [award_id]
+    for part in (Agreement, Disbursement, Report):
+        found += session.scalars(select(part.id).where(part.award_id == award_id).order_by(part.id))
+    return tuple(found)
 
 
 def verbs(session: Session) -> list[str]:

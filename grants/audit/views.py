@@ -263,8 +263,11 @@ def trail() -> ResponseReturnValue:
 @signed_in(Role.AUDITOR)
 def trail_of(kind: str, subject_id: UUID) -> ResponseReturnValue:
     """Everything that happened to one thing."""
-    wanted = TrailFilter(subject_type=kind, subject_id=subject_id)
-    return _trail(wanted, f"What happened to this {_kind(kind).lower()}", request.path, PLACES.get(kind, ""))
+    wanted = TrailFilter(subject_type=kind, subject_ids=(subject_id,))
+    if kind == "award":
+        wanted = TrailFilter(subject_ids=queries.parts_of_award(reading(), subject_id))
+    place = PLACES.get(kind, "").format(subject_id)
+    return _trail(wanted, f"What happened to this {_kind(kind).lower()}", request.path, place)
 
 
 @bp.route("/trail/by/<uuid:person_id>")
@@ -292,7 +295,7 @@ def _trail(wanted: TrailFilter, title: str, action: str, place: str = "") -> Res
         wanted = replace(wanted, verb=form.verb.data or "", since=since, until=until)
         asked = {"verb": form.verb.data, "since": form.since.data, "until": form.until.data}
     events, count = queries.trail(session, wanted, page=_page())
-    if not events and wanted.subject_id and not (wanted.verb or wanted.since or wanted.until):
+    if not events and wanted.subject_ids and not (wanted.verb or wanted.since or wanted.until):
         raise NotFound("Nothing happened to such a thing.")
     names = people.names(session, [event.actor_id for event in events if event.actor_id])
     return render_template(
@@ -300,13 +303,13 @@ def _trail(wanted: TrailFilter, title: str, action: str, place: str = "") -> Res
         title=title,
         form=form,
         action=action,
-        place=place.format(wanted.subject_id) if place else "",
+        place=place,
         days=[(day, list(group)) for day, group in groupby(events, key=lambda e: e.at.astimezone(LONDON).date())],
         names=names,
         count=count,
         page=_page(),
         pages=_shown_page(count, _page(), TRAIL_PAGE),
-        single=wanted.subject_id is not None,
+        single=len(wanted.subject_ids) == 1,
         extra=asked,
         said=_said,
         kind=_kind,

@@ -143,7 +143,7 @@ def test_the_trail_is_told_by_thing_by_person_and_by_day(session: Session) -> No
     assert told() == ["funder.added", "fund.changed", "fund.started"]
     assert told(verb="fund") == ["fund.changed", "fund.started"]
     assert told(verb="fund.started") == ["fund.started"]
-    assert told(subject_type="fund", subject_id=fund.id) == ["fund.changed", "fund.started"]
+    assert told(subject_type="fund", subject_ids=(fund.id,)) == ["fund.changed", "fund.started"]
     assert told(actor_id=ada.id) == ["funder.added", "fund.started"]
     assert told(since=START + HOUR, until=START + HOUR) == ["fund.changed"]
     assert queries.trail(session, TrailFilter(), page=2) == ([], 3)

@@ -18,6 +18,7 @@ from grants.audit import queries
 from grants.audit.queries import RegisterFilter
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
+from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
 from grants.kernel.actors import Role
 from grants.ledger.models import Account, Entry
@@ -191,8 +192,12 @@ def test_the_trail_of_a_thing_and_of_a_person(as_: SignIn, app_session: Session,
         "award.held", pot, before="active", after="on_hold", why="A question <b>is</b> open.", amount_minor=500
     )
     auditor = as_(Role.AUDITOR)
+    payment = app_session.scalars(select(Disbursement).where(Disbursement.award_id == pot.id)).one()
+    work(app_session, actor, START).record("payment.paid", payment, before="sent", after="paid")
+    app_session.commit()
     page = page_of(auditor, f"/trail/award/{pot.id}")
     assert "Award held" in page
+    assert "Payment paid" in page
     assert "A question &lt;b&gt;is&lt;/b&gt; open." in page
     assert "£5.00" in page
     assert faults(page) == []
