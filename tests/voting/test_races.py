@@ -1,0 +1,197 @@
+"""Several ballots of one voter at once, and a ballot against the close: one effect, no error, the guards are why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy.orm import Session
+
+from grants.kernel.actors import CLOCK, NOBODY
+from grants.kernel.errors import StepRefused
+from grants.rounds.models import Round
+from grants.rounds.rules import VotingMethod
+from grants.voting import service
+from grants.voting.models import Ballot, Envelope, RollMark, VotingCode
+from grants.voting.rules.codes import hash_code
+from grants.voting.rules.states import CodeState
+from grants.voting.rules.voters import Voter
+from grants.web.db import WRITES, transaction
+from tests.builders.voting import PEPPER, a_code
+from tests.support.clock import START
+from tests.support.race import Finish, race
+from tests.support.schema import an_engine, load_models
+from tests.support.settings import KEYS
+from tests.voting.test_service import a_vote_under_way
+
+pytestmark = pytest.mark.race
+
+
+def cast_one(ready: Callable[[], None], url: str, round_id: UUID, key: str, choices: list[int], how: str) -> str:
+    """One racer casts. ``how``: guarded; naive (look first, then write); late (slowly), and that unlocked."""
+    load_models()
+    engine = an_engine(url)
+    try:
+        with Session(engine) as session:
+            session.scalar(select(func.count(RollMark.voter_key)))  # connected before the start
+            session.rollback()
+            if how == "guarded":
+                ready()
+            elif how == "naive":
+                _look_then_write(ready)
+            else:
+                _dawdle(ready, locked=how == "late")
+            with transaction(session, engine, NOBODY, START) as uow:
+                service.cast(uow, round_id, Voter(key, VotingMethod.CODE), choices)
+        return "cast"
+    except StepRefused:
+        return "refused"
+    finally:
+        engine.dispose()
+
+
+def _look_then_write(ready: Callable[[], None]) -> None:
+    """What a first draft does: ask whether there is a mark, and insert if not. Both ask before either inserts."""
+
+    def check(choices: Any, *_rest: Any) -> tuple[int, ...]:
+        ready()  # everybody has looked and found nothing
+        return tuple(sorted(choices))
+
+    service.check_choices = check  # type: ignore[assignment]  # a process of its own: nobody else sees this
+    plain_mark = insert(RollMark.__table__).returning(RollMark.__table__.c.channel)  # type: ignore[arg-type]
+    plain_seal = insert(Envelope.__table__)  # type: ignore[arg-type]
+    service._MARK = dict.fromkeys(service._MARK, plain_mark)  # type: ignore[misc, assignment]
+    service._SEAL = dict.fromkeys(service._SEAL, plain_seal)
+
+
+def _dawdle(ready: Callable[[], None], *, locked: bool) -> None:
+    """Stand still for a second after the round was found open; without the lock, if told so."""
+    if not locked:
+        service._ROUND_NOW = select(Round).where(Round.id == bindparam("id"))
+
+    def check(choices: Any, *_rest: Any) -> tuple[int, ...]:
+        ready()
+        time.sleep(1)
+        return tuple(sorted(choices))
+
+    service.check_choices = check  # type: ignore[assignment]
+
+
+def close(ready: Callable[[], None], url: str, round_id: UUID) -> str:
+    """One racer closes the vote, at the moment it closes."""
+    load_models()
+    engine = an_engine(url)
+    try:
+        with Session(engine) as session:
+            closes_at = session.scalars(select(Round.voting_closes_at).where(Round.id == round_id)).one()
+            ready()
+            time.sleep(0.3)
+            with transaction(session, engine, CLOCK, closes_at) as uow:
+                tally = service.close_vote(uow, round_id, vote_key=KEYS["vote_key"])
+                return f"counted {tally.ballot_count}"
+    except StepRefused:
+        return "refused"
+    finally:
+        engine.dispose()
+
+
+def cast_or_close(ready: Callable[[], None], url: str, round_id: UUID, key: str, how: str) -> str:
+    return close(ready, url, round_id) if how == "close" else cast_one(ready, url, round_id, key, [1, 2, 3], how)
+
+
+def a_stage(url: str, before: tuple[str, ...] = ()) -> tuple[UUID, str]:
+    """A vote under way and the key of somebody with a code."""
+    load_models()
+    engine = an_engine(url)
+    with Session(engine) as session:
+        session.connection(execution_options={WRITES: True})
+        round = a_vote_under_way(session)
+        key = hash_code(a_code(session, round), PEPPER, round.id)
+        round_id = round.id
+        session.commit()
+        for statement in before:
+            session.execute(text(statement))
+        session.commit()
+    engine.dispose()
+    return round_id, key
+
+
+def left(url: str) -> dict[str, int]:
+    engine = an_engine(url)
+    with Session(engine) as session:
+        counts = {
+            model.__tablename__: session.scalar(select(func.count()).select_from(model)) or 0
+            for model in (RollMark, Envelope, Ballot)
+        }
+        counts["used"] = (
+            session.scalar(select(func.count()).select_from(VotingCode).where(VotingCode.state == CodeState.USED)) or 0
+        )
+    engine.dispose()
+    return counts
+
+
+def gave(finishes: list[Finish]) -> list[str]:
+    assert [finish.error for finish in finishes] == [None] * len(finishes)
+    return sorted(str(finish.gave) for finish in finishes)
+
+
+def test_two_ballots_of_one_voter_are_one_mark_and_one_envelope(any_url: str) -> None:
+    round_id, key = a_stage(any_url)
+    both = [(any_url, round_id, key, choices, "guarded") for choices in ([1, 2, 3], [2, 3, 4])]
+    assert gave(race(cast_one, both)) == ["cast", "cast"]
+    assert left(any_url) == {"roll": 1, "envelope": 1, "ballot": 0, "used": 1}
+
+
+def test_ten_first_ballots_of_one_voter_are_one(postgres_url: str) -> None:
+    round_id, key = a_stage(postgres_url)
+    assert gave(race(cast_one, [(postgres_url, round_id, key, [1, 2, 3], "guarded")] * 10)) == ["cast"] * 10
+    assert left(postgres_url) == {"roll": 1, "envelope": 1, "ballot": 0, "used": 1}
+
+
+WITHOUT_KEYS = ("ALTER TABLE roll DROP CONSTRAINT pk_roll", "ALTER TABLE envelope DROP CONSTRAINT pk_envelope")
+
+
+def test_without_the_keys_one_voter_votes_twice(postgres_url: str) -> None:
+    round_id, key = a_stage(postgres_url, WITHOUT_KEYS)
+    both = [(postgres_url, round_id, key, choices, "naive") for choices in ([1, 2, 3], [2, 3, 4])]
+    gave(race(cast_one, both))
+    assert left(postgres_url)["envelope"] == 2
+
+
+def test_without_the_upsert_one_racer_gets_an_error(postgres_url: str) -> None:
+    round_id, key = a_stage(postgres_url)
+    both = [(postgres_url, round_id, key, choices, "naive") for choices in ([1, 2, 3], [2, 3, 4])]
+    errors = [finish.error for finish in race(cast_one, both) if finish.error]
+    assert len(errors) == 1
+    assert "pk_roll" in errors[0]
+
+
+def test_a_ballot_in_the_last_moment_is_counted_or_refused_and_never_lost(any_url: str) -> None:
+    round_id, key = a_stage(any_url)
+    entries = [
+        (any_url, round_id, key, "late" if "postgres" in any_url else "guarded"),
+        (any_url, round_id, "", "close"),
+    ]
+    casting, closing = race(cast_or_close, entries)
+    assert (casting.error, closing.error) == (None, None)
+    cast = casting.gave == "cast"
+    assert closing.gave == f"counted {int(cast)}"
+    assert left(any_url) == {"roll": int(cast), "envelope": 0, "ballot": int(cast), "used": int(cast)}
+
+
+def test_without_its_lock_a_ballot_in_the_last_moment_is_lost(postgres_url: str) -> None:
+    round_id, key = a_stage(postgres_url)
+    entries = [(postgres_url, round_id, key, "late, unlocked"), (postgres_url, round_id, "", "close")]
+    assert gave(race(cast_or_close, entries)) == ["cast", "counted 0"]
+    assert left(postgres_url)["envelope"] == 1
+
+
+def test_two_that_close_count_once(any_url: str) -> None:
+    round_id, key = a_stage(any_url)
+    race(cast_one, [(any_url, round_id, key, [1, 2, 3], "guarded")])
+    assert gave(race(close, [(any_url, round_id)] * 2)) == ["counted 1", "refused"]
+    assert left(any_url)["ballot"] == 1
