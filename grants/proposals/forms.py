@@ -80,12 +80,12 @@ class WhereForm(SectionForm):
     tied = fields.RadiosField(
         "Where will it happen?",
         choices=[
-            ("place", "In one place or a few places"),
             (
                 "anywhere",
                 "It is not tied to a place",
                 "Some money is for certain places only. It could not pay for this.",
             ),
+            ("place", "In one place or a few places"),
         ],
     )
     venue_postcode = fields.PostcodeField(

@@ -419,7 +419,9 @@ def _write_place(proposal: Proposal, values: Mapping[str, Any], geography: Geogr
     place = geography.find(postcode) if postcode else None
     if postcode and place is None:
         raise RuleBroken("We do not know this postcode. It must be one inside our area.", field="venue_postcode")
-    if place is not None and not codes:
+    old = geography.find(proposal.venue_postcode) if proposal.venue_postcode else None
+    moved = old is not None and place is not None and old.postcode != place.postcode and codes == {old.ward_code}
+    if place is not None and (moved or not codes):  # the ward that we filled in moves with the postcode
         codes = {place.ward_code}
     proposal.for_whom = values.get("for_whom")
     proposal.anywhere = anywhere

@@ -149,6 +149,15 @@ def test_the_place_is_looked_up_from_the_postcode(
     assert (proposal.venue_postcode, proposal.ward_codes, proposal.imd_deciles) == kept
 
 
+def test_the_ward_that_was_filled_in_moves_with_the_postcode(session: Session) -> None:
+    scene = Scene(session)
+    values = {"for_whom": "All", "anywhere": False, "venue_postcode": "TS15 0AD", "ward_codes": ["E05014882"]}
+    service.save_section(
+        scene.work(scene.writer), scene.proposal.id, Section.WHERE, values, version=1, geography=PLACES
+    )
+    assert scene.proposal.ward_codes == ["E05014880"]
+
+
 @pytest.mark.parametrize(
     ("values", "field"),
     [({"venue_postcode": "SW1A 1AA"}, "venue_postcode"), ({"ward_codes": ["E99"]}, "ward_codes")],
