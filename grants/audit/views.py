@@ -94,7 +94,7 @@ def statement(funder_id: UUID) -> ResponseReturnValue:
         as_at=as_at,
         total=total,
         parts=parts_of(total),
-        promised_minor=sum(one.amount_minor for one in given if one.agreed_at),
+        promised_minor=sum(o.amount_minor for o in given if o.agreed_at and (as_at is None or o.agreed_at <= as_at)),
         given=[
             (one, pockets[one.id], describe(funds.restriction_of(one), names), states.get(one.id, one.state.value))
             for one in given
