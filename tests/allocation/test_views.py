@@ -1,0 +1,374 @@
+"""The desk, the decision, the announcement and the public results; and that nothing leaks before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from grants.allocation import queries, service
+from grants.allocation.models import AllocationRun, Correction, Decision
+from grants.allocation.rules.states import DecisionState, Departure, Verdict
+from grants.kernel.actors import Role
+from grants.people.models import Person
+from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
+from grants.review.rules import ReviewState
+from grants.rounds.models import Round
+from grants.rounds.rules import RoundState
+from tests.builders.allocation import Counted, a_counted_round
+from tests.builders.people import a_person, actor_of
+from tests.builders.proposals import a_proposal
+from tests.builders.review import a_finding, a_review
+from tests.conftest import SignIn
+from tests.support.crawl import faults
+from tests.support.statements import statements
+from tests.support.work import work
+
+MANY = tuple((1, 2, 3) if n % 3 else (1, 4) for n in range(60))
+"""Enough ballots to be published."""
+
+
+def sound(page: str) -> bool:
+    """Whether the page is sound HTML; forms have no token in these tests."""
+    return [fault for fault in faults(page) if "without its token" not in fault] == []
+
+
+def worked_out(session: Session, counted: Counted) -> AllocationRun:
+    run = service.run(work(session, actor_of(session, counted.steward)), counted.round.id)
+    session.flush()
+    return run
+
+
+def decided(session: Session, counted: Counted, *departures: Departure) -> None:
+    worked_out(session, counted)
+    chair = actor_of(session, counted.panel[0])
+    service.decide(work(session, chair), counted.round.id, departures, [one.id for one in counted.panel])
+    session.flush()
+
+
+def announced(session: Session, counted: Counted, *departures: Departure) -> None:
+    decided(session, counted, *departures)
+    service.announce(work(session, actor_of(session, counted.steward)), counted.round.id)
+    session.commit()
+
+
+# ---------------------------------------------------------------------------------------------------- nothing leaks
+
+
+PUBLIC_PATHS = ("/rounds/{round}/results", "/rounds/{round}/results.json", "/rounds/{round}/results.csv")
+
+
+@pytest.mark.parametrize("stage", [RoundState.VOTING, RoundState.PANEL, RoundState.DECIDED])
+def test_before_the_announcement_there_is_no_results_page(
+    app_session: Session, app: Flask, client: FlaskClient, stage: RoundState
+) -> None:
+    counted = a_counted_round(app_session)
+    if stage is RoundState.DECIDED:
+        decided(app_session, counted)
+    elif stage is RoundState.PANEL:
+        worked_out(app_session, counted)
+    else:
+        counted.round.state = stage
+    app_session.commit()
+    for path in PUBLIC_PATHS:
+        answer = client.get(path.format(round=counted.round.id))
+        assert answer.status_code == 404
+        assert "ETag" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "role", [None, *(role for role in Role if role not in (Role.STEWARD, Role.AUDITOR, Role.ADMIN))]
+)
+def test_nobody_but_those_at_the_desk_sees_anything_before(
+    app_session: Session, client: FlaskClient, as_: SignIn, role: Role | None
+) -> None:
+    counted = a_counted_round(app_session)
+    departure = Departure(counted.proposals[2].id, Verdict.NOT_FUNDED, "Secret thoughts.")
+    decided(app_session, counted, departure)
+    app_session.commit()
+    visitor = as_(role) if role else client
+    for path in PUBLIC_PATHS:
+        assert visitor.get(path.format(round=counted.round.id)).status_code == 404
+    assert visitor.get(f"/rounds/{counted.round.id}/allocation").status_code in (401, 403)
+    bid = counted.proposals[2].id
+    for path in (
+        f"/rounds/{counted.round.id}",
+        f"/proposals/{bid}",
+        f"/rounds/{counted.round.id}/proposals",
+        "/rounds",
+    ):
+        page = visitor.get(path).get_data(as_text=True)
+        assert "Secret thoughts." not in page
+        assert "Not funded" not in page
+        assert "votes)" not in page
+
+
+def test_the_group_itself_learns_nothing_early(app_session: Session, as_: SignIn) -> None:
+    counted = a_counted_round(app_session)
+    decided(app_session, counted)
+    member = app_session.get_one(Person, counted.proposals[0].writer_id)
+    visitor = as_(member)
+    assert visitor.get(f"/rounds/{counted.round.id}/results").status_code == 404
+    assert "What was decided" not in visitor.get(f"/proposals/{counted.proposals[0].id}").get_data(as_text=True)
+    assert "Funded" not in visitor.get("/home").get_data(as_text=True)
+
+
+def test_the_desk_may_look_at_the_results_page_but_not_download_it(app_session: Session, as_: SignIn) -> None:
+    counted = a_counted_round(app_session)
+    decided(app_session, counted)
+    app_session.commit()
+    visitor = as_(counted.steward)
+    page = visitor.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True)
+    assert "This is not public yet" in page
+    assert visitor.get(f"/rounds/{counted.round.id}/results.json").status_code == 404
+
+
+# ------------------------------------------------------------------------------------------------------------ the desk
+
+
+def test_a_steward_works_it_out_the_chair_decides(app_session: Session, as_: SignIn) -> None:
+    counted = a_counted_round(app_session)
+    steward, chair = as_(counted.steward), as_(counted.panel[0])
+    here = f"/rounds/{counted.round.id}/allocation"
+    assert "Work it out" in steward.get(here).get_data(as_text=True)
+    page = steward.post(f"{here}/run", follow_redirects=True).get_data(as_text=True)
+    assert "would be funded" in page
+    assert "Passed over: it asks for more than was left" in page
+    assert sound(page)
+    assert "Decide with your panel" in chair.get(here).get_data(as_text=True)
+    assert sound(chair.get(f"{here}/decide").get_data(as_text=True))
+    third = counted.proposals[2].id
+    form = {service.verdict_field(bid.id): "awarded" for bid in counted.proposals[:3]}
+    form |= {service.verdict_field(counted.proposals[3].id): "reserve", service.verdict_field(third): "not_funded"}
+    took_part = [str(one.id) for one in counted.panel[1:]]
+    answer = chair.post(f"{here}/decide", data={**form, "took_part": took_part})
+    assert answer.status_code == 422
+    assert "Say why the panel decides otherwise about “Bid 3”" in answer.get_data(as_text=True)
+    form[service.reason_field(third)] = "The hall burned down."
+    answer = chair.post(f"{here}/decide", data={**form, "took_part": took_part})
+    assert answer.location == here
+    app_session.rollback()
+    assert app_session.get_one(Round, counted.round.id).state is RoundState.DECIDED
+    page = steward.get(f"{here}/announce").get_data(as_text=True)
+    assert "The hall burned down." in page
+    assert f'action="/rounds/{counted.round.id}/offers"' in page
+
+
+def test_the_decision_page_is_the_chair_s_alone(app_session: Session, as_: SignIn) -> None:
+    counted = a_counted_round(app_session)
+    worked_out(app_session, counted)
+    here = f"/rounds/{counted.round.id}/allocation/decide"
+    other, officer = as_(counted.panel[1]), as_(counted.steward)
+    for visitor in (other, officer):
+        assert visitor.get(here).status_code == 403
+        assert visitor.post(here, data={}).status_code == 403
+
+
+def test_too_much_is_refused_on_the_page_with_the_shortfall(app_session: Session, as_: SignIn) -> None:
+    counted = a_counted_round(app_session)
+    worked_out(app_session, counted)
+    form: dict[str, object] = {service.verdict_field(bid.id): "awarded" for bid in counted.proposals}
+    form |= {service.reason_field(counted.proposals[3].id): "We like it."}
+    form["took_part"] = [str(one.id) for one in counted.panel[1:]]
+    answer = as_(counted.panel[0]).post(f"/rounds/{counted.round.id}/allocation/decide", data=form)
+    assert answer.status_code == 422
+    page = answer.get_data(as_text=True)
+    assert "£700 too much" in page
+    assert "We like it." in page
+
+
+def test_a_chair_with_an_interest_leaves_that_bid_alone(app_session: Session, as_: SignIn) -> None:
+    counted = a_counted_round(app_session)
+    worked_out(app_session, counted)
+    a_review(app_session, counted.proposals[1], counted.panel[0], ReviewState.RECUSED)
+    visitor, here = as_(counted.panel[0]), f"/rounds/{counted.round.id}/allocation/decide"
+    page = visitor.get(here).get_data(as_text=True)
+    assert "you have an interest in it" in page
+    assert service.verdict_field(counted.proposals[1].id) not in page
+    verdicts = ("awarded", "awarded", "awarded", "reserve")
+    form: dict[str, object] = {
+        service.verdict_field(bid.id): verdict for bid, verdict in zip(counted.proposals, verdicts, strict=True)
+    }
+    form[service.verdict_field(counted.proposals[1].id)] = "not_funded"  # typed by hand: passed over
+    form["took_part"] = [str(one.id) for one in counted.panel[1:]]
+    assert visitor.post(here, data=form).status_code == 302
+    app_session.rollback()
+    standing = queries.decision_for(app_session, counted.proposals[1].id)
+    assert standing is not None
+    assert standing.verdict is Verdict.AWARDED
+
+
+def test_there_is_no_desk_before_the_count(app_session: Session, as_: SignIn) -> None:
+    counted = a_counted_round(app_session)
+    counted.round.state, counted.round.votes_counted_at = RoundState.VOTING, None
+    visitor = as_(counted.steward)
+    assert visitor.get(f"/rounds/{counted.round.id}/allocation").status_code == 404
+    assert visitor.post(f"/rounds/{counted.round.id}/allocation/run").status_code == 422
+
+
+def test_a_panellist_of_another_round_has_no_desk_here(app_session: Session, as_: SignIn) -> None:
+    counted, other = a_counted_round(app_session), a_counted_round(app_session)
+    assert as_(other.panel[0]).get(f"/rounds/{counted.round.id}/allocation").status_code == 403
+
+
+# -------------------------------------------------------------------------------------------------------- the results
+
+
+def test_the_results_explain_themselves(app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session, ballots=MANY)
+    off = a_proposal(app_session, counted.round, ProposalState.NOT_FUNDED, title="A goose", number=None)
+    a_finding(app_session, off, passed=False)
+    gone = a_proposal(app_session, counted.round, ProposalState.WITHDRAWN, title="A swan", number=9)
+    departure = Departure(counted.proposals[2].id, Verdict.NOT_FUNDED, "The hall burned down.")
+    announced(app_session, counted, departure)
+    page = client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True)
+    run = queries.standing_run(app_session, counted.round.id)
+    assert run is not None
+    for words in (
+        "60 neighbours voted",
+        "2 projects",
+        "The hall burned down.",
+        "By the votes: to be funded.",
+        "The panel did not pass this bid",
+        gone.title,
+        run.checksum,
+        f"grants allocation replay results-{counted.round.id}.json",
+        "3 panellists took part",
+    ):
+        assert words in page
+    assert sound(page)
+    assert not any(person.name in page for person in counted.panel)
+
+
+def test_a_round_and_a_bid_tell_their_result(app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session)
+    announced(app_session, counted)
+    assert "3 of 4 projects on the ballot" in client.get(f"/rounds/{counted.round.id}").get_data(as_text=True)
+    page = client.get(f"/proposals/{counted.proposals[3].id}").get_data(as_text=True)
+    assert "What was decided, and why" in page
+    assert "With 1 more vote" in page
+    assert sound(page)
+
+
+def test_the_table_is_safe_in_a_spreadsheet(app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session)
+    counted.proposals[0].title = "=HYPERLINK(1)"
+    announced(app_session, counted)
+    text = client.get(f"/rounds/{counted.round.id}/results.csv").get_data(as_text=True)
+    assert "'=HYPERLINK(1)" in text
+    assert ",=HYPERLINK" not in text
+    assert ",2000.00," in text
+
+
+def test_few_ballots_are_not_published(app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session)
+    announced(app_session, counted)
+    facts = client.get(f"/rounds/{counted.round.id}/results.json").get_json()
+    assert facts["inputs"]["ballots"] is None
+    assert facts["inputs"]["votes"][str(counted.proposals[0].id)] == 5
+
+
+def test_the_published_file_replays(app_session: Session, client: FlaskClient, app: Flask, tmp_path: Path) -> None:
+    counted = a_counted_round(app_session, ballots=MANY)
+    announced(app_session, counted)
+    file = tmp_path / "results.json"
+    file.write_bytes(client.get(f"/rounds/{counted.round.id}/results.json").data)
+    runner = app.test_cli_runner()
+    done = runner.invoke(args=["allocation", "replay", str(file)])
+    assert (done.exit_code, "The same result came out." in done.output) == (0, True)
+    facts = json.loads(file.read_text())
+    facts["inputs"]["ballots"][0][1] += 1
+    file.write_text(json.dumps(facts))
+    assert runner.invoke(args=["allocation", "replay", str(file)]).exit_code == 1
+
+
+def test_a_stored_run_replays_and_a_changed_row_is_found(app_session: Session, app: Flask) -> None:
+    run = worked_out(app_session, a_counted_round(app_session))
+    app_session.commit()
+    runner = app.test_cli_runner()
+    assert runner.invoke(args=["allocation", "replay", str(run.id)]).exit_code == 0
+    run.outcome = run.outcome.replace('"awarded_minor":200000', '"awarded_minor":0')
+    app_session.commit()
+    assert runner.invoke(args=["allocation", "replay", str(run.id)]).exit_code == 1
+    assert runner.invoke(args=["allocation", "replay", "nothing"]).exit_code == 1
+
+
+# -------------------------------------------------------------------------------------------------------- corrections
+
+
+def test_a_correction_is_asked_agreed_and_both_stay_visible(
+    app_session: Session, as_: SignIn, client: FlaskClient
+) -> None:
+    counted = a_counted_round(app_session)
+    announced(app_session, counted)
+    bid = counted.proposals[3]
+    decision = queries.decision_for(app_session, bid.id)
+    assert decision is not None
+    steward, chair = as_(counted.steward), as_(counted.panel[0])
+    page = steward.get(f"/decisions/{decision.id}/correct").get_data(as_text=True)
+    assert sound(page)
+    blank = steward.post(f"/decisions/{decision.id}/correct", data={"verdict": "not_funded"})
+    assert blank.status_code == 422
+    steward.post(f"/decisions/{decision.id}/correct", data={"verdict": "not_funded", "reason": "It left the area."})
+    app_session.rollback()
+    asked = queries.open_corrections(app_session, [counted.round.id])[0]
+    desk = chair.get(f"/rounds/{counted.round.id}/allocation").get_data(as_text=True)
+    assert "It left the area." in desk
+    assert "Answer whether a decision is to be corrected" in chair.get("/home").get_data(as_text=True)
+    assert steward.post(f"/rounds/{counted.round.id}/corrections/{asked.id}", data={"agreed": "yes"}).status_code == 403
+    chair.post(f"/rounds/{counted.round.id}/corrections/{asked.id}", data={"agreed": "yes"})
+    page = client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True)
+    assert "This was corrected." in page
+    assert "It left the area." in page
+    assert "£300 was left" in page  # what it said before
+    app_session.rollback()
+    assert app_session.get_one(Decision, decision.id).state is DecisionState.SUPERSEDED
+    assert app_session.get_one(Proposal, bid.id).state is ProposalState.NOT_FUNDED
+    assert app_session.get_one(Correction, asked.id).agreed is True
+
+
+# ------------------------------------------------------------------------------------------------------- what needs you
+
+
+def test_each_is_told_when_it_is_their_turn(app_session: Session, as_: SignIn) -> None:
+    counted = a_counted_round(app_session)
+    steward, chair = as_(counted.steward), as_(counted.panel[0])
+
+    def home(visitor: FlaskClient) -> str:
+        return str(visitor.get("/home").get_data(as_text=True))
+
+    assert "Work out the results" in home(steward)
+    assert "with your panel" not in home(chair)
+    worked_out(app_session, counted)
+    app_session.commit()
+    assert "Work out the results" not in home(steward)
+    assert "with your panel" in home(chair)
+    chair_actor = actor_of(app_session, counted.panel[0])
+    service.decide(work(app_session, chair_actor), counted.round.id, (), [one.id for one in counted.panel])
+    app_session.commit()
+    assert "with your panel" not in home(chair)
+    assert "Announce the results" in home(steward)
+
+
+# -------------------------------------------------------------------------------------------------------------- budget
+
+
+def test_the_results_ask_no_more_when_there_is_more(app: Flask, app_session: Session, client: FlaskClient) -> None:
+    def asked(size: int) -> list[int]:
+        ballots = [tuple(range(1, size + 1))] * 3
+        counted = a_counted_round(app_session, (10_000,) * size, ballots)
+        announced(app_session, counted)
+        counts = []
+        for path in PUBLIC_PATHS:
+            with statements(app) as heard:
+                assert client.get(path.format(round=counted.round.id)).status_code == 200
+            counts.append(len(heard))
+        return counts
+
+    a_person(app_session)
+    assert asked(2) == asked(8)
