@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,11 @@ from grants.web.db import reading
 
 TOWN = ROOT / "instance" / "demo.sqlite3"
 FILES = ROOT / "instance" / "demo-files"
+LOG = ROOT / "instance" / "demo.log"
 WORKERS = 2
+THREADS = 8
+"""In each worker: as many as there are connections to the database."""
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 demo = AppGroup("demo", help="The demonstration town: made-up people and amounts in a real place.")
 
@@ -61,15 +66,18 @@ def serve(host: str, port: int) -> None:
     address = f"http://{host}:{port}"
     os.environ.setdefault("GRANTS_BASE_URL", address)
     settle()
+    ensure_free(host, port)
     make_town()
     click.echo(f"\n  Seedbed's demonstration town: {click.style(address, bold=True)}\n")
     click.echo(f"  Choose who to be at {address}/sign-in:")
     for someone in people.CAST:
         click.echo(f"    {someone.name:<24}{someone.who}")
     click.echo(f"\n  Letters that it would send: {address}/demo/mail")
+    click.echo(f"  What the server says: {LOG.relative_to(ROOT)}")
     click.echo("  Ctrl-C stops it; make demo-reset starts the town over.\n")
     run_until_stopped(
-        [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", str(WORKERS), "--host", host,
+        [sys.executable, "-m", "granian", "--interface", "wsgi", "--workers", str(WORKERS),
+         "--blocking-threads", str(THREADS), "--host", host,
          "--port", str(port), "--log-level", "warning", "--no-access-log", "wsgi:app"],
         [sys.executable, "-m", "grants", "outbox", "send", "--every", "2"],
     )  # fmt: skip
@@ -111,27 +119,46 @@ def forget(database: Path) -> None:
         database.with_name(database.name + beside).unlink(missing_ok=True)
 
 
+def ensure_free(host: str, port: int) -> None:
+    """Refuse, before anything is loaded, a port at which somebody listens already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(
+                f"Port {port} of {host} cannot be used ({error.strerror}). Choose another: make demo PORT={port + 1}"
+            ) from None
+
+
 def run_until_stopped(*commands: list[str]) -> None:
     """Run the commands side by side; when one ends, or somebody stops us, end them all and wait."""
-    running = [subprocess.Popen(command, cwd=ROOT) for command in commands]
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        ended = os.waitpid(-1, 0)
-    except KeyboardInterrupt:
-        ended = (0, 0)
-        click.echo("\nStopping …")
-    for process in running:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-    for process in running:
+    for number in STOPS:
+        signal.signal(number, stop)
+    running: list[subprocess.Popen[bytes]] = []
+    status = 0
+    with LOG.open("wb") as log:
         try:
-            process.wait(timeout=10)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
-            process.kill()
-            process.wait()
-    if os.waitstatus_to_exitcode(ended[1]):
-        raise click.ClickException("The server ended by itself; what it said stands above.")
+            for command in commands:  # each leads a group of its own: Ctrl-C reaches us alone, and we end them in order
+                running.append(subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True))
+            status = os.waitpid(-1, 0)[1]
+        except KeyboardInterrupt:
+            click.echo("\nStopping …")
+        for number in STOPS:
+            signal.signal(number, signal.SIG_IGN)
+        for process in running:
+            process.terminate()
+        for process in running:
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    if os.waitstatus_to_exitcode(status):
+        said = LOG.read_text(errors="replace").splitlines()[-20:]
+        raise click.ClickException("The server ended by itself. It said:\n" + "\n".join(said))
