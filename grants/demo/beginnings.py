@@ -294,17 +294,28 @@ def the_pot_fills(play: Play) -> None:
             contribution = funds.pledge(uow, play.fund_id, draft).id
         with play.as_("sue", play.at(-232)) as uow:
             funds.agree(uow, contribution)
+        play.contributions.append(contribution)
         first = funder["amount_minor"] * (1 if number == 2 else 3) // 5
-        parts = (first, funder["amount_minor"] - first)
-        for part, (amount, offset) in enumerate(zip(parts, (-226, -60), strict=True), start=1):
-            if number == len(restrictions) and part == 2:
-                continue  # the local business still owes its second part
-            with play.as_("fiona", play.at(offset)) as uow:
-                money = MoneyDraft(amount_minor=amount, reference=f"SCF-{number:02d}-{part}", on=play.day(offset))
-                funds.receive(uow, contribution, money)
+        _arrives(play, contribution, first, f"SCF-{number:02d}-1", -226)
     with play.as_("ada", play.at(-225)) as uow:
         people.grant_role(uow, play.cast.people["ben"][0], Role.FUNDER, play.funders[0])
         people.grant_role(uow, play.cast.people["nadia"][0], Role.FUNDER, play.funders[1])
+
+
+def the_rest_arrives(play: Play) -> None:
+    """The second parts of the money arrive; the local business still owes its own."""
+    for number, (funder, contribution) in enumerate(
+        zip(play.facts["funders"][:-1], play.contributions[:-1], strict=True), start=1
+    ):
+        first = funder["amount_minor"] * (1 if number == 2 else 3) // 5
+        _arrives(play, contribution, funder["amount_minor"] - first, f"SCF-{number:02d}-2", -62)
+
+
+def _arrives(play: Play, contribution: UUID, amount_minor: int, reference: str, offset: int) -> None:
+    with play.as_("fiona", play.at(offset)) as uow:
+        funds.receive(
+            uow, contribution, MoneyDraft(amount_minor=amount_minor, reference=reference, on=play.day(offset))
+        )
 
 
 SCENES = (people_come_in, groups_begin, people_say_what_matters, priorities_are_agreed, the_pot_fills)

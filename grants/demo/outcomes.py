@@ -121,22 +121,27 @@ def _agree(play: Play, award_id: UUID, group: str) -> None:
         reports.countersign(uow, agreement.id)
 
 
-def the_money_is_paid(play: Play) -> None:
-    """Instalments are asked for, authorised by somebody else, sent, and they arrive."""
-    for offset in (-155, -60):
-        for line in payments.due(play.session, play.day(offset), None):
-            with play.as_("fiona", play.at(offset, 9)) as uow:
-                payment = disbursements.request(uow, line.instalment_id)
-                payment_id, key, amount = payment.id, payment.key, payment.amount_minor
-            with play.as_("felix", play.at(offset, 11)) as uow:
-                disbursements.authorise(uow, payment_id)
-            _relay(play, play.at(offset, 12))
-            with play.as_clock(play.at(offset + 1, 6)) as uow:
-                disbursements.handle_event(
-                    uow,
-                    outside.gateway().name,
-                    Notice(id=f"evt_{key}"[:80], told=Told.PAID, key=key, amount_minor=amount),
-                )
+def the_first_parts_are_paid(play: Play) -> None:
+    """First parts of the awards are asked for, authorised by somebody else, sent, and they arrive."""
+    _pay_what_is_due(play, -155)
+
+
+def the_second_parts_are_paid(play: Play) -> None:
+    """The groups have told how it goes, and the second parts follow."""
+    _pay_what_is_due(play, -60)
+
+
+def _pay_what_is_due(play: Play, offset: int) -> None:
+    for line in payments.due(play.session, play.day(offset), None):
+        with play.as_("fiona", play.at(offset, 9)) as uow:
+            payment = disbursements.request(uow, line.instalment_id)
+            payment_id, key, amount = payment.id, payment.key, payment.amount_minor
+        with play.as_("felix", play.at(offset, 11)) as uow:
+            disbursements.authorise(uow, payment_id)
+        _relay(play, play.at(offset, 12))
+        arrived = Notice(id=f"evt_{key}"[:80], told=Told.PAID, key=key, amount_minor=amount)
+        with play.as_clock(play.at(offset + 1, 6)) as uow:
+            disbursements.handle_event(uow, outside.gateway().name, arrived)
 
 
 def _relay(play: Play, moment: datetime) -> None:
@@ -202,4 +207,10 @@ def drawn(title: str) -> bytes:
     return kept.getvalue()
 
 
-SCENES = (the_pot_is_shared, the_money_is_paid, they_tell_what_changed)
+SCENES = (
+    the_pot_is_shared,
+    the_first_parts_are_paid,
+    beginnings.the_rest_arrives,
+    the_second_parts_are_paid,
+    they_tell_what_changed,
+)

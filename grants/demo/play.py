@@ -49,6 +49,7 @@ class Play:
         self.issues: dict[str, UUID] = {}
         self.priorities: dict[str, UUID] = {}
         self.funders: list[UUID] = []
+        self.contributions: list[UUID] = []
         self.fund_id = UUID(int=0)
         self.rounds: dict[str, UUID] = {}
         self.proposals: dict[tuple[str, str], UUID] = {}
