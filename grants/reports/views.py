@@ -360,7 +360,8 @@ def _on_award(award: Any) -> Section | None:
         and not awards_access.involved(actor, award.group_id, award.payee_id),
         may_write=access.may_write(actor, award.group_id),
     )
-    return Section("report", "Sign for the fund" if to_sign else "What changed", Markup(html))  # noqa: S704
+    title = "Sign for the fund" if to_sign else "What changed" if public_one else "The report"
+    return Section("report", title, Markup(html))  # noqa: S704
 
 
 @section("agreement", 20)

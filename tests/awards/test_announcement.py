@@ -1,0 +1,123 @@
+"""From the panel's decision to the offers, in one step."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from grants.allocation import service as allocation
+from grants.allocation.queries import decision_for
+from grants.allocation.rules.states import Departure, Verdict
+from grants.awards import queries, service
+from grants.awards.models import Award
+from grants.awards.rules import AwardState
+from grants.funds.models import Fund
+from grants.funds.queries import contributions
+from grants.kernel.actors import CLOCK, Rights, Role
+from grants.kernel.errors import NotAllowed, NotEnoughMoney
+from grants.ledger.queries import breaks
+from grants.outbox.models import OutboxRow
+from grants.proposals.rules import ProposalState
+from grants.rounds.rules import RoundState
+from tests.builders.actors import an_actor
+from tests.builders.allocation import Counted, a_counted_round
+from tests.builders.awards import an_award
+from tests.builders.funds import a_contribution, a_fund
+from tests.conftest import SignIn
+from tests.support.clock import START
+from tests.support.work import work
+
+
+def decided(session: Session, fund: Fund, **fields: object) -> Counted:
+    """Four bids of which three are funded; the fourth is in reserve, by the pot or by the panel."""
+    counted = a_counted_round(session, fund=fund, **fields)
+    allocation.run(work(session, counted.actor(session, counted.steward)), counted.round.id)
+    session.flush()
+    chair = counted.actor(session, counted.panel[0])
+    departures = [Departure(counted.proposals[3].id, Verdict.RESERVE, "It can wait a little.")] if fields else []
+    allocation.decide(work(session, chair), counted.round.id, departures, [one.id for one in counted.panel])
+    session.flush()
+    return counted
+
+
+def a_rich_fund(session: Session, amount_minor: int = 500_000) -> Fund:
+    fund = a_fund(session)
+    a_contribution(session, fund, amount_minor)
+    return fund
+
+
+def test_everybody_is_told_and_every_award_offered_in_one_step(any_session: Session) -> None:
+    session = any_session
+    counted = decided(session, a_rich_fund(session))
+    steward = counted.actor(session, counted.steward)
+    awards = service.announce_and_offer(work(session, steward), counted.round.id)
+    assert [award.amount_minor for award in awards] == [200_000, 150_000, 120_000]
+    assert counted.round.state is RoundState.ANNOUNCED
+    assert counted.proposals[3].state is ProposalState.RESERVE
+    assert queries.awarded_minor(session, counted.round.id) == 470_000
+    assert queries.unoffered_count(session, counted.round.id) == 0
+    assert breaks(session) == []
+
+
+def test_when_the_money_has_gone_nobody_is_told_anything(session: Session) -> None:
+    fund = a_rich_fund(session)
+    counted = decided(session, fund)
+    an_award(session, amount_minor=100_000, contributions=contributions(session, fund.id))
+    with pytest.raises(NotEnoughMoney, match="£700 more"), session.begin_nested():
+        service.announce_and_offer(work(session, counted.actor(session, counted.steward)), counted.round.id)
+    session.expire_all()
+    assert counted.round.state is RoundState.DECIDED
+    assert session.scalars(select(OutboxRow).where(OutboxRow.key.like("decision:%"))).all() == []
+    assert queries.of_round(session, counted.round.id) == []
+
+
+def test_a_panellist_who_is_a_steward_too_does_not_announce(session: Session) -> None:
+    counted = decided(session, a_rich_fund(session))
+    with pytest.raises(NotAllowed):
+        service.announce_and_offer(work(session, an_actor(Role.STEWARD, id=counted.panel[0].id)), counted.round.id)
+
+
+def test_a_no_moves_the_reserve_up_as_far_as_pot_and_money_go(any_session: Session) -> None:
+    session = any_session
+    counted = decided(session, a_rich_fund(session))
+    steward = counted.actor(session, counted.steward)
+    awards = service.announce_and_offer(work(session, steward), counted.round.id)
+    session.flush()
+    member = an_actor(id=counted.steward.id, groups={awards[2].group_id: Rights(edit=True, sign_off=True)})
+    service.decline(work(session, member), awards[2].id, "We found the money elsewhere.")
+    session.flush()
+    moved_up = session.scalars(select(Award).where(Award.proposal_id == counted.proposals[3].id)).one()
+    assert (moved_up.state, moved_up.amount_minor) == (AwardState.OFFERED, 100_000)
+    assert counted.proposals[3].state is ProposalState.AWARDED
+    assert service.offer_all(work(session, steward), counted.round.id) == []
+    assert breaks(session) == []
+
+
+def test_what_a_correction_funds_is_offered_by_the_clock_once(session: Session) -> None:
+    counted = decided(session, a_rich_fund(session, 900_000), pot_minor=900_000)
+    steward = counted.actor(session, counted.steward)
+    service.announce_and_offer(work(session, steward), counted.round.id)
+    session.flush()
+    standing = decision_for(session, counted.proposals[3].id)
+    assert standing is not None
+    asked = allocation.ask_correction(work(session, steward), standing.id, Verdict.AWARDED, "Two votes were lost.")
+    allocation.answer_correction(work(session, counted.actor(session, counted.panel[0])), asked.id, True)
+    session.flush()
+    assert service.offer_missing(work(session, CLOCK)) == 1
+    session.flush()
+    assert service.offer_missing(work(session, CLOCK)) == 0
+
+
+def test_a_steward_announces_from_the_round(as_: SignIn, app_session: Session) -> None:
+    counted = decided(app_session, a_rich_fund(app_session))
+    steward = as_(counted.steward)
+    answer = steward.post(f"/rounds/{counted.round.id}/offers")
+    assert answer.status_code == 302
+    assert answer.location.endswith(f"/rounds/{counted.round.id}/results")
+    app_session.rollback()
+    lines = queries.of_round(app_session, counted.round.id)
+    assert [line.answer_by - line.offered_at for line in lines] == [timedelta(days=14)] * 3
+    assert {line.offered_at for line in lines} == {START}
