@@ -9,7 +9,7 @@ import hmac
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.canonical import fingerprint
 from grants.kernel.clock import london_day
-from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
+from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
 from grants.people import queries as people
@@ -32,7 +32,7 @@ from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds import service as round_service
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState, VotingMethod, show_moment
+from grants.rounds.rules import RoundDates, RoundState, VotingMethod, show_moment
 from grants.voting import notices, queries
 from grants.voting.models import (
     Ballot,
@@ -190,8 +190,11 @@ def void_batch(uow: UnitOfWork, batch_id: UUID, reason: str) -> CodeBatch:
 # Knowing a voter.
 
 
-def ensure_open(round: Round, now: Any) -> None:
-    """Refuse (``StepRefused``) when voting is not open at this moment, saying when it is or was."""
+def ensure_open(round: Any, now: datetime) -> None:
+    """Refuse (``StepRefused``) when voting is not open at this moment, saying when it is or was.
+
+    ``round``: a round, or a row with its state and dates.
+    """
     phase = rounds.phase(round, now)
     if phase is RoundState.VOTING:
         return
@@ -382,12 +385,12 @@ for _name, _dialect in (("sqlite", sqlite), ("postgresql", postgresql)):
         index_elements=[_ENVELOPE.c.round_id, _ENVELOPE.c.voter_key],
         set_={"sealed": _put.excluded.sealed, "commitment": _put.excluded.commitment},
     )
-_ROUND_NOW = (
-    select(Round)
-    .where(Round.id == bindparam("id"))
-    .with_for_update(read=True, key_share=True)
-    .execution_options(populate_existing=True)
-)
+_ROUND = Round.__table__
+assert isinstance(_ROUND, Table)
+_ROUND_COLUMNS = select(
+    *(_ROUND.c[name] for name in ("state", *RoundDates.__dataclass_fields__, "rule_book", "ballot_public_key"))
+).where(_ROUND.c.id == bindparam("id"))
+_ROUND_NOW = _ROUND_COLUMNS.with_for_update(read=True, key_share=True)
 _USE_CODE = (
     update(VotingCode)
     .where(
@@ -418,9 +421,9 @@ def cast(
     session = uow.session
     dialect = session.get_bind().dialect.name
     # The lock lets casts pass each other, and not the close: either the close waits for us or we see that it has come.
-    round = session.execute(_ROUND_NOW, {"id": round_id}).scalar_one_or_none()
-    if round is None:
-        raise StepRefused("There is no such round.")
+    round: Any = session.execute(_ROUND_NOW, {"id": round_id}).one_or_none()
+    if round is None or round.rule_book is None:
+        raise NotFound("There is no such round.")
     ensure_open(round, uow.now)
     chosen = check_choices(choices, queries.standing_numbers(session, round_id), queries.limits(round), blank_confirmed)
     sealed = seal(chosen, round.ballot_public_key or "", round_id, _token_bytes(token))
@@ -510,7 +513,7 @@ def close_vote(uow: UnitOfWork, round_id: UUID, *, vote_key: str) -> Tally:
     return tally
 
 
-def due(session: Session, now: Any) -> list[UUID]:
+def due(session: Session, now: datetime) -> list[UUID]:
     """Rounds whose vote has closed and is not counted."""
     query = select(Round.id).where(Round.state == RoundState.VOTING, Round.voting_closes_at <= now)
     return list(session.scalars(query.order_by(Round.voting_closes_at, Round.id).limit(100)))

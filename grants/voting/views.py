@@ -223,33 +223,40 @@ def _take_up(round: Row, hand: Hand, earlier: Sequence[int]) -> ResponseReturnVa
 @public
 def check(round_id: UUID) -> ResponseReturnValue:
     """All choices on one page; then cast."""
+    broken = None
+    if request.method == "POST" and request.form.get("do") != "earlier":
+        hand = _held(round_id)
+        if hand and (voter := hand.voter_at(now())):
+            try:
+                return _cast(round_id, hand, voter)
+            except RuleBroken as refused:
+                broken = refused
     round = rounds.published(reading(), round_id)
     if rounds.phase(round, now()) is not RoundState.VOTING:
         if request.method == "POST":
             flash("Voting has closed, so nothing was changed.", "warning")
         return redirect(url_for("voting.start", round_id=round_id))
     hand = _hand(round)
-    voter = hand.voter_at(now())
-    if voter is None:
+    if (voter := hand.voter_at(now())) is None:
         done_already = request.method == "POST" and RECEIPT + str(round.id) in session
         return redirect(url_for("voting.done", round_id=round_id) if done_already else _next_step(round, hand))
+    if request.method == "POST" and broken is None:
+        return _take_up(round, hand, service.own_choices(reading(), round, voter, vote_key=_vote_key()) or ())
     form = CastForm()
-    if form.accepted():
-        if request.form.get("do") == "earlier":
-            earlier = service.own_choices(reading(), round, voter, vote_key=_vote_key())
-            return _take_up(round, hand, earlier or ())
-        try:
-            with working() as uow:
-                receipt = service.cast(
-                    uow, round.id, voter, hand.choices, blank_confirmed=form.blank.data, token=hand.token
-                )
-            _hand_over(round_id, hand, receipt, show=not form.no_receipt.data)
-            return redirect(url_for("voting.done", round_id=round_id), 303)
-        except RuleBroken as broken:
-            form.show(RuleBroken(broken.message, "blank") if not hand.choices else broken)
+    if broken is not None:
+        form.show(broken if hand.choices else RuleBroken(broken.message, "blank"))
     entries = queries.entries(reading(), round_id)
     hand, gone = _without_withdrawn(rounds.published(reading(), round_id), hand, entries)
     return _check_page(round, entries, hand, voter, form, gone), form.status
+
+
+def _cast(round_id: UUID, hand: Hand, voter: Voter) -> ResponseReturnValue:
+    """The last minute of a vote comes through here: no form, no page, and only what the service reads."""
+    given = request.form
+    with working() as uow:
+        receipt = service.cast(uow, round_id, voter, hand.choices, blank_confirmed="blank" in given, token=hand.token)
+    _hand_over(round_id, hand, receipt, show="no_receipt" not in given)
+    return redirect(url_for("voting.done", round_id=round_id), 303)
 
 
 def _check_page(
@@ -312,11 +319,15 @@ def chosen_words(count: int, limits: BallotLimits, standing: int) -> str:
     return f"{count} chosen"
 
 
+def _held(round_id: UUID) -> Hand | None:
+    held = session.get(BALLOT + str(round_id))
+    return Hand.from_cookie(held) if held else None
+
+
 def _hand(round: Row) -> Hand:
     """The ballot in hand; a new one with an order of its own when there is none."""
-    held = session.get(BALLOT + str(round.id))
-    if held:
-        return Hand.from_cookie(held)
+    if held := _held(round.id):
+        return held
     hand = Hand(seed=secrets.token_hex(8), token=secrets.token_hex(16))
     if _is_open(round):
         _keep(round, hand)

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import bindparam, func, insert, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import CLOCK, NOBODY
@@ -71,7 +71,7 @@ def _look_then_write(ready: Callable[[], None]) -> None:
 def _dawdle(ready: Callable[[], None], *, locked: bool) -> None:
     """Stand still for a second after the round was found open; without the lock, if told so."""
     if not locked:
-        service._ROUND_NOW = select(Round).where(Round.id == bindparam("id"))
+        service._ROUND_NOW = service._ROUND_COLUMNS
 
     def check(choices: Any, *_rest: Any) -> tuple[int, ...]:
         ready()
