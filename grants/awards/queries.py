@@ -70,8 +70,10 @@ class Waiting:
     """An award that waits for somebody, with what it waits for."""
 
     award_id: UUID
+    fund_id: UUID
     title: str
     group_id: UUID
+    payee_id: UUID
     group_name: str
     amount_minor: int
     answer_by: datetime
@@ -210,7 +212,16 @@ def awarded_minor(session: Session, round_id: UUID) -> int:
 
 def _waiting(session: Session, *where: ColumnElement[bool], limit: int = 50) -> list[Waiting]:
     rows = session.execute(
-        select(Award.id, _TITLE, Award.group_id, Group.name, Award.amount_minor, Award.answer_by)
+        select(
+            Award.id,
+            Award.fund_id,
+            _TITLE,
+            Award.group_id,
+            Award.payee_id,
+            Group.name,
+            Award.amount_minor,
+            Award.answer_by,
+        )
         .join(Proposal, Proposal.id == Award.proposal_id)
         .join(Group, Group.id == Award.group_id)
         .where(*where)

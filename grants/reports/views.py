@@ -418,7 +418,8 @@ def _needs_of_stewards(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
     if not actor.has(Role.STEWARD):
         return
     for one in awards.to_countersign(reading()):
-        if one.group_id not in actor.groups:
+        apart = not awards_access.involved(actor, one.group_id, one.payee_id)
+        if apart and actor.has(Role.STEWARD, one.fund_id):
             yield NeedsYou(
                 f"Sign for the fund: “{one.title}”", url_for("awards.agreement", award_id=one.award_id), one.group_name
             )
