@@ -251,7 +251,7 @@ def screen(
         proposal.screening_reason = _said(words, "Say why, in words that the group will read.", 1000, field="words")
     proposal.screened_by_id = uow.actor.id
     proposal.state = after
-    uow.record("proposal.screened", proposal, before=before, after=after, code=proposal.screening_code)
+    uow.record("proposal.screened", proposal, before=before, after=after, screening=proposal.screening_code)
     notices.screened(uow, proposal, None if eligible else proposal.screening_reason)
     return proposal
 
