@@ -159,4 +159,4 @@ def corrections_to_answer(session: Session, chair_id: UUID) -> list[tuple[Round,
 
 
 def _worked_out() -> Exists:
-    return exists().where(Decision.round_id == Round.id, Decision.state != DecisionState.SUPERSEDED)
+    return exists().where(AllocationRun.round_id == Round.id)

@@ -102,7 +102,9 @@ def desk(round_id: UUID) -> ResponseReturnValue:
         rule=RULES[run.rule].title if run and run.rule in RULES else "",
         steps=_steps(round.state, run is not None),
         may_work_out=may_run(actor, round.fund_id) and round.state is RoundState.PANEL,
-        may_decide=access.may_decide(actor, round.fund_id, chair) and round.state is RoundState.PANEL and bool(lines),
+        may_decide=access.may_decide(actor, round.fund_id, chair)
+        and round.state is RoundState.PANEL
+        and run is not None,
         has_chair=chair is not None,
         why_not_announce=access.why_not_announce(actor, round.fund_id, took_part),
         decided=round.state is RoundState.DECIDED,
@@ -139,7 +141,7 @@ def decide(round_id: UUID) -> ResponseReturnValue:
     actor, round = current_actor(), rounds.published(reading(), round_id)
     access.ensure_may_decide(actor, round.fund_id, review.chair_id(reading(), round_id))
     lines = _lines(round_id)
-    if round.state is not RoundState.PANEL or not lines:
+    if round.state is not RoundState.PANEL or queries.standing_run(reading(), round_id) is None:
         return redirect(url_for("allocation.desk", round_id=round_id))
     bids = proposals.by_ids(reading(), [line.proposal_id for line in lines])
     interests = review.interested(reading(), bids) | review.recused(reading(), round_id)
@@ -331,6 +333,20 @@ def answer(round_id: UUID, correction_id: UUID) -> ResponseReturnValue:
 
 
 # ----------------------------------------------------------------------------------- on other pages, and what needs you
+
+
+@section("desk", 30)
+def on_desk(round: Any) -> Section | None:
+    """Where the results are in the making, from the count on."""
+    if round.votes_counted_at is None:
+        return None
+    html = render_template(
+        "allocation/_on_desk.html",
+        round=round,
+        worked_out=queries.standing_run(reading(), round.id) is not None,
+        announced=queries.is_announced(round),
+    )
+    return Section("allocation", "Sharing the pot", Markup(html))  # noqa: S704  (a template of ours escapes)
 
 
 @section("round", 60)

@@ -14,6 +14,7 @@ from grants.people import queries as people
 from grants.people.models import Hosting, Membership, Person
 from grants.people.rules import HostingState
 from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
 from grants.review.models import PanelFinding, PanelMember, Review
 from grants.review.rules import COUNTED, Pair, ReviewState
 from grants.rounds.models import Round
@@ -219,8 +220,10 @@ def waiting(session: Session, person_id: UUID) -> list[tuple[Round, ReviewState,
     rows = session.execute(
         select(Round, Review.state, func.count())
         .join(Review, Review.round_id == Round.id)
+        .join(Proposal, Proposal.id == Review.proposal_id)
         .where(
             Review.panellist_id == person_id,
+            Proposal.state == ProposalState.ELIGIBLE,
             Review.state.in_((ReviewState.ASSIGNED, ReviewState.CLEARED, ReviewState.IN_PROGRESS)),
             Round.panel_locked_at.is_(None),
             Round.state.in_((RoundState.CLOSED, RoundState.CHECKING)),
@@ -249,9 +252,12 @@ def to_prepare(session: Session, fund_ids: Collection[UUID] | None) -> list[tupl
     seated = select(func.count()).where(PanelMember.round_id == Round.id).scalar_subquery()
     open_reviews = (
         select(func.count())
+        .select_from(Review)
+        .join(Proposal, Proposal.id == Review.proposal_id)
         .where(
             Review.round_id == Round.id,
             Review.state.in_((ReviewState.ASSIGNED, ReviewState.CLEARED, ReviewState.IN_PROGRESS)),
+            Proposal.state == ProposalState.ELIGIBLE,
         )
         .scalar_subquery()
     )

@@ -353,6 +353,8 @@ def _mine(uow: UnitOfWork, review_id: UUID) -> Review:
     round = uow.get(Round, review.round_id, lock=True)
     access.ensure_is_mine(uow.actor, review.panellist_id, round.fund_id)
     _ensure_at_work(uow, round, AT_WORK)
+    if uow.get(Proposal, review.proposal_id).state is ProposalState.WITHDRAWN:
+        raise StepRefused("This bid was withdrawn, so there is nothing to score any more.")
     return review
 
 

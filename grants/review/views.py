@@ -14,6 +14,7 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from grants.people import queries as people
 from grants.proposals import queries as proposals
+from grants.proposals.rules import ProposalState
 from grants.review import access, queries, rules, service
 from grants.review.forms import AssignForm, InterestForm, SeatForm, ShareOutForm, StepAsideForm, lock_form, score_form
 from grants.review.rules import COUNTED, READABLE, UNTOUCHED, Mark, ReviewState
@@ -54,7 +55,7 @@ def panel(round_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("review.desk", round_id=round_id))
         raise NotAllowed("Only this round's panel can read this page.")
     assert actor.id is not None
-    mine = queries.of_panellist(reading(), round_id, actor.id)
+    mine = [one for one in queries.of_panellist(reading(), round_id, actor.id) if not _gone(one)]
     chair = queries.chair_id(reading(), round_id)
     return render_template(
         "review/panel.html",
@@ -65,16 +66,15 @@ def panel(round_id: UUID) -> ResponseReturnValue:
         locked=round.panel_locked_at is not None,
         sees_desk=access.may_see_progress(actor, round.fund_id, chair),
         sits_as_chair=chair == actor.id,
-        steps=[(state.value, words) for state, words in STEP_WORDS],
         verbs=NEXT_WORDS,
     )
 
 
-STEP_WORDS = (
-    (ReviewState.ASSIGNED, "Say if you have an interest"),
-    (ReviewState.IN_PROGRESS, "Read and score"),
-    (ReviewState.SUBMITTED, "Handed in"),
-)
+def _gone(review: Any) -> bool:
+    """Whether its bid was withdrawn: then there is nothing to read any more."""
+    return bool(review.proposal.state is ProposalState.WITHDRAWN)
+
+
 NEXT_WORDS = {
     ReviewState.ASSIGNED.value: "Say if you have an interest",
     ReviewState.CLEARED.value: "Read and score it",
@@ -91,6 +91,8 @@ def review(review_id: UUID) -> ResponseReturnValue:
     found = queries.review(reading(), review_id)
     round = found.proposal.round
     access.ensure_is_mine(current_actor(), found.panellist_id, round.fund_id)
+    if _gone(found):
+        return render_template("review/aside.html", review=found, round=round, gone=True)
     if request.method == "POST":
         return _score(review_id)
     if found.state is ReviewState.ASSIGNED:
@@ -280,6 +282,7 @@ def _desk_page(round_id: UUID, **forms: Any) -> ResponseReturnValue:
         share=share,
         form=form,
         untouched=UNTOUCHED,
+        sees_interests=may_see_desk(actor, round.fund_id),
         may_seat=runs and not locked and phase in service.SEATABLE,
         may_assign=runs and not locked and phase in service.AT_WORK,
         may_lock=access.may_lock(actor, round.fund_id, chair) and not locked and phase in service.AT_WORK,
@@ -465,6 +468,23 @@ def on_proposal(proposal: Any) -> Section | None:
         words=words,
     )
     return Section("panel", "What the panel found", Markup(html))  # noqa: S704  (a template of ours escapes)
+
+
+@section("desk", 10)
+def on_desk(round: Any) -> Section | None:
+    """How the panel gets on, from when it can be seated."""
+    if rounds.phase(round, now()) in (RoundState.DRAFT, RoundState.CANCELLED):
+        return None
+    sitting = queries.members(reading(), round.id)
+    html = render_template(
+        "review/_on_desk.html",
+        round=round,
+        sitting=len(sitting),
+        chaired=any(one.is_chair for one in sitting),
+        given=sum(one.assigned for one in sitting),
+        done=sum(one.done for one in sitting),
+    )
+    return Section("panel", "The panel", Markup(html))  # noqa: S704  (a template of ours escapes)
 
 
 @section("round", 40)

@@ -319,6 +319,15 @@ def test_a_bid_withdrawn_after_the_run_asks_for_a_new_run(session: Session) -> N
         decide_it(session, counted)
 
 
+def test_a_round_whose_bids_were_all_withdrawn_is_decided_with_nothing(session: Session) -> None:
+    counted = a_counted_round(session)
+    for bid in counted.proposals:
+        bid.state = ProposalState.WITHDRAWN
+    run = run_it(session, counted)
+    assert (run.spent_minor, decide_it(session, counted), announce_it(session, counted)) == (0, [], [])
+    assert counted.round.state is RoundState.ANNOUNCED
+
+
 def test_nothing_is_decided_twice_or_before_the_run(session: Session) -> None:
     counted = a_counted_round(session)
     with pytest.raises(StepRefused):

@@ -438,6 +438,16 @@ def test_after_the_lock_nothing_changes(session: Session, checking: Round) -> No
     assert {score.value for score in mine.scores} == {3}
 
 
+def test_a_withdrawn_bid_is_not_scored_and_not_found(session: Session, checking: Round) -> None:
+    panel = a_panel(session, checking, 2)
+    bid = a_scored(session, checking, panel, 3, 3)
+    mine = queries.of_panellist(session, checking.id, panel[0].id)[0]
+    bid.state = ProposalState.WITHDRAWN
+    with pytest.raises(StepRefused, match="withdrawn"):
+        service.save_score(work(session, as_(session, panel[0])), mine.id, a_draft(mine.version))
+    assert service.lock_panel(work(session, steward(session)), checking.id) == []
+
+
 def test_nothing_is_scored_when_the_round_is_called_off(session: Session, checking: Round) -> None:
     person = a_panellist(session, checking)
     review = a_review(session, a_bid(session, checking), person, S.CLEARED)

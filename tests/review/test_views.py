@@ -101,6 +101,19 @@ def test_an_answer_is_needed(app_session: Session, checking: Round, as_: SignIn)
     assert "Choose yes or no" in answer.get_data(as_text=True)
 
 
+def test_a_withdrawn_bid_is_taken_away_from_its_readers(app_session: Session, checking: Round, as_: SignIn) -> None:
+    person = a_panellist(app_session, checking)
+    bid = a_bid(app_session, checking)
+    review = a_review(app_session, bid, person, S.IN_PROGRESS)
+    bid.state = ProposalState.WITHDRAWN
+    visitor = as_(person)
+    page = visitor.get(f"/reviews/{review.id}").get_data(as_text=True)
+    assert "This bid was withdrawn" in page
+    assert SECRET not in page
+    assert bid.title not in visitor.get(f"/rounds/{checking.id}/panel").get_data(as_text=True)
+    assert "Read and score" not in visitor.get("/home").get_data(as_text=True)
+
+
 # -------------------------------------------------------------------------------------------------------------- access
 
 
@@ -249,6 +262,24 @@ def test_after_the_lock_an_edit_is_refused_and_logged(app_session: Session, chec
 
 
 # ------------------------------------------------------------------------------------------------------ desk and lock
+
+
+def test_the_round_s_desk_leads_to_the_panel(app_session: Session, checking: Round, as_: SignIn) -> None:
+    a_review(app_session, a_bid(app_session, checking), state=S.SUBMITTED)
+    page = as_(Role.STEWARD).get(f"/rounds/{checking.id}/desk").get_data(as_text=True)
+    assert "1 of 1 reading handed in" in page
+    assert f"/rounds/{checking.id}/panel/desk" in page
+
+
+def test_what_an_interest_is_stays_between_stewards_and_auditors(
+    app_session: Session, checking: Round, as_: SignIn
+) -> None:
+    chair, other = a_panel(app_session, checking, 2)
+    a_review(app_session, a_bid(app_session, checking), other, S.RECUSED)
+    here = f"/rounds/{checking.id}/panel/desk"
+    assert "My sister runs it." in as_(Role.STEWARD).get(here).get_data(as_text=True)
+    assert "My sister runs it." in as_(Role.AUDITOR).get(here).get_data(as_text=True)
+    assert "My sister runs it." not in as_(chair).get(here).get_data(as_text=True)
 
 
 def test_a_steward_seats_shares_out_and_locks(app_session: Session, checking: Round, as_: SignIn) -> None:
