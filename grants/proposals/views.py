@@ -82,6 +82,14 @@ def proposal_state(state: ProposalState) -> tuple[str, str]:
     return STATE_WORDS[state]
 
 
+@bp.app_template_global()
+def proposal_word(proposal: Any) -> tuple[str, str]:
+    """The same for one proposal: one that never came on the ballot is told apart from one that lost."""
+    if proposal.kept_off_reason and proposal.number is None and proposal.state is ProposalState.NOT_FUNDED:
+        return "grey", "Not on the ballot"
+    return proposal_state(proposal.state)
+
+
 # ---------------------------------------------------------------- who reads it
 
 

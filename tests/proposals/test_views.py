@@ -215,6 +215,16 @@ def test_contact_details_never_reach_the_public(app_session: Session, as_: SignI
     assert "01642 555 0199" in inside.get_data(as_text=True)
 
 
+def test_one_that_the_panel_kept_off_the_ballot_is_not_told_as_lost(app_session: Session, client: FlaskClient) -> None:
+    round = a_round(app_session, RoundState.VOTING)
+    kept_off = a_proposal(app_session, round, S.NOT_FUNDED, number=None, kept_off_reason="It has 40% of the points.")
+    app_session.commit()
+    page = text_of(client.get(f"/proposals/{kept_off.id}"))
+    assert "Not on the ballot" in page
+    assert "It has 40% of the points." in page
+    assert "Not funded" not in text_of(client.get(f"/rounds/{round.id}"))
+
+
 def test_a_steward_checks_proposals_after_the_close(app_session: Session, as_: SignIn) -> None:
     round = a_round(app_session, RoundState.CLOSED)
     good, bad = a_proposal(app_session, round), a_proposal(app_session, round)

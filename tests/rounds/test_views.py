@@ -138,7 +138,7 @@ def test_changing_a_round_in_voting_is_refused_and_written_down(app_session: Ses
         (S.OPEN, "Start a proposal"),
         (S.CLOSED, "The proposals are being checked"),
         (S.CHECKING, "The proposals are being checked"),
-        (S.VOTING, "See the proposals and vote"),
+        (S.VOTING, "See them all and vote"),
         (S.PANEL, "Voting has closed"),
         (S.DECIDED, "Voting has closed"),
         (S.ANNOUNCED, "See the results"),
