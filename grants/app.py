@@ -21,6 +21,7 @@ from grants.awards import cli as awards_cli
 from grants.awards import views as awards
 from grants.config import ROOT, Settings
 from grants.demo.cli import demo
+from grants.demo.people import CAST
 from grants.disbursements import views as disbursements
 from grants.disbursements import webhooks as payment_webhooks
 from grants.funds import views as funds
@@ -87,6 +88,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     app.config.update(
         SETTINGS=settings,
         DEMO=settings.demo,
+        DEMO_WHO={someone.email: someone.who for someone in CAST} if settings.demo else {},
         PLACE_NAME=settings.place_name,
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,

@@ -75,7 +75,8 @@ def _demo_people() -> list[tuple[str, str, list[dict[str, str]]]]:
         first = held[0] if held else Role.GROUP_MEMBER if groups else Role.RESIDENT
         also = [ROLE_WORDS[role].split(": ")[0].lower() for role in held[1:]]
         said = (["also " + " and ".join(also)] if also else []) + (["in " + ", ".join(groups)] if groups else [])
-        found.setdefault(first, []).append({"id": str(person.id), "name": person.name, "text": "; ".join(said)})
+        who = current_app.config["DEMO_WHO"].get(person.email) or "; ".join(said)
+        found.setdefault(first, []).append({"id": str(person.id), "name": person.name, "text": who})
     shown = [Role.RESIDENT, Role.GROUP_MEMBER, *order[1:], Role.ADMIN]
     return [(*_split(ROLE_WORDS[role]), found[role]) for role in shown if role in found]
 
