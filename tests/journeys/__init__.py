@@ -1,0 +1,1 @@
+"""Whole journeys through the pages, each step as the person who does it."""
