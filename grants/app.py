@@ -146,7 +146,7 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
             text=outbox.with_addresses(payload["text"], settings.base_url),
             key=key,
         ),
-        "payment": disbursements.payment_handler(app.extensions["gateway"]),
+        "payment": lambda payload, key: disbursements.payment_handler(app.extensions["gateway"])(payload, key),
     }
     app.extensions["files"] = DiskStore(settings.files_folder)
 

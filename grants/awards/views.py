@@ -192,6 +192,7 @@ def agreement(award_id: UUID) -> ResponseReturnValue:
         and award.state is AwardState.ACCEPTED
         and access.involved(actor, award.group_id, award.payee_id)
         and all(one.person_id != actor.id for one in shown.signatures)
+        and _side_is_open(award, shown)
     )
     return render_template(
         "awards/agreement.html",
@@ -206,6 +207,15 @@ def agreement(award_id: UUID) -> ResponseReturnValue:
         may_edit=_may_steward(page) and award.state is AwardState.ACCEPTED,
         extra=sections_for("agreement", shown),
     ), form.status
+
+
+def _side_is_open(award: Any, shown: Any) -> bool:
+    """Whether this person's side (the group, or its host) still has to sign; the service asks again."""
+    if award.payee_id == award.group_id or not shown.signatures:
+        return True
+    ours = {member.person_id for member in people.members(reading(), award.group_id)}
+    lacking = award.payee_id if shown.signatures[0].person_id in ours else award.group_id
+    return lacking in current_actor().groups
 
 
 @bp.route("/awards/<uuid:award_id>/agreement/edit", methods=["GET", "POST"])

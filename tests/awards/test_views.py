@@ -14,7 +14,7 @@ from grants.awards.models import Award
 from grants.awards.rules import AgreementState, AwardState
 from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
-from tests.builders.awards import an_award
+from tests.builders.awards import an_agreement, an_award
 from tests.builders.funds import a_contribution, a_fund, a_funder
 from tests.builders.people import a_group, a_member, a_person
 from tests.conftest import SignIn
@@ -86,6 +86,17 @@ def test_a_group_says_yes_and_two_members_sign(as_: SignIn, app_session: Session
     agreement = queries.agreement(app_session, award.id)
     assert agreement is not None
     assert agreement.state is AgreementState.SIGNED
+
+
+def test_when_the_group_has_signed_only_its_host_is_asked(as_: SignIn, app_session: Session) -> None:
+    host = a_group(app_session, can_host=True)
+    award = an_award(app_session, state=AwardState.ACCEPTED, payee=host)
+    signed, other = a_member(app_session, award.group), a_member(app_session, award.group)
+    hosting = a_member(app_session, host)
+    an_agreement(app_session, award, version=2, signers=[signed])
+    path = f"/awards/{award.id}/agreement"
+    assert "Sign the agreement" in as_(hosting).get(path).text
+    assert "Sign the agreement" not in as_(other).get(path).text
 
 
 def test_a_name_without_the_tick_does_not_sign(as_: SignIn, app_session: Session) -> None:
