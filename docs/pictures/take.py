@@ -10,21 +10,25 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import Flask
+from flask.testing import FlaskClient
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parents[1]))
 
 from grants.app import create_app  # noqa: E402
 from grants.config import Env  # noqa: E402
-from grants.kernel.actors import Role  # noqa: E402
+from grants.demo.people import DOMAIN  # noqa: E402
+from grants.people.models import Person  # noqa: E402
+from grants.web.db import db  # noqa: E402
 from tests.support.browser import launch_browser  # noqa: E402
 from tests.support.pages import DESK, PHONE, a_page  # noqa: E402
-from tests.support.readers import reader  # noqa: E402
 from tests.support.servers import serving  # noqa: E402
 from tests.support.settings import settings_for  # noqa: E402
-from tests.support.sign_in import lend_cookies  # noqa: E402
+from tests.support.sign_in import lend_cookies, signed_in  # noqa: E402
 from tests.support.town import load_town  # noqa: E402
 
 COLOURS = 192
@@ -44,7 +48,7 @@ class Picture:
 
     start: str
     hops: tuple[Hop, ...] = ()
-    role: Role | None = None
+    who: str = ""
     width: int = DESK
     height: int = 900
     ticks: int = 0
@@ -60,10 +64,10 @@ PICTURES = {
     "ballot-phone": Picture(
         "/rounds", (Hop(A_ROUND, "/vote/choose"),), width=PHONE, height=844, ticks=3, scroll_to="form .govuk-checkboxes"
     ),
-    "results": Picture("/rounds", (Hop(A_ROUND, "/results"),)),
+    "results": Picture("/rounds", (Hop(A_ROUND, "/results"),), height=2000),
     "pot": Picture("/funds"),
-    "funder": Picture("/home", (Hop("main a[href^='/funders/']"),), role=Role.FUNDER),
-    "steward": Picture("/home", role=Role.STEWARD),
+    "funder": Picture("/home", (Hop("main a[href^='/funders/']"),), who="nadia"),
+    "steward": Picture("/home", who="sue"),
 }
 """Name of the file → its picture."""
 
@@ -79,6 +83,12 @@ def find(page: Page, path: str, hops: tuple[Hop, ...]) -> bool:
     return any(find(page, href.split("?")[0] + hops[0].suffix, hops[1:]) for href in dict.fromkeys(hrefs))
 
 
+def someone(app: Flask, key: str) -> FlaskClient:
+    """A client in which that person of the town is signed in."""
+    with app.app_context(), Session(db.engine) as session:
+        return signed_in(app, session, session.scalars(select(Person).filter_by(email=f"{key}@{DOMAIN}")).one())
+
+
 def take(app: Flask) -> list[str]:
     """Write one PNG for each picture beside this file. Gives the names of those whose page was not found."""
     lacking = []
@@ -87,8 +97,8 @@ def take(app: Flask) -> list[str]:
         for name, picture in PICTURES.items():
             with a_page(browser, url, width=picture.width) as page:
                 page.set_viewport_size({"width": picture.width, "height": picture.height})
-                if picture.role:
-                    lend_cookies(reader(app, picture.role), page.context, url)
+                if picture.who:
+                    lend_cookies(someone(app, picture.who), page.context, url)
                 if not find(page, picture.start, picture.hops):
                     lacking.append(name)
                     continue

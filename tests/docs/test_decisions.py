@@ -49,3 +49,21 @@ def test_a_decision_has_its_form(page: Path) -> None:
 def test_decisions_have_numbers_of_their_own() -> None:
     numbers = [page.name[:4] for page in DECISIONS]
     assert len(numbers) == len(set(numbers))
+
+
+WITHOUT_IMPORT = {
+    "govuk-frontend-jinja": "templates",
+    "granian": "started as a program",
+    "psycopg": "named in the database's address",
+    "tzdata": "data",
+}
+IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "sqlalchemy": "sqlalchemy", "wtforms": "wtforms"}
+
+
+@pytest.mark.parametrize("name", sorted({package(requirement) for requirement in PROJECT["dependencies"]}))
+def test_every_dependency_is_used(name: str) -> None:
+    if name in WITHOUT_IMPORT:
+        return
+    module = IMPORTED_AS.get(name, name.replace("-", "_"))
+    used = re.compile(rf"^\s*(from|import) {module}\b", re.MULTILINE)
+    assert any(used.search(file.read_text()) for file in (ROOT / "grants").rglob("*.py")), f"nothing imports {module}"
