@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Table, TextClause, bindparam, delete, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -373,18 +373,21 @@ def _insert(session: Session, table: Table) -> Any:
 _ROLL, _ENVELOPE = RollMark.__table__, Envelope.__table__
 assert isinstance(_ROLL, Table)
 assert isinstance(_ENVELOPE, Table)
-_KEY = [_ROLL.c.round_id, _ROLL.c.voter_key]
-_MARK = {
-    name: dialect.insert(_ROLL).on_conflict_do_nothing(index_elements=_KEY).returning(_ROLL.c.channel)
-    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
-}
-_SEAL = {}
-for _name, _dialect in (("sqlite", sqlite), ("postgresql", postgresql)):
-    _put = _dialect.insert(_ENVELOPE)
-    _SEAL[_name] = _put.on_conflict_do_update(
-        index_elements=[_ENVELOPE.c.round_id, _ENVELOPE.c.voter_key],
-        set_={"sealed": _put.excluded.sealed, "commitment": _put.excluded.commitment},
-    )
+
+
+def _upsert(table: Table, then: str) -> TextClause:
+    """An insert that does ``then`` where (round, voter) is there already: the same words on both databases.
+
+    As text, because SQLAlchemy compiles its own ON CONFLICT afresh each time it is run.
+    """
+    names = [column.name for column in table.c]
+    words = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES (:{', :'.join(names)})"  # noqa: S608 - our own names
+    typed = [bindparam(column.name, type_=column.type) for column in table.c]
+    return text(f"{words} ON CONFLICT (round_id, voter_key) DO {then}").bindparams(*typed)
+
+
+_MARK = _upsert(_ROLL, "NOTHING RETURNING channel")
+_SEAL = _upsert(_ENVELOPE, "UPDATE SET sealed = excluded.sealed, commitment = excluded.commitment")
 _ROUND = Round.__table__
 assert isinstance(_ROUND, Table)
 _ROUND_COLUMNS = select(
@@ -419,7 +422,6 @@ def cast(
     Refuses (``StepRefused``) outside voting hours, and (``RuleBroken``) what is no ballot of this round.
     """
     session = uow.session
-    dialect = session.get_bind().dialect.name
     # The lock lets casts pass each other, and not the close: either the close waits for us or we see that it has come.
     round: Any = session.execute(_ROUND_NOW, {"id": round_id}).one_or_none()
     if round is None or round.rule_book is None:
@@ -438,11 +440,11 @@ def cast(
         "voted_on": london_day(uow.now),
         "ward_code": voter.ward_code,
     }
-    first = session.execute(_MARK[dialect], mark).one_or_none() is not None
+    first = session.execute(_MARK, mark).one_or_none() is not None
     if not first:
         _ensure_may_replace(session, round_id, voter)
     session.execute(
-        _SEAL[dialect],
+        _SEAL,
         {
             "round_id": round_id,
             "voter_key": voter.key,

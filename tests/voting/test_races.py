@@ -64,8 +64,8 @@ def _look_then_write(ready: Callable[[], None]) -> None:
     service.check_choices = check  # type: ignore[assignment]  # a process of its own: nobody else sees this
     plain_mark = insert(RollMark.__table__).returning(RollMark.__table__.c.channel)  # type: ignore[arg-type]
     plain_seal = insert(Envelope.__table__)  # type: ignore[arg-type]
-    service._MARK = dict.fromkeys(service._MARK, plain_mark)  # type: ignore[misc, assignment]
-    service._SEAL = dict.fromkeys(service._SEAL, plain_seal)
+    service._MARK = plain_mark  # type: ignore[assignment]
+    service._SEAL = plain_seal  # type: ignore[assignment]
 
 
 def _dawdle(ready: Callable[[], None], *, locked: bool) -> None:
