@@ -298,6 +298,19 @@ def test_a_stored_run_replays_and_a_changed_row_is_found(app_session: Session, a
     assert runner.invoke(args=["allocation", "replay", "nothing"]).exit_code == 1
 
 
+def test_the_button_tells_everybody_and_opens_the_results(
+    app_session: Session, as_: SignIn, client: FlaskClient
+) -> None:
+    counted = a_counted_round(app_session)
+    decided(app_session, counted)
+    officer, panellist = as_(counted.steward), as_(counted.panel[1])
+    assert panellist.get(f"/rounds/{counted.round.id}/allocation/announce").status_code == 403
+    assert officer.post(f"/rounds/{counted.round.id}/offers").location == f"/rounds/{counted.round.id}/results"
+    page = client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True)
+    assert "These projects will be funded" in page
+    assert officer.get(f"/rounds/{counted.round.id}/allocation/announce").status_code == 302
+
+
 # -------------------------------------------------------------------------------------------------------- corrections
 
 
