@@ -19,7 +19,8 @@ from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 
 PER_PAGE = 25
-BEFORE_CLOSING = frozenset({RoundState.DRAFT, RoundState.SCHEDULED, RoundState.OPEN})
+SHOWN = frozenset({RoundState.VOTING, RoundState.PANEL, RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED})
+"""Phases of a round in which everybody may read its proposals."""
 OPEN_STATES = (ProposalState.DRAFT, ProposalState.AWAITING_SIGN_OFF)
 PUT_IN = tuple(state for state in ProposalState if state not in (*OPEN_STATES, ProposalState.NOT_SUBMITTED))
 
@@ -43,13 +44,22 @@ def proposal(session: Session, proposal_id: UUID) -> Proposal:
 
 
 def is_public(proposal: Proposal, now: datetime) -> bool:
-    """Whether everybody may read it: put in, eligible, and its round has closed for proposals.
+    """Whether everybody may read it: put in, eligible, and its round's proposals are open to all.
 
     One that was withdrawn stays listed only when it had come as far as the ballot.
     """
     if proposal.state is ProposalState.WITHDRAWN and proposal.number is None:
         return False
-    return proposal.state in PUBLIC and rounds.phase(proposal.round, now) not in BEFORE_CLOSING
+    return proposal.state in PUBLIC and open_to_all(proposal.round, now)
+
+
+def open_to_all(round: Round, now: datetime) -> bool:
+    """Whether a round's proposals may be read by everybody: from the moment at which its vote opens.
+
+    Not before: panellists say whether they have an interest before they see a proposal's text, and what they found
+    is told when the vote opens (docs/decisions/0014).
+    """
+    return rounds.phase(round, now) in SHOWN
 
 
 def of_round(session: Session, round_id: UUID, states: Collection[ProposalState] | None = None) -> list[Proposal]:
@@ -88,7 +98,7 @@ def unscreened_count(session: Session, round_id: UUID) -> int:
 
 
 def public_ids(session: Session, round_id: UUID) -> list[UUID]:
-    """Ids of a round's public proposals, by id; at most 2,000. Ask only once the round has closed for proposals."""
+    """Ids of a round's public proposals, by id; at most 2,000. Ask only once they are ``open_to_all``."""
     query = select(Proposal.id).where(
         Proposal.round_id == round_id,
         Proposal.state.in_(PUBLIC),
@@ -175,7 +185,7 @@ def _public_where(session: Session, condition: object, now: datetime, limit: int
     query = (
         select(Proposal)
         .join(Proposal.round)
-        .where(condition, Proposal.state.in_(PUBLIC), Round.closes_at <= now)  # type: ignore[arg-type]
+        .where(condition, Proposal.state.in_(PUBLIC), Round.panel_locked_at.is_not(None))  # type: ignore[arg-type]
         .options(joinedload(Proposal.round), joinedload(Proposal.group), joinedload(Proposal.priority))
         .order_by(Proposal.submitted_at.desc(), Proposal.id)
         .limit(limit)

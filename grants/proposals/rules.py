@@ -71,7 +71,7 @@ STEPS = {
     (S.ON_BALLOT, A.WITHDRAW): S.WITHDRAWN,
 }
 PUBLIC = frozenset({S.ELIGIBLE, S.ON_BALLOT, S.AWARDED, S.RESERVE, S.NOT_FUNDED, S.WITHDRAWN})
-"""States in which a proposal that was put in may be shown to everybody (once its round has closed for proposals)."""
+"""States in which a proposal that was put in may be shown to everybody, once its round's vote opens."""
 
 
 class Approach(StrEnum):

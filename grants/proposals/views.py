@@ -704,13 +704,13 @@ def reinstate(proposal_id: UUID) -> ResponseReturnValue:
 def of_round(round_id: UUID) -> ResponseReturnValue:
     """A round's public proposals, in an order that is this visitor's own and stays."""
     round = rounds.published(reading(), round_id)
-    closed = rounds.phase(round, now()) not in queries.BEFORE_CLOSING
-    ids = _shuffled(queries.public_ids(reading(), round_id)) if closed else []
+    shown = queries.open_to_all(round, now())
+    ids = _shuffled(queries.public_ids(reading(), round_id)) if shown else []
     at, pages = _page_of(len(ids))
     return render_template(
         "proposals/list.html",
         round=round,
-        closed=closed,
+        shown=shown,
         proposals=queries.by_ids(reading(), ids[(at - 1) * PER_PAGE : at * PER_PAGE]),
         total=len(ids),
         page=at,
@@ -737,18 +737,18 @@ def _page_of(size: int) -> tuple[int, int]:
 
 @page_section("round", order=10)
 def _in_round(round: Any) -> PageSection | None:
-    """Your group's proposals; and, once the round has closed, some of all of them."""
+    """Your group's proposals; and, once the vote opens, some of all of them."""
     actor = current_actor()
     mine = queries.of_groups(reading(), list(actor.groups), round_id=round.id, limit=10)
-    closed = rounds.phase(round, now()) not in queries.BEFORE_CLOSING
-    ids = _shuffled(queries.public_ids(reading(), round.id)) if closed else []
-    if not mine and not closed:
+    shown = queries.open_to_all(round, now())
+    ids = _shuffled(queries.public_ids(reading(), round.id)) if shown else []
+    if not mine and not shown:
         return None
     html = render_template(
         "proposals/in_round.html",
         round=round,
         mine=mine,
-        closed=closed,
+        shown=shown,
         proposals=queries.by_ids(reading(), ids[:6]),
         total=len(ids),
     )

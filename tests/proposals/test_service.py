@@ -441,7 +441,7 @@ def test_what_it_would_ask_of_the_pot_is_told(session: Session) -> None:
 
 
 def test_a_withdrawn_draft_never_becomes_public(session: Session) -> None:
-    proposal = a_proposal(session, state=S.WITHDRAWN)
+    proposal = a_proposal(session, a_round(session, RoundState.VOTING), S.WITHDRAWN)
     assert not queries.is_public(proposal, START)
     listed = session.get_one(Proposal, proposal.id)
     listed.number = 1

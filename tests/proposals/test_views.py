@@ -205,7 +205,8 @@ def test_nobody_else_may_even_know_of_a_proposal_that_is_not_public(
 
 
 def test_contact_details_never_reach_the_public(app_session: Session, as_: SignIn, client: FlaskClient) -> None:
-    proposal = a_proposal(app_session, state=S.ELIGIBLE, contact_name="Rose Marwood", contact_phone="01642 555 0199")
+    round = a_round(app_session, RoundState.VOTING)
+    proposal = a_proposal(app_session, round, S.ON_BALLOT, contact_name="Rose Marwood", contact_phone="01642 555 0199")
     app_session.commit()
     seen = client.get(f"/proposals/{proposal.id}").get_data(as_text=True)
     assert proposal.title in seen
@@ -243,11 +244,23 @@ def test_a_steward_checks_proposals_after_the_close(app_session: Session, as_: S
     assert bad.state is S.ELIGIBLE
 
 
-def test_the_list_is_shown_after_the_close_in_an_order_of_the_visitors_own(
-    app_session: Session, client: FlaskClient, clock: SetClock
+def test_nobody_outside_reads_a_proposal_before_the_vote_opens(
+    app_session: Session, as_: SignIn, client: FlaskClient
 ) -> None:
     round = a_round(app_session, RoundState.CHECKING)
-    titles = {a_proposal(app_session, round, S.ELIGIBLE).title for _ in range(30)}
+    proposal = a_proposal(app_session, round, S.ELIGIBLE)
+    app_session.commit()
+    for visitor in (client, as_(Role.PANELLIST), as_(Role.RESIDENT)):
+        assert visitor.get(f"/proposals/{proposal.id}").status_code == 404
+        for page in (f"/rounds/{round.id}", f"/rounds/{round.id}/proposals", f"/groups/{proposal.group_id}"):
+            assert proposal.title not in text_of(visitor.get(page))
+
+
+def test_the_list_is_shown_when_the_vote_opens_in_an_order_of_the_visitors_own(
+    app_session: Session, client: FlaskClient, clock: SetClock
+) -> None:
+    round = a_round(app_session, RoundState.VOTING)
+    titles = {a_proposal(app_session, round, S.ON_BALLOT).title for _ in range(30)}
     app_session.commit()
     url = f"/rounds/{round.id}/proposals"
 
