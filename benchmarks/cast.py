@@ -51,7 +51,7 @@ def measure(rounds: int, ballots: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         rows.append(_one("SQLite", f"sqlite:///{folder}/votes.db", Path(folder), rounds, ballots))
     try:
-        server = start_server()
+        server = start_server(durable=True)
     except NoPostgres as missing:
         print(missing, file=sys.stderr)
         return rows

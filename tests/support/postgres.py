@@ -84,7 +84,7 @@ class GivenServer:
 class ThrowawayServer:
     """A server in a temporary folder, gone when it is stopped."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, durable: bool = False) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="seedbed-pg-"))
         self._as_user: dict[str, Any] = {}
         if os.geteuid() == 0:  # initdb refuses root
@@ -107,8 +107,7 @@ class ThrowawayServer:
             "port": self._port,
             "unix_socket_directories": self._folder,
             "max_connections": 100,
-            "fsync": "off",  # nothing here outlives the run
-            "full_page_writes": "off",
+            **({} if durable else {"fsync": "off", "full_page_writes": "off"}),  # a test's rows outlive no run
         }
         with (self._folder / "log").open("w") as log:
             self._process = subprocess.Popen(
@@ -148,15 +147,15 @@ def _unprivileged_user() -> pwd.struct_passwd:
     raise NoPostgres("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody.")
 
 
-def start_server() -> Server:
-    """Give the server that was named, or start one. Raises NoPostgres."""
+def start_server(durable: bool = False) -> Server:
+    """Give the server that was named, or start one (``durable``: it waits for the disk). Raises NoPostgres."""
     given = os.environ.get("GRANTS_TEST_DATABASE_URL")
     if given:
         return GivenServer(given)
     programs = find_programs()
     if programs is None:
         raise NoPostgres(ADVICE)
-    return ThrowawayServer(programs)
+    return ThrowawayServer(programs, durable)
 
 
 @contextlib.contextmanager
