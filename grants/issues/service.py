@@ -3,7 +3,7 @@
 import secrets
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, insert, literal, select, update
+from sqlalchemy import delete, exists, func, insert, literal, or_, select, update
 
 from grants.issues import access, notices, rules
 from grants.issues.models import Issue, IssueSupport
@@ -174,6 +174,16 @@ def forget_contact(uow: UnitOfWork, issue_id: UUID, token: str) -> Issue:
     issue.contact_email = None
     uow.record("issue.contact_forgotten", issue)
     return issue
+
+
+def forget_person(uow: UnitOfWork, person_id: UUID, email: str | None) -> None:
+    """Blank the address that somebody left with issues; the issues stay, without a way back to them."""
+    theirs = Issue.raised_by_id == person_id
+    uow.session.execute(
+        update(Issue)
+        .where(Issue.contact_email.is_not(None), or_(theirs, Issue.contact_email == email) if email else theirs)
+        .values(contact_email=None)
+    )
 
 
 def _ready(uow: UnitOfWork, issue_id: UUID, action: IssueAction) -> tuple[Issue, IssueState]:

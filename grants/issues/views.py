@@ -17,6 +17,7 @@ from grants.kernel.states import can
 from grants.web.db import reading
 from grants.web.doors import public, signed_in
 from grants.web.filters import capped, day, moment, plural
+from grants.web.forgetting import forgetting
 from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
@@ -25,6 +26,7 @@ from grants.web.session import current_actor
 from grants.web.work import working
 
 bp = Blueprint("issues", __name__)
+forgetting(service.forget_person)
 
 STEP_WORDS = {
     "issue.raised": ("Raised", "Somebody who lives here told us."),

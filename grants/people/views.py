@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotFound, RuleBroken
+from grants.kernel.work import UnitOfWork
 from grants.people import access, queries, service
 from grants.people.forms import (
     DeclineForm,
@@ -31,6 +32,7 @@ from grants.people.rules import EVERYWHERE, KIND_WORDS, ROLE_WORDS, VERB_WORDS, 
 from grants.web import session
 from grants.web.db import now, reading
 from grants.web.doors import demo_only, public, signed_in
+from grants.web.forgetting import forget_everywhere
 from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
@@ -213,13 +215,19 @@ def forget() -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.anonymise(uow, access.ensure_signed_in(uow.actor))
+                _forget(uow, access.ensure_signed_in(uow.actor))
             session.leave()
             flash("We have forgotten who you are. Thank you for what you gave.", "success")
             return redirect("/")
         except RuleBroken as broken:
             form.show(broken)
     return render_template("people/forget.html", form=form, person=None), form.status
+
+
+def _forget(uow: UnitOfWork, person_id: UUID) -> None:
+    email = queries.person(uow.session, person_id).email
+    service.anonymise(uow, person_id)
+    forget_everywhere(uow, person_id, email)
 
 
 # People and their roles, for admins.
@@ -329,7 +337,7 @@ def forget_person(person_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.anonymise(uow, person_id)
+                _forget(uow, person_id)
             flash("Their details are gone. What they did stays in the trail, without a name.", "success")
             return redirect(url_for("people.people"))
         except RuleBroken as broken:

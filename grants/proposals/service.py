@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from grants.kernel.canonical import fingerprint
 from grants.kernel.clock import london_day
@@ -272,6 +272,16 @@ def reinstate(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
     uow.record("proposal.reinstated", proposal, before=before, after=after, why=reason)
     notices.screened(uow, proposal, None)
     return proposal
+
+
+def forget_person(uow: UnitOfWork, person_id: UUID, email: str | None) -> None:
+    """Blank the contact of proposals that name somebody's address; their group gives another when it is asked."""
+    if email:
+        uow.session.execute(
+            update(Proposal)
+            .where(func.lower(Proposal.contact_email) == email.lower())
+            .values(contact_name=None, contact_email=None, contact_phone=None)
+        )
 
 
 def put_on_ballot(uow: UnitOfWork, proposal: Proposal, number: int) -> Proposal:

@@ -49,6 +49,7 @@ from grants.rounds import queries as rounds
 from grants.rounds.rules import ApplicantKind, RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
+from grants.web.forgetting import forgetting
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
 from grants.web.sections import Section as PageSection
@@ -58,6 +59,7 @@ from grants.web.session import current_actor
 from grants.web.work import working
 
 bp = Blueprint("proposals", __name__)
+forgetting(service.forget_person)
 
 PER_PAGE = queries.PER_PAGE
 CHECKED = (RoundState.CLOSED, RoundState.CHECKING)
