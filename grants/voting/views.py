@@ -30,13 +30,14 @@ from grants.voting.service import TurnedAway
 from grants.web.db import give_back_space, now, reading
 from grants.web.doors import public, signed_in
 from grants.web.limits import post_limit
+from grants.web.logs import quiet
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import working
 
-bp = Blueprint("voting", __name__)
+bp = quiet(Blueprint("voting", __name__))
 Row = Any
 """A row that pages read; services change it."""
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Blueprint, Flask, Response, g, request
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 log = logging.getLogger("seedbed")
@@ -65,7 +65,7 @@ def init_app(app: Flask) -> None:
     @app.after_request
     def _end(response: Response) -> Response:
         response.headers["X-Request-ID"] = reference()
-        if request.endpoint != "static":
+        if request.endpoint != "static" and not _is_quiet(response):
             log.info(
                 "request",
                 extra={
@@ -79,6 +79,19 @@ def init_app(app: Flask) -> None:
                 },
             )
         return response
+
+
+def quiet(blueprint: Blueprint) -> Blueprint:
+    """Write no line for answers of this stage that went well: its lines would tell how many vote, and when."""
+    _quiet.add(blueprint.name)
+    return blueprint
+
+
+_quiet: set[str] = set()
+
+
+def _is_quiet(response: Response) -> bool:
+    return request.blueprint in _quiet and response.status_code < 500
 
 
 def _log_last(exc_info: Any) -> None:

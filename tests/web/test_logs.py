@@ -11,8 +11,11 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 
+from grants.rounds.rules import RoundState
 from grants.web.logs import JsonLines, log, trace
+from tests.builders.rounds import a_round
 from tests.conftest import SignIn
 
 PRIVATE = ("rose", "s3cr3t", "ts18", "7xq", "203.0.113", "mozilla")
@@ -48,6 +51,16 @@ def test_a_request_is_one_line(client: FlaskClient, heard: io.StringIO) -> None:
 
 def test_files_are_not_logged(client: FlaskClient, heard: io.StringIO) -> None:
     client.get("/static/css/app.css").close()
+    assert lines(heard) == []
+
+
+def test_the_vote_leaves_no_line_that_could_be_counted(
+    app_session: Session, client: FlaskClient, heard: io.StringIO
+) -> None:
+    round = a_round(app_session, RoundState.VOTING)
+    app_session.commit()
+    assert client.get(f"/rounds/{round.id}/vote").status_code == 200
+    client.post(f"/rounds/{round.id}/vote/choose", data={"choices": "1"})
     assert lines(heard) == []
 
 
