@@ -139,4 +139,4 @@ def a_snapshot(session: Session, proposal: Proposal, number: int = 1) -> Proposa
 
 def an_unconstituted_group(session: Session, **fields: object) -> Group:
     """Neighbours without a constitution or a bank account: they need a host."""
-    return a_group(session, kind=GroupKind.UNCONSTITUTED, has_bank_account=False, **fields)
+    return a_group(session, kind=GroupKind.UNCONSTITUTED, has_bank_account=False, **fields)  # type: ignore[arg-type]
