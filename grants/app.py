@@ -153,3 +153,4 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
 
 cli = FlaskGroup(name="grants", create_app=partial(create_app), add_version_option=False)
 cli.add_command(demo)
+cli.add_command(allocation_cli.tally_file)

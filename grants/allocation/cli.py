@@ -1,15 +1,21 @@
-"""Check a result: run it again from what went in."""
+"""Check a result: run it again from what went in. Share the pot of anybody's election, from its file."""
 
 import json
+import sys
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from time import perf_counter
 from uuid import UUID
 
 import click
 from flask.cli import AppGroup
 
 from grants.allocation import queries
+from grants.allocation.rules.pabulib import Unreadable, read_pb
 from grants.allocation.rules.replay import Inputs, replay
-from grants.kernel.errors import NotFound
+from grants.allocation.rules.tally import RULE_NAMES, Asked, Result, as_json, tally
+from grants.kernel.errors import NotFound, RuleBroken
 from grants.web.db import reading
 
 cli = AppGroup("allocation", help="Sharing the pot.")
@@ -46,3 +52,123 @@ def _stored(run: str) -> tuple[Inputs, object, str]:
     except (ValueError, NotFound):
         raise ValueError("there is no such run, and no such file") from None
     return Inputs.from_json(found.inputs), json.loads(found.outcome), found.checksum
+
+
+class Amount(click.ParamType[Fraction]):
+    """A number of nothing or more, exactly as it is written: "1", "0.50"."""
+
+    name = "amount"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        try:
+            amount = Fraction(str(value))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value} is not a number", param, ctx)
+        if amount < 0:
+            self.fail(f"{value} is less than nothing", param, ctx)
+        return amount
+
+
+@click.command("tally")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--rule", type=click.Choice(RULE_NAMES), default="equal-shares", show_default=True)
+@click.option("--utility", type=click.Choice(["cost", "cardinality"]), default="cost", show_default=True)
+@click.option("--completion", type=click.Choice(["none", "add1", "add1u"]), default="add1u", show_default=True)
+@click.option(
+    "--start", type=click.Choice(["floor", "exact"]), help="The first share. [default: floor; exact without completion]"
+)
+@click.option("--step", type=Amount(), default="1", help="By how much the share grows, in the file's currency.")
+@click.option("--no-exhaustive-stop", is_flag=True, help="Go on until the next share would overspend.")
+@click.option("--misfit", type=click.Choice(["skip", "stop"]), help="[default: skip by most votes, stop by Phragmén]")
+@click.option("--min-votes", type=Amount(), help="[default: the file's own by most votes, else none]")
+@click.option("--lot", metavar="SEED", help="Draw the lot that breaks ties from this. [default: the file's order]")
+@click.option("--explain", metavar="ID|all", help="Say why, and what would have been enough (each tried again: slow).")
+@click.option("--json", "json_", is_flag=True, help="For a program to read.")
+def tally_file(
+    file: Path,
+    rule: str,
+    utility: str,
+    completion: str,
+    start: str | None,
+    step: Fraction,
+    no_exhaustive_stop: bool,
+    misfit: str | None,
+    min_votes: Fraction | None,
+    lot: str | None,
+    explain: str | None,
+    json_: bool,
+) -> None:
+    """Share the pot of an election in a Pabulib file. FILE: a .pb file.
+
+    Exact, whatever the input. Amounts are in the file's currency. Ranked and points ballots: the points are what a
+    project is worth to a voter. What had to be put right in the file is said on the error stream.
+    """
+    began = perf_counter()
+    try:
+        read = read_pb(file.read_bytes())
+    except Unreadable as broken:
+        raise click.ClickException(f"{file.name}, {broken}.") from broken
+    for repair in read.repairs:
+        click.echo(f"{file.name}, {repair}.", err=True)
+    if explain not in (None, "all", *read.ids):
+        raise click.ClickException(f"There is no project {explain} in {file.name}.")
+    asked = Asked(rule, utility, completion, start, step, not no_exhaustive_stop, misfit, min_votes, lot)
+    try:
+        result = tally(read, asked, _progress(began) if sys.stderr.isatty() else None)
+    except RuleBroken as broken:
+        raise click.ClickException(str(broken)) from broken
+    seconds = perf_counter() - began
+    explained = [one.bid for one in result.told if explain in ("all", read.ids[one.bid])]
+    if json_:
+        click.echo(json.dumps(as_json(result, seconds, explained), ensure_ascii=False, indent=1))
+    else:
+        _table(result, seconds, explained)
+
+
+def _progress(began: float) -> Callable[[int, int], None]:
+    """A bar on the error stream, once the work has taken a second."""
+
+    def show(spent: int, pot: int) -> None:
+        if perf_counter() - began > 1:
+            part = spent / pot if pot else 1
+            click.echo(f"\r[{'#' * int(part * 40):<40}] {part:4.0%} of the pot", nl=False, err=True)
+
+    return show
+
+
+def _table(result: Result, seconds: float, explained: list[int]) -> None:
+    """The result for a person: who won, who did not and why."""
+    file, election, words = result.file, result.file.election, result.words
+    width = max([7, *(len(id) for id in file.ids)])
+    title = file.meta.get("description", "")
+    click.echo(f"{title}\n" if title else "", nl=bool(title))
+    click.echo(
+        f"{election.voters:,} voters, {len(file.ids):,} projects, a pot of {words.money(election.pot)}. "
+        f"Rule: {result.rule}, {', '.join(f'{name} {_told(value)}' for name, value in result.options.items())}."
+    )
+    if result.share is not None:
+        click.echo(f"In the end each voter controlled {words.money(result.share)}.")
+    for heading, funded in (("Funded, in the order bought", True), ("Not funded", False)):
+        lines = [one for one in result.told if one.funded is funded]
+        click.echo(f"\n{heading}: {len(lines)}")
+        for one in lines:
+            click.echo(
+                f"  {file.ids[one.bid]:<{width}}  {words.money(election.costs[one.bid]):>18}  "
+                f"{words.votes(election.votes[one.bid]):>14}  {_short(file.names[one.bid])}".rstrip()
+            )
+            if one.bid in explained or not funded:
+                click.echo(f"  {'':<{width}}  {one.reason}")
+            if one.bid in explained and not funded:
+                click.echo(f"  {'':<{width}}  {result.enough(one.bid)}")
+    click.echo(f"\nSpent {words.money(result.cost)}; left {words.money(result.left)}.")
+    click.echo(f"Checksum {result.checksum}, in {seconds:.2f} s.")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 60 else f"{name[:59]}…"
+
+
+def _told(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "by the file's order" if value is None else str(value)

@@ -7,8 +7,8 @@ from uuid import UUID
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.fundable import Fundable
 from grants.allocation.rules.result import Options, Outcome, Reason
+from grants.allocation.rules.words import POUNDS, Words
 from grants.kernel.errors import RuleBroken
-from grants.kernel.money import show_pounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,15 @@ class MostVotesOptions:
         if not isinstance(stop, bool):
             raise RuleBroken("Say yes or no to stopping at the first bid that does not fit.", field="stop_at_misfit")
         return cls(
-            minimum_votes=_whole(options, "minimum_votes", 0, 1) or 0,
+            minimum_votes=whole(options, "minimum_votes", 0, 1) or 0,
             stop_at_misfit=stop,
-            group_limit=_whole(options, "group_limit", 1, None),
-            group_cap_minor=_whole(options, "group_cap_minor", 1, None),
+            group_limit=whole(options, "group_limit", 1, None),
+            group_cap_minor=whole(options, "group_cap_minor", 1, None),
         )
 
 
-def _whole(options: Options, name: str, least: int, default: int | None) -> int | None:
+def whole(options: Options, name: str, least: int, default: int | None) -> int | None:
+    """A whole number of at least ``least`` among the options; refuses (``RuleBroken``) anything else."""
     value = options.get(name, default)
     if value is None and default is None:
         return None
@@ -69,7 +70,12 @@ class MostVotes:
 
 
 def share_by_votes(
-    bids: Sequence[Bid], votes: Mapping[UUID, int], pot_minor: int, options: MostVotesOptions, fundable: Fundable
+    bids: Sequence[Bid],
+    votes: Mapping[UUID, int],
+    pot_minor: int,
+    options: MostVotesOptions,
+    fundable: Fundable,
+    words: Words = POUNDS,
 ) -> tuple[Outcome, ...]:
     """Fund by votes until the pot is spent. Pence.
 
@@ -78,7 +84,7 @@ def share_by_votes(
     those already funded. Only a bid that asks more than is left ends the sharing under ``stop_at_misfit``.
     Source: greedy utilitarian welfare with cost satisfaction (pabutools ``greedy_utilitarian_welfare``, ``Cost_Sat``).
     """
-    sharing = _Sharing(bids, votes, pot_minor, options, fundable)
+    sharing = _Sharing(bids, votes, pot_minor, options, fundable, words)
     return tuple(sharing.outcome(place) for place in range(len(bids)))
 
 
@@ -86,8 +92,15 @@ class _Sharing:
     """One pass in order of votes, remembered so that each bid can be told what would have been enough."""
 
     def __init__(
-        self, bids: Sequence[Bid], votes: Mapping[UUID, int], pot: int, options: MostVotesOptions, fundable: Fundable
+        self,
+        bids: Sequence[Bid],
+        votes: Mapping[UUID, int],
+        pot: int,
+        options: MostVotesOptions,
+        fundable: Fundable,
+        words: Words,
     ) -> None:
+        self.words, self.show = words, words.money
         self.votes = {bid.id: votes.get(bid.id, 0) for bid in bids}
         self.order = sorted(bids, key=lambda bid: (-self.votes[bid.id], bid.cost_minor, bid.lot))
         self.pot, self.options, self.fundable = pot, options, fundable
@@ -112,9 +125,12 @@ class _Sharing:
         """What happens to ``bid`` with ``votes`` when its turn comes at ``place``; for real, or to ask "what if"."""
         options, left, earlier = self.options, self.left[place], self.funded[: self.taken[place]]
         if votes < options.minimum_votes:
-            return Reason.TOO_FEW_VOTES, f"{_votes(votes)}; this round asks for at least {options.minimum_votes}."
+            least = self.words.number(options.minimum_votes)
+            return Reason.TOO_FEW_VOTES, f"{self.words.votes(votes)}; this round asks for at least {least}."
         if self.stopped_at is not None and place > self.stopped_at:
-            return Reason.AFTER_STOP, "a bid with more votes asked for more than was left, and that ends the sharing."
+            return Reason.AFTER_STOP, (
+                f"a bid with more {self.words.many} asked for more than was left, and that ends the sharing."
+            )
         kin = [other for other in earlier if bid.group_id is not None and other.group_id == bid.group_id]
         if options.group_limit is not None and len(kin) >= options.group_limit:
             if options.group_limit == 1:
@@ -123,25 +139,25 @@ class _Sharing:
         together = sum(other.cost_minor for other in kin) + bid.cost_minor
         if options.group_cap_minor is not None and bid.group_id is not None and together > options.group_cap_minor:
             return Reason.GROUP_CAP, (
-                f"its group would get {show_pounds(together)} in all; "
-                f"the most for one group is {show_pounds(options.group_cap_minor)}."
+                f"its group would get {self.show(together)} in all; "
+                f"the most for one group is {self.show(options.group_cap_minor)}."
             )
         if bid.cost_minor > left:
             return Reason.DOES_NOT_FIT, (
-                f"it asks for {show_pounds(bid.cost_minor)}, and {show_pounds(left)} was left when its turn came."
+                f"it asks for {self.show(bid.cost_minor)}, and {self.show(left)} was left when its turn came."
             )
         refusal = self.fundable([*(other.id for other in earlier), bid.id])
         if refusal is not None:
             return Reason.NOT_FUNDABLE, refusal
         return (
             Reason.FUNDED,
-            f"{show_pounds(left)} was left when its turn came, and it asks for {show_pounds(bid.cost_minor)}.",
+            f"{self.show(left)} was left when its turn came, and it asks for {self.show(bid.cost_minor)}.",
         )
 
     def outcome(self, place: int) -> Outcome:
         bid, (code, words) = self.order[place], self.verdicts[place]
         votes, funded = self.votes[bid.id], code is Reason.FUNDED
-        opening = f"{'Funded' if funded else 'Not funded'}: place {place + 1} with {_votes(votes)}. "
+        opening = f"{'Funded' if funded else 'Not funded'}: place {place + 1} with {self.words.votes(votes)}. "
         if code is Reason.TOO_FEW_VOTES:
             opening = "Not funded: "
         needed = None if funded else self._votes_enough(place)
@@ -185,22 +201,18 @@ class _Sharing:
         ways = []
         if needed is not None:
             more = needed - self.votes[bid.id]
-            ways.append(f"With {_votes(more, 'more')} ({needed} in all) it would have been funded.")
+            in_all = self.words.number(needed)
+            ways.append(f"With {self.words.votes(more, 'more')} ({in_all} in all) it would have been funded.")
         else:
-            ways.append(f"No number of votes would have been enough: {self._never(bid)}")
+            ways.append(f"No number of {self.words.many} would have been enough: {self._never(bid)}")
         if code is Reason.DOES_NOT_FIT and left:
-            ways.append(f"With the same votes, {show_pounds(left)} or less would have fitted.")
+            ways.append(f"With the same {self.words.many}, {self.show(left)} or less would have fitted.")
         return " ".join(ways)
 
     def _never(self, bid: Bid) -> str:
         if bid.cost_minor > self.pot:
-            return f"the whole pot is {show_pounds(self.pot)}."
+            return f"the whole pot is {self.show(self.pot)}."
         cap = self.options.group_cap_minor
         if cap is not None and bid.group_id is not None and bid.cost_minor > cap:
-            return f"the most for one group is {show_pounds(cap)}."
+            return f"the most for one group is {self.show(cap)}."
         return "even on its own, the funders' money may not be spent on it."
-
-
-def _votes(number: int, kind: str = "") -> str:
-    words = [str(number), *([kind] if kind else []), "vote" if number == 1 else "votes"]
-    return " ".join(words)

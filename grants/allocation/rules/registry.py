@@ -1,10 +1,11 @@
 """The rules a round may choose from. To add one, write its module and name it here."""
 
+from grants.allocation.rules.equal_shares import EqualShares, Phragmen
 from grants.allocation.rules.greedy import MostVotes
 from grants.allocation.rules.result import Rule
 from grants.kernel.errors import RuleBroken
 
-RULES: dict[str, Rule] = {rule.name: rule for rule in (MostVotes(),)}
+RULES: dict[str, Rule] = {rule.name: rule for rule in (MostVotes(), EqualShares(), Phragmen())}
 
 
 def rule_named(name: str) -> Rule:

@@ -23,13 +23,15 @@ class Reason(StrEnum):
     NOT_FUNDABLE = "not_fundable"
     GROUP_FULL = "group_full"
     GROUP_CAP = "group_cap"
+    SUPPORTERS_SHORT = "supporters_short"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What happened to one bid. Pence.
 
-    ``rank``: its place in the order of votes, from 1. ``left_before_minor``: what was left when its turn came.
+    ``rank``: its place in the rule's order, from 1 (most votes: by votes; the others: as bought, then by votes).
+    ``left_before_minor``: what was left when its turn came.
     ``reason`` and ``enough`` are plain words; ``enough`` says what would have been enough (empty when it was funded).
     ``votes_enough``: the lowest number of votes with which it would have been funded, all else equal; nothing when it
     was funded or when no number would have done.

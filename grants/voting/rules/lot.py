@@ -2,11 +2,15 @@
 
 import hashlib
 from collections.abc import Iterable
+from typing import TypeVar
 from uuid import UUID
 
+Key = TypeVar("Key", UUID, str)
 
-def draw_lot(seed: str, ids: Iterable[UUID]) -> dict[UUID, int]:
+
+def draw_lot(seed: str, ids: Iterable[Key]) -> dict[Key, int]:
     """A place from 1 upwards for each id, from a published seed; whoever knows the seed can draw it again.
+    Ids are UUIDs, or text where an election comes from elsewhere.
 
     The order is that of SHA-256 over the UTF-8 text ``seed``, a line feed, and the id in lower case with hyphens
     (``printf '%s\\n%s' "$seed" "$id" | sha256sum``), read as numbers, lowest first. Nobody can steer it without

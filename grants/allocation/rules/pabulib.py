@@ -1,0 +1,297 @@
+"""Pabulib's ``.pb`` files of elections: read, and written. Source: pabulib.org/format."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from io import StringIO
+
+from grants.allocation.rules.election import LARGEST, Election
+
+TICKS = ("approval", "choose-1")
+POINTS = ("cumulative", "scoring")
+KINDS = (*TICKS, *POINTS, "ordinal")
+SECTIONS = ("META", "PROJECTS", "VOTES")
+
+
+class Unreadable(ValueError):
+    """The file cannot be read: at which line, and why."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line, self.reason = line, reason
+
+
+@dataclass(frozen=True)
+class PbFile:
+    """An election as a file tells it. ``ids``, ``names``: by index, in the file's order, which is also the lot.
+
+    One unit of the currency is ``unit`` of the election's smallest units; one vote or point is ``point`` of its votes.
+    ``repairs``: what had to be put right to read it, a sentence each.
+    """
+
+    meta: Mapping[str, str]
+    kind: str
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    election: Election
+    unit: int
+    point: int = 1
+    repairs: tuple[str, ...] = ()
+
+    @property
+    def currency(self) -> str:
+        return self.meta.get("currency", "")
+
+    @property
+    def threshold(self) -> int:
+        """The votes that the file's own rule asks for, in the election's votes."""
+        text = self.meta.get("min_project_score_threshold", "").strip()
+        return int(-(-Decimal(text.replace(",", ".")) * self.point // 1)) if text else 0
+
+
+@dataclass
+class _Reading:
+    meta: dict[str, str] = field(default_factory=dict)
+    meta_lines: dict[str, int] = field(default_factory=dict)
+    ids: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    costs: list[Decimal] = field(default_factory=list)
+    ballots: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first_lines: dict[tuple[str, str], int] = field(default_factory=dict)
+    repairs: list[str] = field(default_factory=list)
+
+
+def read_pb(data: bytes) -> PbFile:
+    """The election in a file. Raises ``Unreadable`` with the line that cannot be read.
+
+    A ballot counts a project once. The number of voters is the number of ballots, empty ones too. Ranked ballots give
+    their first as many points as the longest ballot may name, the next one fewer, and so on.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as broken:
+        line = data[: broken.start].count(b"\n") + 1
+        raise Unreadable(line, "this is not text in UTF-8") from None
+    read = _Reading()
+    _read_lines(text, read)
+    kind = _kind(read)
+    pot = _amount(read.meta["budget"], read.meta_lines["budget"], "the budget")
+    unit = 10 ** max([0, *(_places(amount) for amount in [pot, *read.costs])])
+    kinds, point = _ballots(read, kind)
+    default = _number(
+        read.meta.get("default_score", "0") or "0", read.meta_lines.get("default_score", 0), "default_score"
+    )
+    scores = None
+    if kind in POINTS and (default or any(point < 0 for _, points, _ in kinds for point in points or ())):
+        kinds, point, scores = _scored(kinds, point, default, len(read.ids))
+    if told := read.meta.get("num_votes", "").strip():
+        counted = sum(read.ballots.values())
+        if told != str(counted):
+            read.repairs.append(f"the file says that it holds {told} votes; there are {counted}, and all are counted")
+    try:
+        election = Election.packed(
+            [int(cost * unit) for cost in read.costs],
+            range(1, len(read.ids) + 1),
+            int(pot * unit),
+            kinds,
+            scores=scores,
+        )
+    except (ValueError, OverflowError) as broken:
+        raise Unreadable(1, str(broken)) from None
+    return PbFile(read.meta, kind, tuple(read.ids), tuple(read.names), election, unit, point, tuple(read.repairs))
+
+
+def _read_lines(text: str, read: _Reading) -> None:
+    rows = csv.reader(StringIO(text, newline=""), delimiter=";")
+    section, columns, seen = "", dict[str, int](), dict[str, int]()
+    line = 0
+    try:
+        for row in rows:
+            line = rows.line_num
+            if not row or (len(row) == 1 and not row[0].strip()):
+                continue
+            head = row[0].strip()
+            if head.upper() in SECTIONS and not any(cell.strip() for cell in row[1:]):
+                section, columns = head.upper(), {}
+                if section in seen:
+                    raise Unreadable(line, f"a second section {section}")
+                if section == "VOTES" and "PROJECTS" not in seen:
+                    raise Unreadable(line, "the votes come before the projects")
+                seen[section] = line
+            elif not section:
+                raise Unreadable(line, "the file does not begin with META, PROJECTS or VOTES")
+            elif not columns:
+                columns = {name.strip().lower(): at for at, name in enumerate(row)}
+                needed = {"META": ("key", "value"), "PROJECTS": ("project_id", "cost"), "VOTES": ("vote",)}[section]
+                if missing := [name for name in needed if name not in columns]:
+                    raise Unreadable(line, f"{section} has no column called {missing[0]}")
+                vote_at, points_at = columns.get("vote", 0), columns.get("points", -1)
+            elif section == "VOTES":
+                if len(row) <= max(vote_at, points_at):
+                    raise Unreadable(line, f"this vote has {len(row)} cells, and its columns ask for {len(columns)}")
+                ballot = row[vote_at], row[points_at] if points_at >= 0 else ""
+                read.ballots[ballot] += 1
+                if ballot not in read.first_lines:
+                    read.first_lines[ballot] = line
+            elif section == "META":
+                if len(row) < 2:
+                    raise Unreadable(line, f"“{head}” has no value")
+                key = row[columns["key"]].strip().lower()
+                read.meta[key], read.meta_lines[key] = row[columns["value"]].strip(), line
+            else:
+                _project(row, columns, line, read)
+    except csv.Error as broken:
+        raise Unreadable(rows.line_num or line, str(broken)) from None
+    for wanted in SECTIONS:
+        if wanted not in seen:
+            raise Unreadable(max(line, 1), f"the file ends without a section {wanted}")
+    for key in ("budget", "vote_type"):
+        if key not in read.meta:
+            raise Unreadable(seen["META"], f"META does not tell the {key}")
+
+
+def _project(row: Sequence[str], columns: Mapping[str, int], line: int, read: _Reading) -> None:
+    if len(row) <= max(columns["project_id"], columns["cost"]):
+        raise Unreadable(line, f"this project has {len(row)} cells, and its columns ask for {len(columns)}")
+    id = row[columns["project_id"]].strip()
+    if not id:
+        raise Unreadable(line, "this project has no project_id")
+    if id in read.ids:
+        raise Unreadable(line, f"a second project {id}")
+    cost = _amount(row[columns["cost"]], line, f"the cost of project {id}")
+    if not cost:
+        raise Unreadable(line, f"project {id} costs nothing")
+    at = columns.get("name", -1)
+    read.ids.append(id)
+    read.names.append(" ".join(row[at].split()) if 0 <= at < len(row) else "")
+    read.costs.append(cost)
+
+
+def _kind(read: _Reading) -> str:
+    kind = read.meta["vote_type"].lower()
+    if kind not in KINDS:
+        raise Unreadable(
+            read.meta_lines["vote_type"], f"there is no vote_type “{kind}”; it is one of {', '.join(KINDS)}"
+        )
+    return kind
+
+
+def _number(text: str, line: int, what: str) -> Decimal:
+    try:
+        number = Decimal(text.strip().replace(",", "."))
+    except InvalidOperation:
+        raise Unreadable(line, f"{what} is not a number: “{text.strip()}”") from None
+    if not number.is_finite() or abs(number) >= LARGEST or _places(number) > 9:
+        raise Unreadable(line, f"{what} is not a number that we can count with: “{text.strip()}”")
+    return number
+
+
+def _amount(text: str, line: int, what: str) -> Decimal:
+    amount = _number(text, line, what)
+    if amount < 0:
+        raise Unreadable(line, f"{what} is less than nothing: “{text.strip()}”")
+    return amount
+
+
+def _places(number: Decimal) -> int:
+    """How many digits after the point count."""
+    exponent = number.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+Kinds = list[tuple[Sequence[int], Sequence[int] | None, int]]
+
+
+def _ballots(read: _Reading, kind: str) -> tuple[Kinds, int]:
+    """Each different ballot once, and how many units one point is."""
+    index = {id: at for at, id in enumerate(read.ids)}
+    found: dict[tuple[tuple[int, Decimal], ...], int] = {}
+    named: dict[tuple[int, ...], int] = {}
+    longest = 0
+    for ballot, people in read.ballots.items():
+        vote, points_text = ballot
+        ids = vote.split(",")
+        if kind in TICKS:  # almost all of them need nothing put right
+            ticked = sorted({index[id] for id in ids if id in index})
+            if len(ticked) == len(ids):
+                plain = tuple(ticked)
+                named[plain] = named.get(plain, 0) + people
+                continue
+        line, points = read.first_lines[ballot], list[Decimal]()
+        ids = [id.strip() for id in ids] if vote.strip() else []
+        if kind in POINTS:
+            cells = points_text.split(",") if points_text.strip() else []
+            if len(cells) != len(ids):
+                raise Unreadable(line, f"this vote names {len(ids)} projects and gives {len(cells)} points")
+            points = [_number(cell, line, "a point") for cell in cells]
+        kept: dict[int, Decimal] = {}
+        for place, id in enumerate(ids):
+            if id not in index:
+                _repair(
+                    read, line, people, f"names a project that is not there ({id or 'nothing'}); the rest is counted"
+                )
+            elif index[id] in kept:
+                _repair(read, line, people, f"names project {id} twice; it is counted once")
+            else:
+                kept[index[id]] = points[place] if points else Decimal(1)
+        if not kept:
+            _repair(read, line, people, "is empty; it counts as a voter, and for no project")
+        longest = max(longest, len(kept))
+        if kind == "ordinal":
+            key = tuple(kept.items())
+        else:
+            key = tuple(sorted((at, point) for at, point in kept.items() if point))
+        if kind in TICKS:
+            plain = tuple(at for at, _ in key)
+            named[plain] = named.get(plain, 0) + people
+        else:
+            found[key] = found.get(key, 0) + people
+    if kind in TICKS:
+        return [(chosen, None, people) for chosen, people in named.items()], 1
+    if kind == "ordinal":
+        told = read.meta.get("max_length", "").strip()
+        most = max(int(told) if told.isdigit() else 0, longest)
+        return [([at for at, _ in key], list(range(most, most - len(key), -1)), n) for key, n in found.items()], 1
+    point = 10 ** max([0, *(_places(points) for key in found for _, points in key)])
+    return [([at for at, _ in key], [int(one * point) for _, one in key], n) for key, n in found.items()], point
+
+
+def _repair(read: _Reading, line: int, people: int, what: str) -> None:
+    also = f" (and {people - 1} more like it)" if people > 1 else ""
+    read.repairs.append(f"line {line}{also}: this vote {what}")
+
+
+def _scored(kinds: Kinds, point: int, default: Decimal, size: int) -> tuple[Kinds, int, tuple[int, ...]]:
+    """Points of nought or less support nothing, but count against; ``default``: for whatever a ballot does not name."""
+    finer = 10 ** max(0, _places(default * point))
+    unnamed, scores, made = int(default * point * finer), [0] * size, Kinds()
+    for chosen, points, people in kinds:
+        given = dict.fromkeys(range(size), unnamed) if unnamed else {}
+        given.update({at: one * finer for at, one in zip(chosen, points or (), strict=True)})
+        for at, one in given.items():
+            scores[at] += one * people
+        kept = sorted((at, one) for at, one in given.items() if one > 0)
+        made.append(([at for at, _ in kept], [one for _, one in kept], people))
+    return made, point * finer, tuple(scores)
+
+
+def write_pb(
+    meta: Mapping[str, str],
+    projects: Iterable[Mapping[str, str]],
+    ballots: Iterable[Mapping[str, str]],
+) -> str:
+    """A file's text. Every project and every ballot has the columns of the first; ``vote`` holds ids with commas."""
+    projects, ballots = list(projects), list(ballots)
+    out = StringIO(newline="")
+    writer = csv.writer(out, delimiter=";", lineterminator="\n")
+    writer.writerows([["META"], ["key", "value"], *([key, _line(value)] for key, value in meta.items())])
+    for name, rows, least in (("PROJECTS", projects, ["project_id", "cost"]), ("VOTES", ballots, ["voter_id", "vote"])):
+        columns = list(rows[0]) if rows else least
+        writer.writerows([[name], columns, *([_line(row[column]) for column in columns] for row in rows)])
+    return out.getvalue()
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,254 @@
+"""Why each bid was or was not funded under equal shares and Phragmén, true to the penny."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from grants.allocation.rules.election import Election, Gate
+from grants.allocation.rules.phragmen import Paced
+from grants.allocation.rules.result import Reason
+from grants.allocation.rules.shares import Bought, Paths, Settings, Shared, follow, run_once
+from grants.allocation.rules.words import Words, people
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of one bid. ``left_before``: in the pot when its turn came, or at the end.
+
+    ``spent``: what its supporters spent on each bid bought, ``kept``: what they had left (equal shares only).
+    """
+
+    bid: int
+    code: Reason
+    reason: str
+    left_before: int
+    spent: dict[int, Fraction] | None = None
+    kept: Fraction | None = None
+
+    @property
+    def funded(self) -> bool:
+        return self.code is Reason.FUNDED
+
+
+def tell_shares(
+    election: Election, settings: Settings, gate: Gate, shared: Shared, names: Sequence[str], words: Words
+) -> list[Told]:
+    """One for each bid: the winners in the order bought, then the others by votes. One replay of the last run."""
+    done = run_once(election, shared.final.share, settings.by_cost, gate, keep=True)
+    assert done.order == shared.final.order
+    paths = follow(election, done)
+    told, left = list[Told](), election.pot
+    for purchase in done.purchases:
+        told.append(_bought(election, purchase, done.share, paths, left, words))
+        left -= election.costs[purchase.bid]
+    after_shares = left
+    top_up_before: dict[int, int] = {}
+    for bid in sorted(range(len(election.costs)), key=lambda bid: (-election.votes[bid], election.lots[bid])):
+        top_up_before[bid] = left
+        if bid in shared.added:
+            reason = (
+                f"Funded from what was left, by most {words.many}: {words.votes(election.votes[bid])}. "
+                f"{words.money(left)} was left when its turn came, and it asks for {words.money(election.costs[bid])}. "
+                f"Before that, {_short(election, bid, paths, words)}"
+            )
+            told.append(Told(bid, Reason.FUNDED, reason, left, paths.spent[bid], paths.left[bid]))
+            left -= election.costs[bid]
+    tops = settings.completion == "add1u"
+    for bid in election.by_votes():
+        if bid not in shared.winners:
+            before = top_up_before[bid] if tops else after_shares
+            told.append(_not_bought(election, bid, gate, shared, tops, before, paths, names, words))
+    return told
+
+
+def _bought(election: Election, purchase: Bought, share: Fraction, paths: Paths, left: int, words: Words) -> Told:
+    bid = purchase.bid
+    emptied, payers = int(election.people[purchase.emptied].sum()), paths.payers[bid]
+    ways = []
+    if payers:
+        per = " for each point" if election.points is not None else " each" if payers > 1 else ""
+        ways.append(f"{people(payers)} with enough left paid {words.money(purchase.price)}{per}")
+    if emptied:
+        ways.append(f"{people(emptied)} paid all that they had left")
+    reason = (
+        f"Funded: {people(election.supporters[bid])} chose it, and each person controlled {words.money(share)}. "
+        f"Together they could pay the {words.money(election.costs[bid])} that it asks for: {', and '.join(ways)}."
+    )
+    return Told(bid, Reason.FUNDED, reason, left, paths.spent[bid], paths.left[bid])
+
+
+def _short(election: Election, bid: int, paths: Paths, words: Words) -> str:
+    supporters = election.supporters[bid]
+    if not supporters:
+        return "nobody had chosen it."
+    cost, left = election.costs[bid], paths.left[bid]
+    return f"the {people(supporters)} who chose it had {words.money(left)} left between them of {words.money(cost)}."
+
+
+def _not_bought(
+    election: Election,
+    bid: int,
+    gate: Gate,
+    shared: Shared,
+    tops: bool,
+    before: int,
+    paths: Paths,
+    names: Sequence[str],
+    words: Words,
+) -> Told:
+    cost, supporters = election.costs[bid], election.supporters[bid]
+
+    def told(code: Reason, reason: str) -> Told:
+        return Told(bid, code, reason, before, paths.spent[bid], paths.left[bid])
+
+    if not gate.wants(bid):
+        return told(
+            Reason.TOO_FEW_VOTES,
+            f"Not funded: {words.votes(election.votes[bid])}; this round asks for at least "
+            f"{words.number(gate.minimum_votes)}.",
+        )
+    refusal = shared.final.refused.get(bid) or (gate.refuses(shared.winners, bid) if tops and cost <= before else None)
+    if refusal:
+        return told(Reason(refusal[0]), f"Not funded: {refused(refusal, gate, words)}")
+    parts = [f"Not funded: it asks for {words.money(cost)}."]
+    if supporters:
+        spent = sorted(paths.spent[bid].items(), key=lambda one: (-one[1], election.lots[one[0]]))
+        parts.append(
+            f"{people(supporters)} chose it; each controlled {words.money(shared.final.share)}, "
+            f"{words.money(supporters * shared.final.share)} between them."
+        )
+        if spent:
+            most = ", ".join(f"{words.money(amount)} to {names[other]}" for other, amount in spent[:3])
+            others = sum((amount for _, amount in spent[3:]), Fraction(0))
+            more = f", and {words.money(others)} to {len(spent) - 3} more" if spent[3:] else ""
+            parts.append(f"Of this, {most}{more} had gone to what they chose too.")
+        parts.append(f"{words.money(paths.left[bid])} was left.")
+    else:
+        parts.append("Nobody chose it.")
+    if not tops:
+        return told(Reason.SUPPORTERS_SHORT, " ".join(parts))
+    parts.append(
+        f"When the rest of the pot was shared by most {words.many}, {words.money(before)} was left at its turn."
+    )
+    return told(Reason.DOES_NOT_FIT, " ".join(parts))
+
+
+def refused(refusal: tuple[str, str | None], gate: Gate, words: Words) -> str:
+    """A gate's answer in words."""
+    code, said = refusal
+    if said is not None:
+        return said
+    if code == "group_full":
+        return f"only {gate.group_limit} of the same group can win, and as many did before it."
+    return f"its group would get more than {words.money(gate.group_cap or 0)}, the most for one group."
+
+
+def tell_phragmen(election: Election, gate: Gate, paced: Paced, words: Words) -> list[Told]:
+    """One for each bid: the winners in the order bought, then the others by votes."""
+    told = []
+    for bid, moment in zip(paced.order, paced.moments, strict=True):
+        told.append(
+            Told(
+                bid,
+                Reason.FUNDED,
+                f"Funded: when each person had earned {words.money(moment)}, the {people(election.supporters[bid])} "
+                f"who chose it had the {words.money(election.costs[bid])} that it asks for.",
+                paced.left_before[bid],
+            )
+        )
+    left = election.pot - sum(election.costs[bid] for bid in paced.order)
+    for bid in election.by_votes():
+        if bid in paced.order:
+            continue
+        cost, before = election.costs[bid], paced.left_before.get(bid, left)
+        asks = f"it asks for {words.money(cost)}"
+        if not gate.wants(bid):
+            least = words.number(gate.minimum_votes)
+            code, reason = (
+                Reason.TOO_FEW_VOTES,
+                f"{words.votes(election.votes[bid])}; this round asks for at least {least}.",
+            )
+        elif bid in paced.refused:
+            code, reason = Reason(paced.refused[bid][0]), refused(paced.refused[bid], gate, words)
+        elif not election.supporters[bid]:
+            code, reason = Reason.SUPPORTERS_SHORT, "nobody chose it."
+        elif cost > election.pot:
+            code, reason = Reason.DOES_NOT_FIT, f"{asks}, and the whole pot is {words.money(election.pot)}."
+        elif bid == paced.stopped_by or bid in paced.left_before:
+            code, reason = Reason.DOES_NOT_FIT, f"{asks}, and {words.money(before)} was left when its turn came."
+        else:
+            code = Reason.AFTER_STOP
+            reason = f"{asks}; another bid came first, asked for more than was left, and that ends the sharing."
+        told.append(Told(bid, code, f"Not funded: {reason}", before))
+    return told
+
+
+Winners = Callable[[Election], Sequence[int]]
+"""Runs the whole rule and gives the winners."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enough:
+    """What would have been enough for one bid, each tried by running the rule again; nothing: nothing would.
+
+    ``cost``: it wins at this cost, and not at one more. ``supporters``: it wins with so many more people who choose
+    nothing else, and not with one fewer.
+    """
+
+    cost: int | None
+    supporters: int | None
+
+    def words(self, election: Election, bid: int, words: Words) -> str:
+        step = words.money(Fraction(1))
+        cheaper = (
+            f"For {words.money(self.cost)} it would have been funded, and for {step} more it would not."
+            if self.cost is not None
+            else "At no price would it have been funded."
+        )
+        if self.supporters is None:
+            return f"{cheaper} Even twice as many voters, all choosing only this, would not have been enough."
+        return (
+            f"{cheaper} With {people(self.supporters)} more who choose only this it would have been funded, "
+            f"and with {self.supporters - 1:,} it would not."
+        )
+
+
+def what_would_do(election: Election, bid: int, winners: Winners) -> Enough:
+    """Search by halves for what would have been enough. Everything else unchanged."""
+
+    def at_cost(cost: int) -> bool:
+        costs = (*election.costs[:bid], cost, *election.costs[bid + 1 :])
+        return bid in winners(replace(election, costs=costs))
+
+    cost: int | None = None
+    if at_cost(1):
+        low, high = 1, election.costs[bid]
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if at_cost(middle) else (low, middle)
+        cost = low
+    low, high, most = 0, 1, max(1, election.voters)
+    while bid not in winners(with_more(election, bid, high)):
+        if high == most:
+            return Enough(cost, None)
+        low, high = high, min(high * 2, most)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if bid in winners(with_more(election, bid, middle)) else (middle, high)
+    return Enough(cost, high)
+
+
+def with_more(election: Election, bid: int, number: int) -> Election:
+    """The same election with so many more people who choose only this bid (with one point)."""
+    return replace(
+        election,
+        people=np.append(election.people, number),
+        starts=np.append(election.starts, election.starts[-1] + 1),
+        chosen=np.append(election.chosen, bid),
+        points=None if election.points is None else np.append(election.points, 1),
+        scores=None
+        if election.scores is None
+        else tuple(score + number * (at == bid) for at, score in enumerate(election.scores)),
+    )

@@ -1,0 +1,288 @@
+"""Elections from files: read, put right or refused, shared by any rule, told to people and to programs."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from grants.allocation.cli import tally_file
+from grants.allocation.rules.election import Gate
+from grants.allocation.rules.pabulib import PbFile, Unreadable, read_pb, write_pb
+from grants.allocation.rules.shares import Settings, share_equally
+from grants.allocation.rules.tally import Asked, tally
+
+REAL = Path(__file__).parents[2].parent / "shared" / "data" / "pabulib"
+if not REAL.exists():
+    warnings.warn(f"real elections are not at {REAL}: no rule is checked on them", UserWarning, stacklevel=1)
+
+
+def known() -> Iterator[tuple[str, str]]:
+    """Every file and every option of which the outcome is known."""
+    if REAL.exists():
+        for name, facts in json.loads((REAL / "golden.json").read_text(encoding="utf-8")).items():
+            for key in facts:
+                if key.startswith(("greedy_", "mes_")):
+                    yield name, key
+
+
+READ: dict[str, PbFile] = {}
+
+
+def real(name: str) -> PbFile:
+    if name not in READ:
+        READ[name] = read_pb((REAL / name).read_bytes())
+    return READ[name]
+
+
+@pytest.mark.skipif(not REAL.exists(), reason=f"real elections are not at {REAL}: NO RULE IS CHECKED ON THEM")
+@pytest.mark.parametrize(("name", "key"), list(known()))
+def test_real_elections_have_their_known_outcomes(name: str, key: str) -> None:
+    wanted = json.loads((REAL / "golden.json").read_text(encoding="utf-8"))[name][key]
+    file = real(name)
+    if key.startswith("greedy"):
+        asked = Asked("most-votes", misfit="stop" if key == "greedy_noskip" else "skip")
+    else:
+        asked = Asked(
+            "equal-shares",
+            utility="cardinality" if "_card_" in key else "cost",
+            completion="none" if "plain" in key else "add1u" if "cost_u" in wanted else "add1",
+            start="floor" if "floor" in key else "exact",
+            step=Fraction(wanted.get("increment", 1)),
+            exhaustive_stop="noexhstop" not in key,
+        )
+    result = tally(file, asked)
+    assert [file.ids[bid] for bid in result.winners] == wanted["ids"] + wanted.get("utilitarian_added", [])
+    assert Fraction(result.exact(result.cost)) == Fraction(wanted.get("cost_u", wanted["cost"]))
+    if "final_voter_budget" in wanted:
+        assert result.share is not None
+        assert result.exact(result.share) == wanted["final_voter_budget"]
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="real elections are not here")
+def test_a_ballot_of_a_real_file_that_names_a_project_twice_is_told() -> None:
+    assert real("Poland_Warszawa_2026_Srodmiescie_Poludniowe.pb").repairs == (
+        "line 656: this vote names project 174 twice; it is counted once",
+    )
+
+
+def a_file(
+    projects: str = "a;10;Ash\nb;6;Birch\nc;5;Cedar",
+    votes: str = "1;a\n2;a,b\n3;b,c\n4;c",
+    kind: str = "approval",
+    budget: str = "16",
+    more: str = "",
+    columns: str = "voter_id;vote",
+) -> str:
+    return (
+        f"META\nkey;value\ndescription;Trees\nbudget;{budget}\nvote_type;{kind}\ncurrency;EUR\n{more}"
+        f"PROJECTS\nproject_id;cost;name\n{projects}\nVOTES\n{columns}\n{votes}\n"
+    )
+
+
+def winners(text: str | bytes, asked: Asked) -> list[str]:
+    file = read_pb(text if isinstance(text, bytes) else text.encode())
+    return [file.ids[bid] for bid in tally(file, asked).winners]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.encode(),
+        lambda text: text.replace("\n", "\r\n").encode(),
+        lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: text.replace("Ash", '"Ash; ""old""\nand tall"').encode(),
+        lambda text: text.replace("a;10;", '"a";"10.00";').replace("1;a\n", '1;"a"\n').encode(),
+        lambda text: text.replace("budget;16", "budget;16,00").encode(),
+        lambda text: text.rstrip().encode(),
+    ],
+    ids=["plain", "crlf", "byte-order mark", "quotes over two lines", "quoted, pence", "comma", "no last line feed"],
+)
+def test_files_are_read_as_they_are_written_in_many_places(change: Any) -> None:
+    file = read_pb(change(a_file()))
+    assert file.repairs == ()
+    assert file.ids == ("a", "b", "c")
+    assert [cost / file.unit for cost in file.election.costs] == [10, 6, 5]
+    assert file.election.votes == (2, 2, 2)
+    assert file.election.voters == 4
+
+
+def test_pence_are_counted_exactly() -> None:
+    file = read_pb(a_file("a;0.10;\nb;0.20;", "1;a\n2;b", budget="0.30").encode())
+    result = tally(file, Asked("most-votes"))
+    assert (result.left, result.exact(result.cost)) == (0, "3/10")
+
+
+def test_what_had_to_be_put_right_is_told_with_its_line() -> None:
+    file = read_pb(a_file(votes="1;a,a\n2;a,x\n3;\n4;\n5;b", more="num_votes;7\n").encode())
+    assert file.repairs == (
+        "line 15: this vote names project a twice; it is counted once",
+        "line 16: this vote names a project that is not there (x); the rest is counted",
+        "line 17 (and 1 more like it): this vote is empty; it counts as a voter, and for no project",
+        "the file says that it holds 7 votes; there are 5, and all are counted",
+    )
+    assert file.election.votes == (2, 1, 0)
+    assert file.election.voters == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("nothing", 1, "does not begin with META"),
+        (a_file().replace("budget;16\n", ""), 1, "does not tell the budget"),
+        (a_file(budget="lots"), 4, "the budget is not a number"),
+        (a_file(budget="-3"), 4, "less than nothing"),
+        (a_file(kind="guess"), 5, "no vote_type “guess”"),
+        (a_file("a;10;Ash\na;6;Birch"), 10, "a second project a"),
+        (a_file("a;ten;Ash"), 9, "the cost of project a is not a number"),
+        (a_file("a;0;Ash"), 9, "costs nothing"),
+        (a_file("a"), 9, "this project has 1 cells"),
+        (a_file(votes="1"), 14, "this vote has 1 cells"),
+        (a_file().replace("project_id;cost", "project_id;price"), 8, "no column called cost"),
+        (
+            a_file(votes="1;a,b;3", kind="cumulative", columns="voter_id;vote;points"),
+            14,
+            "2 projects and gives 1 points",
+        ),
+        (a_file(votes="1;a;x", kind="cumulative", columns="voter_id;vote;points"), 14, "a point is not a number"),
+        (a_file().split("VOTES")[0], 11, "without a section VOTES"),
+        (a_file().replace("PROJECTS", "VOTES", 1), 7, "the votes come before the projects"),
+        (b"META\nkey;value\nunit;\xff\n", 3, "not text in UTF-8"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_line_and_reason(text: str | bytes, line: int, reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason) as refused:
+        read_pb(text if isinstance(text, bytes) else text.encode())
+    assert refused.value.line == line
+
+
+def test_ranked_ballots_give_the_first_the_most_points() -> None:
+    file = read_pb(a_file(votes="1;a,b,c\n2;c,a", kind="ordinal", more="max_length;3\n").encode())
+    assert file.election.votes == (3 + 2, 2, 1 + 3)
+
+
+def test_points_may_have_decimals_and_be_below_nought() -> None:
+    votes = "1;a,b;1.5,-2\n2;b;1"
+    file = read_pb(a_file(votes=votes, kind="scoring", columns="voter_id;vote;points").encode())
+    assert (file.point, file.election.votes) == (10, (15, -10, 0))
+    assert file.election.supporters == (1, 1, 0)
+
+
+def test_points_for_what_a_ballot_does_not_name() -> None:
+    text = a_file(votes="1;a;3\n2;b;2", kind="scoring", columns="voter_id;vote;points", more="default_score;1\n")
+    assert read_pb(text.encode()).election.votes == (4, 3, 2)
+
+
+def test_most_votes_takes_the_threshold_of_the_file_and_the_other_rules_do_not() -> None:
+    text = a_file(votes="1;a\n2;a,b\n3;b,a", more="min_project_score_threshold;3\n")
+    assert winners(text, Asked("most-votes")) == ["a"]
+    assert winners(text, Asked("most-votes", min_votes=Fraction(2))) == ["a", "b"]
+    assert winners(text, Asked("equal-shares")) == ["a", "b"]
+    assert winners(text, Asked("equal-shares", min_votes=Fraction(3))) == ["a"]
+    assert winners(text, Asked("phragmen", min_votes=Fraction(3))) == ["a"]
+
+
+def test_the_lot_is_the_order_of_the_file_or_drawn_from_a_seed() -> None:
+    text = a_file("a;10;\nb;10;\nc;10;", "1;a\n2;b\n3;c", budget="10")
+    for rule in ("most-votes", "equal-shares"):
+        assert winners(text, Asked(rule)) == ["a"]
+        drawn = {seed: winners(text, Asked(rule, lot=seed))[0] for seed in "123456789"}
+        assert set(drawn.values()) == {"a", "b", "c"}
+        assert winners(text.replace("a;10;\nb;10;", "b;10;\na;10;"), Asked(rule, lot="3")) == [drawn["3"]]
+
+
+def test_the_checksum_follows_the_facts_and_not_their_order() -> None:
+    def checksum(text: str, **asked: Any) -> str:
+        return tally(read_pb(text.encode()), Asked(**asked)).checksum
+
+    text = a_file()
+    assert checksum(text) == checksum(a_file(votes="9;c\n8;c,b\n7;b,a\n6;a")) == checksum(text.replace("16", "16.0"))
+    others = [
+        checksum(a_file(budget="17")),
+        checksum(a_file("a;10;Ash\nb;7;Birch\nc;5;Cedar")),
+        checksum(a_file(votes="1;a\n2;a,b\n3;b,c\n4;b")),
+        checksum(text, lot="1"),
+        checksum(text, completion="add1"),
+        checksum(text, rule="phragmen"),
+    ]
+    assert len({checksum(text), *others}) == 7
+
+
+def test_what_would_have_been_enough_is_enough_and_a_little_more_or_less_is_not() -> None:
+    votes = "\n".join([f"{n};a" for n in range(6)] + [f"{n};b,c" for n in range(6, 10)])
+    file = read_pb(a_file("a;60;\nb;70;\nc;30;", votes, budget="100").encode())
+    result = tally(file, Asked())
+    assert [file.ids[bid] for bid in result.winners] == ["a", "c"]
+    words = result.enough(1)
+    assert words == (
+        "For 30 EUR it would have been funded, and for 1 EUR more it would not. With 3 people more who choose only "
+        "this it would have been funded, and with 2 it would not."
+    )
+    assert winners(a_file("a;60;\nb;30;\nc;30;", votes, budget="100"), Asked()) == ["a", "b"]
+    assert "b" not in winners(a_file("a;60;\nb;31;\nc;30;", votes, budget="100"), Asked())
+    more = "".join(f"\n{n};b" for n in range(20, 23))
+    assert "b" in winners(a_file("a;60;\nb;70;\nc;30;", votes + more, budget="100"), Asked())
+    assert "b" not in winners(a_file("a;60;\nb;70;\nc;30;", votes + more[:-5], budget="100"), Asked())
+
+
+def run(tmp_path: Path, text: str, *options: str) -> Result:
+    path = tmp_path / "trees.pb"
+    path.write_text(text, encoding="utf-8")
+    return CliRunner().invoke(tally_file, [str(path), *options])
+
+
+def test_the_command_prints_json_for_programs(tmp_path: Path) -> None:
+    done = run(tmp_path, a_file(votes="1;a\n2;a,b\n3;b,c,x\n4;c"), "--json", "--rule", "most-votes")
+    assert done.exit_code == 0, done.output
+    facts = json.loads(done.stdout)
+    assert facts["rule"] == "most-votes"
+    assert (facts["budget"], facts["winners"], facts["cost"], facts["left"]) == (16, ["c", "b"], 11, 5)
+    assert [one["id"] for one in facts["not_funded"]] == ["a"]
+    assert facts["not_funded"][0]["reason"].startswith("Not funded: place 3 with 2 votes. It asks for 10 EUR")
+    assert len(facts["checksum"]) == 64
+    assert facts["seconds"] >= 0
+    assert facts["options"] == {"min_votes": 0, "misfit": "skip", "lot": None}
+    assert "trees.pb, line 16: this vote names a project that is not there (x)" in done.stderr
+
+
+def test_the_command_prints_a_table_for_people(tmp_path: Path) -> None:
+    done = run(tmp_path, a_file(), "--explain", "all", "--completion", "none")
+    assert done.exit_code == 0, done.output
+    assert "4 voters, 3 projects, a pot of 16 EUR." in done.stdout
+    assert "In the end each voter controlled 4 EUR." in done.stdout
+    assert "2 people with enough left paid 3 EUR each" in done.stdout or "2.50 EUR each" in done.stdout
+    assert "Not funded: it asks for 10 EUR." in done.stdout
+    assert "it would have been funded, and for 1 EUR more it would not" in done.stdout
+
+
+def test_the_command_refuses_with_line_and_reason(tmp_path: Path) -> None:
+    done = run(tmp_path, a_file("a;ten;Ash"))
+    assert done.exit_code == 1
+    assert done.stderr == "Error: trees.pb, line 9: the cost of project a is not a number: “ten”.\n"
+    assert run(tmp_path, a_file(), "--explain", "z").exit_code == 1
+    assert run(tmp_path, a_file(), "--step", "0").exit_code == 1
+    assert run(tmp_path, a_file(), "--step", "-1").exit_code == 2
+
+
+def test_a_file_written_is_read_as_it_was() -> None:
+    text = write_pb(
+        {"budget": "10.50", "vote_type": "approval", "description": 'Trees; "old"\nones'},
+        [{"project_id": "1", "cost": "5.25", "name": "Ash; and more"}, {"project_id": "2", "cost": "6", "name": ""}],
+        [{"voter_id": "1", "vote": "1,2"}, {"voter_id": "2", "vote": ""}],
+    )
+    file = read_pb(text.encode())
+    assert file.meta["description"] == 'Trees; "old" ones'
+    assert (file.ids, file.names, file.election.votes) == (("1", "2"), ("Ash; and more", ""), (1, 1))
+    assert (file.election.costs, file.election.pot, file.unit, file.election.voters) == ((525, 600), 1050, 100, 2)
+
+
+def test_a_step_finer_than_the_file_is_kept_exactly() -> None:
+    file = read_pb(a_file().encode())
+    result = tally(file, Asked(step=Fraction(1, 3)))
+    assert result.file.unit == 3
+    shared = share_equally(result.file.election, Settings(step=1, unit=3), Gate(result.file.election))
+    assert shared.winners == result.winners
