@@ -197,7 +197,7 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any]) -> None
 
 
 def test_an_unknown_rule_is_refused_by_name() -> None:
-    assert set(RULES) == {"most_votes"}
+    assert set(RULES) == {"most_votes", "equal_shares", "phragmen"}
     with pytest.raises(RuleBroken, match="no rule called dice"):
         rule_named("dice")
 
