@@ -333,8 +333,6 @@ def _add_emptied(election: Election, done: Pass, kinds: Whole, before: list[int]
 
 
 def _exhaustive(election: Election, done: Pass, gate: Gate) -> bool:
-    left, bought = election.pot - sum(election.costs[bid] for bid in done.order), set(done.order)
-    return not any(
-        cost <= left and bid not in bought and gate.wants(bid) and not gate.refuses(done.order, bid)
-        for bid, cost in enumerate(election.costs)
-    )
+    """Whether nothing that somebody chose would still fit; what nobody chose must not change who wins."""
+    left = election.pot - sum(election.costs[bid] for bid in done.order)
+    return not any(election.costs[bid] <= left and not gate.refuses(done.order, bid) for bid in done.waiting)
