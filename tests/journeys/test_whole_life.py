@@ -606,7 +606,7 @@ def residents_vote(town: Town) -> None:
     colin.presses("Cast my vote")
     colin.sees("Your vote is cast")
     before = _tracking_code(colin)
-    town.comes_to(50)
+    town.comes_to(45, 18)
     colin.goes(f"{town.round}/vote", signed_in=False)
     colin.follows("I have voted and want to change my vote")
     _shows_code(colin, town.codes[1])
@@ -728,7 +728,6 @@ def the_pot_is_shared_and_everybody_is_told(town: Town) -> None:
 
 
 def the_offer_is_accepted_and_signed(town: Town) -> None:
-    town.comes_to(60)
     tess, yvonne, stella = town.writers[TEA][0], town.writers[HOST][1], town.other_steward
     tess.needs(f"Answer the offer for “{BIDS[TEA]}”")
     town.award = tess.here.removesuffix("/answer")
