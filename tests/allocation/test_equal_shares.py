@@ -1,4 +1,4 @@
-"""Equal shares and Phragmén: what exact arithmetic gives, beside pabutools in fractions, and never more than the pot."""
+"""Equal shares and Phragmén: exact, beside pabutools in fractions, and never more than the pot."""
 
 import random
 from collections.abc import Sequence
