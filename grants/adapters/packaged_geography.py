@@ -8,7 +8,8 @@ from io import StringIO
 from sys import intern
 
 from grants.kernel.errors import RuleBroken
-from grants.places.rules import normalise_postcode, project_wards
+from grants.kernel.postcodes import normalise_postcode
+from grants.places.rules import project_wards
 from grants.ports.geography import Place, Ward, WardMap
 
 

@@ -50,7 +50,7 @@ class WhoForm(Form):
     postcode = fields.PostcodeField(
         "Postcode",
         required=False,
-        hint="Of the place here where you live, work, study or volunteer, like TS18 1AB. We keep the ward only.",
+        hint="Of the place here where you live, work, study or volunteer, like TS18 1AA. We keep the ward only.",
     )
     connection = fields.RadiosField("What ties you to this place?", message="Say what ties you to this place")
     old_enough = fields.TickField("I am old enough to vote")

@@ -21,6 +21,8 @@ from markupsafe import Markup
 from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # the stubs are behind 3.3
 from wtforms.validators import StopValidation, ValidationError
 
+from grants.kernel.errors import RuleBroken
+from grants.kernel.postcodes import normalise_postcode
 from grants.web.filters import money
 
 LONDON = ZoneInfo("Europe/London")
@@ -154,24 +156,13 @@ class PhoneField(TextField):
 
 
 class PostcodeField(TextField):
-    """A British postcode in its normal form ("TS18 1AB")."""
+    """A British postcode in its normal form ("TS18 1AA")."""
 
     def check(self) -> None:
-        code = normal_postcode(self.data or "")
-        if code is None:
-            raise ValidationError("Enter a full postcode, like TS18 1AB")
-        self.data = code
-
-
-def normal_postcode(text: str) -> str | None:
-    """The postcode with one blank, in capitals; None if it does not look like one.
-
-    >>> normal_postcode("ts18 1ab"), normal_postcode("TS181A")
-    ('TS18 1AB', None)
-    """
-    bare = re.sub(r"[\s.\-()]", "", text).upper()
-    found = re.fullmatch(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})", bare)
-    return f"{found[1]} {found[2]}" if found else None
+        try:
+            self.data = normalise_postcode(self.data or "")
+        except RuleBroken as broken:
+            raise ValidationError(broken.message) from None
 
 
 class NumberField(_Plain, wtforms.IntegerField):
@@ -577,7 +568,7 @@ def _merge(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
     return a
 
 
-def _items(f: Any, on: str, conditional: dict[str, Any]) -> list[dict[str, Any]]:
+def _items(f: Any, on: str) -> list[dict[str, Any]]:
     rows = (
         f.rendered()
         if isinstance(f, _Chosen)
@@ -587,13 +578,11 @@ def _items(f: Any, on: str, conditional: dict[str, Any]) -> list[dict[str, Any]]
     for row in rows:
         item = {**row, on: row["on"], "attributes": {}}
         del item["on"]
-        if row["value"] in conditional:
-            item["conditional"] = {"html": conditional[row["value"]]}
         items.append(item)
     return items
 
 
-def params(f: Any, heading: str = "", conditional: dict[str, Any] | None = None) -> dict[str, Any]:
+def params(f: Any, heading: str = "") -> dict[str, Any]:
     """The GOV.UK macro's parameters for one field; texts only, never a person's words as ``html``."""
     kind = kind_of(f)
     p: dict[str, Any] = {"id": f.id, "name": f.name}
@@ -615,12 +604,12 @@ def params(f: Any, heading: str = "", conditional: dict[str, Any] | None = None)
         del p["id"]
         p["idPrefix"] = f.id
     if kind in ("radios", "checks"):
-        p["items"] = _items(f, "checked", conditional or {})
+        p["items"] = _items(f, "checked")
     elif kind == "tick":
         p["items"] = [{"value": "y", "text": label["text"], "checked": bool(f.data)}]
     elif kind == "select":
         first = [{"value": "", "text": f.empty}] if isinstance(f, SelectField) else []
-        p["items"] = first + _items(f, "selected", {})
+        p["items"] = first + _items(f, "selected")
     elif kind in ("date", "moment"):
         boxes = _BOXES[: 4 if kind == "moment" else 3]
         p["items"] = [
@@ -665,18 +654,15 @@ def component(folder: str, macro: str, given: dict[str, Any]) -> Markup:
     return Markup(page)  # noqa: S704  (the packaged macros escape every text)
 
 
-def render(f: Any, heading: str = "", conditional: dict[str, Any] | None = None, **over: Any) -> Markup:
-    """A field as its component. ``heading="l"`` makes the label the page's h1; other keywords go to the macro.
-
-    ``conditional`` maps an option's value to markup shown under it (made by ``field()``, never a person's own text).
-    """
+def render(f: Any, heading: str = "", **over: Any) -> Markup:
+    """A field as its component. ``heading="l"`` makes the label the page's h1; other keywords go to the macro."""
     if isinstance(f, Undefined) and getattr(f, "_undefined_name", "") == "csrf_token":
         return Markup("")  # the token is switched off in some tests
     kind = kind_of(f)
     if kind == "hidden":
         return Markup(f())  # noqa: S704  (WTForms escapes it)
     folder, macro = _MACROS[kind]
-    return component(folder, macro, _merge(params(f, heading, conditional), over))
+    return component(folder, macro, _merge(params(f, heading), over))
 
 
 def errors_of(form: Any) -> list[dict[str, str]]:

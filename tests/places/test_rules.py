@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.kernel.errors import RuleBroken
-from grants.places.rules import normalise_postcode, project_wards
+from grants.kernel.postcodes import normalise_postcode
+from grants.places.rules import project_wards
 from grants.ports.geography import Geography, Ward
 
 GEOGRAPHY: Geography = PackagedGeography()

@@ -109,7 +109,7 @@ def test_everything_missing_says_what_to_do_in_the_order_of_the_page(request_of:
     [
         ("title", "x" * 41, "The title of your idea must be 40 characters or fewer: it has 41"),
         ("email", "rose@example", "Enter an e-mail address in the right form, like name@example.org"),
-        ("postcode", "TS18", "Enter a full postcode, like TS18 1AB"),
+        ("postcode", "TS18", "Enter a full postcode, like TS18 1AA"),
         ("amount", "lots", "Enter an amount in pounds, like 1,200 or 1,234.50"),
         ("amount", "12,34", "Enter an amount in pounds, like 1,200 or 1,234.50"),
         ("amount", "1.005", "Enter an amount in pounds, like 1,200 or 1,234.50"),

@@ -1,0 +1,29 @@
+"""Postcodes as people type them."""
+
+import re
+
+from grants.kernel.errors import RuleBroken
+
+# Outward (area, district) and inward (sector digit, unit) code; the unit never holds C I K M O V.
+# Source: Royal Mail's Programmers' Guide to the Postcode Address File, as in BS 7666.
+_POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][ABD-HJLNP-UW-Z]{2})")
+_DIGIT_FOR = {"O": "0", "I": "1", "L": "1"}
+
+
+def normalise_postcode(text: str) -> str:
+    """A postcode as printed on an envelope: capitals, one space. Refuses what cannot be a full UK postcode.
+
+    A letter where only a digit can stand (O or I for 0 or 1 before the last two letters) is read as that digit.
+
+    >>> normalise_postcode(" ts181ab ")
+    'TS18 1AB'
+    >>> normalise_postcode("TS18 OAB")
+    'TS18 0AB'
+    """
+    bare = re.sub(r"[\s.\-–]+", "", text).upper()
+    if len(bare) >= 5:
+        bare = bare[:-3] + _DIGIT_FOR.get(bare[-3], bare[-3]) + bare[-2:]
+    found = _POSTCODE.fullmatch(bare)
+    if found is None:
+        raise RuleBroken("Enter a full postcode, like TS18 1AA", field="postcode")
+    return f"{found[1]} {found[2]}"
