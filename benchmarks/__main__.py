@@ -6,10 +6,14 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 
-from benchmarks import cast
+from benchmarks import cast, tally
 
-NAMES = {"cast": cast.measure}
+NAMES = {
+    "cast": lambda given: cast.measure(given.rounds, given.ballots),
+    "tally": lambda given: tally.measure(given.rounds, given.file, given.quick),
+}
 
 
 def main() -> int:
@@ -18,9 +22,11 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=3, help="how often to repeat; medians are told")
     parser.add_argument("--ballots", type=int, default=2_000, help="ballots in each repetition")
+    parser.add_argument("--file", type=Path, help="tally: a .pb file")
+    parser.add_argument("--quick", action="store_true", help="tally: without pabutools, which takes a minute")
     given = parser.parse_args()
     before = os.getloadavg()[0]
-    rows = NAMES[given.name](given.rounds, given.ballots)
+    rows = NAMES[given.name](given)
     noisy = before > 0.5
     if given.json:
         print(json.dumps({"rows": rows, "load_before": before, "noisy": noisy}, indent=1))

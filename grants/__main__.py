@@ -1,6 +1,6 @@
 """``python -m grants`` is the command ``grants``."""
 
-from grants.app import cli
+from grants.cli import main
 
 if __name__ == "__main__":
-    cli()
+    main()

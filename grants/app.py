@@ -13,8 +13,9 @@ from grants.adapters.memory_mail import MemoryMailer
 from grants.adapters.memory_payments import MemoryGateway
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
-from grants.allocation import cli as allocation_cli
 from grants.allocation import views as allocation
+from grants.allocation.cli import results as results_cli
+from grants.allocation.cli.tally import tally_file
 from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
@@ -69,7 +70,7 @@ STAGES = (
 )
 
 COMMANDS = (
-    allocation_cli.cli,
+    results_cli.cli,
     audit_cli.books,
     awards_cli.cli,
     home_cli.cli,
@@ -153,4 +154,4 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
 
 cli = FlaskGroup(name="grants", create_app=partial(create_app), add_version_option=False)
 cli.add_command(demo)
-cli.add_command(allocation_cli.tally_file)
+cli.add_command(tally_file)

@@ -1,6 +1,8 @@
 """Elections from files: read, put right or refused, shared by any rule, told to people and to programs."""
 
 import json
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
@@ -10,12 +12,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from grants.allocation.cli import tally_file
+from grants.allocation.cli.tally import tally_file
 from grants.allocation.rules.election import Gate
 from grants.allocation.rules.pabulib import PbFile, Unreadable, read_pb, write_pb
 from grants.allocation.rules.shares import Settings, share_equally
 from grants.allocation.rules.tally import Asked, tally
+from grants.app import cli
 
+ROOT = Path(__file__).parents[2]
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "pabulib"
 if not REAL.exists():
     warnings.warn(f"real elections are not at {REAL}: no rule is checked on them", UserWarning, stacklevel=1)
@@ -266,6 +270,21 @@ def test_the_command_refuses_with_line_and_reason(tmp_path: Path) -> None:
     assert run(tmp_path, a_file(), "--explain", "z").exit_code == 1
     assert run(tmp_path, a_file(), "--step", "0").exit_code == 1
     assert run(tmp_path, a_file(), "--step", "-1").exit_code == 2
+
+
+def test_the_command_needs_no_application_and_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "trees.pb"
+    path.write_text(a_file(), encoding="utf-8")
+    program = (
+        "import sys; from grants.cli import main\ntry: main()\nfinally: print('flask' in sys.modules, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", program, "tally", str(path), "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=ROOT, env={"PATH": "", "PYTHONPATH": str(ROOT)}, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "False\n")
+    assert json.loads(done.stdout)["budget"] == 16
+    assert "tally" in cli.commands
 
 
 def test_a_file_written_is_read_as_it_was() -> None:

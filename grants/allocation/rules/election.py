@@ -132,17 +132,20 @@ class Election:
         """All bids, the most votes first; ties: the cheaper, then the lot."""
         return sorted(range(len(self.costs)), key=lambda bid: (-self.votes[bid], self.costs[bid], self.lots[bid]))
 
-    def count(self, kinds: Whole) -> tuple[int, dict[int, int]]:
+    def count(self, kinds: Whole) -> tuple[int, list[int]]:
         """Of the people who cast these kinds: how many, and how many points they gave to each bid they chose."""
-        people = self.people[kinds]
-        lengths = self.starts[kinds + 1] - self.starts[kinds]
-        before = np.cumsum(lengths) - lengths
-        at = np.repeat(self.starts[kinds] - before, lengths) + np.arange(int(lengths.sum()))
-        weights = np.repeat(people, lengths).astype(np.float64)
+        people, (rows, at) = self.people[kinds], self.entries(kinds)
+        weights = people[rows].astype(np.float64)
         if self.points is not None:
             weights *= self.points[at]
         counted = np.bincount(self.chosen[at], weights=weights, minlength=len(self.costs))
-        return int(people.sum()), {int(bid): int(counted[bid]) for bid in np.flatnonzero(counted)}
+        return int(people.sum()), counted.astype(np.int64).tolist()
+
+    def entries(self, kinds: Whole) -> tuple[Whole, Whole]:
+        """All choices of these kinds: the place in ``kinds`` and the place in ``chosen`` of each."""
+        lengths = self.starts[kinds + 1] - self.starts[kinds]
+        first = self.starts[kinds] - (np.cumsum(lengths) - lengths)
+        return np.repeat(np.arange(len(kinds)), lengths), np.repeat(first, lengths) + np.arange(int(lengths.sum()))
 
     def kind(self, kind: int) -> list[tuple[int, int]]:
         """What one kind chose: (bid, points)."""
@@ -152,13 +155,14 @@ class Election:
 
     def sha256(self, ids: Sequence[str]) -> str:
         """A fingerprint of the ballots under the bids' ids, whatever their order and however they are merged."""
-        order = {id: at for at, id in enumerate(sorted(ids))}
-        named = np.array([order[id] for id in ids], np.int64)[self.chosen].tolist()
-        points = [1] * len(named) if self.points is None else self.points.tolist()
-        entries, starts = list(zip(named, points, strict=True)), self.starts.tolist()
+        place = {id: at for at, id in enumerate(sorted(ids))}
+        named = np.array([place[id] for id in ids], np.int64)[self.chosen]
+        order = np.lexsort((named, np.repeat(np.arange(len(self.people)), np.diff(self.starts))))
+        points = [1] * len(named) if self.points is None else self.points[order].tolist()
+        entries, starts = list(zip(named[order].tolist(), points, strict=True)), self.starts.tolist()
         merged: Counter[tuple[tuple[int, int], ...]] = Counter()
         for start, end, people in zip(starts, starts[1:], self.people.tolist(), strict=False):
-            merged[tuple(sorted(entries[start:end]))] += people
+            merged[tuple(entries[start:end])] += people
         # Text, lists and whole numbers only: the canonical form without its slow walk.
         facts = {"ballots": sorted(merged.items()), "ids": sorted(ids)}
         text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -136,7 +136,7 @@ class _Market:
         if not len(kinds):
             return 0
         people, points = self.election.count(kinds)
-        return people * self.share - sum(points[bid] * price for bid, price in self.prices.items() if bid in points)
+        return people * self.share - sum(points[bid] * price for bid, price in self.prices.items() if points[bid])
 
     def _one(self, kind: int) -> int:
         return self.share - sum(points * self.prices.get(bid, 0) for bid, points in self.election.kind(kind))
@@ -170,7 +170,7 @@ def run_once(election: Election, share: Fraction, by_cost: bool, gate: Gate, kee
     for bid, cost in enumerate(election.costs):
         if not market.points[bid] or not gate.wants(bid):
             continue
-        if election.supporters[bid] * share < cost:
+        if election.supporters[bid] * share.numerator < cost * share.denominator:
             done.waiting.append(bid)
         else:
             heap.append((market.least[bid] / worth[bid] * (1 - 4 * EPS), bid))
@@ -321,15 +321,16 @@ def follow(election: Election, done: Pass) -> Paths:
 
 def _add_emptied(election: Election, done: Pass, kinds: Whole, before: list[int], gave: list[int]) -> None:
     """Add what people of these kinds gave, all they had left after the bids ``before``, to each bid they chose."""
+    rows, at = election.entries(kinds)
     chose = np.zeros((len(kinds), len(election.costs)))
-    for row, kind in enumerate(kinds.tolist()):
-        for bid, points in election.kind(kind):
-            chose[row, bid] = points
+    chose[rows, election.chosen[at]] = 1 if election.points is None else election.points[at]
     people = (chose > 0).T * election.people[kinds].astype(np.float64)
-    counts, pairs = people.sum(axis=1), people @ chose[:, before]
-    for bid in np.flatnonzero(counts).tolist():
-        paid = sum(int(pairs[bid, at]) * done.prices[other] for at, other in enumerate(before) if pairs[bid, at])
-        gave[bid] += int(counts[bid]) * done.each - paid
+    counts, pairs = people.sum(axis=1).tolist(), (people @ chose[:, before]).tolist()
+    prices = [done.prices[other] for other in before]
+    for bid, count in enumerate(counts):
+        if count:
+            paid = sum(int(points) * price for points, price in zip(pairs[bid], prices, strict=True) if points)
+            gave[bid] += int(count) * done.each - paid
 
 
 def _exhaustive(election: Election, done: Pass, gate: Gate) -> bool:

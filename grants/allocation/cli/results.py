@@ -1,0 +1,48 @@
+"""Check a result: run it again from what went in."""
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+import click
+from flask.cli import AppGroup
+
+from grants.allocation import queries
+from grants.allocation.rules.replay import Inputs, replay
+from grants.kernel.errors import NotFound
+from grants.web.db import reading
+
+cli = AppGroup("allocation", help="Sharing the pot.")
+
+
+@cli.command("replay")
+@click.argument("run")
+def replay_run(run: str) -> None:
+    """Share the pot again and compare checksums. RUN: a run's id, or a results file downloaded from its page.
+
+    Ends with 1 when the checksum is another one.
+    """
+    try:
+        inputs, outcome, checksum = _from_file(Path(run)) if Path(run).is_file() else _stored(run)
+        again = replay(inputs)
+    except ValueError as broken:
+        raise click.ClickException(str(broken)) from broken
+    click.echo(f"stored    {checksum}\nreplayed  {again.checksum}")
+    if again.checksum != checksum or json.loads(again.run.outcome_json()) != outcome:
+        raise click.ClickException("Another result came out. What is stored is not what the rule gives.")
+    click.echo("The same result came out.")
+
+
+def _from_file(file: Path) -> tuple[Inputs, object, str]:
+    facts = json.loads(file.read_text())
+    if not isinstance(facts, dict) or not {"inputs", "outcome", "checksum"} <= set(facts):
+        raise ValueError("this is not a results file that we can read")
+    return Inputs.from_json(json.dumps(facts["inputs"])), facts["outcome"], str(facts["checksum"])
+
+
+def _stored(run: str) -> tuple[Inputs, object, str]:
+    try:
+        found = queries.run(reading(), UUID(run))
+    except (ValueError, NotFound):
+        raise ValueError("there is no such run, and no such file") from None
+    return Inputs.from_json(found.inputs), json.loads(found.outcome), found.checksum
