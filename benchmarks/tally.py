@@ -29,7 +29,8 @@ try:
     main()
 except SystemExit as ended:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    print(ended.code or 0, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, file=sys.stderr)
+    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # maxrss would be the parent's
+    print(ended.code or 0, used.ru_utime + used.ru_stime, int(peak.split()[1]) // 1024, file=sys.stderr)
 """
 
 

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from time import perf_counter
@@ -42,7 +41,11 @@ class Amount(click.ParamType[Fraction]):
 @click.option("--misfit", type=click.Choice(["skip", "stop"]), help="[default: skip by most votes, stop by Phragmén]")
 @click.option("--min-votes", type=Amount(), help="[default: the file's own by most votes, else none]")
 @click.option("--lot", metavar="SEED", help="Draw the lot that breaks ties from this. [default: the file's order]")
-@click.option("--explain", metavar="ID|all", help="Say why, and what would have been enough (each tried again: slow).")
+@click.option(
+    "--explain",
+    metavar="ID|all",
+    help="Say why, and what would have been enough. Slow: the rule runs some forty times for each.",
+)
 @click.option("--json", "json_", is_flag=True, help="For a program to read.")
 def tally_file(
     file: Path,
@@ -73,27 +76,41 @@ def tally_file(
     if explain not in (None, "all", *read.ids):
         raise click.ClickException(f"There is no project {explain} in {file.name}.")
     asked = Asked(rule, utility, completion, start, step, not no_exhaustive_stop, misfit, min_votes, lot)
+    bar = _Bar(began)
     try:
-        result = tally(read, asked, _progress(began) if sys.stderr.isatty() else None)
+        result = tally(read, asked, bar.show)
     except RuleBroken as broken:
         raise click.ClickException(str(broken)) from broken
     seconds = perf_counter() - began
     explained = [one.bid for one in result.told if explain in ("all", read.ids[one.bid])]
+    for done, bid in enumerate(explained):
+        bar.show(done, len(explained))
+        if bid not in result.winners:
+            result.enough(bid)
+    bar.clear()
     if json_:
         click.echo(json.dumps(as_json(result, seconds, explained), ensure_ascii=False, indent=1))
     else:
         _table(result, seconds, explained)
 
 
-def _progress(began: float) -> Callable[[int, int], None]:
-    """A bar on the error stream, once the work has taken a second."""
+class _Bar:
+    """Shows on a terminal's error stream how far it is, once the work has taken a second."""
 
-    def show(spent: int, pot: int) -> None:
-        if perf_counter() - began > 1:
-            part = spent / pot if pot else 1
-            click.echo(f"\r[{'#' * int(part * 40):<40}] {part:4.0%} of the pot", nl=False, err=True)
+    def __init__(self, began: float) -> None:
+        self.began, self.shown, self.terminal = began, "", sys.stderr.isatty()
 
-    return show
+    def show(self, done: int, whole: int) -> None:
+        if self.terminal and perf_counter() - self.began > 1:
+            part = min(done / whole, 1) if whole else 1
+            bar = f"\r[{'#' * int(part * 40):<40}] {part:4.0%}"
+            if bar != self.shown:
+                click.echo(bar, nl=False, err=True)
+            self.shown = bar
+
+    def clear(self) -> None:
+        if self.shown:
+            click.echo(f"\r{' ' * 48}\r", nl=False, err=True)
 
 
 def _table(result: Result, seconds: float, explained: list[int]) -> None:

@@ -200,7 +200,8 @@ class Enough:
     cost: int | None
     supporters: int | None
 
-    def words(self, election: Election, bid: int, words: Words) -> str:
+    def words(self, words: Words) -> str:
+        """For a person."""
         step = words.money(Fraction(1))
         cheaper = (
             f"For {words.money(self.cost)} it would have been funded, and for {step} more it would not."

@@ -97,10 +97,10 @@ class Result:
 
     def enough(self, bid: int) -> str:
         """What would have been enough for a bid that was not funded, in words, each tried by running the rule again."""
-        if bid in self._enough:
-            return self._enough[bid]
-        found: Enough = what_would_do(self.file.election, bid, self._rerun)
-        return found.words(self.file.election, bid, self.words)
+        if bid not in self._enough:
+            found: Enough = what_would_do(self.file.election, bid, self._rerun)
+            self._enough[bid] = found.words(self.words)
+        return self._enough[bid]
 
 
 def tally(file: PbFile, asked: Asked, progress: Progress | None = None) -> Result:
