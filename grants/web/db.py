@@ -94,21 +94,23 @@ def working_as(actor: Actor) -> Iterator[UnitOfWork]:
         yield uow
 
 
-def give_back_space(*tables: str) -> None:
+def give_back_space(*tables: str) -> bool:
     """Have the database overwrite or give back what deleted rows of ``tables`` left in its files. Outside transactions.
 
-    SQLite rewrites the whole file and empties its log; PostgreSQL rewrites the tables, holding each for a moment.
+    SQLite rewrites the whole file and empties its log; PostgreSQL rewrites the tables, holding each for a moment. False
+    when somebody who reads kept SQLite from emptying its log in time: then it must be asked for again.
     """
     reading().rollback()
     with gate(db.engine), db.engine.connect() as connection:
         if db.engine.dialect.name == "sqlite":
             bare: Any = connection.connection.driver_connection  # it begins nothing by itself
-            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-                bare.execute(statement).fetchall()
-        else:
-            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in tables:
-                alone.exec_driver_sql(f'VACUUM (FULL) "{table}"')
+            bare.execute("VACUUM").fetchall()
+            kept_from_it, *_ = bare.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not kept_from_it
+        alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+        for table in tables:
+            alone.exec_driver_sql(f'VACUUM (FULL) "{table}"')
+        return True
 
 
 def clock() -> Clock:
