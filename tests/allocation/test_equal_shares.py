@@ -247,6 +247,17 @@ def test_amounts_that_floating_point_cannot_tell_apart_are_decided_exactly() -> 
     assert ours(just_short, completion="none", by_cost=False) == [1]
 
 
+def test_somebody_who_is_one_part_in_a_million_billions_short_of_a_price_gives_all_and_the_others_pay_more() -> None:
+    # The first holds 6 × 10**17 − 1 when the price would be 6 × 10**17, so the second pays one more, and is one short.
+    part = 10**17
+    kinds = [([0, 1], None, 1), ([1, 2], None, 1), ([2], None, 1)]
+    election = Election.packed([4 * part + 1, 12 * part, 14 * part], [1, 2, 3], 100 * part, kinds)
+    done = run_once(election, Fraction(10 * part), False, Gate(election), keep=True)
+    assert [(one.bid, one.price) for one in done.purchases] == [(0, 4 * part + 1), (1, 6 * part + 1)]
+    one_less = replace(election, costs=(4 * part + 1, 12 * part, 14 * part - 1))
+    assert run_once(one_less, Fraction(10 * part), False, Gate(one_less)).order == [0, 1, 2]
+
+
 def bid(number: int, cost: int, group: int | None = None) -> Bid:
     return Bid(UUID(int=number), cost, number, None if group is None else UUID(int=900 + group))
 
