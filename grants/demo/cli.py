@@ -142,6 +142,7 @@ def run_until_stopped(*commands: list[str]) -> None:
         signal.signal(number, stop)
     running: list[subprocess.Popen[bytes]] = []
     status = 0
+    LOG.parent.mkdir(exist_ok=True)
     with LOG.open("wb") as log:
         try:
             for command in commands:  # each leads a group of its own: Ctrl-C reaches us alone, and we end them in order
