@@ -15,7 +15,6 @@ from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
 from grants.allocation import views as allocation
 from grants.allocation.cli import results as results_cli
-from grants.allocation.cli.tally import tally_file
 from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
@@ -154,4 +153,3 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
 
 cli = FlaskGroup(name="grants", create_app=partial(create_app), add_version_option=False)
 cli.add_command(demo)
-cli.add_command(tally_file)

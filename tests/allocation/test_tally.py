@@ -17,7 +17,7 @@ from grants.allocation.rules.election import Gate
 from grants.allocation.rules.pabulib import PbFile, Unreadable, read_pb, write_pb
 from grants.allocation.rules.shares import Settings, share_equally
 from grants.allocation.rules.tally import Asked, tally
-from grants.app import cli
+from grants.cli import command_line
 
 ROOT = Path(__file__).parents[2]
 REAL = Path(__file__).parents[2].parent / "shared" / "data" / "pabulib"
@@ -284,7 +284,7 @@ def test_the_command_needs_no_application_and_no_database(tmp_path: Path) -> Non
     )
     assert (done.returncode, done.stderr) == (0, "False\n")
     assert json.loads(done.stdout)["budget"] == 16
-    assert "tally" in cli.commands
+    assert "tally" in command_line().commands
 
 
 def test_a_file_written_is_read_as_it_was() -> None:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from PIL import Image
 
-from grants.app import cli as command_line
+from grants.cli import command_line
 from grants.config import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +55,7 @@ def commands_told() -> list[str]:
 @pytest.mark.parametrize("told", commands_told())
 def test_every_command_exists(app: Flask, told: str) -> None:
     group, *rest = told.split()
-    commands = {**app.cli.commands, **command_line.commands}
+    commands = {**app.cli.commands, **command_line().commands}
     assert group in commands, f"grants {told}"
     if rest:
         names = commands[group].commands  # type: ignore[attr-defined]

@@ -1,18 +1,22 @@
-"""Equal shares and Phragmén as the registry holds them: a round's bids in, an outcome for each out."""
+"""Equal shares and Phragmén as the registry holds them: a round's bids in, an outcome for each out.
+
+The counting itself is imported by the first count: numpy costs every worker 16 MB, and hardly any of them ever counts.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from grants.allocation.rules.ballots import Ballots, Bid
-from grants.allocation.rules.election import Election, Gate
 from grants.allocation.rules.fundable import Fundable
 from grants.allocation.rules.greedy import whole
-from grants.allocation.rules.phragmen import share_in_turn
-from grants.allocation.rules.reasons import Told, tell_phragmen, tell_shares
 from grants.allocation.rules.result import Options, Outcome
-from grants.allocation.rules.shares import Settings, share_equally
 from grants.allocation.rules.words import POUNDS
 from grants.kernel.errors import RuleBroken
+
+if TYPE_CHECKING:
+    from grants.allocation.rules.election import Election
+    from grants.allocation.rules.reasons import Told
 
 COMPLETIONS = ("none", "add1", "add1u")
 UTILITIES = ("cost", "cardinality")
@@ -82,6 +86,10 @@ class EqualShares:
         self, bids: Sequence[Bid], ballots: Ballots, pot_minor: int, options: Options, fundable: Fundable
     ) -> tuple[Outcome, ...]:
         """One outcome per bid: the winners in the order bought, then the others by votes."""
+        from grants.allocation.rules.election import Election, Gate
+        from grants.allocation.rules.reasons import tell_shares
+        from grants.allocation.rules.shares import Settings, share_equally
+
         read, bids = EqualSharesOptions.read(options), sorted(bids, key=lambda bid: bid.lot)
         election = Election.of(bids, ballots, pot_minor)
         gate = Gate(
@@ -122,6 +130,10 @@ class Phragmen:
         self, bids: Sequence[Bid], ballots: Ballots, pot_minor: int, options: Options, fundable: Fundable
     ) -> tuple[Outcome, ...]:
         """One outcome per bid: the winners in the order bought, then the others by votes."""
+        from grants.allocation.rules.election import Election, Gate
+        from grants.allocation.rules.phragmen import share_in_turn
+        from grants.allocation.rules.reasons import tell_phragmen
+
         stop, least, limit, cap = self._read(options)
         bids = sorted(bids, key=lambda bid: bid.lot)
         election = Election.of(bids, ballots, pot_minor)
@@ -129,7 +141,7 @@ class Phragmen:
         return outcomes(bids, election, tell_phragmen(election, gate, share_in_turn(election, gate, stop), POUNDS))
 
 
-def outcomes(bids: Sequence[Bid], election: Election, told: Sequence[Told]) -> tuple[Outcome, ...]:
+def outcomes(bids: Sequence[Bid], election: "Election", told: "Sequence[Told]") -> tuple[Outcome, ...]:
     """As the registry's rules give them; the rank is the place in this order."""
     return tuple(
         Outcome(
