@@ -32,7 +32,7 @@ def act(ready: Callable[[], None], url: str, person_id: UUID, proposal_id: UUID,
     """One racer: put the proposal in, or save a section of it."""
     load_models()
     engine = an_engine(url)
-    held = UnitOfWork.get
+    held, seen = UnitOfWork.get, []  # a session forgets, and reads again, what nobody holds
     try:
         with Session(engine) as session:
             actor: Actor = actor_for(session, person_id, "Racer")
@@ -42,6 +42,7 @@ def act(ready: Callable[[], None], url: str, person_id: UUID, proposal_id: UUID,
 
                 def look(self: UnitOfWork, model: type[Identified], id: UUID, *, lock: bool = False) -> Identified:
                     row = held(self, model, id)
+                    seen.append(row)
                     ready()
                     return row
 

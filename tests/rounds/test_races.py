@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -33,7 +34,7 @@ def publish(ready: Callable[[], None], url: str, person_id: UUID, round_id: UUID
     """One racer: a steward who publishes a round."""
     load_models()
     engine = an_engine(url)
-    held = UnitOfWork.get
+    held, counted = UnitOfWork.get, service._check_money
     try:
         with Session(engine) as session:
             session.scalar(select(func.count(Round.id)))  # connected before the start
@@ -42,13 +43,14 @@ def publish(ready: Callable[[], None], url: str, person_id: UUID, round_id: UUID
             else:  # a process of its own: nobody else sees this
 
                 def look(self: UnitOfWork, model: type[Identified], id: UUID, *, lock: bool = False) -> Identified:
-                    if model is not Fund:
-                        return held(self, model, id, lock=lock)
-                    row = held(self, model, id)
-                    ready()
-                    return row
+                    return held(self, model, id, lock=lock and model is not Fund)
+
+                def count(*about: Any) -> None:
+                    counted(*about)
+                    ready()  # both have counted the money, and neither has promised it
 
                 UnitOfWork.get = look  # type: ignore[method-assign, assignment]
+                service._check_money = count
             steward = Actor(id=person_id, grants=frozenset({Grant(Role.STEWARD)}))
             with transaction(session, engine, steward, START) as uow:
                 service.schedule(uow, round_id, KEYS["vote_key"])
