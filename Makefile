@@ -33,6 +33,7 @@ demo-reset: setup ## Start the demonstration town over
 test: $(VENV)/.installed-dev ## Run all tests, with a browser and a PostgreSQL of their own
 	.ci/browser
 	.ci/postgres
+	.ci/printer
 	$(BIN)/python -m pytest -n 2
 
 .PHONY: lint
