@@ -27,11 +27,11 @@ from grants.app import create_app
 from grants.kernel.tables import Base
 from grants.proposals.rules import ProposalState
 from grants.rounds.rules import RoundState, VotingMethod
-from grants.voting import service
 from grants.voting.models import Envelope, RollMark
 from grants.voting.rules.envelope import seal
 from grants.voting.rules.states import Channel
 from grants.voting.rules.voters import Hand, Voter
+from grants.voting.service import votes as service
 from grants.web.db import WRITES, engine_options, gate, load_models, prepare_engine
 from tests.builders.proposals import a_proposal
 from tests.builders.rounds import a_round, some_dates

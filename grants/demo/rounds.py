@@ -10,7 +10,7 @@ from grants.proposals import service as proposals
 from grants.proposals.rules import ScreeningCode, Section
 from grants.rounds import service as rounds
 from grants.rounds.rules import RoundDates, RoundDraft
-from grants.voting import service as voting
+from grants.voting.service import votes as voting
 
 WHO_MAY_APPLY = "Community groups that work in the borough. A group without a bank account applies with a host."
 SECOND = (bids.WARM, bids.WALKS, bids.STORIES, bids.SWIMMING, bids.REPAIR, bids.CORNER)

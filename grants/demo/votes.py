@@ -9,9 +9,10 @@ from grants.demo.play import Play
 from grants.outbox import queries as outbox
 from grants.rounds.rules import Connection
 from grants.voting import queries as voting_queries
-from grants.voting import service as voting
 from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.voters import Declaration, Voter
+from grants.voting.service import codes as voting_codes
+from grants.voting.service import votes as voting
 
 LIVES = Declaration(connection=Connection.LIVES, old_enough=True)
 POSTCODES = (
@@ -39,7 +40,7 @@ def vote(
         line.number: warmth.get(line.proposal_id, 4) for line in voting_queries.ballot_lines(play.session, round_id)
     }
     with play.as_("sue", play.at(first, 8)) as uow:
-        codes = voting.make_codes(
+        codes = voting_codes.make_codes(
             uow, round_id, label="Handed out by connectors at the warm table", code_count=coded + 40, pepper=pepper
         )
     for place, code in enumerate(codes[:coded]):

@@ -5,7 +5,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from grants.kernel.errors import StepRefused
-from grants.voting import service
+from grants.voting.service import votes as service
 from grants.web.db import give_back_space, now, reading
 from grants.web.work import clockwork
 

@@ -38,7 +38,7 @@ def in_the_docs() -> list[str]:
 def in_the_code() -> set[str]:
     """What ``record`` is given, and in its modules what is handed to a function as its ``verb``."""
     found = set(STATES)
-    for file in sorted((ROOT / "grants").rglob("service.py")):
+    for file in sorted([*(ROOT / "grants").rglob("service.py"), *(ROOT / "grants").rglob("service/*.py")]):
         tree = ast.parse(file.read_text())
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         if not any(isinstance(call.func, ast.Attribute) and call.func.attr == "record" for call in calls):

@@ -15,11 +15,11 @@ from grants.kernel.actors import CLOCK, NOBODY
 from grants.kernel.errors import StepRefused
 from grants.rounds.models import Round
 from grants.rounds.rules import VotingMethod
-from grants.voting import service
 from grants.voting.models import Ballot, Envelope, RollMark, VotingCode
 from grants.voting.rules.codes import hash_code
 from grants.voting.rules.states import CodeState
 from grants.voting.rules.voters import Voter
+from grants.voting.service import votes as service
 from grants.web.db import WRITES, transaction
 from tests.builders.voting import PEPPER, a_code
 from tests.support.clock import START

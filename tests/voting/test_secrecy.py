@@ -26,9 +26,10 @@ from grants.kernel.clock import SetClock
 from grants.kernel.tables import Base
 from grants.rounds.models import Round
 from grants.rounds.rules import VotingMethod
-from grants.voting import queries, service
+from grants.voting import queries
 from grants.voting.models import Ballot, Envelope
 from grants.voting.rules.voters import Voter
+from grants.voting.service import votes as service
 from grants.web.db import WRITES, db, transaction
 from tests.support.postgres import a_database, find_programs
 from tests.support.schema import an_engine, load_models

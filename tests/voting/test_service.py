@@ -19,7 +19,7 @@ from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import Connection, RoundState, VotingMethod
-from grants.voting import queries, service
+from grants.voting import queries
 from grants.voting.models import Ballot, EmailCheck, Envelope, RollMark, VotingCode
 from grants.voting.rules.ballots import BlankBallot, ballots_hash
 from grants.voting.rules.codes import hash_address, hash_code
@@ -27,7 +27,9 @@ from grants.voting.rules.envelope import commitment_of, tracking_code
 from grants.voting.rules.lot import draw_lot
 from grants.voting.rules.states import Channel, CodeState, Refusal
 from grants.voting.rules.voters import Declaration, Voter
-from grants.voting.service import TurnedAway
+from grants.voting.service import codes as handing_out
+from grants.voting.service import votes as service
+from grants.voting.service.votes import TurnedAway
 from tests.builders.actors import an_actor
 from tests.builders.people import a_person, actor_of
 from tests.builders.proposals import a_proposal
@@ -120,7 +122,7 @@ class TestOpening:
 class TestCodes:
     def test_what_is_stored_is_no_code(self, session: Session) -> None:
         round = a_vote_under_way(session)
-        codes = service.make_codes(
+        codes = handing_out.make_codes(
             work(session, a_steward(session)), round.id, label="Library", code_count=30, pepper=PEPPER
         )
         stored = set(session.scalars(select(VotingCode.code_hash)))
@@ -158,13 +160,13 @@ class TestCodes:
     def test_a_voided_batch_is_worth_nothing_but_its_votes_stay(self, session: Session) -> None:
         round = a_vote_under_way(session)
         steward = a_steward(session)
-        used, lost = service.make_codes(work(session, steward), round.id, label="Lost", code_count=2, pepper=PEPPER)
+        used, lost = handing_out.make_codes(work(session, steward), round.id, label="Lost", code_count=2, pepper=PEPPER)
         voter = service.check_code(work(session), round.id, used, SAID, pepper=PEPPER)
         other = service.check_code(work(session), round.id, lost, SAID, pepper=PEPPER)
         assert isinstance(voter, Voter)
         assert isinstance(other, Voter)
         service.cast(work(session), round.id, voter, [1, 2, 3])
-        service.void_batch(work(session, steward), queries.batches(session, round.id)[0].id, "The box was stolen.")
+        handing_out.void_batch(work(session, steward), queries.batches(session, round.id)[0].id, "The box was stolen.")
         assert isinstance(service.check_code(work(session), round.id, lost, SAID, pepper=PEPPER), TurnedAway)
         with pytest.raises(RuleBroken, match="worth nothing"):  # who was let in before is held at the last step
             service.cast(work(session), round.id, other, [1, 2, 3])
@@ -176,14 +178,14 @@ class TestCodes:
         a_code(session, round)
         for actor in (NOBODY, an_actor(Role.CONNECTOR), an_actor(Role.STEWARD, scope=uuid4())):
             with pytest.raises(NotAllowed):
-                service.make_codes(work(session, actor), round.id, label="L", code_count=1, pepper=PEPPER)
+                handing_out.make_codes(work(session, actor), round.id, label="L", code_count=1, pepper=PEPPER)
             with pytest.raises(NotAllowed):
-                service.void_batch(work(session, actor), queries.batches(session, round.id)[0].id, "Because")
+                handing_out.void_batch(work(session, actor), queries.batches(session, round.id)[0].id, "Because")
 
     def test_a_round_without_codes_makes_none(self, session: Session) -> None:
         round = a_vote_under_way(session, vote_methods=(VotingMethod.EMAIL_POSTCODE,))
         with pytest.raises(StepRefused, match="no voting codes"):
-            service.make_codes(work(session, a_steward(session)), round.id, label="L", code_count=1, pepper=PEPPER)
+            handing_out.make_codes(work(session, a_steward(session)), round.id, label="L", code_count=1, pepper=PEPPER)
 
     def test_one_who_says_they_are_too_young_is_told_the_age(self, session: Session) -> None:
         round = a_vote_under_way(session, vote_min_age=14)

@@ -17,7 +17,7 @@ from grants.kernel.errors import RuleBroken
 from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState, VotingMethod
-from grants.voting import exports, queries, service
+from grants.voting import exports, queries
 from grants.voting.forms import CastForm, ChooseForm, CodesForm, NumberForm, VoidForm, Way, WhoForm
 from grants.voting.queries import Entry
 from grants.voting.rules.ballots import BallotLimits, check_choices, explain_limits
@@ -26,7 +26,9 @@ from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.envelope import read_tracking_code, tracking_code
 from grants.voting.rules.turnout import publishable
 from grants.voting.rules.voters import Hand, Receipt, Voter, who_may_vote
-from grants.voting.service import TurnedAway
+from grants.voting.service import codes as code_service
+from grants.voting.service import votes as service
+from grants.voting.service.votes import TurnedAway
 from grants.web.db import give_back_space, now, reading
 from grants.web.doors import public, signed_in
 from grants.web.limits import post_limit
@@ -488,7 +490,7 @@ def codes(round_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                made = service.make_codes(
+                made = code_service.make_codes(
                     uow,
                     round_id,
                     label=form.label.data or "",
@@ -528,7 +530,7 @@ def void(round_id: UUID, batch_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.void_batch(uow, batch_id, form.reason.data or "")
+                code_service.void_batch(uow, batch_id, form.reason.data or "")
             flash("These codes are worth nothing from now on. Votes that were cast with them still count.", "success")
             return redirect(url_for("voting.desk", round_id=round_id))
         except RuleBroken as broken:

@@ -1,4 +1,4 @@
-"""Open a vote, hand out codes, know a voter, cast a ballot, and count.
+"""Open a vote, know a voter, cast a ballot, and count.
 
 Casting and showing who one is write no trail entry: entries come in the order of time, and so would tie a moment to a
 mark on the roll. The close writes the totals. See ``docs/decisions/0020-ballot-secrecy.md``.
@@ -38,7 +38,6 @@ from grants.voting.models import (
     Ballot,
     BallotLine,
     BoardEntry,
-    CodeBatch,
     EmailCheck,
     Envelope,
     RefusalCount,
@@ -47,7 +46,7 @@ from grants.voting.models import (
     VotingCode,
 )
 from grants.voting.rules.ballots import ballots_hash, check_choices, count, mixed
-from grants.voting.rules.codes import hash_address, hash_code, make_code
+from grants.voting.rules.codes import hash_address, hash_code
 from grants.voting.rules.envelope import (
     EnvelopeBroken,
     Opened,
@@ -60,17 +59,9 @@ from grants.voting.rules.lot import draw_lot
 from grants.voting.rules.states import Channel, CodeState, Refusal
 from grants.voting.rules.voters import Declaration, Receipt, Voter, check_declaration
 
-LARGEST_BATCH = 5_000
 NUMBERS_AN_HOUR = 5
 TRIES = 5
 NUMBER_VALID = timedelta(minutes=notices.VALID_MINUTES)
-MAKES_CODES = (
-    RoundState.SCHEDULED,
-    RoundState.OPEN,
-    RoundState.CLOSED,
-    RoundState.CHECKING,
-    RoundState.VOTING,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,62 +120,6 @@ def what_keeps_it_shut(session: Session, round: Round) -> list[str]:
     elif not waiting and not proposals.eligible(session, round.id):
         reasons.append("No proposal can go on the ballot, so there is nothing to vote on.")
     return reasons
-
-
-# Codes.
-
-
-def make_codes(uow: UnitOfWork, round_id: UUID, *, label: str, code_count: int, pepper: bytes) -> list[str]:
-    """Make a batch of single-use codes. They are returned, and after that nobody can read them: hashes are kept."""
-    round = uow.get(Round, round_id, lock=True)
-    access.ensure_may_run(uow.actor, round.fund_id)
-    assert uow.actor.id is not None  # a steward
-    if rounds.phase(round, uow.now) not in MAKES_CODES:
-        raise StepRefused("Codes can be made from when a round is planned until its vote closes.")
-    if VotingMethod.CODE not in queries.book_of(round).vote_methods:
-        raise StepRefused("This round's rule-book has no voting codes.")
-    if not 1 <= code_count <= LARGEST_BATCH:
-        raise RuleBroken(f"Make from 1 to {LARGEST_BATCH:,} codes at once.", field="code_count")
-    if not label.strip():
-        raise RuleBroken("Say who hands these codes out, or where.", field="label")
-    batch = CodeBatch(
-        round_id=round.id, label=label.strip(), code_count=code_count, made_by_id=uow.actor.id, made_at=uow.now
-    )
-    uow.add(batch)
-    codes: dict[str, str] = {}
-    while len(codes) < code_count:
-        code = make_code()
-        codes[hash_code(code, pepper, round.id)] = code
-    uow.session.execute(
-        insert(VotingCode),
-        [
-            {"id": uuid4(), "round_id": round.id, "batch_id": batch.id, "code_hash": key, "state": CodeState.ISSUED}
-            for key in codes
-        ],
-    )
-    uow.record("voting.codes_made", batch, round_id=round.id, codes=code_count)
-    return list(codes.values())
-
-
-def void_batch(uow: UnitOfWork, batch_id: UUID, reason: str) -> CodeBatch:
-    """Codes of this batch that have not voted are worth nothing from now on; votes that were cast stay."""
-    batch = uow.get(CodeBatch, batch_id, lock=True)
-    round = uow.get(Round, batch.round_id)
-    access.ensure_may_run(uow.actor, round.fund_id)
-    if not reason.strip():
-        raise RuleBroken("Say why these codes are worth nothing from now on.", field="reason")
-    if batch.voided_at is not None:
-        raise StepRefused("These codes are worth nothing already.")
-    if round.votes_counted_at is not None:
-        raise StepRefused("The vote is over.")
-    batch.voided_at = uow.now
-    uow.session.execute(
-        update(VotingCode)
-        .where(VotingCode.batch_id == batch.id, VotingCode.state == CodeState.ISSUED)
-        .values(state=CodeState.VOID)
-    )
-    uow.record("voting.codes_voided", batch, round_id=round.id, why=reason.strip())
-    return batch
 
 
 # Knowing a voter.
