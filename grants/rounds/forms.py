@@ -5,11 +5,15 @@ from typing import Any
 from grants.rounds.rules import (
     APPLICANT_WORDS,
     HEALTH_CREATION,
+    MOST_POINTS,
     ApplicantKind,
+    BallotKind,
     Connection,
     RoundDates,
     RoundDraft,
+    SharingRule,
     VotingMethod,
+    read_weights,
 )
 from grants.web import fields
 from grants.web.forms import Form
@@ -23,6 +27,28 @@ _TIES = [
 _METHODS = [
     (VotingMethod.CODE, "A voting code", "Posted, or handed out by a connector. Each code works once."),
     (VotingMethod.EMAIL_POSTCODE, "E-mail address and postcode", "The postcode must be inside the area."),
+]
+
+_KINDS = [
+    (BallotKind.APPROVAL, "Tick every proposal that you would fund", "Easiest for most people."),
+    (BallotKind.UP_TO_K, "Tick proposals, up to a number"),
+    (BallotKind.CHOOSE_ONE, "Choose one proposal"),
+    (BallotKind.POINTS, "Share out points", "Say below how many points each voter has."),
+    (BallotKind.RANKED, "Put proposals in order, the best first"),
+]
+_RULES = [
+    (
+        SharingRule.MOST_VOTES,
+        "Most votes",
+        "The most votes first, while the money lasts. Good for fewer than about ten proposals.",
+    ),
+    (
+        SharingRule.EQUAL_SHARES,
+        "Equal shares",
+        "Everybody controls an equal part of the pot, so that every part of the community gets something. "
+        "Good for ten proposals or more.",
+    ),
+    (SharingRule.PHRAGMEN, "Phragmén", "Another rule of this kind. Mostly for comparing."),
 ]
 
 
@@ -64,16 +90,61 @@ class RoundForm(Form):
         coerce=VotingMethod,
         message="Choose at least one way to vote",
     )
+    ballot_kind = fields.RadiosField("What do voters do?", choices=_KINDS, coerce=BallotKind)
     ballot_minimum = fields.NumberField(
         "Fewest proposals to choose", hint="Three works well. Most people then look at more than their own.", at_least=1
     )
     ballot_maximum = fields.NumberField(
-        "Most proposals to choose", hint="Leave it empty for no limit.", at_least=1, required=False
+        "Most proposals to choose, or points to share out",
+        hint="Leave it empty for no limit. Where voters share out points: how many each has.",
+        at_least=1,
+        at_most=MOST_POINTS,
+        required=False,
     )
+    ballot_weights = fields.TextField(
+        "Points for the first place, the second, and so on",
+        hint="Only where voters put proposals in order. Like 3, 2, 1. Leave it empty and the last place gets one "
+        "point, each place before it one more.",
+        required=False,
+    )
+    rule = fields.RadiosField("How is the money shared?", choices=_RULES, coerce=SharingRule)
     minimum_votes = fields.NumberField("Votes that a proposal needs at least", at_most=100_000)
+    group_limit = fields.NumberField(
+        "How many proposals of one group can be funded", hint="Leave it empty for no limit.", at_least=1, required=False
+    )
+    group_cap_minor = fields.MoneyField(
+        "The most that one group can get in all", hint="Leave it empty for no limit.", required=False
+    )
     stop_at_misfit = fields.RadiosField(
         "When the next proposal asks for more than is left",
         choices=[("no", "Pass it over, and look at the next one"), ("yes", "Stop there")],
+    )
+    utility = fields.RadiosField(
+        "Which proposals come first?",
+        choices=[
+            ("cost", "Those with the most support behind each pound", "Dear and cheap proposals have the same chance."),
+            ("cardinality", "Those that cost each supporter least", "More proposals are funded, mostly cheap ones."),
+        ],
+    )
+    completion = fields.RadiosField(
+        "When nothing more can be paid from equal parts",
+        choices=[
+            ("add1u", "Let the parts grow, then share what is left by most votes"),
+            ("add1", "Let the parts grow"),
+            ("none", "Leave the rest in the pot"),
+        ],
+    )
+    start = fields.RadiosField(
+        "Where do the parts begin?",
+        choices=[("floor", "At whole pounds, rounded down"), ("exact", "At the exact part, to a fraction of a penny")],
+    )
+    step_minor = fields.MoneyField("How much the parts grow at a time")
+    exhaustive_stop = fields.RadiosField(
+        "When do the parts stop growing?",
+        choices=[
+            ("yes", "When nothing more would fit, or the next time would cost too much"),
+            ("no", "Only when the next time would cost too much"),
+        ],
     )
     criteria = fields.ChecksField(
         "What does the panel look for?",
@@ -83,6 +154,22 @@ class RoundForm(Form):
     )
     pass_mark = fields.NumberField("Pass mark, in percent of the points", at_most=100)
     quorum = fields.NumberField("Panellists without an interest who must read each proposal", at_least=1, at_most=50)
+
+    FINER = (
+        "group_limit",
+        "group_cap_minor",
+        "stop_at_misfit",
+        "utility",
+        "completion",
+        "start",
+        "step_minor",
+        "exhaustive_stop",
+    )
+
+    @property
+    def finer_errors(self) -> bool:
+        """Whether something among the finer points has to be put right, so that they are shown."""
+        return any(name in self.errors for name in self.FINER)
 
     def to_draft(self) -> RoundDraft:
         """The draft; money in pence, moments in UTC."""
@@ -107,14 +194,34 @@ class RoundForm(Form):
             vote_min_age=self.vote_min_age.data or 0,
             vote_connections=tuple(self.vote_connections.data or ()),
             vote_methods=tuple(self.vote_methods.data or ()),
-            ballot_minimum=self.ballot_minimum.data or 0,
-            ballot_maximum=self.ballot_maximum.data,
+            **self._ballot(),
+            rule=self.rule.data,
             minimum_votes=self.minimum_votes.data or 0,
             stop_at_misfit=self.stop_at_misfit.data == "yes",
+            group_limit=self.group_limit.data,
+            group_cap_minor=self.group_cap_minor.data,
+            utility=self.utility.data,
+            completion=self.completion.data,
+            start=self.start.data,
+            step_minor=self.step_minor.data,
+            exhaustive_stop=self.exhaustive_stop.data == "yes",
             criteria=tuple(one for one in HEALTH_CREATION if one.id in (self.criteria.data or ())),
             pass_mark=self.pass_mark.data or 0,
             quorum=self.quorum.data or 0,
         )
+
+    def _ballot(self) -> dict[str, Any]:
+        """What a ballot may say; what the kind itself settles need not be typed."""
+        kind, most = self.ballot_kind.data, self.ballot_maximum.data
+        if kind is BallotKind.CHOOSE_ONE:
+            return {"ballot_kind": kind, "ballot_minimum": 1, "ballot_maximum": 1}
+        weights = read_weights(self.ballot_weights.data or "")
+        return {
+            "ballot_kind": kind,
+            "ballot_minimum": self.ballot_minimum.data or 0,
+            "ballot_maximum": len(weights) if weights and most is None else most,
+            "ballot_weights": weights,
+        }
 
 
 def as_typed(draft: RoundDraft) -> dict[str, Any]:
@@ -123,7 +230,9 @@ def as_typed(draft: RoundDraft) -> dict[str, Any]:
         name: getattr(draft, name) for name in RoundDraft.__dataclass_fields__ if name not in ("dates", "criteria")
     }
     typed |= {name: getattr(draft.dates, name) for name in RoundDates.__dataclass_fields__}
-    typed["stop_at_misfit"] = "yes" if draft.stop_at_misfit else "no"
+    for name in ("stop_at_misfit", "exhaustive_stop"):
+        typed[name] = "yes" if typed[name] else "no"
+    typed["ballot_weights"] = ", ".join(map(str, draft.ballot_weights))
     typed["criteria"] = [one.id for one in draft.criteria]
     return typed
 
@@ -133,9 +242,16 @@ FRESH: dict[str, Any] = {
     "vote_connections": list(Connection),
     "vote_methods": list(VotingMethod),
     "vote_min_age": 11,
+    "ballot_kind": BallotKind.APPROVAL,
     "ballot_minimum": 3,
+    "rule": SharingRule.MOST_VOTES,
     "minimum_votes": 1,
     "stop_at_misfit": "no",
+    "utility": "cost",
+    "completion": "add1u",
+    "start": "floor",
+    "step_minor": 100,
+    "exhaustive_stop": "yes",
     "criteria": [one.id for one in HEALTH_CREATION],
     "pass_mark": 50,
     "quorum": 2,

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -170,6 +171,256 @@ class ApplicantKind(StrEnum):
     HOSTED = "hosted"
 
 
+class BallotKind(StrEnum):
+    """What a voter does on the ballot."""
+
+    APPROVAL = "approval"
+    CHOOSE_ONE = "choose_one"
+    UP_TO_K = "up_to_k"
+    POINTS = "points"
+    RANKED = "ranked"
+
+
+MOST_POINTS = 1_000
+"""The most that a voter can be given to share out, and the most that a place can be worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class BallotRules:
+    """What a ballot of a round may say.
+
+    ``minimum``: the fewest bids on it. ``maximum``: the most bids on it; of points, their sum; nothing means no limit.
+    ``weights``: of ranked ballots, the points of the first place, the second …; nothing means Borda's.
+
+    Everywhere, a ballot is pairs (number, points), by number: one point for each tick; the points that were given; of a
+    ranked ballot the place (1 is first) until ``counted`` turns it into points.
+    """
+
+    kind: BallotKind = BallotKind.APPROVAL
+    minimum: int = 3
+    maximum: int | None = None
+    weights: tuple[int, ...] = ()
+
+    @property
+    def has_points(self) -> bool:
+        """Whether one bid can get more from a ballot than another."""
+        return self.kind in (BallotKind.POINTS, BallotKind.RANKED)
+
+    def place_points(self, standing: int) -> tuple[int, ...]:
+        """The points of each place of a ranked ballot on which ``standing`` bids stand.
+
+        Borda's: the last place that can be named gets one, each place before it one more.
+
+        >>> BallotRules(BallotKind.RANKED).place_points(4)
+        (4, 3, 2, 1)
+        >>> BallotRules(BallotKind.RANKED, weights=(3, 2, 1)).place_points(9)
+        (3, 2, 1)
+        """
+        places = min(self.maximum or standing, standing)
+        return self.weights[:standing] or tuple(range(places, 0, -1))
+
+    def counted(self, ballot: Iterable[tuple[int, int]], standing: Collection[int]) -> tuple[tuple[int, int], ...]:
+        """What counts of a ballot, by number, when only ``standing`` numbers do: pairs (number, points).
+
+        On a ranked ballot those behind one that fell away move up.
+
+        >>> BallotRules(BallotKind.RANKED, weights=(3, 2, 1)).counted([(1, 3), (5, 1), (8, 2)], {1, 8, 9})
+        ((1, 2), (8, 3))
+        """
+        kept = [(number, points) for number, points in ballot if number in standing]
+        if self.kind is BallotKind.RANKED:
+            by_place = sorted(kept, key=lambda one: one[1])
+            kept = [(one[0], points) for one, points in zip(by_place, self.place_points(len(standing)), strict=False)]
+        return tuple(sorted(kept))
+
+    def complaints(self) -> list[tuple[bool, str, str]]:
+        """What is wrong with these rules: (whether it is, what to do, the field)."""
+        least, most, places = self.minimum, self.maximum, self.weights
+        sums = self.kind is BallotKind.POINTS
+        needs_most = "Enter how many points each voter has." if sums else "Enter the most choices."
+        return [
+            (self.kind not in list(BallotKind), "Choose a kind of ballot that we have.", "ballot_kind"),
+            (least < 1, "Enter the fewest choices, 1 or more.", "ballot_minimum"),
+            (most is None and self.kind in (BallotKind.UP_TO_K, BallotKind.POINTS), needs_most, "ballot_maximum"),
+            (
+                most is not None and most < least,
+                f"Each voter needs {least} points (one for each of the fewest choices) or more."
+                if sums
+                else f"The most choices must be {least} (the fewest) or more.",
+                "ballot_maximum",
+            ),
+            (
+                sums and most is not None and most > MOST_POINTS,
+                f"Give each voter {MOST_POINTS:,} points or fewer.",
+                "ballot_maximum",
+            ),
+            (
+                self.kind is BallotKind.CHOOSE_ONE and (least, most) != (1, 1),
+                "On this kind of ballot everybody chooses one.",
+                "ballot_maximum",
+            ),
+            (
+                bool(places) and self.kind is not BallotKind.RANKED,
+                "Only a ballot on which people put proposals in order has points for places.",
+                "ballot_weights",
+            ),
+            (
+                bool(places) and most != len(places),
+                f"There are points for {_count(len(places), 'place')}, so the most choices must be {len(places)}.",
+                "ballot_maximum",
+            ),
+            (
+                any(points < 1 or points > MOST_POINTS for points in places)
+                or any(after > before for before, after in pairwise(places)),
+                f"Give each place from 1 to {MOST_POINTS:,} points, and none more than the place before it.",
+                "ballot_weights",
+            ),
+        ]
+
+
+def read_weights(text: str) -> tuple[int, ...]:
+    """Points of places as people type them: "3, 2, 1" or "3-2-1". Refuses (``RuleBroken``) anything else.
+
+    >>> read_weights("3-2-1"), read_weights(" ")
+    ((3, 2, 1), ())
+    """
+    parts = [part for part in re.split(r"[\s,;-]+", text.strip()) if part]
+    if not all(re.fullmatch(r"[0-9]{1,9}", part) for part in parts):
+        raise RuleBroken("Enter whole numbers, like 3, 2, 1.", field="ballot_weights")
+    return tuple(map(int, parts))
+
+
+class SharingRule(StrEnum):
+    """How votes become money."""
+
+    MOST_VOTES = "most_votes"
+    EQUAL_SHARES = "equal_shares"
+    PHRAGMEN = "phragmen"
+
+
+Options = Mapping[str, str | int | bool | None]
+COMPLETIONS = ("none", "add1", "add1u")
+UTILITIES = ("cost", "cardinality")
+STARTS = ("floor", "exact")
+
+
+@dataclass(frozen=True, slots=True)
+class MostVotesOptions:
+    """How a round shares by most votes.
+
+    ``minimum_votes``: a bid with fewer is never funded. ``stop_at_misfit``: the first bid that asks more than is left
+    ends the sharing (otherwise it is skipped). ``group_limit``: how many bids of one group can win (1: they exclude
+    each other). ``group_cap_minor``: how many pence one group can win. Nothing: no limit.
+    """
+
+    minimum_votes: int = 1
+    stop_at_misfit: bool = False
+    group_limit: int | None = None
+    group_cap_minor: int | None = None
+
+    @classmethod
+    def read(cls, options: Options) -> "MostVotesOptions":
+        """From a rule-book's options; refuses (``RuleBroken``) unknown names and impossible values."""
+        _refuse_unknown(options, cls, "most votes")
+        return cls(stop_at_misfit=_stop(options, default=False), **_limits(options))
+
+
+@dataclass(frozen=True, slots=True)
+class EqualSharesOptions:
+    """How a round shares by equal shares; the defaults are those of equalshares.net. Pence.
+
+    ``utility``: what a bid is worth to those who chose it, its ``cost`` or the same for all (``cardinality``); where
+    ballots give points, these. ``completion``, ``start``, ``step_minor``, ``exhaustive_stop``: see
+    ``allocation.rules.shares.share_equally``; ``floor`` is to whole pounds. The others: as for most votes.
+    """
+
+    utility: str = "cost"
+    completion: str = "add1u"
+    start: str = "floor"
+    step_minor: int = 100
+    exhaustive_stop: bool = True
+    minimum_votes: int = 1
+    group_limit: int | None = None
+    group_cap_minor: int | None = None
+
+    @classmethod
+    def read(cls, options: Options) -> "EqualSharesOptions":
+        """From a rule-book's options; refuses (``RuleBroken``) unknown names and impossible values."""
+        _refuse_unknown(options, cls, "equal shares")
+        exhaustive = options.get("exhaustive_stop", True)
+        if not isinstance(exhaustive, bool):
+            raise RuleBroken("Say yes or no to stopping when nothing more would fit.", field="exhaustive_stop")
+        return cls(
+            utility=_one_of(options, "utility", UTILITIES, "cost"),
+            completion=_one_of(options, "completion", COMPLETIONS, "add1u"),
+            start=_one_of(options, "start", STARTS, "floor"),
+            step_minor=_whole(options, "step_minor", 1, 100) or 100,
+            exhaustive_stop=exhaustive,
+            **_limits(options),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PhragmenOptions:
+    """How a round shares by Phragmén; the same names as for most votes."""
+
+    minimum_votes: int = 1
+    stop_at_misfit: bool = True
+    group_limit: int | None = None
+    group_cap_minor: int | None = None
+
+    @classmethod
+    def read(cls, options: Options) -> "PhragmenOptions":
+        """From a rule-book's options; refuses (``RuleBroken``) unknown names and impossible values."""
+        _refuse_unknown(options, cls, "Phragmén")
+        return cls(stop_at_misfit=_stop(options, default=True), **_limits(options))
+
+
+SharingOptions = MostVotesOptions | EqualSharesOptions | PhragmenOptions
+SHARING: dict[SharingRule, type[MostVotesOptions] | type[EqualSharesOptions] | type[PhragmenOptions]] = {
+    SharingRule.MOST_VOTES: MostVotesOptions,
+    SharingRule.EQUAL_SHARES: EqualSharesOptions,
+    SharingRule.PHRAGMEN: PhragmenOptions,
+}
+"""What each rule can be told."""
+
+
+def _refuse_unknown(options: Options, read: type[Any], rule: str) -> None:
+    if unknown := sorted(set(options) - {part.name for part in fields(read)}):
+        raise RuleBroken(f"The rule “{rule}” has no option called {', '.join(unknown)}.", field="rule")
+
+
+def _stop(options: Options, *, default: bool) -> bool:
+    stop = options.get("stop_at_misfit", default)
+    if not isinstance(stop, bool):
+        raise RuleBroken("Say yes or no to stopping at the first bid that does not fit.", field="stop_at_misfit")
+    return stop
+
+
+def _limits(options: Options) -> dict[str, Any]:
+    return {
+        "minimum_votes": _whole(options, "minimum_votes", 0, 1) or 0,
+        "group_limit": _whole(options, "group_limit", 1, None),
+        "group_cap_minor": _whole(options, "group_cap_minor", 1, None),
+    }
+
+
+def _whole(options: Options, name: str, least: int, default: int | None) -> int | None:
+    value = options.get(name, default)
+    if value is None and default is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise RuleBroken(f"Enter a whole number, {least} or more.", field=name)
+    return value
+
+
+def _one_of(options: Options, name: str, choices: tuple[str, ...], default: str) -> str:
+    value = options.get(name, default)
+    if value not in choices:
+        raise RuleBroken(f"Choose one of: {', '.join(choices)}.", field=name)
+    return str(value)
+
+
 class PanelPart(StrEnum):
     """How panel and votes combine. ``GATE``: the panel passes or fails bids before the vote; votes decide the money."""
 
@@ -251,10 +502,11 @@ class RuleBook:
     """All that a round promises. Frozen, hashed and published when it is scheduled. Money in pence.
 
     ``pass_mark``: whole percent of the points that the panel could give (3 per criterion and panellist); "not enough
-    information" is left out of both sides. ``quorum``: panellists without an interest. ``ballot_minimum`` falls to the
-    number of bids that stand, where fewer do; ``ballot_maximum``: nothing means no limit. ``rule``, ``rule_options``:
-    see ``allocation.rules``. ``lot_seed`` is published, and with it the order that breaks ties. ``suppress_below``: no
-    published cell counts fewer people; below ``totals_only_below`` ballots only totals are published.
+    information" is left out of both sides. ``quorum``: panellists without an interest. ``ballot_…``: see
+    ``BallotRules``; ``ballot_minimum`` falls to the number of bids that stand, where fewer do. ``rule``,
+    ``rule_options``: see ``SHARING``. ``lot_seed`` is published, and with it the order that breaks ties.
+    ``suppress_below``: no published cell counts fewer people; below ``totals_only_below`` ballots only totals are
+    published.
     """
 
     round_title: str
@@ -271,11 +523,12 @@ class RuleBook:
     vote_methods: tuple[VotingMethod, ...]
     lot_seed: str
     ballot_public_key: str
-    ballot_kind: str = "approval"
+    ballot_kind: BallotKind = BallotKind.APPROVAL
     ballot_minimum: int = 3
     ballot_maximum: int | None = None
-    rule: str = "most_votes"
-    rule_options: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+    ballot_weights: tuple[int, ...] = ()
+    rule: SharingRule = SharingRule.MOST_VOTES
+    rule_options: Options = field(default_factory=dict)
     panel_part: PanelPart = PanelPart.GATE
     criteria: tuple[Criterion, ...] = HEALTH_CREATION
     pass_mark: int = 50
@@ -293,6 +546,16 @@ class RuleBook:
     def to_canonical_json(self) -> str:
         """The published text: the same facts give the same text on every machine."""
         return canonical_json(self._facts())
+
+    @property
+    def ballot(self) -> BallotRules:
+        """What a ballot may say."""
+        return BallotRules(self.ballot_kind, self.ballot_minimum, self.ballot_maximum, self.ballot_weights)
+
+    @property
+    def sharing(self) -> SharingOptions:
+        """How the pot is shared. Refuses (``RuleBroken``) options that the rule does not know or cannot follow."""
+        return SHARING[self.rule].read(self.rule_options)
 
     @property
     def sha256(self) -> str:
@@ -319,6 +582,9 @@ class RuleBook:
             "applicant_kinds": lambda kinds: tuple(map(ApplicantKind, kinds)),
             "vote_connections": lambda ties: tuple(map(Connection, ties)),
             "vote_methods": lambda methods: tuple(map(VotingMethod, methods)),
+            "ballot_kind": BallotKind,
+            "ballot_weights": tuple,
+            "rule": SharingRule,
             "panel_part": PanelPart,
             "criteria": lambda them: tuple(Criterion(**{**it, "steps": tuple(it["steps"])}) for it in them),
         }
@@ -333,9 +599,9 @@ class RuleBook:
         for broken, message, name in self._complaints():
             if broken:
                 raise RuleBroken(message, field=name)
+        _ = self.sharing  # refuses what it cannot read
 
     def _complaints(self) -> list[tuple[bool, str, str]]:
-        least, most = self.ballot_minimum, self.ballot_maximum
         return [
             (not self.round_title.strip(), "Enter a title.", "title"),
             (not self.priority_ids, "Choose at least one priority.", "priority_ids"),
@@ -355,13 +621,8 @@ class RuleBook:
             (not 0 <= self.vote_min_age <= 18, "Enter the youngest age for voting, 0 to 18.", "vote_min_age"),
             (not self.vote_connections, "Choose who may vote.", "vote_connections"),
             (not self.vote_methods, "Choose at least one way to vote.", "vote_methods"),
-            (self.ballot_kind != "approval", "Choose a kind of ballot that we have.", "ballot_kind"),
-            (least < 1, "Enter the fewest choices, 1 or more.", "ballot_minimum"),
-            (
-                most is not None and most < least,
-                f"The most choices must be {least} (the fewest) or more.",
-                "ballot_maximum",
-            ),
+            *self.ballot.complaints(),
+            (self.rule not in list(SharingRule), "Choose a way to share the pot that we have.", "rule"),
             (not self.criteria, "Choose at least one criterion.", "criteria"),
             (
                 len({criterion.id for criterion in self.criteria}) < len(self.criteria),
@@ -385,7 +646,7 @@ class RuleBook:
 class RoundDraft:
     """What a steward writes down about a round before it is scheduled. Money in pence; see ``RuleBook``.
 
-    ``minimum_votes`` and ``stop_at_misfit`` are the options of the rule "most votes".
+    From ``minimum_votes`` on: options of the rule, of which the book takes those that the rule knows.
     """
 
     title: str
@@ -401,16 +662,27 @@ class RoundDraft:
     vote_min_age: int = 11
     vote_connections: tuple[Connection, ...] = tuple(Connection)
     vote_methods: tuple[VotingMethod, ...] = tuple(VotingMethod)
+    ballot_kind: BallotKind = BallotKind.APPROVAL
     ballot_minimum: int = 3
     ballot_maximum: int | None = None
+    ballot_weights: tuple[int, ...] = ()
+    rule: SharingRule = SharingRule.MOST_VOTES
     minimum_votes: int = 1
     stop_at_misfit: bool = False
+    group_limit: int | None = None
+    group_cap_minor: int | None = None
+    utility: str = "cost"
+    completion: str = "add1u"
+    start: str = "floor"
+    step_minor: int = 100
+    exhaustive_stop: bool = True
     criteria: tuple[Criterion, ...] = HEALTH_CREATION
     pass_mark: int = 50
     quorum: int = 2
 
     def book(self, *, lot_seed: str, ballot_public_key: str) -> RuleBook:
         """The rule-book that this draft becomes."""
+        knows = fields(SHARING[self.rule]) if self.rule in SHARING else ()
         return RuleBook(
             round_title=self.title,
             fund_id=self.fund_id,
@@ -426,9 +698,12 @@ class RoundDraft:
             vote_methods=self.vote_methods,
             lot_seed=lot_seed,
             ballot_public_key=ballot_public_key,
+            ballot_kind=self.ballot_kind,
             ballot_minimum=self.ballot_minimum,
             ballot_maximum=self.ballot_maximum,
-            rule_options={"minimum_votes": self.minimum_votes, "stop_at_misfit": self.stop_at_misfit},
+            ballot_weights=self.ballot_weights,
+            rule=self.rule,
+            rule_options={option.name: getattr(self, option.name) for option in knows},
             criteria=self.criteria,
             pass_mark=self.pass_mark,
             quorum=self.quorum,
@@ -442,8 +717,6 @@ class RoundDraft:
         """Refuse (``RuleBroken``, with the field) what no round could keep."""
         if not self.who_may_apply.strip():
             raise RuleBroken("Say in a sentence who may apply.", field="who_may_apply")
-        if self.minimum_votes < 0:
-            raise RuleBroken("Enter 0 or more.", field="minimum_votes")
         self.preview().check()
 
     def terms(self) -> dict[str, Any]:
@@ -462,6 +735,9 @@ class RoundDraft:
             "applicant_kinds": lambda kinds: tuple(map(ApplicantKind, kinds)),
             "vote_connections": lambda ties: tuple(map(Connection, ties)),
             "vote_methods": lambda methods: tuple(map(VotingMethod, methods)),
+            "ballot_kind": BallotKind,
+            "ballot_weights": tuple,
+            "rule": SharingRule,
             "criteria": lambda them: tuple(Criterion(**{**it, "steps": tuple(it["steps"])}) for it in them),
         }
         kept = {name: read.get(name, lambda value: value)(terms[name]) for name in _TERMS if name in terms}
@@ -474,10 +750,20 @@ _TERMS = (
     "vote_min_age",
     "vote_connections",
     "vote_methods",
+    "ballot_kind",
     "ballot_minimum",
     "ballot_maximum",
+    "ballot_weights",
+    "rule",
     "minimum_votes",
     "stop_at_misfit",
+    "group_limit",
+    "group_cap_minor",
+    "utility",
+    "completion",
+    "start",
+    "step_minor",
+    "exhaustive_stop",
     "criteria",
     "pass_mark",
     "quorum",
@@ -544,8 +830,9 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
         ("Who gets the money", _sharing(book)),
         (
             "When votes are equal",
-            "The cheaper proposal goes first. If they cost the same, a lot decides. The lot comes from a number "
-            "that is published here before anybody votes.",
+            "The cheaper proposal goes first. If they cost the same, "
+            + ("a lot decides." if book.rule is SharingRule.MOST_VOTES else "more votes, and then a lot, decide.")
+            + " The lot comes from a number that is published here before anybody votes.",
         ),
         (
             "How votes stay secret",
@@ -557,7 +844,19 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
 
 
 def _choices(book: RuleBook) -> str:
-    fewest, most = book.ballot_minimum, book.ballot_maximum
+    fewest, most, kind = book.ballot_minimum, book.ballot_maximum, book.ballot_kind
+    if kind is BallotKind.POINTS:
+        spread = f" to {_count(fewest, 'proposal')} or more" if fewest > 1 else " to the proposals that you like"
+        return f"You have {_count(most or 0, 'point')}. You give them{spread}, more to what you like more."
+    if kind is BallotKind.RANKED:
+        limit = f" and at most {most}" if most and most > fewest else ""
+        how_many = _count(fewest, "proposal") if most == fewest else f"at least {_count(fewest, 'proposal')}{limit}"
+        worth = (
+            f"The places are worth {_joined([str(points) for points in book.ballot_weights], 'and')} points."
+            if len(book.ballot_weights) > 1
+            else "The last place that can be named is worth one point, and each place before it one more."
+        )
+        return f"You put {how_many} in order, the best first. {worth}"
     if most == fewest:
         return f"You choose {_count(fewest, 'proposal')}."
     limit = f"and at most {most}" if most else "and as many more as you like"
@@ -565,17 +864,55 @@ def _choices(book: RuleBook) -> str:
 
 
 def _sharing(book: RuleBook) -> str:
-    votes, stops = int(book.rule_options.get("minimum_votes") or 0), bool(book.rule_options.get("stop_at_misfit"))
-    parts = ["The proposal with the most votes is funded first, then the next, while the money lasts."]
-    if votes > 1:
-        parts.append(f"A proposal needs at least {votes} votes.")
-    parts.append(
-        "When the next one asks for more than is left, the sharing ends."
-        if stops
-        else "One that asks for more than is left is passed over, and the next one gets its turn."
-    )
+    options, word = book.sharing, "point" if book.ballot.has_points else "vote"
+    if isinstance(options, EqualSharesOptions):
+        parts = _equal_shares(options, book.ballot.has_points)
+    elif isinstance(options, PhragmenOptions):
+        parts = [
+            "Everybody who votes earns money at the same steady pace. As soon as the people who chose a proposal "
+            "have its price between them, it is funded, and they have spent all that they had."
+        ]
+    else:
+        parts = [f"The proposal with the most {word}s is funded first, then the next, while the money lasts."]
+    if options.minimum_votes > 1:
+        parts.append(f"A proposal needs at least {options.minimum_votes:,} {word}s.")
+    if not isinstance(options, EqualSharesOptions):
+        parts.append(
+            "When the next one asks for more than is left, the sharing ends."
+            if options.stop_at_misfit
+            else "One that asks for more than is left is passed over, and the next one gets its turn."
+        )
+    if options.group_limit is not None:
+        parts.append(f"At most {_count(options.group_limit, 'proposal')} of the same group can be funded.")
+    if options.group_cap_minor is not None:
+        parts.append(f"One group can get at most {show_pounds(options.group_cap_minor)}.")
     parts.append("Some money may only be spent on certain places or priorities, and we keep to that.")
     return " ".join(parts)
+
+
+def _equal_shares(options: EqualSharesOptions, has_points: bool) -> list[str]:
+    first = "the one with the most support behind each pound comes first"
+    if has_points:
+        first = "the one that costs its supporters least for each point they gave it comes first"
+    elif options.utility == "cardinality":
+        first = "the one that costs each supporter least comes first"
+    parts = [
+        "Everybody who votes controls an equal part of the pot. A proposal is funded when the people who chose it "
+        f"can pay for it together, each as equal a share as possible. Of those that can be paid, {first}."
+    ]
+    if options.start == "floor":
+        parts.append("The parts are rounded down to whole pounds at the start.")
+    if options.completion == "none":
+        parts.append("What is left stays in the pot.")
+        return parts
+    until = " or nothing more would fit" if options.exhaustive_stop else ""
+    parts.append(
+        f"So that little is left over, everybody's part then grows, {show_pounds(options.step_minor)} at a time, "
+        f"and the sharing is done afresh, until the next time would cost more than the pot{until}."
+    )
+    if options.completion == "add1u":
+        parts.append("What is left then goes by most votes, to whatever still fits.")
+    return parts
 
 
 def _joined(words: list[str], last: str) -> str:

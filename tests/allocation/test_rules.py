@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.fundable import Fundable, always_fundable
-from grants.allocation.rules.greedy import MostVotesOptions, share_by_votes
+from grants.allocation.rules.greedy import share_by_votes
 from grants.allocation.rules.registry import RULES, rule_named
 from grants.allocation.rules.result import Outcome, Reason, Run, run_rule
 from grants.funds.rules import Need, Restriction, Source, match
 from grants.kernel.errors import RuleBroken
+from grants.rounds.rules import MostVotesOptions
 from grants.voting.rules.lot import draw_lot
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "data" / "pabulib"

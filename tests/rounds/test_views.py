@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import timedelta
+from xml.etree.ElementTree import Element
 
 import pytest
 from flask.testing import FlaskClient
@@ -20,6 +21,7 @@ from tests.builders.funds import a_contribution, a_fund
 from tests.builders.priorities import a_priority
 from tests.builders.rounds import a_round, some_dates
 from tests.conftest import SignIn
+from tests.support.crawl import XHTML, parse
 from tests.support.statements import statements
 
 S = RoundState
@@ -27,6 +29,17 @@ S = RoundState
 
 def text_of(answer: object) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True)))  # type: ignore[attr-defined]
+
+
+def typed(page: str) -> dict[str, str | None]:
+    """What stands in the fields of a form: text, and the radios that are on."""
+    fields = parse(page).iter(f"{XHTML}input")
+    on = [one for one in fields if one.get("type") == "text" or one.get("checked") is not None]
+    return {one.get("name", ""): one.get("value") for one in on}
+
+
+def tags_named(part: Element) -> set[str | None]:
+    return {one.get("name") for one in part.iter()}
 
 
 def a_whole_form(session: Session, **changed: object) -> dict[str, object]:
@@ -52,9 +65,17 @@ def a_whole_form(session: Session, **changed: object) -> dict[str, object]:
         "vote_min_age": "11",
         "vote_methods": ["code", "email_postcode"],
         "ballot_minimum": "3",
+        "ballot_kind": "approval",
         "ballot_maximum": "",
+        "ballot_weights": "",
+        "rule": "most_votes",
         "minimum_votes": "1",
         "stop_at_misfit": "no",
+        "utility": "cost",
+        "completion": "add1u",
+        "start": "floor",
+        "step_minor": "1",
+        "exhaustive_stop": "yes",
         "criteria": ["listening", "power"],
         "pass_mark": "50",
         "quorum": "2",
@@ -86,6 +107,43 @@ def test_a_steward_drafts_previews_and_publishes_a_round(
     # Noon in London in April is eleven in UTC: summer time has begun since the round was written down.
     assert kept.closes_at.isoformat() == "2026-04-10T11:00:00+00:00"
     assert "10 April 2026 at midday" in text_of(client.get(address))
+
+
+def test_a_steward_chooses_the_ballot_and_the_rule_and_finds_both_again(app_session: Session, as_: SignIn) -> None:
+    steward = as_(Role.STEWARD)
+    form = a_whole_form(
+        app_session,
+        ballot_kind="ranked",
+        ballot_weights="5, 3, 1",
+        rule="equal_shares",
+        group_cap_minor="2,000",
+        completion="add1",
+        step_minor="2.50",
+        exhaustive_stop="no",
+    )
+    app_session.commit()
+    address = steward.post("/rounds/new", data=form).location.removesuffix("/desk")
+    kept = typed(steward.get(f"{address}/edit").get_data(as_text=True))
+    assert {name: kept[name] for name in ("ballot_kind", "ballot_weights", "ballot_maximum", "rule")} == {
+        "ballot_kind": "ranked",
+        "ballot_weights": "5, 3, 1",
+        "ballot_maximum": "3",
+        "rule": "equal_shares",
+    }
+    assert (kept["group_cap_minor"], kept["completion"], kept["step_minor"]) == ("2,000", "add1", "2.50")
+    words = text_of(steward.get(f"{address}/desk"))
+    assert "The places are worth 5, 3 and 1 points." in words
+    assert "part then grows, £2.50 at a time" in words
+
+
+def test_a_mistake_among_the_finer_points_is_shown_and_the_rest_is_kept(app_session: Session, as_: SignIn) -> None:
+    steward = as_(Role.STEWARD)
+    form = a_whole_form(app_session, step_minor="nothing", rule="phragmen")
+    app_session.commit()
+    page = steward.post("/rounds/new", data=form).get_data(as_text=True)
+    (finer,) = [one for one in parse(page).iter(f"{XHTML}details") if "step_minor" in tags_named(one)]
+    assert finer.get("open") is not None
+    assert typed(page)["rule"] == "phragmen"
 
 
 def test_the_downloaded_rule_book_has_the_published_fingerprint(app_session: Session, client: FlaskClient) -> None:

@@ -4,72 +4,17 @@ The counting itself is imported by the first count: numpy costs every worker 16 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.fundable import Fundable
-from grants.allocation.rules.greedy import whole
-from grants.allocation.rules.result import Options, Outcome
+from grants.allocation.rules.result import Outcome
 from grants.allocation.rules.words import POUNDS
-from grants.kernel.errors import RuleBroken
+from grants.rounds.rules import EqualSharesOptions, Options, PhragmenOptions
 
 if TYPE_CHECKING:
     from grants.allocation.rules.election import Election
     from grants.allocation.rules.reasons import Told
-
-COMPLETIONS = ("none", "add1", "add1u")
-UTILITIES = ("cost", "cardinality")
-STARTS = ("floor", "exact")
-
-
-@dataclass(frozen=True, slots=True)
-class EqualSharesOptions:
-    """How a round uses the rule; the defaults are those of equalshares.net. Pence.
-
-    ``utility``: what a bid is worth to those who chose it, its ``cost`` or the same for all (``cardinality``).
-    ``completion``, ``start``, ``step_minor``, ``exhaustive_stop``: see ``shares.share_equally``; ``floor`` is to whole
-    pounds. ``minimum_votes``, ``group_limit``, ``group_cap_minor``: as for most votes.
-    """
-
-    utility: str = "cost"
-    completion: str = "add1u"
-    start: str = "floor"
-    step_minor: int = 100
-    exhaustive_stop: bool = True
-    minimum_votes: int = 1
-    group_limit: int | None = None
-    group_cap_minor: int | None = None
-
-    @classmethod
-    def read(cls, options: Options) -> "EqualSharesOptions":
-        """From a rule-book's options; refuses (``RuleBroken``) unknown names and impossible values."""
-        refuse_unknown(options, {field.name for field in fields(cls)}, "equal shares")
-        exhaustive = options.get("exhaustive_stop", True)
-        if not isinstance(exhaustive, bool):
-            raise RuleBroken("Say yes or no to stopping when nothing more would fit.", field="exhaustive_stop")
-        return cls(
-            utility=_one_of(options, "utility", UTILITIES, "cost"),
-            completion=_one_of(options, "completion", COMPLETIONS, "add1u"),
-            start=_one_of(options, "start", STARTS, "floor"),
-            step_minor=whole(options, "step_minor", 1, 100) or 100,
-            exhaustive_stop=exhaustive,
-            minimum_votes=whole(options, "minimum_votes", 0, 1) or 0,
-            group_limit=whole(options, "group_limit", 1, None),
-            group_cap_minor=whole(options, "group_cap_minor", 1, None),
-        )
-
-
-def refuse_unknown(options: Options, known: set[str], rule: str) -> None:
-    if unknown := sorted(set(options) - known):
-        raise RuleBroken(f"The rule “{rule}” has no option called {', '.join(unknown)}.")
-
-
-def _one_of(options: Options, name: str, choices: Sequence[str], default: str) -> str:
-    value = options.get(name, default)
-    if value not in choices:
-        raise RuleBroken(f"Choose one of: {', '.join(choices)}.", field=name)
-    return str(value)
 
 
 class EqualShares:
@@ -115,16 +60,7 @@ class Phragmen:
 
     def check_options(self, options: Options) -> None:
         """Refuse (``RuleBroken``) options that this rule does not know or cannot follow."""
-        self._read(options)
-
-    def _read(self, options: Options) -> tuple[bool, int, int | None, int | None]:
-        known = {"stop_at_misfit", "minimum_votes", "group_limit", "group_cap_minor"}
-        refuse_unknown(options, known, "Phragmén")
-        stop = options.get("stop_at_misfit", True)
-        if not isinstance(stop, bool):
-            raise RuleBroken("Say yes or no to stopping at the first bid that does not fit.", field="stop_at_misfit")
-        least = whole(options, "minimum_votes", 0, 1) or 0
-        return stop, least, whole(options, "group_limit", 1, None), whole(options, "group_cap_minor", 1, None)
+        PhragmenOptions.read(options)
 
     def share(
         self, bids: Sequence[Bid], ballots: Ballots, pot_minor: int, options: Options, fundable: Fundable
@@ -134,11 +70,13 @@ class Phragmen:
         from grants.allocation.rules.phragmen import share_in_turn
         from grants.allocation.rules.reasons import tell_phragmen
 
-        stop, least, limit, cap = self._read(options)
-        bids = sorted(bids, key=lambda bid: bid.lot)
+        read, bids = PhragmenOptions.read(options), sorted(bids, key=lambda bid: bid.lot)
         election = Election.of(bids, ballots, pot_minor)
-        gate = Gate(election, [bid.id for bid in bids], fundable, limit, cap, least)
-        return outcomes(bids, election, tell_phragmen(election, gate, share_in_turn(election, gate, stop), POUNDS))
+        gate = Gate(
+            election, [bid.id for bid in bids], fundable, read.group_limit, read.group_cap_minor, read.minimum_votes
+        )
+        paced = share_in_turn(election, gate, read.stop_at_misfit)
+        return outcomes(bids, election, tell_phragmen(election, gate, paced, POUNDS))
 
 
 def outcomes(bids: Sequence[Bid], election: "Election", told: "Sequence[Told]") -> tuple[Outcome, ...]:

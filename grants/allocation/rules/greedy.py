@@ -1,55 +1,13 @@
 """Most votes: fund in order of votes while the money lasts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from uuid import UUID
 
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.fundable import Fundable
-from grants.allocation.rules.result import Options, Outcome, Reason
+from grants.allocation.rules.result import Outcome, Reason
 from grants.allocation.rules.words import POUNDS, Words
-from grants.kernel.errors import RuleBroken
-
-
-@dataclass(frozen=True, slots=True)
-class MostVotesOptions:
-    """How a round uses the rule.
-
-    ``minimum_votes``: a bid with fewer is never funded. ``stop_at_misfit``: the first bid that asks more than is left
-    ends the sharing (otherwise it is skipped). ``group_limit``: how many bids of one group can win.
-    ``group_cap_minor``: how many pence one group can win. Nothing: no limit.
-    """
-
-    minimum_votes: int = 1
-    stop_at_misfit: bool = False
-    group_limit: int | None = None
-    group_cap_minor: int | None = None
-
-    @classmethod
-    def read(cls, options: Options) -> "MostVotesOptions":
-        """From a rule-book's options; refuses (``RuleBroken``) unknown names and impossible values."""
-        unknown = sorted(set(options) - {field.name for field in fields(cls)})
-        if unknown:
-            raise RuleBroken(f"The rule “most votes” has no option called {', '.join(unknown)}.")
-        stop = options.get("stop_at_misfit", False)
-        if not isinstance(stop, bool):
-            raise RuleBroken("Say yes or no to stopping at the first bid that does not fit.", field="stop_at_misfit")
-        return cls(
-            minimum_votes=whole(options, "minimum_votes", 0, 1) or 0,
-            stop_at_misfit=stop,
-            group_limit=whole(options, "group_limit", 1, None),
-            group_cap_minor=whole(options, "group_cap_minor", 1, None),
-        )
-
-
-def whole(options: Options, name: str, least: int, default: int | None) -> int | None:
-    """A whole number of at least ``least`` among the options; refuses (``RuleBroken``) anything else."""
-    value = options.get(name, default)
-    if value is None and default is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise RuleBroken(f"Enter a whole number, {least} or more.", field=name)
-    return value
+from grants.rounds.rules import MostVotesOptions, Options
 
 
 class MostVotes:

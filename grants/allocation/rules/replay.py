@@ -9,9 +9,10 @@ from uuid import UUID
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.fundable import Fundable
 from grants.allocation.rules.registry import rule_named
-from grants.allocation.rules.result import Options, Run, run_rule
+from grants.allocation.rules.result import Run, run_rule
 from grants.funds.rules import Names, Need, Restriction, Source, explain, match
 from grants.kernel.canonical import canonical_json, fingerprint
+from grants.rounds.rules import Options
 
 VERSION = 1
 

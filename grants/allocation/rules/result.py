@@ -1,6 +1,6 @@
 """What comes out of sharing the pot: one outcome with its reason per bid, and a run that anyone can check."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -9,8 +9,7 @@ from uuid import UUID
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.fundable import Fundable
 from grants.kernel.canonical import canonical_json, fingerprint
-
-Options = Mapping[str, str | int | bool | None]
+from grants.rounds.rules import Options
 
 
 class Reason(StrEnum):

@@ -9,7 +9,7 @@ from uuid import UUID
 from grants.allocation.rules.ballots import Bid
 from grants.allocation.rules.election import Election, Gate, Progress
 from grants.allocation.rules.fundable import always_fundable
-from grants.allocation.rules.greedy import MostVotesOptions, share_by_votes
+from grants.allocation.rules.greedy import share_by_votes
 from grants.allocation.rules.pabulib import TICKS, PbFile
 from grants.allocation.rules.phragmen import share_in_turn
 from grants.allocation.rules.reasons import Enough, Told, tell_phragmen, tell_shares, what_would_do
@@ -18,6 +18,7 @@ from grants.allocation.rules.shares import Settings, share_equally
 from grants.allocation.rules.words import Words
 from grants.kernel.canonical import fingerprint
 from grants.kernel.errors import RuleBroken
+from grants.rounds.rules import MostVotesOptions
 from grants.voting.rules.lot import draw_lot
 
 RULE_NAMES = ("most-votes", "equal-shares", "phragmen")
