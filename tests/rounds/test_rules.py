@@ -192,7 +192,7 @@ def test_a_rule_book_is_read_back_as_it_was_written() -> None:
     text = BOOK.to_canonical_json()
     assert RuleBook.from_json(text) == BOOK
     assert BOOK.sha256 == hashlib.sha256(text.encode()).hexdigest()
-    assert BOOK.sha256 == ""
+    assert BOOK.sha256 == "ca50f9dc09b4403f7bf26f56a9a8f86926ccfeace7a07d4e3e61e6a733c7d847"
 
 
 def test_the_order_of_ticks_is_no_fact_of_the_rule_book() -> None:
