@@ -13,6 +13,8 @@ from markupsafe import Markup
 from grants.allocation import access, queries, service
 from grants.allocation.exports import Line, results_csv, results_json
 from grants.allocation.forms import VERDICT_WORDS, AnswerForm, CorrectForm, decide_form
+from grants.allocation.rules.example import NEIGHBOURS, POT, PROJECTS, ticked_by, worked_example
+from grants.allocation.rules.plain import in_short, options_in_words
 from grants.allocation.rules.registry import RULES
 from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.states import CORRECTIONS, DecisionState, Verdict
@@ -25,7 +27,7 @@ from grants.rounds import queries as rounds
 from grants.rounds.access import may_run
 from grants.rounds.rules import RoundState
 from grants.voting import queries as voting
-from grants.web.db import reading
+from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section
@@ -194,6 +196,30 @@ def ready(round_id: UUID) -> ResponseReturnValue:
     if round.state is not RoundState.DECIDED:
         return redirect(url_for("allocation.desk", round_id=round_id))
     return render_template("allocation/announce.html", round=round, lines=_lines(round_id))
+
+
+# --------------------------------------------------------------------------------------------------- before the vote
+
+
+@bp.get("/rounds/<uuid:round_id>/how")
+@public
+def how(round_id: UUID) -> ResponseReturnValue:
+    """How votes become money: the round's own rule, with a small worked example. From the day its rules are fixed."""
+    round = rounds.published(reading(), round_id)
+    book = voting.book_of(round)
+    return render_template(
+        "allocation/how.html",
+        round=round,
+        book=book,
+        rule=RULES[book.rule].title,
+        short=in_short(book.rule),
+        options=options_in_words(book.rule, book.rule_options),
+        example=worked_example(book.rule, book.rule_options),
+        neighbours=NEIGHBOURS,
+        projects=[(name, cost, ticked_by(at)) for at, (name, cost) in enumerate(PROJECTS)],
+        pot_minor=POT,
+        voting=rounds.phase(round, now()) is RoundState.VOTING,
+    )
 
 
 # -------------------------------------------------------------------------------------------------------- the results

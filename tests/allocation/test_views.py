@@ -24,6 +24,7 @@ from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.people import a_person, actor_of
 from tests.builders.proposals import a_proposal
 from tests.builders.review import a_finding, a_review
+from tests.builders.rounds import a_round
 from tests.conftest import SignIn
 from tests.support.crawl import faults
 from tests.support.statements import statements
@@ -214,6 +215,39 @@ def test_there_is_no_desk_before_the_count(app_session: Session, as_: SignIn) ->
 def test_a_panellist_of_another_round_has_no_desk_here(app_session: Session, as_: SignIn) -> None:
     counted, other = a_counted_round(app_session), a_counted_round(app_session)
     assert as_(other.panel[0]).get(f"/rounds/{counted.round.id}/allocation").status_code == 403
+
+
+# --------------------------------------------------------------------------------------------------- before the vote
+
+
+RULE_WORDS = {
+    "most_votes": "It asks for more than is left",
+    "equal_shares": "With <strong>£220</strong> in each purse",
+    "phragmen": "When each neighbour has earned <strong>£80</strong>",
+}
+
+
+@pytest.mark.parametrize("rule", RULE_WORDS)
+def test_before_the_vote_everybody_can_read_how_votes_become_money(
+    app_session: Session, app: Flask, client: FlaskClient, rule: str
+) -> None:
+    round = a_round(app_session, RoundState.VOTING, book={"rule": rule, "rule_options": {"minimum_votes": 7}})
+    app_session.commit()
+    with statements(app) as heard:
+        page = client.get(f"/rounds/{round.id}/how").get_data(as_text=True)
+    assert len(heard) <= 12
+    assert RULE_WORDS[rule] in page
+    assert "A project needs at least 7 votes." in page
+    assert f'href="/rounds/{round.id}/vote"' in page
+    assert sound(page)
+    for path in (f"/rounds/{round.id}", f"/rounds/{round.id}/rule-book", f"/rounds/{round.id}/vote"):
+        assert f'href="/rounds/{round.id}/how"' in client.get(path).get_data(as_text=True)
+
+
+def test_a_round_that_is_not_published_explains_nothing(app_session: Session, client: FlaskClient) -> None:
+    round = a_round(app_session, RoundState.DRAFT)
+    app_session.commit()
+    assert client.get(f"/rounds/{round.id}/how").status_code == 404
 
 
 # -------------------------------------------------------------------------------------------------------- the results

@@ -12,6 +12,7 @@ DOORS: dict[str, str] = {
     "allocation.correct": "steward",
     "allocation.decide": "panellist",
     "allocation.desk": "admin+auditor+panellist+steward",
+    "allocation.how": "public",
     "allocation.ready": "steward",
     "allocation.results": "public",
     "allocation.results_file": "public",
