@@ -9,8 +9,8 @@ from grants.allocation.rules.example import NEIGHBOURS, POT, PROJECTS, TICKS, wo
 from grants.allocation.rules.fundable import always_fundable
 from grants.allocation.rules.plain import in_short, options_in_words
 from grants.allocation.rules.registry import RULES
-from grants.allocation.rules.result import Options
 from grants.kernel.errors import RuleBroken
+from grants.rounds.rules import Options
 
 CASES: list[tuple[str, Options]] = [
     ("most_votes", {}),

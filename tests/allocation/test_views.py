@@ -19,7 +19,7 @@ from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
 from grants.review.rules import ReviewState
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules import RoundState, SharingRule
 from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.people import a_person, actor_of
 from tests.builders.proposals import a_proposal
@@ -231,7 +231,7 @@ RULE_WORDS = {
 def test_before_the_vote_everybody_can_read_how_votes_become_money(
     app_session: Session, app: Flask, client: FlaskClient, rule: str
 ) -> None:
-    round = a_round(app_session, RoundState.VOTING, book={"rule": rule, "rule_options": {"minimum_votes": 7}})
+    round = a_round(app_session, RoundState.VOTING, rule=SharingRule(rule), minimum_votes=7)
     app_session.commit()
     with statements(app) as heard:
         page = client.get(f"/rounds/{round.id}/how").get_data(as_text=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
@@ -69,14 +68,12 @@ def a_round(
     priorities: Sequence[Priority] = (),
     dates: RoundDates | None = None,
     draft: RoundDraft | None = None,
-    book: Mapping[str, object] | None = None,
     **fields: object,
 ) -> Round:
     """A round in ``state`` at ``START``, frozen from SCHEDULED on, of a fund with £20,000 when none is given.
 
-    ``fields`` of a draft (``cap_minor``, ``ballot_minimum`` …) go into the rule-book; others into the row. ``book``:
-    facts of the rule-book that the draft does not tell (``rule`` …). The private key is wrapped by the tests' vote key,
-    and gone once the votes are counted.
+    ``fields`` of a draft (``cap_minor``, ``ballot_minimum`` …) go into the rule-book; others into the row. The private
+    key is wrapped by the tests' vote key, and gone once the votes are counted.
     """
     if fund is None and draft is None:
         fund = a_fund(session)
@@ -106,8 +103,8 @@ def a_round(
     session.flush()
     if state is not RoundState.DRAFT:
         public, private = make_key_pair()
-        frozen = replace(draft.book(lot_seed="seed", ballot_public_key=public), **(book or {}))  # type: ignore[arg-type]
-        round.rule_book, round.rule_book_hash = frozen.to_canonical_json(), frozen.sha256
+        book = draft.book(lot_seed="seed", ballot_public_key=public)
+        round.rule_book, round.rule_book_hash = book.to_canonical_json(), book.sha256
         round.ballot_public_key = public
         if state not in _COUNTED:
             round.ballot_private_key = wrap_private_key(private, bytes.fromhex(KEYS["vote_key"]), round.id)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from grants.allocation.rules.ballots import Ballots, Bid
-from grants.allocation.rules.equal_shares import EqualSharesOptions
 from grants.allocation.rules.fundable import always_fundable
-from grants.allocation.rules.greedy import MostVotesOptions, share_by_votes
+from grants.allocation.rules.greedy import share_by_votes
 from grants.allocation.rules.registry import rule_named
-from grants.allocation.rules.result import Options, Reason
+from grants.allocation.rules.result import Reason
 from grants.kernel.money import show_pounds
+from grants.rounds.rules import EqualSharesOptions, MostVotesOptions, Options
 
 if TYPE_CHECKING:
     from grants.allocation.rules.election import Election
