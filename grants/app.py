@@ -11,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from grants.adapters.disk_storage import DiskStore
 from grants.adapters.memory_mail import MemoryMailer
 from grants.adapters.memory_payments import MemoryGateway
+from grants.adapters.modulus_tables import ModulusTables
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
 from grants.allocation import views as allocation
@@ -31,6 +32,7 @@ from grants.insights import views as insights
 from grants.issues import views as issues
 from grants.kernel.clock import Clock, SystemClock
 from grants.outbox import service as outbox
+from grants.payees import cli as payees_cli
 from grants.people import cli as people_cli
 from grants.people import queries as people_queries
 from grants.people import views as people
@@ -73,6 +75,7 @@ COMMANDS = (
     audit_cli.books,
     awards_cli.cli,
     home_cli.cli,
+    payees_cli.cli,
     people_cli.cli,
     proposals_cli.cli,
     reports_cli.cli,
@@ -138,6 +141,7 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
         else MemoryMailer()
     )
     app.extensions["gateway"] = MemoryGateway()
+    app.extensions["account_numbers"] = ModulusTables.from_folder(settings.modulus_folder)
     app.extensions["geography"] = PackagedGeography()
     app.extensions["outbox_handlers"] = {
         "mail": lambda payload, key: app.extensions["mailer"].send(

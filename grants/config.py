@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from grants.kernel.keyring import KeyRing
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -33,6 +35,10 @@ class Settings:
     """Signs cookies and peppers the hashes of codes and links."""
     vote_key: str = ""
     """Wraps the private half of every round's ballot key: 64 hex digits."""
+    bank_keys: str = ""
+    """Seal the bank details of groups: ``name:64 hex digits``, with commas between; the first seals, all open."""
+    modulus_folder: Path | None = None
+    """Where Vocalink's tables of account numbers lie."""
     place_name: str = "Stockton-on-Tees"
     base_url: str = "http://127.0.0.1:8000"
     """The address that goes into letters."""
@@ -55,6 +61,10 @@ class Settings:
         return self.env is Env.DEMO
 
     @property
+    def bank_ring(self) -> KeyRing:
+        return KeyRing.parse(self.bank_keys)
+
+    @property
     def secure_cookies(self) -> bool:
         return self.base_url.startswith("https://")
 
@@ -69,7 +79,7 @@ class Settings:
             env = Env(text("ENV", Env.DEVELOPMENT.value))
         except ValueError:
             raise SettingsError("GRANTS_ENV is one of: " + ", ".join(e.value for e in Env)) from None
-        secret, vote_key = text("SECRET_KEY", ""), text("VOTE_KEY", "")
+        secret, vote_key, bank_keys = text("SECRET_KEY", ""), text("VOTE_KEY", ""), text("BANK_KEYS", "")
         base_url = text("BASE_URL", cls.base_url).rstrip("/")
         address = urlsplit(base_url)
         if address.scheme not in ("http", "https") or not address.hostname:
@@ -79,6 +89,8 @@ class Settings:
                 raise SettingsError("GRANTS_SECRET_KEY needs at least 32 random characters in production")
             if len(vote_key) != 64 or _is_weak(vote_key) or vote_key == secret:
                 raise SettingsError("GRANTS_VOTE_KEY needs 64 random hex digits of its own in production")
+            if not bank_keys or _is_weak(bank_keys.partition(",")[0].partition(":")[2]):
+                raise SettingsError("GRANTS_BANK_KEYS needs a name, a colon and 64 random hex digits in production")
             if not text("DATABASE_URL", "") or not text("BASE_URL", ""):
                 raise SettingsError("GRANTS_DATABASE_URL and GRANTS_BASE_URL must be set in production")
             if address.scheme != "https" and address.hostname not in ("127.0.0.1", "localhost", "::1"):
@@ -86,13 +98,21 @@ class Settings:
         else:
             secret = secret or kept_secret("secret_key")
             vote_key = vote_key or kept_secret("vote_key")
+            bank_keys = bank_keys or f"here:{kept_secret('bank_key')}"
         if len(vote_key) != 64 or any(c not in "0123456789abcdef" for c in vote_key):
             raise SettingsError("GRANTS_VOTE_KEY is 64 hex digits (0-9, a-f)")
+        try:
+            KeyRing.parse(bank_keys)
+        except ValueError as wrong:
+            raise SettingsError(f"GRANTS_BANK_KEYS: {wrong}") from None
+        modulus_folder = text("MODULUS_FOLDER", "")
         return cls(
             env=env,
             database_url=_with_driver(text("DATABASE_URL", cls.database_url)),
             secret_key=secret,
             vote_key=vote_key,
+            bank_keys=bank_keys,
+            modulus_folder=Path(modulus_folder) if modulus_folder else None,
             place_name=text("PLACE_NAME", cls.place_name),
             base_url=base_url,
             trusted_hosts=tuple(h.strip() for h in text("TRUSTED_HOSTS", "").split(",") if h.strip()),

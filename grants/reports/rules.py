@@ -1,11 +1,8 @@
-"""The life of a report, what a whole one holds, when it is due, and pictures as we keep them."""
+"""The life of a report, what a whole one holds, when it is due."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from io import BytesIO
-
-from PIL import Image, ImageOps
 
 from grants.awards.rules import REPORT_DAYS
 from grants.kernel.errors import RuleBroken
@@ -41,12 +38,6 @@ STEPS = {
 
 MOST_MEASURES = 5
 MOST_PICTURES = 6
-LARGEST_PICTURE = 6 * 1024 * 1024
-"""Bytes of one picture as it comes."""
-LARGEST_SIDE = 1600
-"""Pixels of the longer side as it is kept."""
-MOST_PIXELS = 40_000_000
-_KINDS = {"JPEG", "PNG", "WEBP"}
 
 
 class Reminder(StrEnum):
@@ -127,26 +118,3 @@ def missing(draft: ReportDraft, paid_minor: int) -> list[str]:
     elif not draft.story_consent:
         found.append("Ask the people in the story whether it may be published, then tick the box.")
     return found
-
-
-def re_encoded(content: bytes) -> bytes:
-    """A picture as we keep it: JPEG, upright, at most 1,600 pixels a side, and nothing in it but the pixels.
-
-    What it is, the bytes say, never the name. Raises ``RuleBroken`` for what is no JPEG, PNG or WebP, or too large.
-    """
-    if len(content) > LARGEST_PICTURE:
-        raise RuleBroken("Choose a picture of 6 MB or less.", field="picture")
-    try:
-        with Image.open(BytesIO(content), formats=sorted(_KINDS)) as opened:
-            if opened.width * opened.height > MOST_PIXELS:
-                raise RuleBroken("Choose a smaller picture: this one has too many pixels.", field="picture")
-            upright = ImageOps.exif_transpose(opened)
-            upright.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-            plain = Image.new("RGB", upright.size, "white")
-            clear = upright.convert("RGBA")
-            plain.paste(clear, mask=clear.getchannel("A"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        raise RuleBroken("Choose a picture: a JPEG, PNG or WebP file.", field="picture") from None
-    kept = BytesIO()
-    plain.save(kept, "JPEG", quality=85, optimize=True)
-    return kept.getvalue()

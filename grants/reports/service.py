@@ -11,6 +11,7 @@ from grants.awards.models import Award
 from grants.awards.rules import AwardState, check_reason
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.pictures import re_encoded
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.ports.storage import FileStore
@@ -26,7 +27,6 @@ from grants.reports.rules import (
     ReportState,
     due_from,
     missing,
-    re_encoded,
     reminder_on,
 )
 

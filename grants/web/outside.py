@@ -5,6 +5,8 @@ from typing import Any
 
 from flask import current_app
 
+from grants.kernel.keyring import KeyRing
+from grants.ports.accounts import AccountNumbers
 from grants.ports.geography import Geography
 from grants.ports.mail import Mailer
 from grants.ports.payments import PaymentGateway
@@ -24,6 +26,17 @@ def gateway() -> PaymentGateway:
 def files() -> FileStore:
     found: FileStore = current_app.extensions["files"]
     return found
+
+
+def account_numbers() -> AccountNumbers:
+    found: AccountNumbers = current_app.extensions["account_numbers"]
+    return found
+
+
+def bank_ring() -> KeyRing:
+    """The keys that seal bank details."""
+    ring: KeyRing = current_app.config["SETTINGS"].bank_ring
+    return ring
 
 
 def geography() -> Geography:

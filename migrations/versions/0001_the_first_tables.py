@@ -188,6 +188,81 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_sign_in_link_token_hash")),
     )
     op.create_table(
+        "bank_account",
+        sa.Column("group_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "provided",
+                "evidenced",
+                "name_checked",
+                "verified",
+                "refused",
+                "replaced",
+                name="bankaccountstate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("last_four", sa.String(length=4), nullable=False),
+        sa.Column(
+            "modulus",
+            sa.Enum(
+                "pass",
+                "fail",
+                "not_covered",
+                name="modulus_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("given_by_id", sa.Uuid(), nullable=False),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_by_id", sa.Uuid(), nullable=True),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("paper", sa.String(length=40), nullable=True),
+        sa.Column("paper_by_id", sa.Uuid(), nullable=True),
+        sa.Column("paper_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("verified_by_id", sa.Uuid(), nullable=True),
+        sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "state <> 'verified' OR confirmed_by_id IS NOT NULL", name=op.f("ck_bank_account_verified_is_confirmed")
+        ),
+        sa.CheckConstraint(
+            "confirmed_by_id IS NULL OR confirmed_by_id <> given_by_id", name=op.f("ck_bank_account_two_people")
+        ),
+        sa.CheckConstraint(
+            "verified_by_id IS NULL OR (verified_by_id <> given_by_id AND verified_by_id <> confirmed_by_id)",
+            name=op.f("ck_bank_account_a_third_verifies"),
+        ),
+        sa.ForeignKeyConstraint(["confirmed_by_id"], ["person.id"], name=op.f("fk_bank_account_confirmed_by_id")),
+        sa.ForeignKeyConstraint(["given_by_id"], ["person.id"], name=op.f("fk_bank_account_given_by_id")),
+        sa.ForeignKeyConstraint(["group_id"], ["community_group.id"], name=op.f("fk_bank_account_group_id")),
+        sa.ForeignKeyConstraint(["paper_by_id"], ["person.id"], name=op.f("fk_bank_account_paper_by_id")),
+        sa.ForeignKeyConstraint(["verified_by_id"], ["person.id"], name=op.f("fk_bank_account_verified_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_account")),
+        sa.UniqueConstraint("group_id", "version", name=op.f("uq_bank_account_group_id_version")),
+    )
+    with op.batch_alter_table("bank_account", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_bank_account_live",
+            ["group_id"],
+            unique=True,
+            sqlite_where=sa.text("state NOT IN ('refused', 'replaced')"),
+            postgresql_where=sa.text("state NOT IN ('refused', 'replaced')"),
+        )
+        batch_op.create_index(batch_op.f("ix_bank_account_state"), ["state"], unique=False)
+
+    op.create_table(
         "contribution",
         sa.Column("fund_id", sa.Uuid(), nullable=False),
         sa.Column("funder_id", sa.Uuid(), nullable=False),
@@ -658,6 +733,33 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_issue_support_person_id")),
         sa.PrimaryKeyConstraint("issue_id", "person_id", name=op.f("pk_issue_support")),
     )
+    op.create_table(
+        "name_check",
+        sa.Column("account_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "answer",
+            sa.Enum(
+                "match",
+                "close_match",
+                "no_match",
+                name="nameanswer_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("note", sa.String(length=300), nullable=False),
+        sa.Column("checked_by_id", sa.Uuid(), nullable=False),
+        sa.Column("checked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["account_id"], ["bank_account.id"], name=op.f("fk_name_check_account_id")),
+        sa.ForeignKeyConstraint(["checked_by_id"], ["person.id"], name=op.f("fk_name_check_checked_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_name_check")),
+    )
+    with op.batch_alter_table("name_check", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_name_check_account_id"), ["account_id"], unique=False)
+
     op.create_table(
         "panel_member",
         sa.Column("round_id", sa.Uuid(), nullable=False),
@@ -1580,6 +1682,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("panel_member")
+    with op.batch_alter_table("name_check", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_name_check_account_id"))
+
+    op.drop_table("name_check")
     op.drop_table("issue_support")
     op.drop_table("envelope")
     with op.batch_alter_table("email_check", schema=None) as batch_op:
@@ -1663,6 +1769,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_contribution_fund_id"))
 
     op.drop_table("contribution")
+    with op.batch_alter_table("bank_account", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bank_account_state"))
+        batch_op.drop_index(
+            "ix_bank_account_live",
+            sqlite_where=sa.text("state NOT IN ('refused', 'replaced')"),
+            postgresql_where=sa.text("state NOT IN ('refused', 'replaced')"),
+        )
+
+    op.drop_table("bank_account")
     op.drop_table("sign_in_link")
     with op.batch_alter_table("rate_count", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_rate_count_expires"))

@@ -9,15 +9,13 @@ import pytest
 from PIL import Image
 
 from grants.kernel.errors import RuleBroken
+from grants.kernel.pictures import LARGEST_PICTURE, LARGEST_SIDE, re_encoded
 from grants.reports.rules import (
-    LARGEST_PICTURE,
-    LARGEST_SIDE,
     MeasureDraft,
     Reminder,
     ReportDraft,
     due_from,
     missing,
-    re_encoded,
     reminder_on,
 )
 

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from grants.config import Env, Settings
 
-KEYS = {"secret_key": "tests-only-" * 4, "vote_key": "0123456789abcdef" * 4}
+KEYS = {
+    "secret_key": "tests-only-" * 4,
+    "vote_key": "0123456789abcdef" * 4,
+    "bank_keys": "test:" + "fedcba9876543210" * 4,
+}
 """Secrets that are none."""
 
 

@@ -1,0 +1,68 @@
+"""Bank accounts, sealed, and what was found out about them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from grants.kernel.tables import Identified, Utc, state_column
+from grants.payees.rules.accounts import BankAccountState, NameAnswer
+from grants.people.models import Group
+from grants.ports.accounts import Modulus
+
+_LIVE = "state NOT IN ('refused', 'replaced')"
+
+
+class BankAccount(Identified):
+    """Where a group's money goes, as it was given once. An edit is a new row; payments name the row that they go to."""
+
+    __tablename__ = "bank_account"
+    __table_args__ = (
+        UniqueConstraint("group_id", "version"),
+        Index("ix_bank_account_live", "group_id", unique=True, sqlite_where=text(_LIVE), postgresql_where=text(_LIVE)),
+        CheckConstraint("confirmed_by_id IS NULL OR confirmed_by_id <> given_by_id", name="two_people"),
+        CheckConstraint(
+            "verified_by_id IS NULL OR (verified_by_id <> given_by_id AND verified_by_id <> confirmed_by_id)",
+            name="a_third_verifies",
+        ),
+        CheckConstraint("state <> 'verified' OR confirmed_by_id IS NOT NULL", name="verified_is_confirmed"),
+    )
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("community_group.id"))
+    version: Mapped[int]
+    state: Mapped[BankAccountState] = state_column(BankAccountState, index=True)
+    sealed: Mapped[str] = mapped_column(Text)
+    """Name, sort code and number under a key of the ring (``kernel/keyring.py``), bound to this row."""
+    last_four: Mapped[str] = mapped_column(String(4))
+    """All of the number that is ever shown."""
+    modulus: Mapped[Modulus] = state_column(Modulus)
+    given_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    given_at: Mapped[datetime] = mapped_column(Utc())
+    confirmed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    confirmed_at: Mapped[datetime | None] = mapped_column(Utc())
+    paper: Mapped[str | None] = mapped_column(String(40))
+    """Our name of the file that shows the statement."""
+    paper_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    paper_at: Mapped[datetime | None] = mapped_column(Utc())
+    verified_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    verified_at: Mapped[datetime | None] = mapped_column(Utc())
+    ended_at: Mapped[datetime | None] = mapped_column(Utc())
+    reason: Mapped[str | None] = mapped_column(String(500))
+    """Why an officer refused it: the group reads this."""
+
+    group: Mapped[Group] = relationship()
+    name_checks: Mapped[list["NameCheck"]] = relationship(order_by="NameCheck.checked_at")
+
+
+class NameCheck(Identified):
+    """One confirmation of payee: what the account's bank said of the name, who asked, when."""
+
+    __tablename__ = "name_check"
+
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("bank_account.id"), index=True)
+    answer: Mapped[NameAnswer] = state_column(NameAnswer)
+    note: Mapped[str] = mapped_column(String(300), default="")
+    """Why a close match is good enough."""
+    checked_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    checked_at: Mapped[datetime] = mapped_column(Utc())

@@ -1,0 +1,1 @@
+"""Accounts, the arithmetic of their numbers, papers that prove, and the checks of each tier."""

@@ -1,0 +1,219 @@
+"""Give, confirm, prove, check and verify where money goes. The only writer of bank accounts and name checks."""
+
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+
+from grants.kernel.errors import Conflict, RuleBroken, StepRefused
+from grants.kernel.keyring import KeyRing
+from grants.kernel.states import next_state
+from grants.kernel.work import UnitOfWork
+from grants.payees import access, queries
+from grants.payees.models import BankAccount, NameCheck
+from grants.payees.rules.accounts import (
+    STEPS,
+    BankAccountAction,
+    BankAccountState,
+    Details,
+    NameAnswer,
+    clean_details,
+    digits_of,
+)
+from grants.payees.rules.evidence import checked_paper
+from grants.people.models import Group
+from grants.ports.accounts import AccountNumbers, Modulus
+from grants.ports.storage import FileStore
+
+
+@dataclass(frozen=True, slots=True)
+class Payee:
+    """Where to pay: for whoever writes the order to the bank, and for nobody else."""
+
+    account_id: UUID
+    group_id: UUID
+    details: Details
+
+
+def give(
+    uow: UnitOfWork, keys: KeyRing, numbers: AccountNumbers, group_id: UUID, name: str, sort_code: str, number: str
+) -> BankAccount:
+    """A member gives the details of the group's account, or new ones. What stood before is replaced.
+
+    Call ``disbursements.service.give_account``, which also stops every unpaid payment to the old account.
+    """
+    group = uow.get(Group, group_id, lock=True)
+    giver = access.ensure_may_give(uow.actor, group_id)
+    details = clean_details(name, sort_code, number)
+    answer = numbers.check(details.sort_code, details.account_number)
+    if answer is Modulus.FAIL:
+        raise RuleBroken(
+            "This sort code and account number do not fit together. Look at your statement and type them again.",
+            "account_number",
+        )
+    standing = queries.account(uow.session, group_id)
+    if standing is not None:
+        _end(uow, standing, BankAccountAction.EDIT, "bank.replaced")
+        uow.session.flush()
+    last = uow.session.scalar(select(func.max(BankAccount.version)).where(BankAccount.group_id == group.id)) or 0
+    id = uuid4()
+    account = BankAccount(
+        id=id,
+        group_id=group.id,
+        version=last + 1,
+        state=BankAccountState.PROVIDED,
+        sealed=keys.seal(details.to_bytes(), _about(id)),
+        last_four=details.account_number[-4:],
+        modulus=answer,
+        given_by_id=giver,
+        given_at=uow.now,
+    )
+    uow.add(account)
+    uow.record(
+        "bank.given",
+        account,
+        after=account.state,
+        group=group.id,
+        version=account.version,
+        modulus=answer.value,
+    )
+    return account
+
+
+def _about(account_id: UUID) -> bytes:
+    return b"seedbed bank account v1\n" + account_id.bytes
+
+
+def confirm(uow: UnitOfWork, account_id: UUID) -> BankAccount:
+    """Another member says that these are the group's details: two people for every change."""
+    account = uow.get(BankAccount, account_id, lock=True)
+    access.ensure_may_confirm(uow.actor, account.group_id, account.given_by_id)
+    if account.ended_at is not None:
+        raise StepRefused("These details were replaced. Look at the newest ones.")
+    if account.confirmed_by_id is not None:
+        raise Conflict("These details were confirmed already.")
+    account.confirmed_by_id, account.confirmed_at = uow.actor.id, uow.now
+    uow.record("bank.confirmed", account, group=account.group_id)
+    return account
+
+
+def add_paper(uow: UnitOfWork, files: FileStore, account_id: UUID, content: bytes) -> BankAccount:
+    """A member shows a statement: a PDF in which nothing runs, or a photo drawn anew. Nothing else is kept."""
+    account = uow.get(BankAccount, account_id, lock=True)
+    giver = access.ensure_may_give(uow.actor, account.group_id)
+    before = account.state
+    after = next_state(STEPS, before, BankAccountAction.SHOW_EVIDENCE)
+    paper = checked_paper(content)
+    account.paper = files.put(paper.content, suffix=paper.suffix)
+    account.paper_by_id, account.paper_at, account.state = giver, uow.now, after
+    uow.record("bank.evidenced", account, before=before, after=after, group=account.group_id)
+    return account
+
+
+def check_name(uow: UnitOfWork, account_id: UUID, answer: NameAnswer, note: str = "") -> NameCheck:
+    """Write down what the account's bank said of the name. A close match needs words; no match goes no further."""
+    account = uow.get(BankAccount, account_id, lock=True)
+    officer = _judge(uow, account)
+    after = next_state(STEPS, account.state, BankAccountAction.CHECK_NAME)
+    words = " ".join(note.split())
+    if len(words) > 300:
+        raise RuleBroken("Say it in 300 characters or fewer.", "note")
+    if answer is NameAnswer.CLOSE and not words:
+        raise RuleBroken("Say why a close match is good enough here.", "note")
+    found = NameCheck(account_id=account.id, answer=answer, note=words, checked_by_id=officer, checked_at=uow.now)
+    uow.add(found)
+    before = account.state
+    if answer is not NameAnswer.NO_MATCH:
+        account.state = after
+    uow.record(
+        "bank.name_checked",
+        account,
+        before=before,
+        after=account.state,
+        answer=answer.value,
+        group=account.group_id,
+    )
+    uow.session.expire(account, ["name_checks"])
+    return found
+
+
+def verify(uow: UnitOfWork, keys: KeyRing, account_id: UUID, sort_code: str, number: str) -> BankAccount:
+    """An officer types the numbers that stand on the statement: only if the group gave the same is it verified."""
+    account = uow.get(BankAccount, account_id, lock=True)
+    officer = _judge(uow, account)
+    before = account.state
+    after = next_state(STEPS, before, BankAccountAction.VERIFY)
+    if account.confirmed_by_id is None:
+        raise StepRefused("Another member of the group must confirm these details first.")
+    details = _open(keys, account)
+    if (digits_of(sort_code, "sort_code"), digits_of(number, "account_number")) != (
+        details.sort_code,
+        details.account_number,
+    ):
+        raise RuleBroken(
+            "These are not the numbers that the group gave. Read the statement again. If they really differ, refuse "
+            "the details and say why.",
+            "account_number",
+        )
+    account.verified_by_id, account.verified_at, account.state = officer, uow.now, after
+    uow.record("bank.verified", account, before=before, after=after, group=account.group_id)
+    return account
+
+
+def refuse(uow: UnitOfWork, account_id: UUID, reason: str) -> BankAccount:
+    """An officer does not accept the details; the group reads why and gives others.
+
+    Call ``disbursements.service.refuse_account``, which also stops every unpaid payment to the account.
+    """
+    account = uow.get(BankAccount, account_id, lock=True)
+    _judge(uow, account)
+    why = " ".join(reason.split())
+    if not why or len(why) > 500:
+        raise RuleBroken("Say why, in 500 characters or fewer." if why else "Say why.", "reason")
+    account.reason = why
+    _end(uow, account, BankAccountAction.REFUSE, "bank.refused")
+    return account
+
+
+def _judge(uow: UnitOfWork, account: BankAccount) -> UUID:
+    return access.ensure_officer(
+        uow.actor, account.group_id, (account.given_by_id, account.confirmed_by_id, account.paper_by_id)
+    )
+
+
+def _end(uow: UnitOfWork, account: BankAccount, action: BankAccountAction, verb: str) -> None:
+    before = account.state
+    account.state, account.ended_at = next_state(STEPS, before, action), uow.now
+    uow.record(verb, account, before=before, after=account.state, why=account.reason, group=account.group_id)
+
+
+def payee_details(uow: UnitOfWork, keys: KeyRing, group_id: UUID) -> Payee:
+    """The verified account of whoever is to be paid, opened, for the order to the bank. Each opening is in the trail.
+
+    Raises ``StepRefused`` when the group has no verified account, ``SealBroken`` when its key is not on the ring.
+    """
+    account = queries.verified_account(uow.session, group_id)
+    if account is None:
+        raise StepRefused("This payee has no verified bank account, so nothing can be sent.")
+    details = _open(keys, account)
+    uow.record("bank.opened", account, group=group_id)
+    return Payee(account.id, group_id, details)
+
+
+def _open(keys: KeyRing, account: BankAccount) -> Details:
+    return Details.from_bytes(keys.open(account.sealed, _about(account.id)))
+
+
+def rotate(uow: UnitOfWork, keys: KeyRing) -> int:
+    """Seal again, under the ring's current key, whatever another key seals. Safe to run twice; gives how many."""
+    done = 0
+    for account in uow.session.scalars(
+        select(BankAccount)
+        .where(BankAccount.sealed.not_like(f"{keys.current}.%"))
+        .order_by(BankAccount.id)
+        .with_for_update()
+    ):
+        account.sealed = keys.seal(_open(keys, account).to_bytes(), _about(account.id))
+        uow.record("bank.sealed_again", account, key=keys.current)
+        done += 1
+    return done
