@@ -10,7 +10,9 @@ from typing import Any
 import segno
 from markupsafe import Markup
 
+from grants.rounds.rules import BallotKind, BallotRules
 from grants.voting.queries import Entry
+from grants.voting.rules.ballots import Marks
 from grants.voting.rules.board import BoardLine
 
 
@@ -49,16 +51,32 @@ def qr_code(address: str) -> QrCode:
     return QrCode(f"0 0 {size} {size}", shapes)
 
 
-def ballots_csv(ballots: Iterable[tuple[int, ...]], entries: Sequence[Entry]) -> str:
-    """A line for each ballot, a column for each line of it: 1 where it was ticked. Sorted: no order tells who."""
+def ballots_csv(ballots: Iterable[Marks], entries: Sequence[Entry], rules: BallotRules) -> str:
+    """A line for each ballot, a column for each line of it. Sorted: no order tells who.
+
+    In a column stands 1 where it was ticked and else 0; its points and else 0; or its place and else nothing.
+    """
     numbers = [entry.number for entry in entries]
     head = [defused(f"{entry.number} {entry.title}") for entry in entries]
-    return _csv([head, *([int(number in chosen) for number in numbers] for chosen in sorted(ballots))])
+    nothing: int | str = "" if rules.kind is BallotKind.RANKED else 0
+    rows = ([dict(marks).get(number, nothing) for number in numbers] for marks in sorted(ballots))
+    return _csv([head, *rows])
 
 
-def ballots_json(ballots: Iterable[tuple[int, ...]], entries: Sequence[Entry], tally: Any, rule_book: str) -> str:
+IN_WORDS = {
+    BallotKind.POINTS: "[number of the line, points]",
+    BallotKind.RANKED: "[number of the line, place]; the first place is 1",
+}
+"""What stands in a published ballot, where it is not just the numbers that were ticked."""
+
+
+def ballots_json(
+    kept: Iterable[list[Any]], entries: Sequence[Entry], tally: Any, rule_book: str, rules: BallotRules
+) -> str:
     """The ballots with all that is needed to check their hash and count them again."""
     facts: dict[str, Any] = {
+        "ballot_kind": rules.kind,
+        "a_ballot_is": f"a list of {IN_WORDS.get(rules.kind, 'the numbers of the lines that were ticked')}",
         "round": str(tally.round_id),
         "rule_book_sha256": rule_book,
         "closed_at": tally.closed_at.isoformat(),
@@ -74,8 +92,11 @@ def ballots_json(ballots: Iterable[tuple[int, ...]], entries: Sequence[Entry], t
         "ballot_count": tally.ballot_count,
         "ballots_sha256": tally.ballots_hash,
         "ballots_sha256_is_of": "the value of `ballots` as JSON without blanks, in UTF-8",
-        "ballots": sorted(list(chosen) for chosen in ballots),
+        "ballots": sorted(kept),
     }
+    if rules.kind is BallotKind.RANKED:
+        standing = sum(1 for entry in entries if not entry.withdrawn)
+        facts["points_of_places"] = rules.place_points(standing)
     return json.dumps(facts, ensure_ascii=False, indent=1)
 
 

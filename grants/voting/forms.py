@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import Connection, RuleBook, VotingMethod
+from grants.rounds.rules import MOST_POINTS, BallotRules, Connection, RuleBook, VotingMethod
 from grants.voting.rules.codes import normalise_code
 from grants.voting.rules.voters import CONNECTION_WORDS, Declaration
 from grants.web import fields
@@ -20,7 +21,10 @@ class Way(StrEnum):
 
 
 class ChooseForm(Form):
-    """What is ticked. ``shown`` names the lines that the page had, so that a filter loses no choice."""
+    """What is marked: ``choices`` are ticks; a line's points or place stand in ``mark_7``, where there are any.
+
+    ``shown`` names the lines that the page had, so that a filter loses no choice.
+    """
 
     choices = fields.ChecksField("Your choices", required=False, coerce=int)
     shown = fields.ChecksField("Shown", required=False, coerce=int)
@@ -33,6 +37,25 @@ class ChooseForm(Form):
         """Drop what was withdrawn between looking and ticking: the page says so, and it is no mistake of the voter."""
         for field in (self.choices, self.shown):
             field.data = [number for number in field.data or [] if number in standing]
+
+    def marked(self) -> dict[int, int]:
+        """Number → 1 for a tick, or its points or place; what was not marked is left out."""
+        values = {number: self[f"mark_{number}"].data for number in self.shown.data or [] if f"mark_{number}" in self}
+        return {n: value for n, value in values.items() if value} | dict.fromkeys(self.choices.data or [], 1)
+
+    @classmethod
+    def for_ballot(cls, rules: BallotRules, numbers: Sequence[int]) -> "ChooseForm":
+        """The form of a ballot of this kind, with these lines. Whether points and places hold, the rules say."""
+        kind: Any = cls
+        if rules.has_points:
+            marks = {
+                f"mark_{number}": fields.NumberField("", required=False, at_least=-MOST_POINTS, at_most=10**6)
+                for number in numbers
+            }
+            kind = type("MarksForm", (cls,), marks)
+        form: ChooseForm = kind()
+        form.prepare(numbers)
+        return form
 
 
 class WhoForm(Form):

@@ -108,12 +108,12 @@ class BoardEntry(Base):
 
 
 class Ballot(Identified):
-    """One person's choices, shuffled at the close: ballot numbers in ascending order."""
+    """One person's choices, shuffled at the close: by number, ticks as numbers, else as [number, points or place]."""
 
     __tablename__ = "ballot"
 
     round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
-    choices: Mapped[list[int]] = mapped_column(JSON)
+    choices: Mapped[list[Any]] = mapped_column(JSON)
 
 
 class Tally(Base):
@@ -129,4 +129,4 @@ class Tally(Base):
     ballots_hash: Mapped[str] = mapped_column(String(64))
     """Of all ballots as they were cast."""
     approvals: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """Ballot number (as text) → how many ticked it; lines that were set aside are left out."""
+    """Ballot number (as text) → how many ballots named it; lines that were set aside are left out."""

@@ -18,7 +18,7 @@ from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState, RuleBook
+from grants.rounds.rules import BallotRules, RoundState, RuleBook
 from grants.voting.models import (
     Ballot,
     BallotLine,
@@ -29,7 +29,7 @@ from grants.voting.models import (
     Tally,
     VotingCode,
 )
-from grants.voting.rules.ballots import BallotLimits
+from grants.voting.rules.ballots import Marks, as_marks, named
 from grants.voting.rules.states import CodeState, Refusal
 from grants.voting.rules.turnout import Turnout
 
@@ -70,10 +70,9 @@ def _read_book(text: str) -> RuleBook:
     return RuleBook.from_json(text)
 
 
-def limits(round: Any) -> BallotLimits:
-    """How many a voter chooses, by the frozen rule-book."""
-    book = book_of(round)
-    return BallotLimits(book.ballot_minimum, book.ballot_maximum)
+def limits(round: Any) -> BallotRules:
+    """What a ballot may say, by the frozen rule-book."""
+    return book_of(round).ballot
 
 
 def book_of(round: Any) -> RuleBook:
@@ -182,18 +181,32 @@ def tally(session: Session, round_id: UUID) -> Tally | None:
 
 
 def ballots(session: Session, round_id: UUID) -> list[tuple[int, ...]]:
-    """What counts of every ballot: its numbers in ascending order, without lines that were set aside.
+    """The numbers that every ballot names, in ascending order, without lines that were set aside.
 
     A blank one is (). Nothing before the close. In the order of their random ids, which tells nothing.
     """
     aside = {line.number for line in ballot_lines(session, round_id) if line.set_aside_reason}
-    return [tuple(n for n in choices if n not in aside) for choices in cast_ballots(session, round_id)]
+    return [tuple(n for n in named(marks) if n not in aside) for marks in cast_ballots(session, round_id)]
 
 
-def cast_ballots(session: Session, round_id: UUID) -> list[tuple[int, ...]]:
-    """Every ballot as it was cast: what is published and what ``Tally.ballots_hash`` is of."""
-    rows = session.scalars(select(Ballot.choices).where(Ballot.round_id == round_id).order_by(Ballot.id))
-    return [tuple(choices) for choices in rows]
+def counted_ballots(session: Session, round: Any) -> list[Marks]:
+    """What every ballot gives: (number, points) by number, a tick being 1; places are turned into points.
+
+    Without lines that were set aside. Nothing before the close.
+    """
+    standing = {line.number for line in ballot_lines(session, round.id) if not line.set_aside_reason}
+    rules = limits(round)
+    return [rules.counted(marks, standing) for marks in cast_ballots(session, round.id)]
+
+
+def cast_ballots(session: Session, round_id: UUID) -> list[Marks]:
+    """Every ballot as it was cast: (number, 1) for a tick, (number, points) or (number, place), by number."""
+    return [as_marks(choices) for choices in kept_ballots(session, round_id)]
+
+
+def kept_ballots(session: Session, round_id: UUID) -> list[list[Any]]:
+    """Every ballot as it is kept (``rules.ballots.as_kept``), which ``Tally.ballots_hash`` is of."""
+    return list(session.scalars(select(Ballot.choices).where(Ballot.round_id == round_id).order_by(Ballot.id)))
 
 
 def turnout(session: Session, round_id: UUID) -> Turnout:

@@ -25,7 +25,8 @@ from grants.voting.models import (
     Tally,
     VotingCode,
 )
-from grants.voting.rules.ballots import ballots_hash, count
+from grants.voting.queries import limits
+from grants.voting.rules.ballots import Mark, as_kept, as_marks, ballots_hash, count, named
 from grants.voting.rules.codes import hash_code, make_code, pepper_from
 from grants.voting.rules.envelope import seal
 from grants.voting.rules.states import Channel, CodeState
@@ -60,14 +61,15 @@ def a_ballot(session: Session, round: Round, proposals: Sequence[Proposal]) -> l
 def a_count(
     session: Session,
     round: Round,
-    ballots: Sequence[Collection[int]],
+    ballots: Sequence[Collection[Mark]],
     *,
     ward_codes: Sequence[str | None] = (None,),
     at: datetime | None = None,
 ) -> Tally:
     """A vote that was held and counted: roll, ballots, board and tally; the round is with the panel."""
     at = at or round.voting_closes_at
-    chosen = [sorted(set(ballot)) for ballot in ballots]
+    marks = [as_marks(ballot) for ballot in ballots]
+    chosen = [as_kept(ballot, limits(round)) for ballot in marks]
     for place, choices in enumerate(chosen):
         mark = f"{next(_numbers):064x}"
         session.add_all(
@@ -89,7 +91,7 @@ def a_count(
         ballot_count=len(chosen),
         blank_count=sum(1 for choices in chosen if not choices),
         ballots_hash=ballots_hash(chosen),
-        approvals={str(number): votes for number, votes in count(chosen).items()},
+        approvals={str(number): votes for number, votes in count(map(named, marks)).items()},
     )
     session.add(tally)
     round.state, round.votes_counted_at, round.ballot_private_key = RoundState.PANEL, at, None
@@ -120,11 +122,11 @@ def a_code(
 
 
 def a_vote(
-    session: Session, round: Round, choices: Collection[int], *, voter_key: str = "", ward_code: str | None = None
+    session: Session, round: Round, choices: Collection[Mark], *, voter_key: str = "", ward_code: str | None = None
 ) -> str:
     """A vote that waits in its envelope, with its mark on the roll. Gives the voter's key."""
     key = voter_key or f"{next(_numbers):064x}"
-    sealed = seal(sorted(choices), round.ballot_public_key or "", round.id)
+    sealed = seal(choices, round.ballot_public_key or "", round.id)
     session.add_all(
         [
             RollMark(

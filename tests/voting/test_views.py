@@ -366,7 +366,7 @@ class TestCasting:
         choose(client, round, ["1", "2"], do="total")
         known_by(client, round, code)
         page = client.get(vote(round, "check"))
-        assert "choose at least 1 more (3 in all)" in text_of(page)
+        assert "Something is missing. Choose at least 1 more. Then you can cast your vote." in text_of(page)
         assert re.search(r"<button[^>]* disabled[^>]*>Cast my vote", page.text)
         assert client.post(vote(round, "check"), data={"do": "cast"}).status_code == 422
         assert count_of(app_session, RollMark) == 0

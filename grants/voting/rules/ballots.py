@@ -1,70 +1,158 @@
-"""One person's choices: what may stand on a ballot, and counting them."""
+"""One person's choices: what may stand on a ballot of each kind, and counting."""
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from grants.kernel.canonical import fingerprint
 from grants.kernel.errors import RuleBroken
+from grants.rounds.rules import BallotKind, BallotRules
 
 T = TypeVar("T")
+Mark = int | tuple[int, int]
+"""A tick, as its number alone; or (number, points) or (number, place)."""
+Marks = tuple[tuple[int, int], ...]
+"""What one ballot says, by number: (number, 1) for a tick, (number, points), or (number, place). Blank: ()."""
+
+MOST_PAIRS = 127
+"""A sealed envelope of fixed length has room for so many bids with points or places."""
 
 
 class BlankBallot(RuleBroken):
     """Nothing is chosen: fine, but only when the voter says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class BallotLimits:
-    """How many bids a voter chooses. ``maximum``: nothing means as many as they like."""
+def most_of(rules: BallotRules, standing: int) -> int | None:
+    """The most bids a ballot names where ``standing`` stand; nothing where everybody could name all of them."""
+    if rules.kind is BallotKind.CHOOSE_ONE:
+        return 1
+    if rules.kind is BallotKind.RANKED:
+        return min(len(rules.place_points(standing)), MOST_PAIRS)
+    most = None if rules.kind is BallotKind.POINTS else rules.maximum
+    return most if most is not None and most < standing else None
 
-    minimum: int = 3
-    maximum: int | None = None
 
-    def least(self, standing: int) -> int:
-        """The minimum where ``standing`` bids stand: never more than there are."""
-        return min(self.minimum, standing)
+def least_of(rules: BallotRules, standing: int) -> int:
+    """The fewest bids a ballot names where ``standing`` stand: never more than there are."""
+    return min(rules.minimum, standing)
+
+
+def most_each(rules: BallotRules) -> int:
+    """The most points that one bid can get from one voter."""
+    return min(rules.maximum or 0, getattr(rules, "each", None) or rules.maximum or 0)
 
 
 def check_choices(
-    choices: Iterable[int], on_ballot: Collection[int], limits: BallotLimits, blank_confirmed: bool = False
-) -> tuple[int, ...]:
-    """The choices (numbers on the ballot), each once, in order. Refuses (``RuleBroken``) with what to do.
+    choices: Iterable[Mark] | Mapping[int, int],
+    on_ballot: Collection[int],
+    rules: BallotRules,
+    blank_confirmed: bool = False,
+) -> Marks:
+    """What the ballot says. Refuses (``RuleBroken``) with what to do, at ``choices`` or at a line (``mark_7``).
 
-    ``BlankBallot`` when nothing is chosen and the voter has not confirmed that; a confirmed blank ballot is ``()``.
+    ``choices``: numbers that are ticked, or their points or places (1 is the first). ``BlankBallot`` when nothing is
+    chosen and the voter has not confirmed that; a confirmed blank ballot is ``()``.
 
-    >>> check_choices([2, 1, 2, 3], {1, 2, 3, 4}, BallotLimits())
-    (1, 2, 3)
+    >>> check_choices([2, 1, 2, 3], {1, 2, 3, 4}, BallotRules())
+    ((1, 1), (2, 1), (3, 1))
+    >>> check_choices({4: 7, 1: 3, 2: 0}, {1, 2, 3, 4}, BallotRules(BallotKind.POINTS, 1, 10))
+    ((1, 3), (4, 7))
     """
-    chosen = sorted(set(choices))
-    if any(number not in on_ballot for number in chosen):
+    marks = as_marks(choices.items() if isinstance(choices, Mapping) else choices)
+    picks = dict(marks)
+    if len(picks) < len(marks):
+        raise RuleBroken("One project stands twice on this ballot. Give it one place.", field="choices")
+    if any(number not in on_ballot for number in picks):
         raise RuleBroken("Choose only projects that are on this ballot.", field="choices")
-    least = limits.least(len(on_ballot))
-    if not chosen:
+    least, most = least_of(rules, len(on_ballot)), most_of(rules, len(on_ballot))
+    if not picks:
         if blank_confirmed:
             return ()
-        raise BlankBallot(f"Choose at least {least}, or say that you want to hand in a blank ballot.", field="choices")
-    if len(chosen) < least:
-        raise RuleBroken(f"Choose at least {least - len(chosen)} more.", field="choices")
-    if limits.maximum is not None and len(chosen) > limits.maximum:
-        raise RuleBroken(f"Choose {limits.maximum} at most: take {len(chosen) - limits.maximum} away.", field="choices")
-    return tuple(chosen)
+        ask = f"Choose at least {least}" if least else "Choose a project"
+        raise BlankBallot(f"{ask}, or say that you want to hand in a blank ballot.", field="choices")
+    if rules.kind is BallotKind.POINTS:
+        _check_points(picks, rules)
+    elif rules.kind is BallotKind.RANKED:
+        _check_places(picks)
+    if len(picks) < least:
+        raise RuleBroken(f"Choose at least {least - len(picks)} more.", field="choices")
+    if most is not None and len(picks) > most:
+        raise RuleBroken(f"Choose {most} at most: take {len(picks) - most} away.", field="choices")
+    return marks if rules.has_points else tuple((number, 1) for number in picks)
 
 
-def explain_limits(limits: BallotLimits, standing: int) -> str:
-    """What the voter is asked, in one sentence.
+def _check_points(picks: Mapping[int, int], rules: BallotRules) -> None:
+    each, have = most_each(rules), rules.maximum or 0
+    for number, points in picks.items():
+        if points < 1:
+            raise RuleBroken(f"Give a whole number of points, from 0 to {each}.", field=f"mark_{number}")
+        if points > each:
+            raise RuleBroken(
+                f"You gave {points} points here. One project can get {each} at most.", field=f"mark_{number}"
+            )
+    given = sum(picks.values())
+    if given > have:
+        raise RuleBroken(f"You gave {given} points, and you have {have}: take {given - have} back.", field="choices")
+    if len(picks) > MOST_PAIRS:
+        raise RuleBroken(f"Give points to {MOST_PAIRS} projects at most.", field="choices")
 
-    >>> explain_limits(BallotLimits(3, None), 12)
-    'Choose every project you would fund: at least 3.'
+
+def _check_places(picks: Mapping[int, int]) -> None:
+    for at, (number, place) in enumerate(sorted(picks.items(), key=lambda pick: (pick[1], pick[0])), start=1):
+        if place < 1:
+            raise RuleBroken("Give a place from 1 on.", field=f"mark_{number}")
+        if place < at:
+            raise RuleBroken(
+                f"Two projects are your {nth(place)} choice. Give each place to one project.", field=f"mark_{number}"
+            )
+        if place > at:
+            raise RuleBroken(
+                f"You have a {nth(place)} choice, but no {nth(at)} choice. Leave no place out.", field=f"mark_{number}"
+            )
+
+
+def nth(place: int) -> str:
+    """A place in words.
+
+    >>> [nth(place) for place in (1, 2, 3, 4, 11, 22)]
+    ['1st', '2nd', '3rd', '4th', '11th', '22nd']
     """
-    least = limits.least(standing)
-    if limits.maximum is None or limits.maximum >= standing:
-        return f"Choose every project you would fund: at least {least}."
-    if limits.maximum == least:
-        return f"Choose {least}."
-    return f"Choose from {least} to {limits.maximum} projects."
+    ending = "th" if place % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(place % 10, "th")
+    return f"{place}{ending}"
+
+
+def as_marks(given: Iterable[Any]) -> Marks:
+    """Marks by number, from numbers that are ticked, or pairs; what has no points and no place is not marked.
+
+    >>> as_marks([5, 2]), as_marks([[5, 3], [2, 0]])
+    (((2, 1), (5, 1)), ((5, 3),))
+    """
+    pairs = {(mark, 1) if isinstance(mark, int) else (mark[0], mark[1]) for mark in given}
+    return tuple(sorted(pair for pair in pairs if pair[1]))
+
+
+def as_kept(marks: Marks, rules: BallotRules) -> list[Any]:
+    """Marks as they are kept and published: numbers where there are only ticks, else [number, points or place]."""
+    return [[number, value] for number, value in marks] if rules.has_points else [number for number, _ in marks]
+
+
+def named(marks: Marks) -> tuple[int, ...]:
+    """The numbers of the bids that a ballot names."""
+    return tuple(number for number, _ in marks)
+
+
+def without(marks: Iterable[tuple[int, int]], gone: Collection[int], rules: BallotRules) -> Marks:
+    """Marks without bids that were withdrawn; on a ranked ballot those behind them move up.
+
+    >>> without([(2, 2), (4, 1), (7, 3)], {2}, BallotRules(BallotKind.RANKED))
+    ((4, 1), (7, 2))
+    """
+    marks = list(marks)
+    freed = [place for number, place in marks if number in gone] if rules.kind is BallotKind.RANKED else []
+    return tuple(
+        (number, value - sum(1 for one in freed if one < value)) for number, value in marks if number not in gone
+    )
 
 
 def mixed(things: Iterable[T], randbelow: Callable[[int], int] = secrets.randbelow) -> list[T]:
@@ -76,14 +164,14 @@ def mixed(things: Iterable[T], randbelow: Callable[[int], int] = secrets.randbel
     return order
 
 
-def count(ballots: Iterable[Sequence[int]]) -> dict[int, int]:
-    """How many ballots chose each number; in order of number, those with none left out."""
+def count(ballots: Iterable[Iterable[int]]) -> dict[int, int]:
+    """How many ballots named each number; in order of number, those with none left out."""
     tally: Counter[int] = Counter()
-    for choices in ballots:
-        tally.update(set(choices))
+    for numbers in ballots:
+        tally.update(set(numbers))
     return dict(sorted(tally.items()))
 
 
-def ballots_hash(ballots: Iterable[Sequence[int]]) -> str:
-    """SHA-256 (64 hex digits) of the ballots as canonical JSON, sorted: their order changes nothing."""
-    return fingerprint(sorted(sorted(set(choices)) for choices in ballots))
+def ballots_hash(kept: Iterable[Sequence[int] | Sequence[Sequence[int]]]) -> str:
+    """SHA-256 (64 hex digits) of ballots as they are kept, as canonical JSON, sorted: their order changes nothing."""
+    return fingerprint(sorted(list(ballot) for ballot in kept))

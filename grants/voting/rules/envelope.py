@@ -6,7 +6,7 @@ of one round does not open in another.
 
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from grants.kernel.sealing import EnvelopeBroken, make_key_pair, unwrap_private_key, wrap_private_key
+from grants.voting.rules.ballots import Mark, Marks, as_marks
 from grants.voting.rules.letters import ALPHABET, in_fours, read, spell, with_check
 
 __all__ = [
@@ -32,12 +33,14 @@ __all__ = [
 ]
 
 MOST_CHOICES = 254
-PAYLOAD_LENGTH = 512  # one byte of form, one that is 0, two of count, two per choice, then noughts
+PAYLOAD_LENGTH = 512
+"""One byte of form, one that is 0, two of count; then, of form 1, two for each number that is ticked, or, of form 2,
+two for each number and two for its points or place; then noughts."""
 NONCE_LENGTH = 32
 SEALED_LENGTH = 32 + NONCE_LENGTH + PAYLOAD_LENGTH + 16  # the sender's fresh key, what is sealed, the tag
 TRACKING_LENGTH = 16
 
-_FORM = 1
+_TICKS, _PAIRS = 1, 2
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
 
@@ -54,18 +57,21 @@ class Sealed:
 class Opened:
     """What was in an envelope."""
 
-    choices: tuple[int, ...]
+    choices: Marks
     nonce: str
     commitment: str
 
 
 def seal(
-    choices: Sequence[int],
+    choices: Iterable[Mark],
     public_key: str,
     round_id: UUID,
     token_bytes: Callable[[int], bytes] = secrets.token_bytes,
 ) -> Sealed:
-    """Seal choices (numbers on the ballot, 1 to 65535, at most 254) into an envelope whose length tells nothing."""
+    """Seal choices into an envelope whose length tells nothing: at most 254 ticks, or 127 with points or places.
+
+    Numbers, points and places are 1 to 65535; else ``ValueError``.
+    """
     nonce = token_bytes(NONCE_LENGTH)
     payload = _pack(choices)
     key = X25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
@@ -88,7 +94,7 @@ def open_envelope(envelope: bytes, private: bytes, round_id: UUID, commitment: s
     return Opened(_unpack(payload), nonce.hex(), found)
 
 
-def commitment_of(choices: Sequence[int], nonce: str) -> str:
+def commitment_of(choices: Iterable[Mark], nonce: str) -> str:
     """What the public board shows for these choices with this nonce: SHA-256(nonce ‖ payload), 64 hex digits."""
     return _commit(bytes.fromhex(nonce), _pack(choices))
 
@@ -109,24 +115,34 @@ def read_tracking_code(text: str) -> str | None:
     return None if letters is None else in_fours(letters)
 
 
-def _pack(choices: Sequence[int]) -> bytes:
-    numbers = sorted(set(choices))
-    if len(numbers) > MOST_CHOICES or any(not 1 <= number <= 0xFFFF for number in numbers):
-        raise ValueError("a ballot holds at most 254 numbers from 1 to 65535")
-    packed = b"".join(number.to_bytes(2, "big") for number in [len(numbers), *numbers])
-    return (bytes([_FORM, 0]) + packed).ljust(PAYLOAD_LENGTH, b"\0")
+def _pack(choices: Iterable[Mark]) -> bytes:
+    marks = as_marks(choices)
+    ticks = all(value == 1 for _, value in marks)
+    words = [number for number, _ in marks] if ticks else [word for mark in marks for word in mark]
+    if len(words) > MOST_CHOICES or len(dict(marks)) < len(marks) or any(not 1 <= word <= 0xFFFF for word in words):
+        raise ValueError("a ballot holds at most 254 ticks, or 127 points or places, each from 1 to 65535")
+    packed = b"".join(word.to_bytes(2, "big") for word in [len(marks), *words])
+    return (bytes([_TICKS if ticks else _PAIRS, 0]) + packed).ljust(PAYLOAD_LENGTH, b"\0")
 
 
-def _unpack(payload: bytes) -> tuple[int, ...]:
-    size = int.from_bytes(payload[2:4], "big")
-    numbers = tuple(int.from_bytes(payload[at : at + 2], "big") for at in range(4, 4 + 2 * min(size, MOST_CHOICES), 2))
+def _unpack(payload: bytes) -> Marks:
+    size = min(int.from_bytes(payload[2:4], "big"), MOST_CHOICES)
+    if payload[0] == _TICKS:
+        marks = tuple((number, 1) for number in _words(payload, size))
+    else:
+        words = _words(payload, min(2 * size, MOST_CHOICES))
+        marks = tuple(zip(words[::2], words[1::2], strict=True))
     try:
-        known = payload == _pack(numbers)
+        known = payload == _pack(marks)
     except ValueError:
         known = False
     if not known:
         raise EnvelopeBroken("The ballot inside has a form that we do not know.")
-    return numbers
+    return marks
+
+
+def _words(payload: bytes, size: int) -> list[int]:
+    return [int.from_bytes(payload[at : at + 2], "big") for at in range(4, 4 + 2 * size, 2)]
 
 
 def _commit(nonce: bytes, payload: bytes) -> str:

@@ -1,12 +1,13 @@
 """Who may vote, and what a browser holds of a vote until it is cast."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from grants.kernel.errors import RuleBroken
 from grants.rounds.rules import Connection, RuleBook, VotingMethod
+from grants.voting.rules.ballots import as_marks
 
 KNOWN_FOR = timedelta(hours=2)
 """How long somebody who has shown that they may vote need not show it again."""
@@ -62,23 +63,30 @@ class Voter:
 class Hand:
     """A ballot in hand: it lives in the voter's own signed cookie, and is nowhere else before it is cast.
 
+    ``picks``: what is marked so far, number → 1 for a tick, its points or its place; it may be wrong until it is cast.
     ``seed`` orders the list for this voter. ``token`` makes the envelope's secret number, so that pressing the button
     twice gives one tracking code. ``check_id``: the number by mail that is waited for.
     """
 
     seed: str
     token: str
-    choices: tuple[int, ...] = ()
+    picks: Mapping[int, int] = field(default_factory=dict)
     blank: bool = False
     voter: Voter | None = None
     known_until: datetime | None = None
     voted_before: bool = False
     check_id: str = ""
 
-    def choosing(self, shown: Collection[int], ticked: Collection[int]) -> "Hand":
-        """With what was ticked of the lines that were shown; choices that a filter hid stay."""
-        kept = set(self.choices) - set(shown)
-        return replace(self, choices=tuple(sorted(kept | set(ticked))), blank=False)
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """The numbers of the bids that are marked."""
+        return tuple(sorted(self.picks))
+
+    def choosing(self, shown: Collection[int], marked: Mapping[int, int], only_one: bool = False) -> "Hand":
+        """With what was marked of the lines that were shown; choices that a filter hid stay (but one where
+        ``only_one`` can be chosen)."""
+        kept = {} if only_one and marked else {n: value for n, value in self.picks.items() if n not in shown}
+        return replace(self, picks=kept | {n: value for n, value in marked.items() if value}, blank=False)
 
     def known(self, voter: Voter, now: datetime, voted_before: bool) -> "Hand":
         """With a voter who has just shown that they may vote."""
@@ -90,7 +98,11 @@ class Hand:
 
     def to_cookie(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        held: dict[str, Any] = {"s": self.seed, "t": self.token, "c": list(self.choices)}
+        held: dict[str, Any] = {
+            "s": self.seed,
+            "t": self.token,
+            "c": [number if value == 1 else (number, value) for number, value in sorted(self.picks.items())],
+        }
         if self.blank:
             held["b"] = 1
         if self.voter is not None and self.known_until is not None:
@@ -107,7 +119,7 @@ class Hand:
         return cls(
             seed=held["s"],
             token=held["t"],
-            choices=tuple(held["c"]),
+            picks=dict(as_marks(held["c"])),
             blank=bool(held.get("b")),
             voter=Voter(key, VotingMethod(method), ward_code) if key else None,
             known_until=datetime.fromisoformat(until) if until else None,

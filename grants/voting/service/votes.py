@@ -7,7 +7,7 @@ mark on the roll. The close writes the totals. See ``docs/decisions/0020-ballot-
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -45,7 +45,7 @@ from grants.voting.models import (
     Tally,
     VotingCode,
 )
-from grants.voting.rules.ballots import ballots_hash, check_choices, count, mixed
+from grants.voting.rules.ballots import Mark, Marks, as_kept, ballots_hash, check_choices, count, mixed, named
 from grants.voting.rules.codes import hash_address, hash_code
 from grants.voting.rules.envelope import (
     EnvelopeBroken,
@@ -282,7 +282,7 @@ def _number_hash(number: str, check_id: UUID, pepper: bytes) -> str:
     return hmac.digest(pepper, f"vote number\n{check_id}\n{number}".encode(), "sha256").hex()
 
 
-def own_choices(session: Session, round: Round, voter: Voter, *, vote_key: str) -> tuple[int, ...] | None:
+def own_choices(session: Session, round: Round, voter: Voter, *, vote_key: str) -> Marks | None:
     """What a voter cast before, out of their own envelope, for them to change; None when they have not voted.
 
     Only in standard keeping, where the service holds the round's private key (wrapped by ``vote_key``, 64 hex digits).
@@ -345,7 +345,7 @@ def cast(
     uow: UnitOfWork,
     round_id: UUID,
     voter: Voter,
-    choices: Iterable[int],
+    choices: Iterable[Mark] | Mapping[int, int],
     *,
     blank_confirmed: bool = False,
     token: str = "",
@@ -426,14 +426,16 @@ def close_vote(uow: UnitOfWork, round_id: UUID, *, vote_key: str) -> Tally:
         raise RuleBroken(f"Nothing was counted: the roll has {marks} marks and there are {len(opened)} envelopes.")
     aside = _set_aside_withdrawn(uow.session, round.id)
     chosen = [ballot.choices for ballot in opened]
-    _write_ballots(uow.session, round.id, chosen, sorted(ballot.commitment for ballot in opened))
-    counted = count([number for number in choices if number not in aside] for choices in chosen)
+    rules = queries.limits(round)
+    kept = [as_kept(marks, rules) for marks in chosen]
+    _write_ballots(uow.session, round.id, kept, sorted(ballot.commitment for ballot in opened))
+    counted = count([number for number in named(marks) if number not in aside] for marks in chosen)
     tally = Tally(
         round_id=round.id,
         closed_at=uow.now,
         ballot_count=len(chosen),
-        blank_count=sum(1 for choices in chosen if not choices),
-        ballots_hash=ballots_hash(chosen),
+        blank_count=sum(1 for marks in chosen if not marks),
+        ballots_hash=ballots_hash(kept),
         approvals={str(number): votes for number, votes in counted.items()},
     )
     uow.session.add(tally)
@@ -504,14 +506,10 @@ def _set_aside_withdrawn(session: Session, round_id: UUID) -> frozenset[int]:
     return frozenset(line.number for line in lines)
 
 
-def _write_ballots(
-    session: Session, round_id: UUID, chosen: Sequence[tuple[int, ...]], commitments: Sequence[str]
-) -> None:
-    if not chosen:
+def _write_ballots(session: Session, round_id: UUID, kept: Sequence[list[Any]], commitments: Sequence[str]) -> None:
+    if not kept:
         return
-    session.execute(
-        insert(Ballot), [{"id": uuid4(), "round_id": round_id, "choices": list(choices)} for choices in chosen]
-    )
+    session.execute(insert(Ballot), [{"id": uuid4(), "round_id": round_id, "choices": choices} for choices in kept])
     session.execute(
         insert(BoardEntry), [{"round_id": round_id, "commitment": commitment} for commitment in commitments]
     )

@@ -16,16 +16,26 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken
 from grants.rounds import access
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState, VotingMethod
+from grants.rounds.rules import BallotKind, BallotRules, RoundState, VotingMethod
 from grants.voting import exports, queries
 from grants.voting.forms import CastForm, ChooseForm, CodesForm, NumberForm, VoidForm, Way, WhoForm
 from grants.voting.queries import Entry
-from grants.voting.rules.ballots import BallotLimits, check_choices, explain_limits
+from grants.voting.rules.ballots import (
+    BlankBallot,
+    Marks,
+    check_choices,
+    least_of,
+    most_each,
+    most_of,
+    nth,
+    without,
+)
 from grants.voting.rules.board import board_lines
 from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.envelope import read_tracking_code, tracking_code
 from grants.voting.rules.turnout import publishable
 from grants.voting.rules.voters import Hand, Receipt, Voter, who_may_vote
+from grants.voting.rules.wording import bar_words, explain_limits, how_it_counts
 from grants.voting.service import codes as code_service
 from grants.voting.service import votes as service
 from grants.voting.service.votes import TurnedAway
@@ -93,19 +103,21 @@ def choose(round_id: UUID) -> ResponseReturnValue:
     entries = queries.entries(reading(), round.id)
     standing = _standing(entries)
     hand = _hand(round)
-    form = ChooseForm()
-    form.prepare([entry.number for entry in entries])
+    rules = queries.limits(round)
+    form = ChooseForm.for_ballot(rules, [entry.number for entry in entries])
     do = request.form.get("do", "")
     if form.accepted():
         form.take_what_stands(standing)
-        hand = hand.choosing(form.shown.data or [], form.choices.data or [])
+        hand = hand.choosing(form.shown.data or [], form.marked(), rules.kind is BallotKind.CHOOSE_ONE)
         _keep(round, hand)
-        if do in ("filter", "total"):
+        if do == "clear":
+            _keep(round, replace(hand, picks={}))
+        if do in ("filter", "total", "clear"):
             return redirect(_choose_url(round_id, request.form))
         if do == "blank" and not hand.choices:
             hand = replace(hand, blank=True)
         try:
-            check_choices(hand.choices, standing, queries.limits(round), hand.blank)
+            check_choices(hand.picks, standing, rules, hand.blank)
             _keep(round, hand)
             return redirect(_next_step(round, hand))
         except RuleBroken as broken:
@@ -115,7 +127,8 @@ def choose(round_id: UUID) -> ResponseReturnValue:
 
 
 def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseForm, gone: Sequence[Entry]) -> str:
-    limits, standing = queries.limits(round), _standing(entries)
+    rules, standing = queries.limits(round), len(_standing(entries))
+    least, most = least_of(rules, standing), most_of(rules, standing)
     ward, priority = (request.values.get(name, "") for name in ("ward", "priority"))
     shown = [
         entry
@@ -123,7 +136,8 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
         if (not ward or ward in entry.ward_codes) and (not priority or str(entry.priority_id) == priority)
     ]
     costs = {entry.number: entry.cost_minor for entry in entries}
-    elsewhere = set(hand.choices) - {entry.number for entry in shown}
+    here = {entry.number for entry in shown}
+    elsewhere = {number: value for number, value in hand.picks.items() if number not in here}
     return render_template(
         "voting/choose.html",
         round=round,
@@ -136,13 +150,18 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
         priority=priority,
         filters=_filters(entries) if len(entries) >= FILTER_FROM else None,
         ward_names=_ward_names(),
-        all_count=len(standing),
-        least=limits.least(len(standing)),
-        most=limits.maximum if limits.maximum and limits.maximum < len(standing) else None,
-        explained=explain_limits(limits, len(standing)),
-        words=chosen_words(len(hand.choices), limits, len(standing)),
+        all_count=standing,
+        kind=rules.kind,
+        have=rules.maximum,
+        each=most_each(rules),
+        least=least,
+        most=most,
+        places=[(place, nth(place)) for place in range(1, (most or standing) + 1)],
+        bar=_bar(hand, rules, least, most),
+        explained=explain_limits(rules, standing),
+        words=bar_words(hand.picks, rules, standing),
         together_minor=sum(costs[number] for number in hand.choices),
-        elsewhere=len(elsewhere),
+        elsewhere=elsewhere,
         elsewhere_minor=sum(costs[number] for number in elsewhere),
     )
 
@@ -216,8 +235,8 @@ def _welcome(round: Row, voter: Voter) -> ResponseReturnValue:
     return redirect(_next_step(round, hand))
 
 
-def _take_up(round: Row, hand: Hand, earlier: Sequence[int]) -> ResponseReturnValue:
-    _keep(round, replace(hand, choices=tuple(earlier), blank=False))
+def _take_up(round: Row, hand: Hand, earlier: Marks) -> ResponseReturnValue:
+    _keep(round, replace(hand, picks=dict(earlier), blank=False))
     flash("These are the choices of the vote that you cast. It counts until you cast another.", "info")
     return redirect(url_for("voting.choose", round_id=round.id))
 
@@ -257,7 +276,7 @@ def _cast(round_id: UUID, hand: Hand, voter: Voter) -> ResponseReturnValue:
     """The last minute of a vote comes through here: no form, no page, and only what the service reads."""
     given = request.form
     with working() as uow:
-        receipt = service.cast(uow, round_id, voter, hand.choices, blank_confirmed="blank" in given, token=hand.token)
+        receipt = service.cast(uow, round_id, voter, hand.picks, blank_confirmed="blank" in given, token=hand.token)
     _hand_over(round_id, hand, receipt, show="no_receipt" not in given)
     return redirect(url_for("voting.done", round_id=round_id), 303)
 
@@ -265,9 +284,10 @@ def _cast(round_id: UUID, hand: Hand, voter: Voter) -> ResponseReturnValue:
 def _check_page(
     round: Row, entries: Sequence[Entry], hand: Hand, voter: Voter, form: CastForm, gone: Sequence[Entry]
 ) -> str:
-    limits, standing = queries.limits(round), _standing(entries)
-    chosen = [entry for entry in _in_order(entries, hand.seed) if entry.number in hand.choices]
-    count, least = len(chosen), limits.least(len(standing))
+    rules, standing = queries.limits(round), _standing(entries)
+    chosen = [entry for entry in _in_order(entries, hand.seed) if entry.number in hand.picks]
+    if rules.has_points:
+        chosen.sort(key=lambda entry: hand.picks[entry.number], reverse=rules.kind is BallotKind.POINTS)
     return render_template(
         "voting/check.html",
         round=round,
@@ -277,9 +297,12 @@ def _check_page(
         chosen=chosen,
         gone=gone,
         together_minor=sum(entry.cost_minor for entry in chosen),
-        missing=max(least - count, 0) if count else 0,
-        too_many=max(count - limits.maximum, 0) if limits.maximum is not None else 0,
-        least=least,
+        kind=rules.kind,
+        nth=nth,
+        left=(rules.maximum or 0) - sum(hand.picks.values()),
+        counts=how_it_counts(rules, len(standing)),
+        problem=_problem(hand, standing, rules),
+        missing=len(chosen) < least_of(rules, len(standing)),
         ward=_ward_names().get(voter.ward_code or "", ""),
     )
 
@@ -305,21 +328,22 @@ def leave(round_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("voting.start", round_id=round_id))
 
 
-def chosen_words(count: int, limits: BallotLimits, standing: int) -> str:
-    """The bar's words; ``static/js/ballot.js`` says the same.
+def _bar(hand: Hand, rules: BallotRules, least: int, most: int | None) -> tuple[int, int]:
+    """How full the bar is: (value, top)."""
+    points = rules.kind is BallotKind.POINTS
+    top = (rules.maximum if points else most or least) or 1
+    return min(sum(hand.picks.values()) if points else len(hand.picks), top), top
 
-    >>> chosen_words(2, BallotLimits(3, None), 12)
-    '2 of at least 3 chosen: choose 1 more'
-    """
-    least = limits.least(standing)
-    most = limits.maximum if limits.maximum is not None and limits.maximum < standing else None
-    if most is not None:
-        over = f": take out {count - most}" if count > most else ""
-        under = f": choose at least {least}" if count < least else ""
-        return f"{count} of {most} chosen{over or under}"
-    if count < least:
-        return f"{count} of at least {least} chosen: choose {least - count} more"
-    return f"{count} chosen"
+
+def _problem(hand: Hand, standing: Sequence[int], rules: BallotRules) -> str:
+    """What keeps this ballot from being cast; a blank one only needs a clear yes."""
+    try:
+        check_choices(hand.picks, standing, rules)
+    except BlankBallot:
+        return ""
+    except RuleBroken as broken:
+        return broken.message
+    return ""
 
 
 def _held(round_id: UUID) -> Hand | None:
@@ -361,9 +385,10 @@ def _choose_url(round_id: UUID, given: Any) -> str:
 
 def _without_withdrawn(round: Row, hand: Hand, entries: Sequence[Entry]) -> tuple[Hand, list[Entry]]:
     """The hand without bids that were withdrawn since, and which these are."""
-    gone = [entry for entry in entries if entry.withdrawn and entry.number in hand.choices]
+    gone = [entry for entry in entries if entry.withdrawn and entry.number in hand.picks]
     if gone:
-        hand = replace(hand, choices=tuple(n for n in hand.choices if n not in {entry.number for entry in gone}))
+        picks = without(hand.picks.items(), {entry.number for entry in gone}, queries.limits(round))
+        hand = replace(hand, picks=dict(picks))
         _keep(round, hand)
     return hand, gone
 
@@ -558,6 +583,7 @@ def ballots(round_id: UUID) -> ResponseReturnValue:
         round=round,
         tally=tally,
         book=book,
+        kind=queries.limits(round).kind,
         published=published,
         whole=whole,
         announced=round.announced_at is not None,
@@ -583,7 +609,11 @@ def ballots_csv(round_id: UUID) -> ResponseReturnValue:
     if not _published(round, tally):
         abort(404)
     cast = queries.cast_ballots(reading(), round.id)
-    return _file(exports.ballots_csv(cast, queries.entries(reading(), round.id)), "text/csv", "ballots.csv")
+    return _file(
+        exports.ballots_csv(cast, queries.entries(reading(), round.id), queries.limits(round)),
+        "text/csv",
+        "ballots.csv",
+    )
 
 
 @bp.get("/rounds/<uuid:round_id>/ballots.json")
@@ -593,11 +623,10 @@ def ballots_json(round_id: UUID) -> ResponseReturnValue:
     round, tally = _counted(round_id)
     if not _published(round, tally):
         abort(404)
-    cast = queries.cast_ballots(reading(), round.id)
+    kept = queries.kept_ballots(reading(), round.id)
     entries = queries.entries(reading(), round.id)
-    return _file(
-        exports.ballots_json(cast, entries, tally, round.rule_book_hash or ""), "application/json", "ballots.json"
-    )
+    text = exports.ballots_json(kept, entries, tally, round.rule_book_hash or "", queries.limits(round))
+    return _file(text, "application/json", "ballots.json")
 
 
 @bp.get("/rounds/<uuid:round_id>/board.csv")
