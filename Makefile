@@ -34,6 +34,7 @@ test: $(VENV)/.installed-dev ## Run all tests, with a browser and a PostgreSQL o
 	.ci/browser
 	.ci/postgres
 	.ci/printer
+	.ci/hledger
 	$(BIN)/python -m pytest -n 2
 
 .PHONY: lint

@@ -1,11 +1,14 @@
 """How money is pictured, how accounts and events are named, and how a cell of an open file is made safe."""
 
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from grants.kernel.clock import LONDON
+from grants.ledger.rules import JournalEntry
 
 PICTURED_LEFT, PICTURED_RIGHT = 6, 9
 
@@ -102,6 +105,73 @@ def account_words(code: str, pocket: str | None, funder: str) -> str:
     if pocket is None:
         return FUND_ACCOUNTS.get(code.rsplit(":", 1)[-1], code)
     return f"{funder}: {POCKETS[pocket]}"
+
+
+# ---------------------------------------------------------------- the books as others are told them
+
+
+@dataclass(frozen=True, slots=True)
+class ToldAccount:
+    """An account as it is told: its name there, its name in words, signed pence before and after (debit positive)."""
+
+    name: str
+    words: str
+    opening_minor: int
+    closing_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToldBooks:
+    """What is told: the accounts by id (32 hex digits), from the first day to the last, in London."""
+
+    title: str
+    accounts: dict[str, ToldAccount]
+    since: date
+    until: date
+    entries: Iterable[JournalEntry]
+
+    def opening(self) -> list[ToldAccount]:
+        return [one for one in self.accounts.values() if one.opening_minor]
+
+
+def told_names(accounts: Sequence[tuple[str, str, str | None]]) -> dict[str, str]:
+    """A name for each account (its code, its fund's name, its funder's name or None) that every tool takes.
+
+    Letters, figures and dashes only; ids make equal names different.
+
+    >>> told_names([("fund:0a1b2c3d-9:bank", "Stockton’s fund", None)])
+    {'fund:0a1b2c3d-9:bank': 'Assets:Stocktons-fund:Bank'}
+    >>> list(told_names([("contribution:0a1b2c3d-9:paid", "Fund", "Tees Trust")]).values())
+    ['Equity:Fund:Tees-Trust-0a1b2c3d:Paid']
+    """
+    parts = []
+    for code, fund, funder in accounts:
+        kind, id, word = code.split(":")
+        parts.append((code, id, kind, word, _slug(fund, "Fund"), _slug(funder or "", "Funder")))
+    funds: dict[str, set[str]] = {}
+    for _, id, kind, _, fund_name, _ in parts:
+        if kind == "fund":
+            funds.setdefault(fund_name, set()).add(id)
+    short = [f"{name}-{id[:8]}:{word}" for _, id, kind, word, _, name in parts if kind == "contribution"]
+    places = 8 if len(set(short)) == len(short) else 36
+    found = {}
+    for code, id, kind, word, fund_name, funder_name in parts:
+        if kind == "fund":
+            alone = len(funds[fund_name]) == 1
+            root = "Assets" if word not in ("grants", "refunds") else "Expenses"
+            found[code] = f"{root}:{fund_name}{'' if alone else '-' + id[:8]}:{word.capitalize()}"
+        else:
+            found[code] = f"Equity:{fund_name}:{funder_name}-{id[:places]}:{word.capitalize()}"
+    return found
+
+
+def _slug(name: str, empty: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().replace("'", "")
+    words = re.findall(r"[A-Za-z0-9]+", plain)
+    while len("-".join(words)) > 40 and len(words) > 1:
+        words.pop()
+    slug = "-".join(words)
+    return slug[:1].upper() + slug[1:] if slug else empty
 
 
 # ---------------------------------------------------------------- the picture: who gave → where it went

@@ -11,12 +11,12 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from grants.audit import access, queries, rules
-from grants.audit.exports import register_csv, statement_csv
+from grants.audit.exports.tables import register_csv, statement_csv
 from grants.audit.forms import AsAtForm, RegisterForm, TrailForm
 from grants.audit.queries import PAGE, TRAIL_PAGE, RegisterFilter, TrailFilter
 from grants.audit.rules import Link
 from grants.funds import queries as funds
-from grants.funds.access import speaks_for
+from grants.funds.access import may_keep_money, speaks_for
 from grants.funds.rules import describe
 from grants.funds.views import parts_of
 from grants.kernel.actors import Role
@@ -340,8 +340,11 @@ def books() -> ResponseReturnValue:
     balances = ledger.trial_balances(session, [fund.id for fund in shown], as_at)
     ids = [b.account.contribution_id for b in balances if b.account.contribution_id]
     names = queries.funder_names(session, ids)
+    closed = {one.fund_id: one.through for one in ledger.closes(session, [fund.id for fund in shown])}
     return render_template(
         "audit/books.html",
+        closed=closed,
+        may_close={fund.id for fund in shown if may_keep_money(current_actor(), fund.id)},
         form=form,
         as_at=as_at,
         books=[(fund, [b for b in balances if b.account.fund_id == fund.id]) for fund in shown],
@@ -374,6 +377,28 @@ def entries(fund_id: UUID) -> ResponseReturnValue:
     )
 
 
+@bp.route("/books/entries/<uuid:entry_id>")
+@signed_in(Role.AUDITOR, Role.FINANCE_OFFICER)
+def entry(entry_id: UUID) -> ResponseReturnValue:
+    """One entry: its event, its lines, and the trail of what it is about."""
+    session, actor = reading(), current_actor()
+    one = ledger.entry_of_id(session, entry_id)
+    if one is None:
+        raise NotFound("There is no such entry.")
+    access.ensure_may_read_books(actor, one.fund_id)
+    ids = [p.account.contribution_id for p in one.postings if p.account.contribution_id]
+    names = queries.funder_names(session, ids)
+    return render_template(
+        "audit/entry.html",
+        entry=one,
+        fund=funds.fund(session, one.fund_id),
+        words=lambda account: _account(account, names),
+        said=_said,
+        about=queries.about_entry(session, one),
+        checks=actor.has(Role.AUDITOR),
+    )
+
+
 @bp.route("/books/accounts/<uuid:account_id>")
 @signed_in(Role.AUDITOR, Role.FINANCE_OFFICER)
 def account(account_id: UUID) -> ResponseReturnValue:
@@ -383,20 +408,26 @@ def account(account_id: UUID) -> ResponseReturnValue:
     if one is None:
         raise NotFound("There is no such account.")
     access.ensure_may_read_books(actor, one.fund_id)
-    lines, count = ledger.account_lines(session, account_id, limit=PAGE, offset=(_page() - 1) * PAGE)
+    form, as_at = _as_at()
+    lines, count = ledger.account_lines(session, account_id, as_at, limit=PAGE, offset=(_page() - 1) * PAGE)
+    stood = ledger.sums_at(session, [account_id], as_at).get(account_id, 0) if as_at else one.balance_minor
     names = queries.funder_names(session, [one.contribution_id] if one.contribution_id else [])
     return render_template(
         "audit/account.html",
         account=one,
         fund=funds.fund(session, one.fund_id),
         name=_account(one, names),
+        form=form,
+        as_at=as_at,
+        stood_minor=stood * one.side,
         lines=lines,
         count=count,
         page=_page(),
         pages=_shown_page(count, _page(), PAGE),
+        extra={"as_at": form.as_at.data.isoformat()} if as_at and form.as_at.data else {},
         said=_said,
         checks=actor.has(Role.AUDITOR),
-    )
+    ), form.status
 
 
 @bp.route("/books/check")

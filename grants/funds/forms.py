@@ -120,6 +120,12 @@ class GiveBackForm(Form):
         return MoneyDraft(self.amount.data, self.reference.data or "", self.on.data, self.reason.data or "")
 
 
+class CloseForm(Form):
+    """The last day of a period of the books."""
+
+    through = fields.DayField("Last day to close", hint="For example, 31 3 2027. It must have ended two days ago.")
+
+
 class ScopedRoleForm(Form):
     """A role for one fund, or for one funder."""
 

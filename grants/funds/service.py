@@ -1,4 +1,4 @@
-"""What happens to a fund and its contributions: started, pledged, agreed, received, given back."""
+"""What happens to a fund and its contributions: started, pledged, agreed, received, given back; its books closed."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -26,6 +26,7 @@ from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.ledger import queries as books
 from grants.ledger import service as ledger
+from grants.ledger.models import PeriodClose
 from grants.ledger.rules import Line, Pocket, bank_code, moved, pocket_code, refunds_code
 
 
@@ -256,6 +257,15 @@ def give_back(uow: UnitOfWork, contribution_id: UUID, draft: MoneyDraft) -> None
         amount_minor=draft.amount_minor,
         given_back_on=draft.on.isoformat(),
     )
+
+
+def close_books(uow: UnitOfWork, fund_id: UUID, through: date) -> PeriodClose:
+    """Close the fund's books to the end of a day, for good."""
+    fund = uow.get(Fund, fund_id, lock=True)
+    access.ensure_may_keep_money(uow.actor, fund_id)
+    close = ledger.close_period(uow, fund_id, through)
+    uow.record("fund.books_closed", fund, through=through.isoformat(), lines=close.postings, seal=close.seal)
+    return close
 
 
 def _arrived_minor(uow: UnitOfWork, contribution_id: UUID) -> int:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from grants.funds import access, queries, service
 from grants.funds.forms import (
     AmountForm,
+    CloseForm,
     ContributionForm,
     FunderForm,
     FundForm,
@@ -313,6 +314,27 @@ def give_back(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
         except RuleBroken as broken:
             form.show(broken)
     return render_template("funds/give_back.html", form=form, one=one, free_minor=pockets.available_minor), form.status
+
+
+@bp.route("/funds/<uuid:fund_id>/close-books", methods=["GET", "POST"])
+@signed_in(Role.FINANCE_OFFICER)
+def close_books(fund_id: UUID) -> ResponseReturnValue:
+    """Close a period of the books, for good."""
+    session = reading()
+    fund = queries.fund(session, fund_id)
+    access.ensure_may_keep_money(current_actor(), fund_id)
+    form = CloseForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.close_books(uow, fund_id, form.through.data)
+            flash("The period is closed. From now on nothing can be entered in it.", "success")
+            return redirect(url_for("audit.books"))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/close_books.html", form=form, fund=fund, last=books.last_close(session, fund_id)), (
+        form.status
+    )
 
 
 def _offer(form: RestrictionForm, kept: Restriction | None = None) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The time, asked for in one place: UTC inside, Europe/London for people."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from threading import Lock
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -45,3 +45,12 @@ class SetClock:
 def london_day(moment: datetime) -> date:
     """The calendar day in London at that moment."""
     return moment.astimezone(LONDON).date()
+
+
+def day_begins(day: date) -> datetime:
+    """The first moment of a London day, in UTC.
+
+    >>> day_begins(date(2026, 7, 1)).isoformat()
+    '2026-06-30T23:00:00+00:00'
+    """
+    return datetime.combine(day, time(), LONDON).astimezone(UTC)

@@ -1,9 +1,9 @@
-"""Account, entry, posting. Entries and postings are append-only in the database itself."""
+"""Account, entry, posting, closed period. All but accounts are append-only in the database itself."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Table, UniqueConstraint
+from sqlalchemy import DDL, CheckConstraint, ForeignKey, Index, String, Table, UniqueConstraint, event
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.kernel.tables import Identified, Minor, Utc, make_append_only
@@ -64,6 +64,45 @@ class Posting(Identified):
     account: Mapped[Account] = relationship()
 
 
-for _model in (Entry, Posting):
+class PeriodClose(Identified):
+    """The books of a fund are closed to the end of a London day: nothing dated so early can be entered, ever again."""
+
+    __tablename__ = "ledger_close"
+    __table_args__ = (
+        UniqueConstraint("fund_id", "through"),
+        Index("ix_ledger_close_fund_ends", "fund_id", "ends_at"),
+    )
+
+    fund_id: Mapped[UUID] = mapped_column()
+    through: Mapped[date]
+    ends_at: Mapped[datetime] = mapped_column(Utc())
+    """The last moment of ``through`` in London."""
+    closed_at: Mapped[datetime] = mapped_column(Utc())
+    closed_by_id: Mapped[UUID | None]
+    postings: Mapped[int]
+    """How many lines were entered since the close before."""
+    seal: Mapped[str] = mapped_column(String(64))
+    """What those lines said (``rules.Seal``): an edit behind the application's back shows."""
+
+
+_CLOSED = {
+    "sqlite": (
+        "CREATE TRIGGER ledger_close_refuses BEFORE INSERT ON ledger_entry WHEN EXISTS "
+        "(SELECT 1 FROM ledger_close WHERE fund_id = NEW.fund_id AND ends_at >= NEW.at) "
+        "BEGIN SELECT RAISE(ABORT, 'this period of the books is closed'); END",
+    ),
+    "postgresql": (
+        "CREATE OR REPLACE FUNCTION ledger_close_refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF EXISTS (SELECT 1 FROM ledger_close WHERE fund_id = NEW.fund_id AND ends_at >= NEW.at) "
+        "THEN RAISE EXCEPTION 'this period of the books is closed'; END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER ledger_close_refuses BEFORE INSERT ON ledger_entry "
+        "FOR EACH ROW EXECUTE FUNCTION ledger_close_refuses()",
+    ),
+}
+
+for _model in (Entry, Posting, PeriodClose):
     assert isinstance(_model.__table__, Table)
     make_append_only(_model.__table__)
+for _dialect, _statements in _CLOSED.items():
+    for _statement in _statements:  # what it looks into is made by then, or soon after: neither database asks earlier
+        event.listen(Entry.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))

@@ -1,16 +1,18 @@
 """Balances and entries, read only."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import String, func, or_, select, text, type_coerce
 from sqlalchemy.orm import Session, selectinload
 
 from grants.ledger import rules
-from grants.ledger.models import Account, Entry, Posting
-from grants.ledger.rules import Check, Pocket
+from grants.ledger.models import Account, Entry, PeriodClose, Posting
+from grants.ledger.rules import Check, JournalEntry, Pocket, Seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,13 @@ def entries(session: Session, fund_id: UUID, *, limit: int = 200, offset: int = 
     )
 
 
+def entry_of_id(session: Session, entry_id: UUID) -> Entry | None:
+    """One entry with its lines and their accounts."""
+    return session.scalar(
+        select(Entry).where(Entry.id == entry_id).options(selectinload(Entry.postings).joinedload(Posting.account))
+    )
+
+
 def entry(session: Session, key: str) -> Entry | None:
     """The entry of this event, if it stands in the books."""
     return session.scalar(select(Entry).where(Entry.key == key).options(selectinload(Entry.postings)))
@@ -118,6 +127,8 @@ def checks(session: Session) -> list[Check]:
         Check("Every account stands where its postings put it", _drifted(session)),
         Check("No account stands on its wrong side", _wrong_side(session)),
         Check("Every entry keeps to one fund", _strayed(session)),
+        Check("What a fund paid and gave back is what its contributions say", _fund_differs(session)),
+        Check("Every closed period says what it said when it was closed", _unsealed(session)),
     ]
 
 
@@ -173,6 +184,134 @@ def _strayed(session: Session) -> tuple[str, ...]:
     return tuple(f"entry {key} touches account {code} of another fund" for key, code in rows)
 
 
+def _fund_differs(session: Session) -> tuple[str, ...]:
+    """The fund's grants against the pockets ``paid``, its refunds against ``returned``."""
+    word = func.coalesce(Account.pocket, func.substr(Account.code, 43))  # behind "fund:", an id of 36 and ":"
+    rows = session.execute(
+        select(Account.fund_id, word, func.sum(Account.balance_minor))
+        .group_by(Account.fund_id, word)
+        .order_by(Account.fund_id)
+    )
+    sums = {(fund_id, name): int(total) for fund_id, name, total in rows}
+    return tuple(
+        f"fund {fund_id}: its account {fund_word} says {sums.get((fund_id, fund_word), 0)} pence, "
+        f"its contributions' {pocket.value} say {-sums.get((fund_id, pocket.value), 0)}"
+        for fund_id in dict.fromkeys(fund_id for fund_id, _ in sums)
+        for fund_word, pocket in (("grants", Pocket.PAID), ("refunds", Pocket.RETURNED))
+        if sums.get((fund_id, fund_word), 0) != -sums.get((fund_id, pocket.value), 0)
+    )
+
+
+# ---------------------------------------------------------------- closed periods
+
+
+def last_close(session: Session, fund_id: UUID) -> PeriodClose | None:
+    """The latest closed period of a fund."""
+    return session.scalar(
+        select(PeriodClose).where(PeriodClose.fund_id == fund_id).order_by(PeriodClose.ends_at.desc()).limit(1)
+    )
+
+
+def closes(session: Session, fund_ids: Collection[UUID]) -> list[PeriodClose]:
+    """The closed periods of these funds, the earliest first."""
+    return list(
+        session.scalars(
+            select(PeriodClose)
+            .where(PeriodClose.fund_id.in_(fund_ids))
+            .order_by(PeriodClose.fund_id, PeriodClose.ends_at)
+            .limit(2_000)
+        )
+    )
+
+
+def seal_of(session: Session, fund_id: UUID, after: datetime | None, until: datetime) -> Seal:
+    """Every line of a fund that was entered after one moment and by another, sealed. Streams."""
+    where = [Entry.fund_id == fund_id, Entry.at <= until]
+    if after is not None:
+        where.append(Entry.at > after)
+    seal = Seal()
+    rows = session.execute(
+        select(
+            Entry.at, Entry.key, Entry.event, Entry.memo,
+            Posting.position, Account.code, Posting.award_id, Posting.amount_minor, Posting.at,
+        )
+        .join(Posting, Posting.entry_id == Entry.id)
+        .join(Account, Account.id == Posting.account_id)
+        .where(*where),
+        execution_options={"yield_per": 5_000},
+    )  # fmt: skip
+    for at, *facts, posted_at in rows:
+        seal.take(at.isoformat(), *facts, posted_at.isoformat())
+    return seal
+
+
+def _unsealed(session: Session) -> tuple[str, ...]:
+    found: list[str] = []
+    before: PeriodClose | None = None
+    for close in session.scalars(select(PeriodClose).order_by(PeriodClose.fund_id, PeriodClose.ends_at)):
+        after = before.ends_at if before is not None and before.fund_id == close.fund_id else None
+        seal = seal_of(session, close.fund_id, after, close.ends_at)
+        if (seal.lines, seal.hexdigest()) != (close.postings, close.seal):
+            found.append(
+                f"the books of fund {close.fund_id} to {close.through.isoformat()} were closed with "
+                f"{close.postings} lines, and now there are {seal.lines}"
+                + ("" if seal.lines != close.postings else " that say something else")
+            )
+        before = close
+    return tuple(found)
+
+
+# ---------------------------------------------------------------- for other people's tools
+
+
+def hold_still(session: Session) -> None:
+    """Have every query of this transaction see one moment of the books: call it before the first. SQLite does so."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+
+
+def sums_at(session: Session, account_ids: Collection[UUID], as_at: datetime) -> dict[UUID, int]:
+    """Where each of these accounts stood at a moment, by its postings (signed pence); left out when at nought."""
+    rows = session.execute(
+        select(Posting.account_id, func.sum(Posting.amount_minor))
+        .where(Posting.account_id.in_(account_ids), Posting.at <= as_at)
+        .group_by(Posting.account_id)
+    )
+    return {id: int(total) for id, total in rows if total}
+
+
+def journal(
+    session: Session,
+    until: datetime,
+    since: datetime | None = None,
+    contribution_ids: Collection[UUID] | None = None,
+    fund_ids: Collection[UUID] | None = None,
+) -> Iterator[JournalEntry]:
+    """Every entry (the lines of these contributions only, when some are named), the earliest first. Streams.
+
+    Columns are read as plain text where that is quicker: a million entries take seconds, and no memory.
+    """
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    account = type_coerce(Posting.account_id, String) if sqlite else Posting.account_id
+    query = (
+        select(Entry.at, Entry.key, Entry.event, Entry.memo, account, Posting.amount_minor)
+        .join(Posting, Posting.entry_id == Entry.id)
+        .where(Entry.at <= until)
+        .order_by(Entry.at, Entry.key, Posting.position)
+    )
+    if since is not None:
+        query = query.where(Entry.at >= since)
+    if fund_ids is not None:
+        query = query.where(Entry.fund_id.in_(fund_ids))
+    if contribution_ids is not None:
+        mine = select(Account.id).where(Account.contribution_id.in_(contribution_ids))
+        query = query.where(Posting.account_id.in_(mine))
+    rows = session.execute(query, execution_options={"yield_per": 10_000})
+    for (at, key, event, memo), lines in groupby(rows, itemgetter(0, 1, 2, 3)):
+        told = [(id if sqlite else id.hex, minor) for *_, id, minor in lines]
+        yield JournalEntry(at, key, event, memo, told)
+
+
 @dataclass(frozen=True, slots=True)
 class Balance:
     """One account of the trial balance: signed pence, debit positive, as at a moment or now."""
@@ -216,20 +355,25 @@ class Line:
     balance_minor: int
 
 
-def account_lines(session: Session, account_id: UUID, *, limit: int, offset: int = 0) -> tuple[list[Line], int]:
-    """One page of an account's postings, newest first, and how many there are in all."""
+def account_lines(
+    session: Session, account_id: UUID, as_at: datetime | None = None, *, limit: int, offset: int = 0
+) -> tuple[list[Line], int]:
+    """One page of an account's postings up to a moment, newest first, and how many there are in all."""
+    where = [Posting.account_id == account_id]
+    if as_at is not None:
+        where.append(Posting.at <= as_at)
     running = func.sum(Posting.amount_minor).over(
         partition_by=Posting.account_id, order_by=(Posting.at, Entry.key, Posting.position)
     )
     rows = session.execute(
         select(Posting, Entry, running)
         .join(Entry, Entry.id == Posting.entry_id)
-        .where(Posting.account_id == account_id)
+        .where(*where)
         .order_by(Posting.at.desc(), Entry.key.desc(), Posting.position.desc())
         .limit(limit)
         .offset(offset)
     )
-    count = session.scalar(select(func.count(Posting.id)).where(Posting.account_id == account_id)) or 0
+    count = session.scalar(select(func.count(Posting.id)).where(*where)) or 0
     return [Line(posting, entry, int(balance)) for posting, entry, balance in rows], count
 
 

@@ -1,9 +1,14 @@
 """Accounts and entries as values. A line's pence are signed: debit positive, credit negative."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
 from uuid import UUID
+
+from grants.kernel.clock import day_begins, london_day
+from grants.kernel.errors import RuleBroken
 
 
 class Side(IntEnum):
@@ -76,3 +81,66 @@ class Check:
     @property
     def holds(self) -> bool:
         return not self.breaks
+
+
+@dataclass(slots=True)
+class JournalEntry:
+    """One entry to be told to others. ``lines``: the account's id (32 hex digits) and signed pence."""
+
+    at: datetime
+    key: str
+    event: str
+    memo: str
+    lines: list[tuple[str, int]]
+
+
+# ---------------------------------------------------------------- periods
+
+
+CLOSES_AFTER = timedelta(days=2)
+"""How long after its last day a period can be closed: by then nothing dated in it can still be on its way in."""
+
+
+def last_moment(day: date) -> datetime:
+    """The last moment of a London day.
+
+    >>> last_moment(date(2026, 7, 1)).isoformat()
+    '2026-07-01T22:59:59.999999+00:00'
+    """
+    return day_begins(day + timedelta(days=1)) - timedelta(microseconds=1)
+
+
+def ensure_can_close(through: date, latest: date | None, now: datetime) -> None:
+    """A period ends after the one before it, and is over by two days. Raises ``RuleBroken``."""
+    if through > london_day(now - CLOSES_AFTER):
+        raise RuleBroken("Choose a day that ended at least two days ago.", field="through")
+    if latest is not None and through <= latest:
+        raise RuleBroken(
+            f"The books are closed to the end of {latest.day} {latest:%B %Y} already. Choose a later day.",
+            field="through",
+        )
+
+
+class Seal:
+    """What the lines of a period say, as one number: the sum of their SHA-256 hashes, so that no order matters.
+
+    >>> one, two = Seal(), Seal()
+    >>> one.take("a", 1), one.take("b", 2), two.take("b", 2), two.take("a", 1)
+    (None, None, None, None)
+    >>> one.hexdigest() == two.hexdigest(), one.lines
+    (True, 2)
+    """
+
+    __slots__ = ("_sum", "lines")
+
+    def __init__(self) -> None:
+        self._sum = 0
+        self.lines = 0
+
+    def take(self, *facts: object) -> None:
+        digest = hashlib.sha256("\x1f".join(map(str, facts)).encode()).digest()
+        self._sum += int.from_bytes(digest, "big")
+        self.lines += 1
+
+    def hexdigest(self) -> str:
+        return f"{self._sum % (1 << 256):064x}"

@@ -2,16 +2,29 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import not_, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from grants.kernel.errors import NotEnoughMoney, NotFound
+from grants.kernel.errors import NotEnoughMoney, NotFound, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.work import UnitOfWork
-from grants.ledger.models import Account, Entry, Posting
-from grants.ledger.rules import Line, Pocket, Side, balanced, bank_code, grants_code, pocket_code, refunds_code
+from grants.ledger import queries
+from grants.ledger.models import Account, Entry, PeriodClose, Posting
+from grants.ledger.rules import (
+    Line,
+    Pocket,
+    Side,
+    balanced,
+    bank_code,
+    ensure_can_close,
+    grants_code,
+    last_moment,
+    pocket_code,
+    refunds_code,
+)
 
 
 def open_fund(uow: UnitOfWork, fund_id: UUID) -> None:
@@ -39,11 +52,15 @@ def post(uow: UnitOfWork, *, key: str, event: str, fund_id: UUID, lines: Sequenc
     """Write one balanced entry; the same ``key`` again returns the entry that stands.
 
     Accounts are changed by a conditional UPDATE in the order of their codes, so that two entries never deadlock, with a
-    CHECK behind it. Raises ``NotEnoughMoney`` with the shortfall in pence, and nothing of the entry remains.
+    CHECK behind it. Raises ``NotEnoughMoney`` with the shortfall in pence, and nothing of the entry remains; refuses
+    what is dated in a closed period (a trigger stands behind it).
     """
     standing = _standing(uow, key)
     if standing is not None:
         return standing
+    closed = queries.last_close(uow.session, fund_id)
+    if closed is not None and uow.now <= closed.ends_at:
+        raise StepRefused(f"The books are closed to the end of {closed.through.day} {closed.through:%B %Y}.")
     if not balanced(lines):
         raise ValueError(f"entry {key} does not balance")
     change: dict[str, int] = defaultdict(int)
@@ -72,6 +89,29 @@ def post(uow: UnitOfWork, *, key: str, event: str, fund_id: UUID, lines: Sequenc
             raise
         return standing
     return entry
+
+
+def close_period(uow: UnitOfWork, fund_id: UUID, through: date) -> PeriodClose:
+    """Close a fund's books to the end of a London day, for good: a later mistake is put right by a later entry.
+
+    Its lines are sealed, so that the check finds an edit behind the application's back. There is no way to open it
+    again (docs/decisions). Raises ``RuleBroken`` for a day that is not over by two days, or that is closed already.
+    """
+    before = queries.last_close(uow.session, fund_id)
+    ensure_can_close(through, before.through if before else None, uow.now)
+    ends_at = last_moment(through)
+    seal = queries.seal_of(uow.session, fund_id, before.ends_at if before else None, ends_at)
+    close = PeriodClose(
+        fund_id=fund_id,
+        through=through,
+        ends_at=ends_at,
+        closed_at=uow.now,
+        closed_by_id=uow.actor.id,
+        postings=seal.lines,
+        seal=seal.hexdigest(),
+    )
+    uow.add(close)
+    return close
 
 
 def _standing(uow: UnitOfWork, key: str) -> Entry | None:

@@ -111,6 +111,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ledger_account_fund_id"), ["fund_id"], unique=False)
 
     op.create_table(
+        "ledger_close",
+        sa.Column("fund_id", sa.Uuid(), nullable=False),
+        sa.Column("through", sa.Date(), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_by_id", sa.Uuid(), nullable=True),
+        sa.Column("postings", sa.Integer(), nullable=False),
+        sa.Column("seal", sa.String(length=64), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_close")),
+        sa.UniqueConstraint("fund_id", "through", name=op.f("uq_ledger_close_fund_id_through")),
+    )
+    with op.batch_alter_table("ledger_close", schema=None) as batch_op:
+        batch_op.create_index("ix_ledger_close_fund_ends", ["fund_id", "ends_at"], unique=False)
+
+    op.create_table(
         "ledger_entry",
         sa.Column("key", sa.String(length=120), nullable=False),
         sa.Column("event", sa.String(length=60), nullable=False),
@@ -1795,6 +1811,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_ledger_entry_at"))
 
     op.drop_table("ledger_entry")
+    with op.batch_alter_table("ledger_close", schema=None) as batch_op:
+        batch_op.drop_index("ix_ledger_close_fund_ends")
+
+    op.drop_table("ledger_close")
     with op.batch_alter_table("ledger_account", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ledger_account_fund_id"))
         batch_op.drop_index(batch_op.f("ix_ledger_account_contribution_id"))

@@ -155,6 +155,8 @@ def test_a_keeper_of_another_fund_reads_none(as_: SignIn, app_session: Session, 
     page_of(stranger, f"/books/{pot.fund_id}/entries", 403)
     account_id = app_session.scalars(select(Account.id).where(Account.code == bank_code(pot.fund_id))).one()
     page_of(stranger, f"/books/accounts/{account_id}", 403)
+    entry_id = app_session.scalars(select(Entry.id).where(Entry.fund_id == pot.fund_id).limit(1)).one()
+    page_of(stranger, f"/books/entries/{entry_id}", 403)
     assert "Tees pot" not in page_of(stranger, "/books")
 
 
@@ -223,6 +225,14 @@ def test_the_books_balance_and_lead_to_their_entries(as_: SignIn, app_session: S
         account = page_of(reader, f"/books/accounts/{account_id}")
         assert "The bank account" in account
         assert faults(account) == []
+        assert "Nothing had gone in or out by then" in page_of(reader, f"/books/accounts/{account_id}?as_at=2020-01-01")
+        commit = app_session.scalars(select(Entry).where(Entry.key == f"award:{pot.id}:commit")).one()
+        assert f"/books/entries/{commit.id}" in entries
+        entry = page_of(reader, f"/books/entries/{commit.id}")
+        assert f"/awards/{pot.id}" in entry
+        assert (f"/trail/award/{pot.id}" in entry) == (role is Role.AUDITOR)
+        assert faults(entry) == []
+        page_of(reader, f"/books/entries/{uuid4()}", 404)
 
 
 def test_the_check_names_what_does_not_hold(as_: SignIn, app_session: Session, pot: Award) -> None:

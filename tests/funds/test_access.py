@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -91,6 +92,7 @@ STEPS: dict[str, Callable[[UnitOfWork, UUID, UUID, UUID], object]] = {
     "amount": lambda uow, fund, funder, one: service.change_amount(uow, one, 50, "Why."),
     "restriction": lambda uow, fund, funder, one: service.change_restriction(uow, one, Restriction(), {}, "Why."),
     "receive": lambda uow, fund, funder, one: service.receive(uow, one, MONEY),
+    "close": lambda uow, fund, funder, one: service.close_books(uow, fund, london_day(START - timedelta(days=5))),
     "give back": lambda uow, fund, funder, one: service.give_back(uow, one, MONEY),
 }
 

@@ -192,3 +192,24 @@ def test_a_role_that_is_not_offered_is_not_given(as_: SignIn, app_session: Sessi
         assert admin.post(f"/people/{person.id}/roles", data={"what": what}).status_code == 302
     app_session.rollback()
     assert app_session.scalars(select(RoleGrant).where(RoleGrant.person_id == person.id)).all() == []
+
+
+def test_a_finance_officer_closes_a_period_for_good(as_: SignIn, app_session: Session) -> None:
+    fund = a_fund(app_session, name="Tees pot")
+    a_contribution(app_session, fund, 500)
+    app_session.commit()
+    auditor = as_(Role.AUDITOR)
+    officer = as_(a_person(app_session, Role.FINANCE_OFFICER, scope_id=fund.id))
+    address = f"/funds/{fund.id}/close-books"
+    assert address in text(officer, "/books")
+    page = text(officer, address)
+    assert "cannot be opened again" in page
+    assert faults(page) == []
+    day = {"through": ["28", "2", "2026"]}
+    assert officer.post(address, data=day).location == "/books"
+    page = text(officer, "/books")
+    assert "Closed to the end of 28 February 2026" in page
+    assert faults(page) == []
+    again = officer.post(address, data=day)
+    assert (again.status_code, "already" in again.get_data(as_text=True)) == (422, True)
+    assert auditor.get(address).status_code == 403
