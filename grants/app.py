@@ -14,8 +14,9 @@ from grants.adapters.memory_payments import MemoryGateway
 from grants.adapters.modulus_tables import ModulusTables
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
-from grants.allocation import views as allocation
 from grants.allocation.cli import results as results_cli
+from grants.allocation.views import desk as allocation
+from grants.allocation.views import results
 from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
@@ -63,6 +64,7 @@ STAGES = (
     voting,
     review,
     allocation,
+    results,
     awards,
     disbursements,
     payment_webhooks,

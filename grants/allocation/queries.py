@@ -1,17 +1,31 @@
 """Runs and decisions. What is decided is public only once it is announced: the views ask ``access`` first."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Exists, exists, select
+from sqlalchemy import Exists, exists, or_, select
 from sqlalchemy.orm import Session
 
 from grants.allocation.models import AllocationRun, Correction, Decision, PanelMeeting
+from grants.allocation.rules.facts import RunFacts
 from grants.allocation.rules.states import DecisionState
 from grants.kernel.errors import NotFound
+from grants.proposals.models import Proposal
 from grants.review.models import PanelMember
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """A bid that is funded, for a short list. Pence."""
+
+    proposal_id: UUID
+    title: str
+    awarded_minor: int
+    votes: int
+
 
 PUBLIC_ROUND = frozenset({RoundState.ANNOUNCED, RoundState.COMPLETED})
 """States of a round in which its results are public."""
@@ -53,6 +67,41 @@ def decisions(session: Session, round_id: UUID) -> list[Decision]:
     )
 
 
+def facts(run: AllocationRun | None) -> RunFacts | None:
+    """What is told of a run beside its outcome, where it was kept."""
+    text = getattr(run, "facts", None)
+    return RunFacts.from_json(text) if text else None
+
+
+def told(session: Session, round_id: UUID) -> tuple[list[Decision], dict[UUID, Decision]]:
+    """The decisions that stand in a round, in the order of votes, and by id those told before that they replaced."""
+    rows = session.scalars(
+        select(Decision)
+        .where(
+            Decision.round_id == round_id,
+            or_(Decision.state != DecisionState.SUPERSEDED, Decision.notified_at.is_not(None)),
+        )
+        .order_by(Decision.rank, Decision.id)
+        .limit(2_500)
+    ).all()
+    return (
+        [one for one in rows if one.state is not DecisionState.SUPERSEDED],
+        {one.id: one for one in rows if one.state is DecisionState.SUPERSEDED},
+    )
+
+
+def in_short(session: Session, round_id: UUID) -> tuple[list[Winner], int]:
+    """Who won, in the order of votes, and how many bids were decided about. Public only once announced."""
+    rows = session.execute(
+        select(Decision.proposal_id, Proposal.title, Decision.awarded_minor, Decision.votes)
+        .join(Proposal, Proposal.id == Decision.proposal_id)
+        .where(Decision.round_id == round_id, Decision.state != DecisionState.SUPERSEDED)
+        .order_by(Decision.rank, Decision.id)
+        .limit(2_000)
+    ).all()
+    return [Winner(*row) for row in rows if row.awarded_minor], len(rows)
+
+
 def decision(session: Session, decision_id: UUID) -> Decision:
     """One decision, or ``NotFound``."""
     found = session.get(Decision, decision_id)
@@ -66,21 +115,6 @@ def decision_for(session: Session, proposal_id: UUID) -> Decision | None:
     return session.scalar(
         select(Decision).where(Decision.proposal_id == proposal_id, Decision.state != DecisionState.SUPERSEDED)
     )
-
-
-def replaced(session: Session, round_id: UUID) -> dict[UUID, Decision]:
-    """Decisions that were told and later corrected, by id: both stay visible."""
-    rows = session.scalars(
-        select(Decision)
-        .where(
-            Decision.round_id == round_id,
-            Decision.state == DecisionState.SUPERSEDED,
-            Decision.notified_at.is_not(None),
-        )
-        .order_by(Decision.decided_at, Decision.id)
-        .limit(500)
-    )
-    return {one.id: one for one in rows}
 
 
 def meeting(session: Session, round_id: UUID) -> PanelMeeting | None:

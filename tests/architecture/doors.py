@@ -12,11 +12,7 @@ DOORS: dict[str, str] = {
     "allocation.correct": "steward",
     "allocation.decide": "panellist",
     "allocation.desk": "admin+auditor+panellist+steward",
-    "allocation.how": "public",
     "allocation.ready": "steward",
-    "allocation.results": "public",
-    "allocation.results_file": "public",
-    "allocation.results_table": "public",
     "allocation.run": "steward",
     # audit
     "audit.account": "auditor+finance_officer",
@@ -171,6 +167,12 @@ DOORS: dict[str, str] = {
     "reports.remove_picture": "group_member",
     "reports.show": "signed_in",
     "reports.submit": "group_member",
+    # results
+    "results.as_csv": "public",
+    "results.as_json": "public",
+    "results.how": "public",
+    "results.page": "public",
+    "results.why": "public",
     # review
     "review.assign": "steward",
     "review.chair": "steward",

@@ -1,34 +1,29 @@
-"""Pages of the stage ``allocation``: the desk, the chair's decision, the announcement, the public results."""
+"""The desk, the chair's decision, the announcement, corrections, and what needs somebody now."""
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, jsonify, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from grants.allocation import access, queries, service
-from grants.allocation.exports import Line, results_csv, results_json
 from grants.allocation.forms import VERDICT_WORDS, AnswerForm, CorrectForm, decide_form
-from grants.allocation.rules.example import NEIGHBOURS, POT, PROJECTS, ticked_by, worked_example
-from grants.allocation.rules.plain import in_short, options_in_words
 from grants.allocation.rules.registry import RULES
-from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.states import CORRECTIONS, DecisionState, Verdict
+from grants.allocation.views.lines import lines_of
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.proposals import queries as proposals
-from grants.proposals.rules import ProposalState
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run
 from grants.rounds.rules import RoundState
 from grants.voting import queries as voting
-from grants.web.db import now, reading
-from grants.web.doors import public, signed_in
+from grants.web.db import reading
+from grants.web.doors import signed_in
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
@@ -37,42 +32,6 @@ from grants.web.work import working
 bp = Blueprint("allocation", __name__)
 
 DESK = (Role.ADMIN, Role.AUDITOR, Role.PANELLIST, Role.STEWARD)
-
-
-def _lines(round_id: UUID) -> list[Line]:
-    """Every bid with its result, in the order of votes; a bounded number of queries."""
-    actor = current_actor()
-    decisions = queries.decisions(reading(), round_id)
-    before = queries.replaced(reading(), round_id)
-    bids = {bid.id: bid for bid in proposals.by_ids(reading(), [one.proposal_id for one in decisions])}
-    costs = {line.proposal_id: line.cost_minor for line in voting.ballot_lines(reading(), round_id)}
-    lines = []
-    for one in decisions:
-        bid = bids[one.proposal_id]
-        old = before.get(one.follows_id) if one.follows_id else None
-        lines.append(
-            Line(
-                decision_id=one.id,
-                proposal_id=bid.id,
-                number=bid.number,
-                title=bid.title,
-                group_name=bid.group.name,
-                place=one.rank,
-                votes=one.votes,
-                asked_minor=costs.get(bid.id, bid.applied_for_minor),
-                awarded_minor=one.awarded_minor,
-                verdict=one.verdict.value,
-                ruled=one.details.get("ruled", one.verdict.value),
-                reason_code=one.reason_code,
-                reason=one.reason,
-                enough=one.details.get("enough", ""),
-                departure_reason=one.departure_reason or "",
-                left_before_minor=one.details.get("left_before_minor"),
-                corrected=old.reason if old else "",
-                mine=bid.group_id in actor.groups,
-            )
-        )
-    return lines
 
 
 # ------------------------------------------------------------------------------------------------------------ the desk
@@ -92,7 +51,7 @@ def desk(round_id: UUID) -> ResponseReturnValue:
     meeting = queries.meeting(reading(), round_id)
     chair = review.chair_id(reading(), round_id)
     took_part = {UUID(id) for id in meeting.took_part} if meeting else set()
-    lines = _lines(round_id)
+    lines = lines_of(round_id)
     titles = {line.decision_id: line.title for line in lines}
     return render_template(
         "allocation/desk.html",
@@ -142,7 +101,7 @@ def decide(round_id: UUID) -> ResponseReturnValue:
     """The chair takes the panel's decision."""
     actor, round = current_actor(), rounds.published(reading(), round_id)
     access.ensure_may_decide(actor, round.fund_id, review.chair_id(reading(), round_id))
-    lines = _lines(round_id)
+    lines = lines_of(round_id)
     if round.state is not RoundState.PANEL or queries.standing_run(reading(), round_id) is None:
         return redirect(url_for("allocation.desk", round_id=round_id))
     bids = proposals.by_ids(reading(), [line.proposal_id for line in lines])
@@ -195,124 +154,7 @@ def ready(round_id: UUID) -> ResponseReturnValue:
     access.ensure_may_announce(actor, round.fund_id, took_part)
     if round.state is not RoundState.DECIDED:
         return redirect(url_for("allocation.desk", round_id=round_id))
-    return render_template("allocation/announce.html", round=round, lines=_lines(round_id))
-
-
-# --------------------------------------------------------------------------------------------------- before the vote
-
-
-@bp.get("/rounds/<uuid:round_id>/how")
-@public
-def how(round_id: UUID) -> ResponseReturnValue:
-    """How votes become money: the round's own rule, with a small worked example. From the day its rules are fixed."""
-    round = rounds.published(reading(), round_id)
-    book = voting.book_of(round)
-    return render_template(
-        "allocation/how.html",
-        round=round,
-        book=book,
-        rule=RULES[book.rule].title,
-        short=in_short(book.rule),
-        options=options_in_words(book.rule, book.rule_options, points=book.ballot.has_points),
-        points=book.ballot.has_points,
-        example=worked_example(book.rule, book.rule_options),
-        neighbours=NEIGHBOURS,
-        projects=[(name, cost, ticked_by(at)) for at, (name, cost) in enumerate(PROJECTS)],
-        pot_minor=POT,
-        voting=rounds.phase(round, now()) is RoundState.VOTING,
-    )
-
-
-# -------------------------------------------------------------------------------------------------------- the results
-
-
-def _results_of(round_id: UUID, *, desk: bool) -> Any:
-    """The round, when its results may be read: by everybody once announced, before that only by those at the desk."""
-    actor, round = current_actor(), rounds.published(reading(), round_id)
-    if not queries.is_announced(round):
-        sits = review.is_panellist(reading(), round_id, actor.id)
-        if not desk or round.state is not RoundState.DECIDED or not access.may_see_desk(actor, round.fund_id, sits):
-            raise NotFound("There is no such page, or its results are not announced yet.")
-    return round
-
-
-@bp.get("/rounds/<uuid:round_id>/results")
-@public
-def results(round_id: UUID) -> ResponseReturnValue:
-    """Who won, why, and how to check it."""
-    round = _results_of(round_id, desk=True)
-    run, tally = queries.standing_run(reading(), round_id), voting.tally(reading(), round_id)
-    lines, book = _lines(round_id), rounds.rule_book(round)
-    spent = sum(line.awarded_minor for line in lines)
-    found = review.findings(reading(), round_id)
-    told = {line.proposal_id for line in lines}
-    others = [
-        bid
-        for bid in proposals.of_round(reading(), round_id, (ProposalState.NOT_FUNDED, ProposalState.WITHDRAWN))
-        if bid.id not in told and (bid.id in found or bid.number is not None)
-    ]
-    meeting = queries.meeting(reading(), round_id)
-    winners = [line for line in lines if line.verdict == Verdict.AWARDED]
-    if len(winners) <= 4:
-        parts = [(line.title, line.awarded_minor) for line in winners]
-    else:
-        parts = [(f"Shared between {len(winners)} projects", spent)]
-    left = book.pot_minor - spent
-    return render_template(
-        "allocation/results.html",
-        round=round,
-        book=book,
-        run=run,
-        tally=tally,
-        lines=lines,
-        winners=winners,
-        reserve=[line for line in lines if line.verdict == Verdict.RESERVE],
-        parts=[*parts, ("Left in the pot", left)] if left else parts,
-        spent_minor=spent,
-        left_minor=left,
-        off=[bid for bid in others if bid.state is ProposalState.NOT_FUNDED],
-        withdrawn=[bid for bid in others if bid.state is ProposalState.WITHDRAWN],
-        findings=found,
-        rule=RULES[run.rule].title if run and run.rule in RULES else "",
-        meeting=meeting,
-        took_part=len(meeting.took_part) if meeting else 0,
-        announced=queries.is_announced(round),
-        full=tally is not None and tally.ballot_count >= book.totals_only_below,
-        may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),
-    )
-
-
-@bp.get("/rounds/<uuid:round_id>/results.json")
-@public
-def results_file(round_id: UUID) -> ResponseReturnValue:
-    """All that went in and came out, to be checked by anybody."""
-    round = _results_of(round_id, desk=False)
-    run = queries.standing_run(reading(), round_id)
-    if run is None:
-        raise NotFound
-    inputs = Inputs.from_json(run.inputs)
-    full = inputs.ballots.voters >= rounds.rule_book(round).totals_only_below
-    facts = results_json(
-        round_id,
-        round.rule_book_hash or "",
-        inputs.to_public_json(with_ballots=full),
-        json.loads(run.outcome),
-        run.checksum,
-        _lines(round_id),
-    )
-    answer = jsonify(facts)
-    answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.json"'
-    return answer
-
-
-@bp.get("/rounds/<uuid:round_id>/results.csv")
-@public
-def results_table(round_id: UUID) -> ResponseReturnValue:
-    """Every bid with votes, amount and reason, for a spreadsheet."""
-    _results_of(round_id, desk=False)
-    answer = Response("\ufeff" + results_csv(_lines(round_id)), mimetype="text/csv")
-    answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.csv"'
-    return answer
+    return render_template("allocation/announce.html", round=round, lines=lines_of(round_id))
 
 
 # -------------------------------------------------------------------------------------------------------- corrections
@@ -374,40 +216,6 @@ def on_desk(round: Any) -> Section | None:
         announced=queries.is_announced(round),
     )
     return Section("allocation", "Sharing the pot", Markup(html))  # noqa: S704  (a template of ours escapes)
-
-
-@section("round", 60)
-def on_round(round: Any) -> Section | None:
-    """The results, once announced; the desk for those who work on it."""
-    actor = current_actor()
-    announced = queries.is_announced(round)
-    counted = round.votes_counted_at is not None
-    sits = counted and review.is_panellist(reading(), round.id, actor.id)
-    desk = counted and access.may_see_desk(actor, round.fund_id, sits)
-    if not (announced or desk):
-        return None
-    lines = _lines(round.id) if announced else []
-    html = render_template(
-        "allocation/_round.html",
-        round=round,
-        announced=announced,
-        winners=[line for line in lines if line.verdict == Verdict.AWARDED],
-        all=len(lines),
-        desk=desk,
-    )
-    return Section("results", "Results", Markup(html))  # noqa: S704  (a template of ours escapes)
-
-
-@section("proposal", 40)
-def on_proposal(proposal: Any) -> Section | None:
-    """What was decided of it and why, once announced."""
-    if not queries.is_announced(proposal.round):
-        return None
-    decision = queries.decision_for(reading(), proposal.id)
-    if decision is None:
-        return None
-    html = render_template("allocation/_proposal.html", decision=decision, round=proposal.round)
-    return Section("result", "What was decided, and why", Markup(html))  # noqa: S704  (a template of ours escapes)
 
 
 @needs_you

@@ -1,0 +1,233 @@
+"""For everybody: how votes become money, and once it is announced who won and why."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify, render_template
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from grants.allocation import access, queries
+from grants.allocation.exports import results_csv, results_json
+from grants.allocation.rules.example import NEIGHBOURS, POT, PROJECTS, ticked_by, worked_example
+from grants.allocation.rules.plain import in_short, options_in_words
+from grants.allocation.rules.registry import RULES
+from grants.allocation.rules.replay import Inputs
+from grants.allocation.rules.states import Verdict
+from grants.allocation.views.lines import lines_of
+from grants.kernel.errors import NotFound
+from grants.proposals import queries as proposals
+from grants.proposals.rules import ProposalState
+from grants.review import queries as review
+from grants.rounds import queries as rounds
+from grants.rounds.access import may_run
+from grants.rounds.rules import RoundState
+from grants.voting import queries as voting
+from grants.voting.rules.turnout import publishable
+from grants.web.db import now, reading
+from grants.web.doors import public
+from grants.web.outside import geography
+from grants.web.sections import Section, section
+from grants.web.session import current_actor
+
+bp = Blueprint("results", __name__)
+
+
+# --------------------------------------------------------------------------------------------------- before the vote
+
+
+@bp.get("/rounds/<uuid:round_id>/how")
+@public
+def how(round_id: UUID) -> ResponseReturnValue:
+    """How votes become money: the round's own rule, with a small worked example. From the day its rules are fixed."""
+    round = rounds.published(reading(), round_id)
+    book = voting.book_of(round)
+    return render_template(
+        "allocation/how.html",
+        round=round,
+        book=book,
+        rule=RULES[book.rule].title,
+        short=in_short(book.rule),
+        options=options_in_words(book.rule, book.rule_options, points=book.ballot.has_points),
+        points=book.ballot.has_points,
+        example=worked_example(book.rule, book.rule_options),
+        neighbours=NEIGHBOURS,
+        projects=[(name, cost, ticked_by(at)) for at, (name, cost) in enumerate(PROJECTS)],
+        pot_minor=POT,
+        voting=rounds.phase(round, now()) is RoundState.VOTING,
+    )
+
+
+# -------------------------------------------------------------------------------------------------------- the results
+
+
+def _announced(round_id: UUID, *, desk: bool = False) -> Any:
+    """The round, when its results may be read: by everybody once announced, before that only by those at the desk."""
+    actor, round = current_actor(), rounds.published(reading(), round_id)
+    if not queries.is_announced(round):
+        sits = review.is_panellist(reading(), round_id, actor.id)
+        if not desk or round.state is not RoundState.DECIDED or not access.may_see_desk(actor, round.fund_id, sits):
+            raise NotFound("There is no such page, or its results are not announced yet.")
+    return round
+
+
+@bp.get("/rounds/<uuid:round_id>/results")
+@public
+def page(round_id: UUID) -> ResponseReturnValue:
+    """Who won, why, and how to check it."""
+    round = _announced(round_id, desk=True)
+    run, tally = queries.standing_run(reading(), round_id), voting.tally(reading(), round_id)
+    lines, book = lines_of(round_id), voting.book_of(round)
+    spent = sum(line.awarded_minor for line in lines)
+    found, told = review.findings(reading(), round_id), {line.proposal_id for line in lines}
+    others = [
+        bid
+        for bid in proposals.of_round(reading(), round_id, (ProposalState.NOT_FUNDED, ProposalState.WITHDRAWN))
+        if bid.id not in told and (bid.id in found or bid.number is not None)
+    ]
+    meeting, winners = queries.meeting(reading(), round_id), [one for one in lines if one.verdict == Verdict.AWARDED]
+    parts = [(line.title, line.awarded_minor) for line in winners]
+    if len(winners) > 4:
+        parts = [(f"Shared between {len(winners)} projects", spent)]
+    left, ballots = book.pot_minor - spent, tally.ballot_count if tally else 0
+    full = ballots >= book.totals_only_below
+    return render_template(
+        "allocation/results.html",
+        round=round,
+        book=book,
+        run=run,
+        facts=queries.facts(run),
+        names={line.proposal_id: line.title for line in lines},
+        costs={line.proposal_id: line.asked_minor for line in lines},
+        tally=tally,
+        voters=ballots,
+        lines=lines,
+        winners=winners,
+        reserve=[line for line in lines if line.verdict == Verdict.RESERVE],
+        parts=[*parts, ("Left in the pot", left)] if left else parts,
+        spent_minor=spent,
+        left_minor=left,
+        off=[bid for bid in others if bid.state is ProposalState.NOT_FUNDED],
+        withdrawn=[bid for bid in others if bid.state is ProposalState.WITHDRAWN],
+        findings=found,
+        rule=RULES[run.rule].title if run and run.rule in RULES else "",
+        turnout=_turnout(round_id, book.suppress_below) if full else {},
+        meeting=meeting,
+        took_part=len(meeting.took_part) if meeting else 0,
+        announced=queries.is_announced(round),
+        full=full,
+        may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),
+    )
+
+
+CHANNELS = {"online": "Online", "assisted": "With help", "paper": "On paper"}
+
+
+def _turnout(round_id: UUID, below: int) -> dict[str, list[tuple[str, int | None]]]:
+    """Ballots by area and by way of voting, as rows for a table; nothing where too few are counted to be shown."""
+    turnout, wards = voting.turnout(reading(), round_id), {ward.code: ward.name for ward in geography().wards()}
+    by_ward, by_channel = publishable(turnout.by_ward, below), publishable(turnout.by_channel, below)
+    known = sorted((wards.get(code, code), size) for code, size in by_ward.items() if code)
+    unknown = [("Area not known (voting codes have none)", by_ward[""])] if "" in by_ward else []
+    return {
+        "area": [*known, *unknown],
+        "channel": [(words, by_channel[channel]) for channel, words in CHANNELS.items() if channel in by_channel],
+    }
+
+
+@bp.get("/rounds/<uuid:round_id>/results/<uuid:proposal_id>")
+@public
+def why(round_id: UUID, proposal_id: UUID) -> ResponseReturnValue:
+    """One bid: how many chose it, where their money went, and what would have been enough."""
+    round = _announced(round_id, desk=True)
+    lines, book = lines_of(round_id), voting.book_of(round)
+    line = next((line for line in lines if line.proposal_id == proposal_id), None)
+    if line is None:
+        raise NotFound("This project was not on the ballot of this round.")
+    run, tally = queries.standing_run(reading(), round_id), voting.tally(reading(), round_id)
+    facts = queries.facts(run)
+    return render_template(
+        "allocation/why.html",
+        round=round,
+        book=book,
+        line=line,
+        facts=facts,
+        told=facts.of(proposal_id) if facts else None,
+        step=next((step for step in facts.steps if step.bid_id == proposal_id), None) if facts else None,
+        names={line.proposal_id: line.title for line in lines},
+        voters=tally.ballot_count if tally else 0,
+        run=run,
+        announced=queries.is_announced(round),
+        full=tally is not None and tally.ballot_count >= book.totals_only_below,
+    )
+
+
+@bp.get("/rounds/<uuid:round_id>/results.json")
+@public
+def as_json(round_id: UUID) -> ResponseReturnValue:
+    """All that went in and came out, to be checked by anybody."""
+    round = _announced(round_id)
+    run = queries.standing_run(reading(), round_id)
+    if run is None:
+        raise NotFound
+    inputs = Inputs.from_json(run.inputs)
+    full = inputs.ballots.voters >= rounds.rule_book(round).totals_only_below
+    facts = results_json(
+        round_id,
+        round.rule_book_hash or "",
+        inputs.to_public_json(with_ballots=full),
+        json.loads(run.outcome),
+        run.checksum,
+        lines_of(round_id),
+    )
+    answer = jsonify(facts)
+    answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.json"'
+    return answer
+
+
+@bp.get("/rounds/<uuid:round_id>/results.csv")
+@public
+def as_csv(round_id: UUID) -> ResponseReturnValue:
+    """Every bid with votes, amount and reason, for a spreadsheet."""
+    _announced(round_id)
+    answer = Response("\ufeff" + results_csv(lines_of(round_id)), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.csv"'
+    return answer
+
+
+# -------------------------------------------------------------------------------------------------- on the round's page
+
+
+@section("round", 60)
+def on_round(round: Any) -> Section | None:
+    """The results, once announced; the desk for those who work on it."""
+    actor = current_actor()
+    announced = queries.is_announced(round)
+    counted = round.votes_counted_at is not None
+    sits = counted and review.is_panellist(reading(), round.id, actor.id)
+    desk = counted and access.may_see_desk(actor, round.fund_id, sits)
+    if not (announced or desk):
+        return None
+    winners, all = queries.in_short(reading(), round.id) if announced else ([], 0)
+    html = render_template(
+        "allocation/_round.html",
+        round=round,
+        announced=announced,
+        winners=winners,
+        all=all,
+        desk=desk,
+    )
+    return Section("results", "Results", Markup(html))  # noqa: S704  (a template of ours escapes)
+
+
+@section("proposal", 40)
+def on_proposal(proposal: Any) -> Section | None:
+    """What was decided of it and why, once announced."""
+    if not queries.is_announced(proposal.round):
+        return None
+    decision = queries.decision_for(reading(), proposal.id)
+    if decision is None:
+        return None
+    html = render_template("allocation/_proposal.html", decision=decision, round=proposal.round)
+    return Section("result", "What was decided, and why", Markup(html))  # noqa: S704  (a template of ours escapes)
