@@ -101,6 +101,13 @@ class RoundForm(Form):
         at_most=MOST_POINTS,
         required=False,
     )
+    ballot_each = fields.NumberField(
+        "Most points for one proposal",
+        hint="Only where voters share out points. Leave it empty for no limit.",
+        at_least=1,
+        at_most=MOST_POINTS,
+        required=False,
+    )
     ballot_weights = fields.TextField(
         "Points for the first place, the second, and so on",
         hint="Only where voters put proposals in order. Like 3, 2, 1. Leave it empty and the last place gets one "
@@ -221,6 +228,7 @@ class RoundForm(Form):
             "ballot_minimum": self.ballot_minimum.data or 0,
             "ballot_maximum": len(weights) if weights and most is None else most,
             "ballot_weights": weights,
+            "ballot_each": self.ballot_each.data,
         }
 
 

@@ -190,7 +190,8 @@ class BallotRules:
     """What a ballot of a round may say.
 
     ``minimum``: the fewest bids on it. ``maximum``: the most bids on it; of points, their sum; nothing means no limit.
-    ``weights``: of ranked ballots, the points of the first place, the second …; nothing means Borda's.
+    ``weights``: of ranked ballots, the points of the first place, the second …; nothing means Borda's. ``each``: the
+    most points for one bid; nothing means all of them.
 
     Everywhere, a ballot is pairs (number, points), by number: one point for each tick; the points that were given; of a
     ranked ballot the place (1 is first) until ``counted`` turns it into points.
@@ -200,6 +201,7 @@ class BallotRules:
     minimum: int = 3
     maximum: int | None = None
     weights: tuple[int, ...] = ()
+    each: int | None = None
 
     @property
     def has_points(self) -> bool:
@@ -275,6 +277,12 @@ class BallotRules:
                 f"Give each place from 1 to {MOST_POINTS:,} points, and none more than the place before it.",
                 "ballot_weights",
             ),
+            (
+                self.each is not None and not sums,
+                "Only where voters share out points can there be a most for one proposal.",
+                "ballot_each",
+            ),
+            (self.each is not None and self.each < 1, "Enter 1 point or more.", "ballot_each"),
         ]
 
 
@@ -527,6 +535,7 @@ class RuleBook:
     ballot_minimum: int = 3
     ballot_maximum: int | None = None
     ballot_weights: tuple[int, ...] = ()
+    ballot_each: int | None = None
     rule: SharingRule = SharingRule.MOST_VOTES
     rule_options: Options = field(default_factory=dict)
     panel_part: PanelPart = PanelPart.GATE
@@ -550,7 +559,9 @@ class RuleBook:
     @property
     def ballot(self) -> BallotRules:
         """What a ballot may say."""
-        return BallotRules(self.ballot_kind, self.ballot_minimum, self.ballot_maximum, self.ballot_weights)
+        return BallotRules(
+            self.ballot_kind, self.ballot_minimum, self.ballot_maximum, self.ballot_weights, self.ballot_each
+        )
 
     @property
     def sharing(self) -> SharingOptions:
@@ -666,6 +677,7 @@ class RoundDraft:
     ballot_minimum: int = 3
     ballot_maximum: int | None = None
     ballot_weights: tuple[int, ...] = ()
+    ballot_each: int | None = None
     rule: SharingRule = SharingRule.MOST_VOTES
     minimum_votes: int = 1
     stop_at_misfit: bool = False
@@ -702,6 +714,7 @@ class RoundDraft:
             ballot_minimum=self.ballot_minimum,
             ballot_maximum=self.ballot_maximum,
             ballot_weights=self.ballot_weights,
+            ballot_each=self.ballot_each,
             rule=self.rule,
             rule_options={option.name: getattr(self, option.name) for option in knows},
             criteria=self.criteria,
@@ -754,6 +767,7 @@ _TERMS = (
     "ballot_minimum",
     "ballot_maximum",
     "ballot_weights",
+    "ballot_each",
     "rule",
     "minimum_votes",
     "stop_at_misfit",
@@ -847,7 +861,8 @@ def _choices(book: RuleBook) -> str:
     fewest, most, kind = book.ballot_minimum, book.ballot_maximum, book.ballot_kind
     if kind is BallotKind.POINTS:
         spread = f" to {_count(fewest, 'proposal')} or more" if fewest > 1 else " to the proposals that you like"
-        return f"You have {_count(most or 0, 'point')}. You give them{spread}, more to what you like more."
+        top = f", and at most {book.ballot_each} to one" if book.ballot_each else ""
+        return f"You have {_count(most or 0, 'point')}. You give them{spread}, more to what you like more{top}."
     if kind is BallotKind.RANKED:
         limit = f" and at most {most}" if most and most > fewest else ""
         how_many = _count(fewest, "proposal") if most == fewest else f"at least {_count(fewest, 'proposal')}{limit}"

@@ -192,7 +192,7 @@ def test_a_rule_book_is_read_back_as_it_was_written() -> None:
     text = BOOK.to_canonical_json()
     assert RuleBook.from_json(text) == BOOK
     assert BOOK.sha256 == hashlib.sha256(text.encode()).hexdigest()
-    assert BOOK.sha256 == "ca50f9dc09b4403f7bf26f56a9a8f86926ccfeace7a07d4e3e61e6a733c7d847"
+    assert BOOK.sha256 == "6e48ffe6c6a1cec3a76e57464a17a815421d10ba55163f3b899e5f683a2878c3"
 
 
 def test_the_order_of_ticks_is_no_fact_of_the_rule_book() -> None:
@@ -252,6 +252,8 @@ def test_text_in_another_form_is_refused() -> None:
         ({"ballot_kind": BallotKind.POINTS, "ballot_maximum": 1_001}, "ballot_maximum"),
         ({"ballot_kind": BallotKind.CHOOSE_ONE, "ballot_minimum": 1}, "ballot_maximum"),
         ({"ballot_weights": (3, 2, 1), "ballot_maximum": 3}, "ballot_weights"),
+        ({"ballot_each": 3}, "ballot_each"),
+        ({"ballot_kind": BallotKind.POINTS, "ballot_maximum": 10, "ballot_each": 0}, "ballot_each"),
         ({"ballot_kind": BallotKind.RANKED, "ballot_weights": (3, 2, 1)}, "ballot_maximum"),
         ({"ballot_kind": BallotKind.RANKED, "ballot_weights": (1, 2, 3), "ballot_maximum": 3}, "ballot_weights"),
         ({"ballot_kind": BallotKind.RANKED, "ballot_weights": (3, 1, 0), "ballot_maximum": 3}, "ballot_weights"),

@@ -68,6 +68,7 @@ def a_whole_form(session: Session, **changed: object) -> dict[str, object]:
         "ballot_kind": "approval",
         "ballot_maximum": "",
         "ballot_weights": "",
+        "ballot_each": "",
         "rule": "most_votes",
         "minimum_votes": "1",
         "stop_at_misfit": "no",

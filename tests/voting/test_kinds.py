@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -56,6 +57,7 @@ PUBLIC, PRIVATE = make_key_pair()
         ({1: 8, 2: 5}, POINTS, "You gave 13 points, and you have 10: take 3 back.", "choices"),
         ({1: -1, 2: 5}, POINTS, "Give a whole number of points, from 0 to 10.", "mark_1"),
         ({1: 11}, POINTS, "You gave 11 points here. One project can get 10 at most.", "mark_1"),
+        ({1: 6}, replace(POINTS, each=5), "You gave 6 points here. One project can get 5 at most.", "mark_1"),
         ({1: 3}, BallotRules(BallotKind.POINTS, 3, 10), "Choose at least 2 more.", "choices"),
         ({1: 1, 2: 1}, RANKED, "Two projects are your 1st choice. Give each place to one project.", "mark_2"),
         ({1: 1, 2: 3}, RANKED, "You have a 3rd choice, but no 2nd choice. Leave no place out.", "mark_2"),
@@ -127,6 +129,12 @@ def test_the_bar_says_how_far_one_is(picks: Mapping[int, int], rules: BallotRule
         (
             POINTS,
             "You have 10 points to share out. Give more to what you like more.",
+            "Each point counts the same, whatever a project costs.",
+        ),
+        (
+            replace(POINTS, each=5, minimum=3),
+            "You have 10 points to share out. Give more to what you like more, 5 at most to one project. "
+            "Give points to at least 3 projects.",
             "Each point counts the same, whatever a project costs.",
         ),
         (

@@ -40,7 +40,7 @@ def least_of(rules: BallotRules, standing: int) -> int:
 
 def most_each(rules: BallotRules) -> int:
     """The most points that one bid can get from one voter."""
-    return min(rules.maximum or 0, getattr(rules, "each", None) or rules.maximum or 0)
+    return min(rules.maximum or 0, rules.each or rules.maximum or 0)
 
 
 def check_choices(

@@ -153,7 +153,7 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
         all_count=standing,
         kind=rules.kind,
         have=rules.maximum,
-        each=most_each(rules),
+        each=most_each(rules) if rules.each else None,
         least=least,
         most=most,
         places=[(place, nth(place)) for place in range(1, (most or standing) + 1)],

@@ -1,0 +1,197 @@
+"""Each kind of ballot through the pages, without JavaScript, from the first mark to what is published."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from grants.kernel.clock import SetClock
+from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
+from grants.rounds.models import Round
+from grants.rounds.rules import BallotKind
+from grants.voting import queries
+from grants.voting.rules.ballots import as_marks, ballots_hash
+from grants.voting.rules.envelope import commitment_of, tracking_code
+from tests.builders.voting import a_code, a_count
+from tests.voting.test_service import a_vote_under_way
+from tests.voting.test_views import known_by, text_of, vote
+
+KINDS: dict[str, dict[str, Any]] = {
+    "choose one": {"ballot_kind": BallotKind.CHOOSE_ONE, "ballot_minimum": 1, "ballot_maximum": 1},
+    "up to five": {"ballot_kind": BallotKind.UP_TO_K, "ballot_minimum": 2, "ballot_maximum": 5},
+    "points": {"ballot_kind": BallotKind.POINTS, "ballot_minimum": 1, "ballot_maximum": 10, "ballot_each": 6},
+    "ranked": {
+        "ballot_kind": BallotKind.RANKED,
+        "ballot_minimum": 1,
+        "ballot_maximum": 3,
+        "ballot_weights": (3, 2, 1),
+    },
+}
+GIVEN: dict[str, dict[str, Any]] = {
+    "choose one": {"choices": ["4"]},
+    "up to five": {"choices": ["2", "4", "7"]},
+    "points": {"mark_4": "6", "mark_2": "3"},
+    "ranked": {"mark_7": "1", "mark_2": "2", "mark_4": "3"},
+}
+SAYS = {
+    "choose one": ("1 of 1 chosen", "You choose 1 project"),
+    "up to five": ("3 of 5 chosen", "You choose 3 projects"),
+    "points": ("1 of 10 points left", "You have 1 point left."),
+    "ranked": ("3 of 3 places given", "Your 1st choice counts 3 points, your 2nd 2 and your 3rd 1."),
+}
+CAST: dict[str, list[tuple[int, int]]] = {
+    "choose one": [(4, 1)],
+    "up to five": [(2, 1), (4, 1), (7, 1)],
+    "points": [(2, 3), (4, 6)],
+    "ranked": [(2, 2), (4, 3), (7, 1)],
+}
+
+
+def a_round_of(session: Session, kind: str, **fields: Any) -> tuple[Round, str]:
+    round = a_vote_under_way(session, bids=8, **KINDS[kind], **fields)
+    code = a_code(session, round)
+    session.commit()
+    return round, code
+
+
+def give(client: FlaskClient, round: Round, marks: dict[str, Any], **more: Any) -> Any:
+    shown = [str(line) for line in range(1, 9)]
+    return client.post(vote(round, "choose"), data={"shown": shown, **marks, **more})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ballot_of_this_kind_is_cast_without_scripts_and_stands_as_it_was_meant(
+    app: Flask, client: FlaskClient, app_session: Session, kind: str
+) -> None:
+    round, code = a_round_of(app_session, kind)
+    answer = give(client, round, GIVEN[kind], do="total")
+    assert SAYS[kind][0] in text_of(client.get(answer.location))
+    assert give(client, round, GIVEN[kind]).location == vote(round, "who")
+    assert known_by(client, round, code).location == vote(round, "check")
+    assert SAYS[kind][1] in text_of(client.get(vote(round, "check")))
+    client.post(vote(round, "check"), data={"do": "cast"})
+    with client.session_transaction() as cookie:
+        told = cookie[f"receipt:{round.id}"]
+    assert tracking_code(commitment_of(CAST[kind], told["nonce"])) == told["tracking_code"]
+
+    later = app.test_client()
+    known_by(later, round, code)
+    with later.session_transaction() as cookie:
+        assert as_marks(cookie[f"ballot:{round.id}"]["c"]) == tuple(CAST[kind])
+    assert SAYS[kind][0] in text_of(later.get(vote(round, "choose")))
+
+
+def test_points_keep_what_was_typed_and_say_at_the_field_what_is_wrong(
+    client: FlaskClient, app_session: Session
+) -> None:
+    round, _ = a_round_of(app_session, "points")
+    page = give(client, round, {"mark_3": "a few", "mark_1": "2"})
+    assert page.status_code == 422
+    assert 'id="mark_3" name="mark_3" value="a few"' in page.text
+    assert 'href="#mark_3"' in page.text
+    page = give(client, round, {"mark_3": "7"})
+    assert "You gave 7 points here. One project can get 6 at most." in text_of(page)
+    assert 'value="7"' in page.text
+    page = give(client, round, {"mark_3": "6", "mark_1": "6"})
+    assert "You gave 12 points, and you have 10: take 2 back." in text_of(page)
+    assert "2 points too many: take 2 back" in text_of(page)
+
+
+def test_one_place_for_two_projects_is_told_at_the_second(client: FlaskClient, app_session: Session) -> None:
+    round, _ = a_round_of(app_session, "ranked")
+    page = give(client, round, {"mark_3": "1", "mark_5": "1"})
+    assert page.status_code == 422
+    assert "Two projects are your 1st choice. Give each place to one project." in text_of(page)
+    assert 'href="#mark_5"' in page.text
+    assert "Two are your 1st choice: change one" in text_of(page)
+
+
+def test_the_project_chosen_last_is_the_one(client: FlaskClient, app_session: Session) -> None:
+    round, _ = a_round_of(app_session, "choose one")
+    give(client, round, {"choices": ["4"]})
+    client.post(vote(round, "choose"), data={"shown": ["1", "2"], "choices": ["2"]})  # a filter hid number 4
+    with client.session_transaction() as cookie:
+        assert cookie[f"ballot:{round.id}"]["c"] == [2]
+    give(client, round, {"choices": ["2"]}, do="clear")
+    with client.session_transaction() as cookie:
+        assert cookie[f"ballot:{round.id}"]["c"] == []
+
+
+def test_the_review_lists_the_best_liked_first_and_bars_what_cannot_be_cast(
+    client: FlaskClient, app_session: Session
+) -> None:
+    round, code = a_round_of(app_session, "points")
+    give(client, round, {"mark_1": "2", "mark_2": "6"})
+    known_by(client, round, code)
+    page = text_of(client.get(vote(round, "check")))
+    assert page.index("6 points") < page.index("2 points")
+    give(client, round, {"mark_1": "6", "mark_2": "6"}, do="total")
+    page = client.get(vote(round, "check"))
+    assert "You gave 12 points, and you have 10: take 2 back. Then you can cast your vote." in text_of(page)
+    assert re.search(r"<button[^>]* disabled", page.text)
+    client.post(vote(round, "check"), data={"do": "cast"})
+    assert queries.turnout(app_session, round.id).total == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "left"), [("points", {2: 3}), ("ranked", {7: 1, 2: 2})], ids=["points come back", "places move up"]
+)
+def test_what_a_withdrawn_bid_held_can_be_used_again(
+    client: FlaskClient, app_session: Session, kind: str, left: dict[int, int]
+) -> None:
+    round, _ = a_round_of(app_session, kind)
+    give(client, round, GIVEN[kind] if kind == "points" else {"mark_7": "1", "mark_4": "2", "mark_2": "3"})
+    line = next(line for line in queries.ballot_lines(app_session, round.id) if line.number == 4)
+    app_session.get(Proposal, line.proposal_id).state = ProposalState.WITHDRAWN  # type: ignore[union-attr]
+    app_session.commit()
+    page = text_of(client.get(vote(round, "choose")))
+    assert "withdrawn by the group" in page
+    assert {"points": "7 of 10 points left", "ranked": "2 of 3 places given"}[kind] in page
+    with client.session_transaction() as cookie:
+        assert dict(as_marks(cookie[f"ballot:{round.id}"]["c"])) == left
+
+
+@pytest.mark.parametrize("kind", ["points", "ranked"])
+def test_points_and_places_are_published_and_match_their_fingerprint(
+    app: Flask, client: FlaskClient, app_session: Session, clock: SetClock, kind: str
+) -> None:
+    round = a_vote_under_way(app_session, bids=3, **KINDS[kind])
+    ballots = [[(1, 1), (3, 2)], [(2, 1)], []] * 20
+    tally = a_count(app_session, round, ballots)
+    round.announced_at = clock.now() - timedelta(hours=1)
+    app_session.commit()
+    facts = json.loads(client.get(f"/rounds/{round.id}/ballots.json").text)
+    assert ballots_hash(facts["ballots"]) == facts["ballots_sha256"] == tally.ballots_hash
+    assert [[1, 1], [3, 2]] in facts["ballots"]
+    sheet = list(csv.reader(io.StringIO(client.get(f"/rounds/{round.id}/ballots.csv").text)))[1:]
+    nothing = {"points": "0", "ranked": ""}[kind]
+    assert sorted(set(map(tuple, sheet))) == sorted(
+        {("1", nothing, "2"), (nothing, "1", nothing), (nothing, nothing, nothing)}
+    )
+    worth = {"points": ((1, 1), (3, 2)), "ranked": ((1, 3), (3, 2))}[kind]
+    assert queries.counted_ballots(app_session, round).count(worth) == 20
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_clock_counts_ballots_of_every_kind(
+    app: Flask, client: FlaskClient, app_session: Session, clock: SetClock, kind: str
+) -> None:
+    round, code = a_round_of(app_session, kind)
+    give(client, round, GIVEN[kind])
+    known_by(client, round, code)
+    client.post(vote(round, "check"), data={"do": "cast"})
+    clock.set(round.voting_closes_at)
+    assert "1 counted" in app.test_cli_runner().invoke(args=["voting", "close-due"]).output
+    app_session.rollback()
+    assert queries.cast_ballots(app_session, round.id) == [tuple(CAST[kind])]
+    assert queries.ballots(app_session, round.id) == [tuple(number for number, _ in CAST[kind])]
