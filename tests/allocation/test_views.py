@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from html import unescape
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grants.allocation import queries, service
@@ -20,6 +23,9 @@ from grants.proposals.rules import ProposalState
 from grants.review.rules import ReviewState
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState, SharingRule
+from grants.voting.models import RollMark
+from grants.voting.rules.states import Channel
+from grants.web.outside import geography
 from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.people import a_person, actor_of
 from tests.builders.proposals import a_proposal
@@ -37,6 +43,11 @@ MANY = tuple((1, 2, 3) if n % 3 else (1, 4) for n in range(60))
 def sound(page: str) -> bool:
     """Whether the page is sound HTML; forms have no token in these tests."""
     return [fault for fault in faults(page) if "without its token" not in fault] == []
+
+
+def words_of(page: str) -> str:
+    """What a page says, without its tags."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
 def worked_out(session: Session, counted: Counted) -> AllocationRun:
@@ -76,7 +87,7 @@ def test_before_the_announcement_there_is_no_results_page(
     else:
         counted.round.state = stage
     app_session.commit()
-    for path in PUBLIC_PATHS:
+    for path in (*PUBLIC_PATHS, f"/rounds/{{round}}/results/{counted.proposals[0].id}"):
         answer = client.get(path.format(round=counted.round.id))
         assert answer.status_code == 404
         assert "ETag" not in answer.headers
@@ -93,7 +104,7 @@ def test_nobody_but_those_at_the_desk_sees_anything_before(
     decided(app_session, counted, departure)
     app_session.commit()
     visitor = as_(role) if role else client
-    for path in PUBLIC_PATHS:
+    for path in (*PUBLIC_PATHS, f"/rounds/{{round}}/results/{counted.proposals[2].id}"):
         assert visitor.get(path.format(round=counted.round.id)).status_code == 404
     assert visitor.get(f"/rounds/{counted.round.id}/allocation").status_code in (401, 403)
     bid = counted.proposals[2].id
@@ -279,6 +290,31 @@ def test_the_results_explain_themselves(app_session: Session, client: FlaskClien
     assert not any(person.name in page for person in counted.panel)
 
 
+def test_the_turnout_shows_no_small_number_alone(app: Flask, app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session, ballots=MANY)
+    with app.app_context():
+        big, middle, small = sorted(geography().wards(), key=lambda ward: ward.name)[:3]
+    marks = app_session.scalars(select(RollMark).where(RollMark.round_id == counted.round.id)).all()
+    for place, mark in enumerate(marks):
+        mark.ward_code = small.code if place < 4 else middle.code if place < 18 else big.code
+        mark.channel = Channel.PAPER if place < 15 else Channel.ONLINE
+    announced(app_session, counted)
+    told = words_of(client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True))
+    assert f"{big.name} Ballots 42" in told
+    assert f"{', '.join(sorted((middle.name, small.name)))}: together Ballots 18" in told
+    assert "On paper Ballots 15" in told
+    assert "Together Ballots 60" in told
+    assert "Ballots 4 " not in told
+
+
+def test_with_few_ballots_only_totals_are_told(app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session)
+    announced(app_session, counted)
+    page = client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True)
+    assert "so only totals are published" in page
+    assert "By way of voting" not in page
+
+
 def test_a_round_and_a_bid_tell_their_result(app_session: Session, client: FlaskClient) -> None:
     counted = a_counted_round(app_session)
     announced(app_session, counted)
@@ -411,11 +447,15 @@ def test_the_results_ask_no_more_when_there_is_more(app: Flask, app_session: Ses
         counted = a_counted_round(app_session, (10_000,) * size, ballots)
         announced(app_session, counted)
         counts = []
-        for path in PUBLIC_PATHS:
+        paths = [path.format(round=counted.round.id) for path in PUBLIC_PATHS]
+        bid = counted.proposals[0].id
+        for path in (*paths, f"/rounds/{counted.round.id}", f"/rounds/{counted.round.id}/results/{bid}"):
             with statements(app) as heard:
-                assert client.get(path.format(round=counted.round.id)).status_code == 200
+                assert client.get(path).status_code == 200
             counts.append(len(heard))
         return counts
 
     a_person(app_session)
-    assert asked(2) == asked(8)
+    few, many = asked(2), asked(8)
+    assert few == many
+    assert max(many) <= 12

@@ -1,6 +1,7 @@
 """For everybody: how votes become money, and once it is announced who won and why."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -124,16 +125,23 @@ def page(round_id: UUID) -> ResponseReturnValue:
 CHANNELS = {"online": "Online", "assisted": "With help", "paper": "On paper"}
 
 
-def _turnout(round_id: UUID, below: int) -> dict[str, list[tuple[str, int | None]]]:
-    """Ballots by area and by way of voting, as rows for a table; nothing where too few are counted to be shown."""
+def _turnout(round_id: UUID, below: int) -> dict[str, list[tuple[str, int]]]:
+    """Ballots by area and by way of voting, as rows of a table; those that are too few stand together in one row."""
     turnout, wards = voting.turnout(reading(), round_id), {ward.code: ward.name for ward in geography().wards()}
-    by_ward, by_channel = publishable(turnout.by_ward, below), publishable(turnout.by_channel, below)
-    known = sorted((wards.get(code, code), size) for code, size in by_ward.items() if code)
-    unknown = [("Area not known (voting codes have none)", by_ward[""])] if "" in by_ward else []
+    areas = {code: wards.get(code, code) for code in turnout.by_ward} | {"": "Area not known (voting codes have none)"}
     return {
-        "area": [*known, *unknown],
-        "channel": [(words, by_channel[channel]) for channel, words in CHANNELS.items() if channel in by_channel],
+        "area": _rows(turnout.by_ward, areas, below),
+        "channel": _rows(turnout.by_channel, CHANNELS, below),
     }
+
+
+def _rows(cells: Mapping[str, int], names: Mapping[str, str], below: int) -> list[tuple[str, int]]:
+    shown = publishable(cells, below)
+    rows = sorted((names.get(key, key), size) for key, size in shown.items() if size is not None)
+    hidden = sorted(names.get(key, key) for key, size in shown.items() if size is None)
+    if not hidden:
+        return rows
+    return [*rows, (f"{', '.join(hidden)}: together", sum(cells[key] for key, size in shown.items() if size is None))]
 
 
 @bp.get("/rounds/<uuid:round_id>/results/<uuid:proposal_id>")
