@@ -31,7 +31,7 @@ from grants.voting.models import Envelope, RollMark
 from grants.voting.rules.envelope import seal
 from grants.voting.rules.states import Channel
 from grants.voting.rules.voters import Hand, Voter
-from grants.voting.service import votes as service
+from grants.voting.service import casting
 from grants.web.db import WRITES, engine_options, gate, load_models, prepare_engine
 from tests.builders.proposals import a_proposal
 from tests.builders.rounds import a_round, some_dates
@@ -222,8 +222,8 @@ def _commit_share(url: str, round_id: UUID, public_key: str, keys: Sequence[str]
         began = time.perf_counter()
         for mark, cover in rows:
             with gate(engine), connection.begin():
-                connection.execute(service._MARK, mark)
-                connection.execute(service._SEAL, cover)
+                casting._MARK.run(connection, mark)
+                casting._SEAL.run(connection, cover)
         seconds = time.perf_counter() - began
     engine.dispose()
     return seconds

@@ -11,6 +11,7 @@ from grants.rounds.rules import Connection
 from grants.voting import queries as voting_queries
 from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.voters import Declaration, Voter
+from grants.voting.service import casting
 from grants.voting.service import codes as voting_codes
 from grants.voting.service import votes as voting
 
@@ -48,7 +49,7 @@ def vote(
         with play.as_nobody(moment) as uow:
             voter = voting.check_code(uow, round_id, code, LIVES, pepper=pepper)
             assert isinstance(voter, Voter), voter
-            voting.cast(uow, round_id, voter, _ballot(play, numbers))
+            casting.cast(uow, round_id, voter, _ballot(play, numbers))
     for place in range(mailed):
         moment = play.at(first + place * days // mailed, 19, place % 60)
         _by_mail(play, round_id, f"voter{place}@residents.example", _ballot(play, numbers), pepper, moment)
@@ -65,7 +66,7 @@ def _by_mail(play: Play, round_id: UUID, email: str, choices: tuple[int, ...], p
     with play.as_nobody(moment) as uow:
         voter = voting.confirm_email(uow, round_id, check_id, number[0], pepper=pepper)
         assert isinstance(voter, Voter), voter
-        voting.cast(uow, round_id, voter, choices)
+        casting.cast(uow, round_id, voter, choices)
 
 
 def _ballot(play: Play, numbers: dict[int, int]) -> tuple[int, ...]:

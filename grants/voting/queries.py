@@ -3,7 +3,7 @@
 Nothing here reads choices before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -13,12 +13,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from grants.kernel.errors import NotFound
 from grants.people.models import Group
 from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotRules, RoundState, RuleBook
+from grants.rounds.rules import BallotRules, RoundDates, RoundState, RuleBook
 from grants.voting.models import (
     Ballot,
     BallotLine,
@@ -85,15 +86,44 @@ def ballot_lines(session: Session, round_id: UUID) -> list[BallotLine]:
     return list(session.scalars(select(BallotLine).where(BallotLine.round_id == round_id).order_by(BallotLine.number)))
 
 
-def standing_numbers(session: Session, round_id: UUID) -> frozenset[int]:
-    """The numbers that can be chosen at this moment: withdrawn bids are no longer among them."""
-    return frozenset(
-        session.scalars(
-            select(BallotLine.number)
-            .join(Proposal, Proposal.id == BallotLine.proposal_id)
-            .where(BallotLine.round_id == round_id, Proposal.state != ProposalState.WITHDRAWN)
-        )
+@dataclass(frozen=True, slots=True)
+class StandingBallot:
+    """A round's ballot as it stood when somebody looked: what a cast has to know, and no more.
+
+    ``round``: its state and dates. ``standing``: the numbers that can be chosen, so without bids that were withdrawn.
+    ``seen``: what may change while people vote, for the next one to ask whether it has.
+    """
+
+    round_id: UUID
+    round: Any
+    public_key: str
+    limits: BallotRules
+    standing: frozenset[int]
+    seen: Mapping[str, Any]
+
+
+def standing_ballot(session: Session, round_id: UUID) -> StandingBallot:
+    """The ballot as it stands at this moment. Refuses (``NotFound``) a round that is not published."""
+    columns = (Round.state, *(getattr(Round, name) for name in RoundDates.__dataclass_fields__))
+    withdrawn = (
+        select(func.count())
+        .where(Proposal.round_id == Round.id, Proposal.state == ProposalState.WITHDRAWN)
+        .scalar_subquery()
     )
+    round = session.execute(
+        select(*columns, Round.rule_book, Round.ballot_public_key, withdrawn.label("withdrawn")).where(
+            Round.id == round_id
+        )
+    ).one_or_none()
+    if round is None or round.rule_book is None:
+        raise NotFound("There is no such round.")
+    standing = session.scalars(  # after the count: a withdrawal between the two shows as a change, never as none
+        select(BallotLine.number)
+        .join(Proposal, Proposal.id == BallotLine.proposal_id)
+        .where(BallotLine.round_id == round_id, Proposal.state != ProposalState.WITHDRAWN)
+    )
+    seen = {name: getattr(round, name) for name in ("state", "voting_opens_at", "voting_closes_at", "withdrawn")}
+    return StandingBallot(round_id, round, round.ballot_public_key or "", limits(round), frozenset(standing), seen)
 
 
 def entries(session: Session, round_id: UUID) -> list[Entry]:

@@ -2,8 +2,10 @@
 
 import fcntl
 import importlib.util
+import math
 import os
 import pkgutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,7 +16,7 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event, select
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 import grants
@@ -25,21 +27,23 @@ from grants.kernel.work import UnitOfWork
 
 db = SQLAlchemy(metadata=Base.metadata)  # our models stand on a plain declarative base and know no Flask
 WRITES = "seedbed_writes"
+IDLE_SECONDS = 10
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Options per database. SQLite: we begin transactions ourselves; PostgreSQL: stale connections are noticed.
+    """Options per database. SQLite: we begin transactions ourselves.
 
     Errors never tell the values of a statement, since they end in the log.
     """
     if url.startswith("sqlite"):
         return {"hide_parameters": True, "connect_args": {"isolation_level": None, "timeout": 15}}
-    return {"hide_parameters": True, "pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+    return {"hide_parameters": True, "connect_args": {"connect_timeout": 5}}
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Give SQLite its pragmas and its two kinds of BEGIN; PostgreSQL needs nothing."""
+    """Give SQLite its pragmas and its two kinds of BEGIN; have connections to PostgreSQL tried that lay idle."""
     if engine.dialect.name != "sqlite":
+        _try_what_lay_idle(engine)
         return
 
     @event.listens_for(engine, "connect")
@@ -51,6 +55,25 @@ def prepare_engine(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get(WRITES)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+
+
+def _try_what_lay_idle(engine: Engine) -> None:
+    """Ask whether a connection still lives when nobody has used it for a while.
+
+    The pool's own ``pool_pre_ping`` asks every time: a journey more for each request, which under load finds nothing.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _put_back(_connection: object, record: Any) -> None:
+        record.info["since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _try(connection: Any, record: Any, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("since", math.inf) > IDLE_SECONDS:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as gone:
+                raise DisconnectionError from gone  # the pool throws it away and opens another
 
 
 @contextmanager
@@ -70,16 +93,18 @@ def gate(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def transaction(
-    session: Session, engine: Engine, actor: Actor, now: datetime | Callable[[], datetime]
+    session: Session, engine: Engine, actor: Actor, now: datetime | Callable[[], datetime], *, at_once: bool = False
 ) -> Iterator[UnitOfWork]:
     """One unit of work on ``session``: committed whole, or nothing of it.
 
     A clock given as ``now`` is read once the queue is behind us: what waits past a deadline is late.
+    ``at_once``: all that is written is written in one statement; PostgreSQL then commits it without two more journeys.
     """
     session.rollback()
+    options = {"isolation_level": "AUTOCOMMIT"} if at_once and engine.dialect.name == "postgresql" else {WRITES: True}
     with gate(engine):
         try:
-            session.connection(execution_options={WRITES: True})
+            session.connection(execution_options=options)
             yield UnitOfWork(session, actor, now if isinstance(now, datetime) else now())
             session.commit()
         except BaseException:
@@ -88,9 +113,9 @@ def transaction(
 
 
 @contextmanager
-def working_as(actor: Actor) -> Iterator[UnitOfWork]:
+def working_as(actor: Actor, *, at_once: bool = False) -> Iterator[UnitOfWork]:
     """A unit of work for ``actor`` at the moment when its turn comes, by the application's clock."""
-    with transaction(db.session(), db.engine, actor, now) as uow:
+    with transaction(db.session(), db.engine, actor, now, at_once=at_once) as uow:
         yield uow
 
 

@@ -10,9 +10,12 @@ from grants.web.session import current_actor
 
 
 @contextmanager
-def working() -> Iterator[UnitOfWork]:
-    """One transaction for the person behind this request: committed whole at the end, or nothing of it."""
-    with working_as(current_actor()) as uow:
+def working(*, at_once: bool = False) -> Iterator[UnitOfWork]:
+    """One transaction for the person behind this request: committed whole at the end, or nothing of it.
+
+    ``at_once``: for what is written in a single statement (see ``web.db.transaction``).
+    """
+    with working_as(current_actor(), at_once=at_once) as uow:
         yield uow
 
 

@@ -8,17 +8,19 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import Connection, func, insert, inspect, select, text
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import CLOCK, NOBODY
 from grants.kernel.errors import StepRefused
+from grants.kernel.statements import Statement
 from grants.rounds.models import Round
 from grants.rounds.rules import VotingMethod
 from grants.voting.models import Ballot, Envelope, RollMark, VotingCode
 from grants.voting.rules.codes import hash_code
 from grants.voting.rules.states import CodeState
 from grants.voting.rules.voters import Voter
+from grants.voting.service import casting
 from grants.voting.service import votes as service
 from grants.web.db import WRITES, transaction
 from tests.builders.voting import PEPPER, a_code
@@ -32,21 +34,29 @@ pytestmark = pytest.mark.race
 
 
 def cast_one(ready: Callable[[], None], url: str, round_id: UUID, key: str, choices: list[int], how: str) -> str:
-    """One racer casts. ``how``: guarded; naive (look first, then write); late (slowly), and that unlocked."""
+    """One racer casts.
+
+    ``how``: guarded; naive (look first, then write); awaited (stays until the close waits for it); unlocked.
+    """
     load_models()
     engine = an_engine(url)
+    voter = Voter(key, VotingMethod.CODE)
     try:
         with Session(engine) as session:
-            session.scalar(select(func.count(RollMark.voter_key)))  # connected before the start
-            session.rollback()
-            if how == "guarded":
+            sealed = casting.seal_ballot(
+                session, round_id, choices
+            )  # connected, and the ballot known, before the start
+            if how == "naive":
+                casting._in_one_statement = _look_then_write(ready)  # a process of its own: nobody else sees this
+            elif how == "unlocked":
+                casting._ALL_AT_ONCE = {way: without_lock(words) for way, words in casting._ALL_AT_ONCE.items()}
+            if how not in ("naive", "awaited"):
                 ready()
-            elif how == "naive":
-                _look_then_write(ready)
-            else:
-                _dawdle(ready, locked=how == "late")
-            with transaction(session, engine, NOBODY, START) as uow:
-                service.cast(uow, round_id, Voter(key, VotingMethod.CODE), choices)
+            with transaction(session, engine, NOBODY, START, at_once=how != "awaited") as uow:
+                casting.hand_in(uow, voter, sealed)
+                if how == "awaited":
+                    ready()
+                    until_somebody_waits(session)
         return "cast"
     except StepRefused:
         return "refused"
@@ -54,49 +64,45 @@ def cast_one(ready: Callable[[], None], url: str, round_id: UUID, key: str, choi
         engine.dispose()
 
 
-def _look_then_write(ready: Callable[[], None]) -> None:
+def _look_then_write(ready: Callable[[], None]) -> Any:
     """What a first draft does: ask whether there is a mark, and insert if not. Both ask before either inserts."""
 
-    def check(choices: Any, *_rest: Any) -> tuple[int, ...]:
+    def in_steps(connection: Connection, values: dict[str, Any], _by_code: bool) -> casting._Told:
+        assert casting._LOOK.run(connection, values).one()[0] is None
         ready()  # everybody has looked and found nothing
-        return tuple(sorted(choices))
+        casting._MARK.run(connection, values)
+        connection.execute(insert(Envelope), {column.name: values[column.name] for column in inspect(Envelope).c})
+        return casting._Told(may_vote=True, marked=True, before=False)
 
-    service.check_choices = check  # type: ignore[assignment]  # a process of its own: nobody else sees this
-    plain_mark = insert(RollMark.__table__).returning(RollMark.__table__.c.channel)  # type: ignore[arg-type]
-    plain_seal = insert(Envelope.__table__)  # type: ignore[arg-type]
-    service._MARK = plain_mark  # type: ignore[assignment]
-    service._SEAL = plain_seal  # type: ignore[assignment]
+    return in_steps
 
 
-def _dawdle(ready: Callable[[], None], *, locked: bool) -> None:
-    """Stand still after the round was found open: for a second, or, without the lock, until the vote is closed."""
-    if not locked:
-        service._ROUND_NOW = service._ROUND_COLUMNS
-
-    def check(choices: Any, *_rest: Any) -> tuple[int, ...]:
-        ready()
-        if locked:
-            time.sleep(1)
-        else:
-            ready()
-        return tuple(sorted(choices))
-
-    service.check_choices = check  # type: ignore[assignment]
+def without_lock(words: Statement) -> Statement:
+    return Statement(words.words.replace("FOR KEY SHARE OF r", ""), words.types)
 
 
-def close(ready: Callable[[], None], url: str, round_id: UUID, tell: bool = False) -> str:
-    """One racer closes the vote, at the moment it closes; and tells who waits for it (``tell``)."""
+def until_somebody_waits(session: Session) -> None:
+    """Stand still until another waits for a lock that we hold."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+    while not session.scalar(waiting):
+        time.sleep(0.01)
+
+
+def close(ready: Callable[[], None], url: str, round_id: UUID, how: str = "") -> str:
+    """One racer closes the vote, at the moment it closes. ``how``: before it commits, it waits until a ballot waits."""
     load_models()
     engine = an_engine(url)
     try:
         with Session(engine) as session:
             closes_at = session.scalars(select(Round.voting_closes_at).where(Round.id == round_id)).one()
-            ready()
-            time.sleep(0.3)
+            if how != "close, awaited":
+                ready()
             with transaction(session, engine, CLOCK, closes_at) as uow:
                 count = service.close_vote(uow, round_id, vote_key=KEYS["vote_key"]).ballot_count
-            if tell:
-                ready()
+                if how == "close, awaited":
+                    session.flush()
+                    ready()
+                    until_somebody_waits(session)
         return f"counted {count}"
     except StepRefused:
         return "refused"
@@ -106,7 +112,7 @@ def close(ready: Callable[[], None], url: str, round_id: UUID, tell: bool = Fals
 
 def cast_or_close(ready: Callable[[], None], url: str, round_id: UUID, key: str, how: str) -> str:
     if how.startswith("close"):
-        return close(ready, url, round_id, tell=how == "close and tell")
+        return close(ready, url, round_id, how)
     return cast_one(ready, url, round_id, key, [1, 2, 3], how)
 
 
@@ -179,20 +185,30 @@ def test_without_the_upsert_one_racer_gets_an_error(postgres_url: str) -> None:
 
 def test_a_ballot_in_the_last_moment_is_counted_or_refused_and_never_lost(any_url: str) -> None:
     round_id, key = a_stage(any_url)
-    entries = [
-        (any_url, round_id, key, "late" if "postgres" in any_url else "guarded"),
-        (any_url, round_id, "", "close"),
-    ]
-    casting, closing = race(cast_or_close, entries)
-    assert (casting.error, closing.error) == (None, None)
-    cast = casting.gave == "cast"
+    voting, closing = race(cast_or_close, [(any_url, round_id, key, "guarded"), (any_url, round_id, "", "close")])
+    assert (voting.error, closing.error) == (None, None)
+    cast = voting.gave == "cast"
     assert closing.gave == f"counted {int(cast)}"
     assert left(any_url) == {"roll": int(cast), "envelope": 0, "ballot": int(cast), "used": int(cast)}
 
 
-def test_without_its_lock_a_ballot_in_the_last_moment_is_lost(postgres_url: str) -> None:
+def test_the_close_waits_for_a_ballot_that_is_being_written(postgres_url: str) -> None:
     round_id, key = a_stage(postgres_url)
-    entries = [(postgres_url, round_id, key, "late, unlocked"), (postgres_url, round_id, "", "close and tell")]
+    entries = [(postgres_url, round_id, key, "awaited"), (postgres_url, round_id, "", "close")]
+    assert gave(race(cast_or_close, entries)) == ["cast", "counted 1"]
+    assert left(postgres_url) == {"roll": 1, "envelope": 0, "ballot": 1, "used": 1}
+
+
+def test_a_ballot_that_comes_during_the_close_waits_and_is_refused(postgres_url: str) -> None:
+    round_id, key = a_stage(postgres_url)
+    entries = [(postgres_url, round_id, key, "guarded"), (postgres_url, round_id, "", "close, awaited")]
+    assert gave(race(cast_or_close, entries)) == ["counted 0", "refused"]
+    assert left(postgres_url) == {"roll": 0, "envelope": 0, "ballot": 0, "used": 0}
+
+
+def test_without_its_lock_a_ballot_that_comes_during_the_close_is_lost(postgres_url: str) -> None:
+    round_id, key = a_stage(postgres_url)
+    entries = [(postgres_url, round_id, key, "unlocked"), (postgres_url, round_id, "", "close, awaited")]
     assert gave(race(cast_or_close, entries)) == ["cast", "counted 0"]
     assert left(postgres_url)["envelope"] == 1
 

@@ -29,7 +29,7 @@ from grants.rounds.rules import VotingMethod
 from grants.voting import queries
 from grants.voting.models import Ballot, Envelope
 from grants.voting.rules.voters import Voter
-from grants.voting.service import votes as service
+from grants.voting.service import casting
 from grants.web.db import WRITES, db, transaction
 from tests.support.postgres import a_database, find_programs
 from tests.support.schema import an_engine, load_models
@@ -83,7 +83,7 @@ def hold_a_vote(url: str, folder: Path) -> Held:
         vote = Held(url, round_id, [f"{n:064x}" for n in range(VOTERS)], known_votes())
         for key, choices in zip(vote.keys, vote.votes, strict=True):
             with transaction(session, engine, NOBODY, opens_at) as uow:
-                service.cast(uow, round_id, Voter(key, VotingMethod.EMAIL_POSTCODE), choices)
+                casting.cast(uow, round_id, Voter(key, VotingMethod.EMAIL_POSTCODE), choices)
         envelopes = session.execute(select(Envelope.sealed, Envelope.commitment, Envelope.voter_key)).all()
         vote.sealed = [row.sealed for row in envelopes]
         vote.commitments = {row.voter_key: row.commitment for row in envelopes}

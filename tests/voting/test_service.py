@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.kernel.actors import CLOCK, NOBODY, Actor, Role
-from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
+from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
 from grants.proposals import service as proposal_service
@@ -27,6 +27,7 @@ from grants.voting.rules.envelope import commitment_of, tracking_code
 from grants.voting.rules.lot import draw_lot
 from grants.voting.rules.states import Channel, CodeState, Refusal
 from grants.voting.rules.voters import Declaration, Voter
+from grants.voting.service import casting
 from grants.voting.service import codes as handing_out
 from grants.voting.service import votes as service
 from grants.voting.service.votes import TurnedAway
@@ -119,8 +120,8 @@ class TestOpening:
         steward, round, _ = self.ready(session)
         service.open_vote(work(session, steward), round.id)
         with pytest.raises(StepRefused, match="Voting opens at"):
-            service.cast(work(session), round.id, a_voter(), [1, 2, 3])
-        service.cast(work(session, now=round.voting_opens_at), round.id, a_voter(), [1, 2, 3])
+            casting.cast(work(session), round.id, a_voter(), [1, 2, 3])
+        casting.cast(work(session, now=round.voting_opens_at), round.id, a_voter(), [1, 2, 3])
 
 
 class TestCodes:
@@ -140,7 +141,7 @@ class TestCodes:
         code = a_code(session, round)
         voter = service.check_code(work(session), round.id, f" {code.lower()} ", SAID, pepper=PEPPER)
         assert isinstance(voter, Voter)
-        service.cast(work(session), round.id, voter, [1, 2, 3])
+        casting.cast(work(session), round.id, voter, [1, 2, 3])
         assert session.scalars(select(VotingCode.state)).one() is CodeState.USED
         assert session.scalars(select(RollMark)).one().channel is Channel.ONLINE
 
@@ -169,12 +170,12 @@ class TestCodes:
         other = service.check_code(work(session), round.id, lost, SAID, pepper=PEPPER)
         assert isinstance(voter, Voter)
         assert isinstance(other, Voter)
-        service.cast(work(session), round.id, voter, [1, 2, 3])
+        casting.cast(work(session), round.id, voter, [1, 2, 3])
         handing_out.void_batch(work(session, steward), queries.batches(session, round.id)[0].id, "The box was stolen.")
         assert isinstance(service.check_code(work(session), round.id, lost, SAID, pepper=PEPPER), TurnedAway)
         with pytest.raises(RuleBroken, match="worth nothing"):  # who was let in before is held at the last step
-            service.cast(work(session), round.id, other, [1, 2, 3])
-        service.cast(work(session), round.id, voter, [2, 3, 4])
+            casting.cast(work(session), round.id, other, [1, 2, 3])
+        casting.cast(work(session), round.id, voter, [2, 3, 4])
         assert count_of(session, Envelope) == 1
 
     def test_only_a_steward_makes_or_voids_codes(self, session: Session) -> None:
@@ -268,10 +269,12 @@ class TestEmail:
 
 
 class TestCasting:
+    """On both databases: each has a way of its own."""
+
     def test_a_ballot_is_one_mark_and_one_envelope(self, any_session: Session) -> None:
         round = a_vote_under_way(any_session)
         voter = a_voter()
-        receipt = service.cast(work(any_session), round.id, voter, [3, 1, 2, 3])
+        receipt = casting.cast(work(any_session), round.id, voter, [3, 1, 2, 3])
         envelope = any_session.scalars(select(Envelope)).one()
         mark = any_session.scalars(select(RollMark)).one()
         assert receipt.tracking_code == tracking_code(envelope.commitment)
@@ -283,95 +286,159 @@ class TestCasting:
     def test_casting_again_replaces_the_envelope(self, any_session: Session) -> None:
         round = a_vote_under_way(any_session)
         voter = a_voter()
-        first = service.cast(work(any_session), round.id, voter, [1, 2, 3])
-        second = service.cast(work(any_session, now=START + timedelta(days=1)), round.id, voter, [2, 3, 4])
+        first = casting.cast(work(any_session), round.id, voter, [1, 2, 3])
+        second = casting.cast(work(any_session, now=START + timedelta(days=1)), round.id, voter, [2, 3, 4])
         assert second.replaced
         assert first.tracking_code != second.tracking_code
         assert any_session.scalars(select(RollMark.voted_on)).one() == START.date()
         assert service.own_choices(any_session, round, voter, vote_key=VOTE_KEY) == ticks(2, 3, 4)
 
-    def test_the_same_press_twice_has_one_tracking_code(self, session: Session) -> None:
-        round = a_vote_under_way(session)
+    def test_the_same_press_twice_has_one_tracking_code(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
         voter = a_voter()
         codes = {
-            service.cast(work(session), round.id, voter, [1, 2, 3], token="t" * 32).tracking_code for _ in range(2)
+            casting.cast(work(any_session), round.id, voter, [1, 2, 3], token="t" * 32).tracking_code for _ in range(2)
         }
         assert len(codes) == 1
 
-    def test_two_voters_with_the_same_choices_have_different_codes(self, session: Session) -> None:
-        round = a_vote_under_way(session)
-        one, two = (service.cast(work(session), round.id, a_voter(), [1, 2, 3]) for _ in range(2))
+    def test_two_voters_with_the_same_choices_have_different_codes(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
+        one, two = (casting.cast(work(any_session), round.id, a_voter(), [1, 2, 3]) for _ in range(2))
         assert one.tracking_code != two.tracking_code
-        sizes = {len(sealed) for sealed in session.scalars(select(Envelope.sealed))}
+        sizes = {len(sealed) for sealed in any_session.scalars(select(Envelope.sealed))}
         assert len(sizes) == 1
 
-    def test_nobody_without_a_vote_has_choices(self, session: Session) -> None:
-        round = a_vote_under_way(session)
-        service.cast(work(session), round.id, a_voter(), [1, 2, 3])
-        assert service.own_choices(session, round, a_voter(), vote_key=VOTE_KEY) is None
+    def test_nobody_without_a_vote_has_choices(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
+        casting.cast(work(any_session), round.id, a_voter(), [1, 2, 3])
+        assert service.own_choices(any_session, round, a_voter(), vote_key=VOTE_KEY) is None
 
     @pytest.mark.parametrize(
         ("choices", "says"), [([1, 2], "at least 1 more"), ([1, 2, 9], "on this ballot"), ([1, 2, 3, 4], "3 at most")]
     )
-    def test_what_is_no_ballot_is_refused(self, session: Session, choices: list[int], says: str) -> None:
-        round = a_vote_under_way(session, ballot_minimum=3, ballot_maximum=3)
+    def test_what_is_no_ballot_is_refused(self, any_session: Session, choices: list[int], says: str) -> None:
+        round = a_vote_under_way(any_session, ballot_minimum=3, ballot_maximum=3)
         with pytest.raises(RuleBroken, match=says):
-            service.cast(work(session), round.id, a_voter(), choices)
-        assert count_of(session, RollMark) == 0
+            casting.cast(work(any_session), round.id, a_voter(), choices)
+        assert count_of(any_session, RollMark) == 0
 
-    def test_a_blank_ballot_needs_a_yes(self, session: Session) -> None:
-        round = a_vote_under_way(session)
+    def test_a_blank_ballot_needs_a_yes(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
         with pytest.raises(BlankBallot):
-            service.cast(work(session), round.id, a_voter(), [])
-        service.cast(work(session), round.id, a_voter(), [], blank_confirmed=True)
-        assert count_of(session, Envelope) == 1
+            casting.cast(work(any_session), round.id, a_voter(), [])
+        casting.cast(work(any_session), round.id, a_voter(), [], blank_confirmed=True)
+        assert count_of(any_session, Envelope) == 1
 
-    def test_the_fewest_choices_fall_to_what_stands(self, session: Session) -> None:
-        round = a_vote_under_way(session, bids=2)
-        service.cast(work(session), round.id, a_voter(), [1, 2])
+    def test_the_fewest_choices_fall_to_what_stands(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session, bids=2)
+        casting.cast(work(any_session), round.id, a_voter(), [1, 2])
 
-    def test_a_withdrawn_bid_cannot_be_chosen(self, session: Session) -> None:
-        round = a_vote_under_way(session)
-        session.get(Proposal, queries.ballot_lines(session, round.id)[0].proposal_id).state = ProposalState.WITHDRAWN  # type: ignore[union-attr]
-        session.flush()
+    def test_a_withdrawn_bid_cannot_be_chosen(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
+        any_session.get(
+            Proposal, queries.ballot_lines(any_session, round.id)[0].proposal_id
+        ).state = ProposalState.WITHDRAWN  # type: ignore[union-attr]
+        any_session.flush()
         with pytest.raises(RuleBroken, match="on this ballot"):
-            service.cast(work(session), round.id, a_voter(), [1, 2, 3])
-        service.cast(work(session), round.id, a_voter(), [2, 3, 4])
+            casting.cast(work(any_session), round.id, a_voter(), [1, 2, 3])
+        casting.cast(work(any_session), round.id, a_voter(), [2, 3, 4])
+
+    def withdraw_the_first(self, any_session: Session, round: Round) -> None:
+        bid = any_session.get(Proposal, queries.ballot_lines(any_session, round.id)[0].proposal_id)
+        assert bid is not None
+        bid.state = ProposalState.WITHDRAWN
+        any_session.flush()
+
+    def test_a_bid_withdrawn_after_a_ballot_was_sealed_is_not_cast(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
+        sealed = casting.seal_ballot(any_session, round.id, [1, 2, 3])
+        self.withdraw_the_first(any_session, round)
+        with pytest.raises(RuleBroken, match="on this ballot"):
+            casting.hand_in(work(any_session), a_voter(), sealed)
+        assert count_of(any_session, RollMark) == count_of(any_session, Envelope) == 0
+
+    def test_another_bids_withdrawal_does_not_stop_a_sealed_ballot(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
+        voter = a_voter()
+        sealed = casting.seal_ballot(any_session, round.id, [2, 3, 4])
+        self.withdraw_the_first(any_session, round)
+        casting.hand_in(work(any_session), voter, sealed)
+        assert service.own_choices(any_session, round, voter, vote_key=VOTE_KEY) == ticks(2, 3, 4)
+
+    def test_fewer_choices_are_enough_once_fewer_stand(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session, bids=3)
+        casting.cast(work(any_session), round.id, a_voter(), [1, 2, 3])
+        self.withdraw_the_first(any_session, round)
+        casting.cast(work(any_session), round.id, a_voter(), [2, 3])
+
+    def test_a_later_close_lets_people_vote_longer(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
+        closes_at = round.voting_closes_at
+        sealed = casting.seal_ballot(any_session, round.id, [1, 2, 3])
+        round.voting_closes_at = closes_at + timedelta(hours=1)
+        any_session.flush()
+        casting.hand_in(work(any_session, now=closes_at), a_voter(), sealed)
+
+    def test_what_was_sealed_before_the_count_comes_too_late(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
+        sealed = casting.seal_ballot(any_session, round.id, [1, 2, 3])
+        service.close_vote(work(any_session, CLOCK, round.voting_closes_at), round.id, vote_key=VOTE_KEY)
+        any_session.flush()
+        with pytest.raises(StepRefused):
+            casting.hand_in(work(any_session), a_voter(), sealed)
+        assert count_of(any_session, RollMark) == count_of(any_session, Envelope) == 0
+
+    def test_a_code_is_used_and_a_void_one_refused(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
+        good, void = (
+            hash_code(a_code(any_session, round, state=s), PEPPER, round.id) for s in (CodeState.ISSUED, CodeState.VOID)
+        )
+        casting.cast(work(any_session), round.id, Voter(good, VotingMethod.CODE), [1, 2, 3])
+        with pytest.raises(RuleBroken, match="worth nothing"):
+            casting.cast(work(any_session), round.id, Voter(void, VotingMethod.CODE), [1, 2, 3])
+        any_session.expire_all()
+        states = {row.code_hash: row.state for row in any_session.scalars(select(VotingCode))}
+        assert states == {good: CodeState.USED, void: CodeState.VOID}
+        assert any_session.scalars(select(RollMark.voter_key)).one() == good
+
+    def test_a_round_that_nobody_knows_has_no_ballot(self, any_session: Session) -> None:
+        with pytest.raises(NotFound):
+            casting.cast(work(any_session), uuid4(), a_voter(), [1, 2, 3])
 
     @pytest.mark.parametrize("moment", ["before", "at the close", "after"])
-    def test_nothing_is_cast_outside_the_hours(self, session: Session, moment: str) -> None:
-        round = a_vote_under_way(session)
+    def test_nothing_is_cast_outside_the_hours(self, any_session: Session, moment: str) -> None:
+        round = a_vote_under_way(any_session)
         voter = a_voter()
-        service.cast(work(session), round.id, voter, [1, 2, 3])
+        casting.cast(work(any_session), round.id, voter, [1, 2, 3])
         now = {
             "before": round.voting_opens_at - timedelta(seconds=1),
             "at the close": round.voting_closes_at,
             "after": round.voting_closes_at + timedelta(seconds=1),
         }[moment]
         with pytest.raises(StepRefused):
-            service.cast(work(session, now=now), round.id, voter, [2, 3, 4])
-        assert service.own_choices(session, round, voter, vote_key=VOTE_KEY) == ticks(1, 2, 3)
+            casting.cast(work(any_session, now=now), round.id, voter, [2, 3, 4])
+        assert service.own_choices(any_session, round, voter, vote_key=VOTE_KEY) == ticks(1, 2, 3)
 
-    def test_the_last_moment_counts(self, session: Session) -> None:
-        round = a_vote_under_way(session)
+    def test_the_last_moment_counts(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
         last = round.voting_closes_at - timedelta(microseconds=1)
-        service.cast(work(session, now=last), round.id, a_voter(), [1, 2, 3])
+        casting.cast(work(any_session, now=last), round.id, a_voter(), [1, 2, 3])
 
-    def test_who_voted_on_paper_does_not_vote_here(self, session: Session) -> None:
-        round = a_vote_under_way(session)
+    def test_who_voted_on_paper_does_not_vote_here(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
         voter = a_voter()
-        service.cast(work(session), round.id, voter, [1, 2, 3], channel=Channel.PAPER)
+        casting.cast(work(any_session), round.id, voter, [1, 2, 3], channel=Channel.PAPER)
         with pytest.raises(StepRefused, match="already voted on paper"):
-            service.cast(work(session), round.id, voter, [1, 2, 4])
+            casting.cast(work(any_session), round.id, voter, [1, 2, 4])
 
-    def test_casting_leaves_no_entry_that_would_tell_when(self, session: Session) -> None:
-        round = a_vote_under_way(session)
-        before = count_of(session, AuditEvent)
-        voter = service.check_code(work(session), round.id, a_code(session, round), SAID, pepper=PEPPER)
+    def test_casting_leaves_no_entry_that_would_tell_when(self, any_session: Session) -> None:
+        round = a_vote_under_way(any_session)
+        before = count_of(any_session, AuditEvent)
+        voter = service.check_code(work(any_session), round.id, a_code(any_session, round), SAID, pepper=PEPPER)
         assert isinstance(voter, Voter)
-        service.cast(work(session), round.id, voter, [1, 2, 3])
-        session.flush()
-        assert count_of(session, AuditEvent) == before
+        casting.cast(work(any_session), round.id, voter, [1, 2, 3])
+        any_session.flush()
+        assert count_of(any_session, AuditEvent) == before
 
 
 class TestClosing:

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy import Engine, create_engine, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import CLOCK
 from grants.kernel.trail import AuditEvent
 from grants.people.models import Person
 from grants.web.db import db, engine_options, gate, prepare_engine, transaction, working_as
+from grants.web.limits import RateCount
 from tests.builders.people import a_person
 from tests.support.clock import START
+from tests.support.schema import an_engine
 from tests.support.statements import statements
 
 
@@ -100,3 +102,47 @@ def test_sqlite_keeps_its_promises(tmp_path: Path) -> None:
         }
     engine.dispose()
     assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
+
+
+def test_what_is_written_at_once_is_kept(any_url: str) -> None:
+    engine = an_engine(any_url)
+    with Session(engine) as session:
+        with transaction(session, engine, CLOCK, START, at_once=True) as uow:
+            uow.session.connection().execute(insert(RateCount).values(key="one", hits=1, expires=1))
+        with transaction(session, engine, CLOCK, START) as uow:  # and the next unit of work can be taken back again
+            uow.session.connection().execute(insert(RateCount).values(key="two", hits=1, expires=1))
+            uow.session.rollback()
+    with Session(engine) as session:
+        assert session.scalars(select(RateCount.key)).all() == ["one"]
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("idle", "asked"), [(1, 0), (60, 1)])
+def test_a_connection_is_tried_when_it_lay_idle(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, idle: int, asked: int
+) -> None:
+    engine = an_engine(postgres_url)
+    asks: list[object] = []
+    ping = engine.dialect.do_ping
+    monkeypatch.setattr(engine.dialect, "do_ping", lambda connection: asks.append(connection) or ping(connection))
+    moment = [1_000.0]
+    monkeypatch.setattr("grants.web.db.time.monotonic", lambda: moment[0])
+    for _ in range(2):
+        with engine.connect():
+            moment[0] += 5
+        moment[0] += idle
+    assert len(asks) == asked
+    engine.dispose()
+
+
+def test_a_connection_that_died_in_its_sleep_is_replaced(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, other = an_engine(postgres_url), an_engine(postgres_url)
+    monkeypatch.setattr("grants.web.db.IDLE_SECONDS", -1)
+    with engine.connect() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+    with other.connect() as connection:
+        assert connection.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT pg_backend_pid()")) != pid
+    engine.dispose()
+    other.dispose()

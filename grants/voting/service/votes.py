@@ -1,25 +1,24 @@
-"""Open a vote, know a voter, cast a ballot, and count.
+"""Open a vote, know a voter, and count; ``casting`` does what is between.
 
 Casting and showing who one is write no trail entry: entries come in the order of time, and so would tie a moment to a
 mark on the roll. The close writes the totals. See ``docs/decisions/0020-ballot-secrecy.md``.
 """
 
-import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Table, TextClause, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Table, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from grants.kernel.canonical import fingerprint
 from grants.kernel.clock import london_day
-from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
 from grants.people import queries as people
@@ -32,7 +31,7 @@ from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds import service as round_service
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundDates, RoundState, VotingMethod, show_moment
+from grants.rounds.rules import RoundState, VotingMethod, show_moment
 from grants.voting import notices, queries
 from grants.voting.models import (
     Ballot,
@@ -45,19 +44,17 @@ from grants.voting.models import (
     Tally,
     VotingCode,
 )
-from grants.voting.rules.ballots import Mark, Marks, as_kept, ballots_hash, check_choices, count, mixed, named
+from grants.voting.rules.ballots import Marks, as_kept, ballots_hash, count, mixed, named
 from grants.voting.rules.codes import hash_address, hash_code
 from grants.voting.rules.envelope import (
     EnvelopeBroken,
     Opened,
     open_envelope,
-    seal,
-    tracking_code,
     unwrap_private_key,
 )
 from grants.voting.rules.lot import draw_lot
-from grants.voting.rules.states import Channel, CodeState, Refusal
-from grants.voting.rules.voters import Declaration, Receipt, Voter, check_declaration
+from grants.voting.rules.states import CodeState, Refusal
+from grants.voting.rules.voters import Declaration, Voter, check_declaration
 
 NUMBERS_AN_HOUR = 5
 TRIES = 5
@@ -125,14 +122,19 @@ def what_keeps_it_shut(session: Session, round: Round) -> list[str]:
 # Knowing a voter.
 
 
+def is_open(round: Any, now: datetime) -> bool:
+    """Whether people can vote in this round (or row with its state and dates) at this moment."""
+    return rounds.phase(round, now) is RoundState.VOTING
+
+
 def ensure_open(round: Any, now: datetime) -> None:
     """Refuse (``StepRefused``) when voting is not open at this moment, saying when it is or was.
 
     ``round``: a round, or a row with its state and dates.
     """
-    phase = rounds.phase(round, now)
-    if phase is RoundState.VOTING:
+    if is_open(round, now):
         return
+    phase = rounds.phase(round, now)
     if phase is RoundState.CANCELLED:
         raise StepRefused("This round was called off. There is no vote.")
     if now >= round.voting_closes_at:
@@ -266,6 +268,11 @@ def _may_vote_by_email(uow: UnitOfWork, round: Round, place: Place | None, said:
     return None
 
 
+def _insert(session: Session, table: Table) -> Any:
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
 def _turn_away(uow: UnitOfWork, round: Round, reason: Refusal, message: str, field: str) -> TurnedAway:
     table = RefusalCount.__table__
     assert isinstance(table, Table)
@@ -295,113 +302,6 @@ def own_choices(session: Session, round: Round, voter: Voter, *, vote_key: str) 
     if row is None:
         return None
     return open_envelope(row.sealed, _private_key(round, vote_key), round.id, row.commitment).choices
-
-
-# Casting: the hot path. Statements made once, a few round trips, no objects.
-
-
-def _insert(session: Session, table: Table) -> Any:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
-
-
-_ROLL, _ENVELOPE = RollMark.__table__, Envelope.__table__
-assert isinstance(_ROLL, Table)
-assert isinstance(_ENVELOPE, Table)
-
-
-def _upsert(table: Table, then: str) -> TextClause:
-    """An insert that does ``then`` where (round, voter) is there already: the same words on both databases.
-
-    As text, because SQLAlchemy compiles its own ON CONFLICT afresh each time it is run.
-    """
-    names = [column.name for column in table.c]
-    words = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES (:{', :'.join(names)})"  # noqa: S608 - our own names
-    typed = [bindparam(column.name, type_=column.type) for column in table.c]
-    return text(f"{words} ON CONFLICT (round_id, voter_key) DO {then}").bindparams(*typed)
-
-
-_MARK = _upsert(_ROLL, "NOTHING RETURNING channel")
-_SEAL = _upsert(_ENVELOPE, "UPDATE SET sealed = excluded.sealed, commitment = excluded.commitment")
-_ROUND = Round.__table__
-assert isinstance(_ROUND, Table)
-_ROUND_COLUMNS = select(
-    *(_ROUND.c[name] for name in ("state", *RoundDates.__dataclass_fields__, "rule_book", "ballot_public_key"))
-).where(_ROUND.c.id == bindparam("id"))
-_ROUND_NOW = _ROUND_COLUMNS.with_for_update(read=True, key_share=True)
-_USE_CODE = (
-    update(VotingCode)
-    .where(
-        VotingCode.round_id == bindparam("of_round"),
-        VotingCode.code_hash == bindparam("of_key"),
-        VotingCode.state != CodeState.VOID,
-    )
-    .values(state=CodeState.USED)
-    .execution_options(synchronize_session=False)
-)
-
-
-def cast(
-    uow: UnitOfWork,
-    round_id: UUID,
-    voter: Voter,
-    choices: Iterable[Mark] | Mapping[int, int],
-    *,
-    blank_confirmed: bool = False,
-    token: str = "",
-    channel: Channel = Channel.ONLINE,
-) -> Receipt:
-    """Seal the choices into the voter's envelope and mark the roll: one person, one ballot; again replaces it.
-
-    ``token``: the same one with the same choices gives the same tracking code, so a button pressed twice tells no lie.
-    Refuses (``StepRefused``) outside voting hours, and (``RuleBroken``) what is no ballot of this round.
-    """
-    session = uow.session
-    # The lock lets casts pass each other, and not the close: either the close waits for us or we see that it has come.
-    round: Any = session.execute(_ROUND_NOW, {"id": round_id}).one_or_none()
-    if round is None or round.rule_book is None:
-        raise NotFound("There is no such round.")
-    ensure_open(round, uow.now)
-    chosen = check_choices(choices, queries.standing_numbers(session, round_id), queries.limits(round), blank_confirmed)
-    sealed = seal(chosen, round.ballot_public_key or "", round_id, _token_bytes(token))
-    if voter.method is VotingMethod.CODE:
-        used = session.execute(_USE_CODE, {"of_round": round_id, "of_key": voter.key})
-        if not used.rowcount:  # type: ignore[attr-defined]
-            raise RuleBroken(VOIDED, field="code")
-    mark = {
-        "round_id": round_id,
-        "voter_key": voter.key,
-        "channel": channel,
-        "voted_on": london_day(uow.now),
-        "ward_code": voter.ward_code,
-    }
-    first = session.execute(_MARK, mark).one_or_none() is not None
-    if not first:
-        _ensure_may_replace(session, round_id, voter)
-    session.execute(
-        _SEAL,
-        {
-            "round_id": round_id,
-            "voter_key": voter.key,
-            "sealed": sealed.envelope,
-            "commitment": sealed.commitment,
-        },
-    )
-    return Receipt(tracking_code(sealed.commitment), sealed.nonce, replaced=not first)
-
-
-def _ensure_may_replace(session: Session, round_id: UUID, voter: Voter) -> None:
-    channel = session.scalar(
-        select(RollMark.channel).where(RollMark.round_id == round_id, RollMark.voter_key == voter.key)
-    )
-    if channel is Channel.PAPER:
-        raise StepRefused("You have already voted on paper. A paper vote counts, and cannot be changed here.")
-
-
-def _token_bytes(token: str) -> Any:
-    if not token:
-        return secrets.token_bytes
-    return lambda size: hashlib.shake_256(f"seedbed nonce\n{token}".encode()).digest(size)
 
 
 # The close.

@@ -36,6 +36,7 @@ from grants.voting.rules.envelope import read_tracking_code, tracking_code
 from grants.voting.rules.turnout import publishable
 from grants.voting.rules.voters import Hand, Receipt, Voter, who_may_vote
 from grants.voting.rules.wording import bar_words, explain_limits, how_it_counts
+from grants.voting.service import casting
 from grants.voting.service import codes as code_service
 from grants.voting.service import votes as service
 from grants.voting.service.votes import TurnedAway
@@ -275,8 +276,9 @@ def check(round_id: UUID) -> ResponseReturnValue:
 def _cast(round_id: UUID, hand: Hand, voter: Voter) -> ResponseReturnValue:
     """The last minute of a vote comes through here: no form, no page, and only what the service reads."""
     given = request.form
-    with working() as uow:
-        receipt = service.cast(uow, round_id, voter, hand.picks, blank_confirmed="blank" in given, token=hand.token)
+    ready = casting.seal_ballot(reading(), round_id, hand.picks, blank_confirmed="blank" in given, token=hand.token)
+    with working(at_once=True) as uow:
+        receipt = casting.hand_in(uow, voter, ready)
     _hand_over(round_id, hand, receipt, show="no_receipt" not in given)
     return redirect(url_for("voting.done", round_id=round_id), 303)
 

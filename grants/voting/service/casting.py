@@ -1,0 +1,250 @@
+"""Cast a ballot. In a vote's last minute everybody comes through here, so it is written in statements, not in objects.
+
+What stands still while a vote runs is read once by each process; whether anything else has changed (a date, a bid
+withdrawn, the close) is asked of the database in the same breath as the ballot is written. Sealing comes before the
+transaction, for which writers queue. Measured in ``docs/decisions/0021-casting-fast.md``; no trail entry, as 0020 says.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer, Table
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from grants.kernel.clock import london_day
+from grants.kernel.errors import RuleBroken, StepRefused
+from grants.kernel.statements import Statement
+from grants.kernel.work import UnitOfWork
+from grants.rounds.models import Round
+from grants.rounds.rules import VotingMethod
+from grants.voting import queries
+from grants.voting.models import Envelope, RollMark
+from grants.voting.queries import StandingBallot
+from grants.voting.rules.ballots import Mark, check_choices
+from grants.voting.rules.envelope import Sealed, seal, tracking_code
+from grants.voting.rules.states import Channel
+from grants.voting.rules.voters import Receipt, Voter
+from grants.voting.service.votes import VOIDED, ensure_open, is_open
+
+ON_PAPER = "You have already voted on paper. A paper vote counts, and cannot be changed here."
+CHANGED = "The ballot changed at this very moment, so nothing was cast. Please try again."
+KEPT = 32
+"""Rounds that one process remembers; few vote at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBallot:
+    """Choices that were checked against the round's ballot as it stood, and sealed."""
+
+    of: StandingBallot
+    choices: tuple[Mark, ...]
+    blank_confirmed: bool
+    token: str
+    sealed: Sealed
+
+
+_standing: dict[UUID, StandingBallot] = {}
+
+
+def seal_ballot(
+    session: Session,
+    round_id: UUID,
+    choices: Iterable[Mark] | Mapping[int, int],
+    *,
+    blank_confirmed: bool = False,
+    token: str = "",
+) -> ReadyBallot:
+    """Check and seal: all that can be done before the transaction. Refuses (``RuleBroken``) what is no ballot here.
+
+    ``token``: the same one with the same choices gives the same tracking code, so a button pressed twice tells no lie.
+    """
+    chosen = tuple(choices.items() if isinstance(choices, Mapping) else choices)
+    if (known := _standing.get(round_id)) is not None:
+        try:
+            return _sealed(known, chosen, blank_confirmed, token)
+        except RuleBroken:  # perhaps fewer stand by now
+            pass
+    return _sealed(_look_again(session, round_id), chosen, blank_confirmed, token)
+
+
+def _look_again(session: Session, round_id: UUID) -> StandingBallot:
+    if len(_standing) >= KEPT:
+        _standing.clear()
+    found = _standing[round_id] = queries.standing_ballot(session, round_id)
+    return found
+
+
+def _sealed(ballot: StandingBallot, choices: tuple[Mark, ...], blank_confirmed: bool, token: str) -> ReadyBallot:
+    chosen = check_choices(choices, ballot.standing, ballot.limits, blank_confirmed)
+    sealed = seal(chosen, ballot.public_key, ballot.round_id, _token_bytes(token))
+    return ReadyBallot(ballot, choices, blank_confirmed, token, sealed)
+
+
+def _token_bytes(token: str) -> Any:
+    if not token:
+        return secrets.token_bytes
+    return lambda size: hashlib.shake_256(f"seedbed nonce\n{token}".encode()).digest(size)
+
+
+def cast(
+    uow: UnitOfWork,
+    round_id: UUID,
+    voter: Voter,
+    choices: Iterable[Mark] | Mapping[int, int],
+    *,
+    blank_confirmed: bool = False,
+    token: str = "",
+    channel: Channel = Channel.ONLINE,
+) -> Receipt:
+    """Check, seal and hand in, for whoever is in no hurry. Refuses as ``seal_ballot`` and ``hand_in`` do."""
+    ready = seal_ballot(uow.session, round_id, choices, blank_confirmed=blank_confirmed, token=token)
+    return hand_in(uow, voter, ready, channel=channel)
+
+
+def hand_in(uow: UnitOfWork, voter: Voter, ready: ReadyBallot, *, channel: Channel = Channel.ONLINE) -> Receipt:
+    """Put the sealed ballot into the voter's envelope and mark the roll: one person, one ballot; again replaces it.
+
+    Refuses (``StepRefused``) outside voting hours, and who has voted on paper; and (``RuleBroken``) a void code, and
+    choices that have ceased to be a ballot of this round. What refuses has written nothing, so that on PostgreSQL the
+    unit of work need be no more than one statement (``web.db.transaction``, ``at_once``).
+    """
+    now = uow.now
+    told = _offer(uow, voter, ready, channel) if is_open(ready.of.round, now) else None
+    if told is None:
+        ready = _sealed(_look_again(uow.session, ready.of.round_id), ready.choices, ready.blank_confirmed, ready.token)
+        ensure_open(ready.of.round, now)
+        told = _offer(uow, voter, ready, channel)
+    if told is None:
+        raise StepRefused(CHANGED)
+    if not told.may_vote:
+        raise RuleBroken(VOIDED, field="code")
+    if not told.marked:
+        raise StepRefused(ON_PAPER)
+    return Receipt(tracking_code(ready.sealed.commitment), ready.sealed.nonce, replaced=told.before)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the database said: a code that is not void, a mark on the roll, and whether it was there before."""
+
+    may_vote: bool
+    marked: bool
+    before: bool
+
+
+def _offer(uow: UnitOfWork, voter: Voter, ready: ReadyBallot, channel: Channel) -> _Told | None:
+    """Write mark and envelope if the round is still as it was when the ballot was sealed; else nothing."""
+    connection = uow.session.connection()
+    values = {
+        **ready.of.seen,
+        "round_id": ready.of.round_id,
+        "voter_key": voter.key,
+        "channel": channel,
+        "voted_on": london_day(uow.now),
+        "ward_code": voter.ward_code,
+        "sealed": ready.sealed.envelope,
+        "commitment": ready.sealed.commitment,
+    }
+    by_code = voter.method is VotingMethod.CODE
+    if connection.dialect.name == "postgresql":
+        return _in_one_statement(connection, values, by_code)
+    return _step_by_step(connection, values, by_code)
+
+
+# The statements. "unchanged" compares with what ``StandingBallot.seen`` holds.
+
+_UNCHANGED = """
+    r.id = :round_id AND r.state = :state
+    AND r.voting_opens_at = :voting_opens_at AND r.voting_closes_at = :voting_closes_at
+    AND (SELECT count(*) FROM proposal p WHERE p.round_id = r.id AND p.state = 'withdrawn') = :withdrawn
+"""
+_REPLACE = "ON CONFLICT (round_id, voter_key) DO UPDATE SET sealed = excluded.sealed, commitment = excluded.commitment"
+_ROUND, _ROLL, _ENVELOPE = (model.__table__ for model in (Round, RollMark, Envelope))
+assert isinstance(_ROUND, Table)
+assert isinstance(_ROLL, Table)
+assert isinstance(_ENVELOPE, Table)
+_SEEN = {name: _ROUND.c[name].type for name in ("state", "voting_opens_at", "voting_closes_at")}
+_KINDS = {
+    **_SEEN,
+    "withdrawn": Integer(),
+    **{column.name: column.type for table in (_ROLL, _ENVELOPE) for column in table.c},
+}
+
+
+def _statement(words: str) -> Statement:
+    """With the types of those values that are named in it."""
+    return Statement(words, {name: kind for name, kind in _KINDS.items() if f":{name}" in words})
+
+
+# SQLite has one writer, who looks first and writes then.
+
+_LOOK = _statement(
+    "SELECT (SELECT channel FROM roll WHERE round_id = :round_id AND voter_key = :voter_key)"  # noqa: S608 - our words
+    f" FROM round r WHERE {_UNCHANGED}"
+)
+_USE_CODE = _statement(
+    "UPDATE voting_code SET state = 'used' WHERE round_id = :round_id AND code_hash = :voter_key AND state <> 'void'"
+)
+_MARK = _statement(
+    "INSERT INTO roll (round_id, voter_key, channel, voted_on, ward_code)"
+    " VALUES (:round_id, :voter_key, :channel, :voted_on, :ward_code)"
+)
+_SEAL = _statement(
+    "INSERT INTO envelope (round_id, voter_key, sealed, commitment)"  # noqa: S608 - our own words
+    f" VALUES (:round_id, :voter_key, :sealed, :commitment) {_REPLACE}"
+)
+
+
+def _step_by_step(connection: Connection, values: dict[str, Any], by_code: bool) -> _Told | None:
+    seen = _LOOK.run(connection, values).one_or_none()
+    if seen is None:
+        return None
+    before = seen[0]
+    if by_code and not _USE_CODE.run(connection, values).rowcount:
+        return _Told(may_vote=False, marked=False, before=False)
+    if before == Channel.PAPER:
+        return _Told(may_vote=True, marked=False, before=True)
+    if before is None:
+        _MARK.run(connection, values)
+    _SEAL.run(connection, values)
+    return _Told(may_vote=True, marked=True, before=before is not None)
+
+
+# PostgreSQL has many, and each journey to it costs: so one statement, whose parts run in the order in which they use
+# each other. The lock on the round lets casts pass each other, and not the close: either the close waits for us, or we
+# see that it has come. A second ballot of one voter waits for the first at the roll's key, and then replaces it.
+
+_ALL_AT_ONCE = {
+    by_code: _statement(f"""
+WITH open AS (
+    SELECT r.id FROM round r WHERE {_UNCHANGED} FOR KEY SHARE OF r
+), code AS (
+    SELECT id FROM voting_code
+    WHERE round_id = :round_id AND code_hash = :voter_key AND state <> 'void' FOR UPDATE
+), mark AS (
+    INSERT INTO roll (round_id, voter_key, channel, voted_on, ward_code)
+    SELECT open.id, :voter_key, :channel, :voted_on, :ward_code FROM open {", code" if by_code else ""}
+    ON CONFLICT (round_id, voter_key) DO UPDATE SET channel = roll.channel WHERE roll.channel <> 'paper'
+    RETURNING round_id, voter_key
+), used AS (
+    UPDATE voting_code SET state = 'used' FROM code, mark
+    WHERE voting_code.id = code.id AND voting_code.state <> 'used'
+), sealed AS (
+    INSERT INTO envelope (round_id, voter_key, sealed, commitment)
+    SELECT round_id, voter_key, :sealed, :commitment FROM mark {_REPLACE}
+)
+SELECT (SELECT count(*) FROM open), {"(SELECT count(*) FROM code)" if by_code else "1"}, (SELECT count(*) FROM mark),
+    EXISTS (SELECT FROM roll WHERE round_id = :round_id AND voter_key = :voter_key)
+""")  # noqa: S608 - our own words
+    for by_code in (False, True)
+}
+
+
+def _in_one_statement(connection: Connection, values: dict[str, Any], by_code: bool) -> _Told | None:
+    unchanged, may_vote, marked, before = _ALL_AT_ONCE[by_code].run(connection, values).one()
+    return _Told(bool(may_vote), bool(marked), bool(before)) if unchanged else None
