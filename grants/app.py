@@ -21,12 +21,13 @@ from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
 from grants.awards import views as awards
-from grants.config import ROOT, Settings
+from grants.config import ROOT, Env, Settings
 from grants.demo.cli import demo
 from grants.demo.people import CAST
 from grants.disbursements import views as disbursements
 from grants.disbursements import webhooks as payment_webhooks
 from grants.funds import views as funds
+from grants.funds.rules import PaysBy
 from grants.home import cli as home_cli
 from grants.home import views as home
 from grants.insights import views as insights
@@ -142,8 +143,9 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
         if settings.smtp_host
         else MemoryMailer()
     )
-    app.extensions["gateway"] = MemoryGateway()
     app.extensions["account_numbers"] = ModulusTables.from_folder(settings.modulus_folder)
+    app.extensions["providers"] = payment_providers(settings)
+    app.extensions["pays_by"] = PaysBy.BANK_RUN if settings.env is Env.PRODUCTION else PaysBy.MEMORY
     app.extensions["geography"] = PackagedGeography()
     app.extensions["outbox_handlers"] = {
         "mail": lambda payload, key: app.extensions["mailer"].send(
@@ -152,9 +154,26 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
             text=outbox.with_addresses(payload["text"], settings.base_url),
             key=key,
         ),
-        "payment": lambda payload, key: disbursements.payment_handler(app.extensions["gateway"])(payload, key),
+        **disbursements.money_handlers(),
     }
     app.extensions["files"] = DiskStore(settings.files_folder)
+
+
+def payment_providers(settings: Settings) -> dict[str, object]:
+    """Who can move money in this installation, by name. Pretend money never in production; Stripe where it has a key.
+
+    A demonstration without a pretend Stripe pays what Stripe would pay from the pretend bank.
+    """
+    providers: dict[str, object] = {} if settings.env is Env.PRODUCTION else {PaysBy.MEMORY: MemoryGateway()}
+    if settings.stripe_key:
+        from grants.adapters.stripe_payments import StripePayments  # half a second that only Stripe's users pay
+
+        providers[PaysBy.STRIPE] = StripePayments(
+            settings.stripe_key, settings.stripe_webhook_secrets, settings.stripe_api
+        )
+    elif settings.demo:
+        providers[PaysBy.STRIPE] = providers[PaysBy.MEMORY]
+    return providers
 
 
 cli = FlaskGroup(name="grants", create_app=partial(create_app), add_version_option=False)

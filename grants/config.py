@@ -55,6 +55,10 @@ class Settings:
     smtp_starttls: bool = True
     mail_from: str = "Seedbed <no-reply@seedbed.example>"
     rate_limits: bool = True
+    stripe_key: str = ""
+    """Empty: nothing is paid through Stripe."""
+    stripe_webhook_secrets: tuple[str, ...] = ()
+    stripe_api: str = "https://api.stripe.com"
 
     @property
     def demo(self) -> bool:
@@ -99,6 +103,7 @@ class Settings:
             secret = secret or kept_secret("secret_key")
             vote_key = vote_key or kept_secret("vote_key")
             bank_keys = bank_keys or f"here:{kept_secret('bank_key')}"
+        _ensure_stripe(env, text("STRIPE_KEY", ""), text("STRIPE_WEBHOOK_SECRETS", ""), text("STRIPE_API", ""))
         if len(vote_key) != 64 or any(c not in "0123456789abcdef" for c in vote_key):
             raise SettingsError("GRANTS_VOTE_KEY is 64 hex digits (0-9, a-f)")
         try:
@@ -126,7 +131,27 @@ class Settings:
             smtp_starttls=_yes(text("SMTP_STARTTLS", "1"), "SMTP_STARTTLS"),
             mail_from=text("MAIL_FROM", cls.mail_from),
             rate_limits=_yes(text("RATE_LIMITS", "1"), "RATE_LIMITS"),
+            stripe_key=text("STRIPE_KEY", ""),
+            stripe_webhook_secrets=tuple(s.strip() for s in text("STRIPE_WEBHOOK_SECRETS", "").split(",") if s.strip()),
+            stripe_api=text("STRIPE_API", cls.stripe_api).rstrip("/"),
         )
+
+
+def _ensure_stripe(env: Env, key: str, secrets: str, api: str) -> None:
+    """Real money moves in production only, and a real key goes to Stripe only."""
+    if not key:
+        return
+    if not key.startswith(("sk_test_", "rk_test_", "sk_live_", "rk_live_")):
+        raise SettingsError("GRANTS_STRIPE_KEY begins with sk_test_ or sk_live_ (or rk_…)")
+    live = key[3:].startswith("live_")
+    if live and env is not Env.PRODUCTION:
+        raise SettingsError("GRANTS_STRIPE_KEY is a live key: outside production only sk_test_ keys are taken")
+    if live and api.rstrip("/") not in ("", Settings.stripe_api):
+        raise SettingsError(
+            "GRANTS_STRIPE_API is not Stripe, and GRANTS_STRIPE_KEY is a live key: it stays with Stripe"
+        )
+    if not secrets.strip(" ,"):
+        raise SettingsError("GRANTS_STRIPE_WEBHOOK_SECRETS is needed beside GRANTS_STRIPE_KEY: whsec_…, comma between")
 
 
 def _number(text: str, name: str) -> int:

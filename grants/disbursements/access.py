@@ -27,6 +27,12 @@ def ensure_may_authorise(actor: Actor, fund_id: UUID, group_id: UUID, payee_id: 
     _ensure_apart(actor, group_id, payee_id)
 
 
+def ensure_may_set_up(actor: Actor, group_id: UUID) -> None:
+    """A member of the group who may sign off: the account is where the group's money will come."""
+    if not actor.can_sign_off_for(group_id):
+        raise NotAllowed("Only a member of this group who can sign off may set up where it is paid.")
+
+
 def ensure_may_record(actor: Actor, fund_id: UUID, group_id: UUID, payee_id: UUID) -> None:
     """A finance officer of the fund records money that came back; not one of the group or its host."""
     if not actor.has(Role.FINANCE_OFFICER, fund_id):

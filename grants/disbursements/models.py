@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from grants.awards.models import Award, Instalment
 from grants.disbursements.rules import DisbursementState
 from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
+from grants.ports.payments import AccountStanding
 
 _LIVE = "state IN ('requested', 'authorised', 'sent', 'paid')"
 
@@ -41,6 +42,20 @@ class Disbursement(Identified):
     authorised_at: Mapped[datetime | None] = mapped_column(Utc())
     tried_at: Mapped[datetime | None] = mapped_column(Utc())
     """When the provider was first asked; from then on only the provider knows whether money moved."""
+    tries: Mapped[int] = mapped_column(default=0)
+    """How often the provider was asked, under the one key."""
+    gateway: Mapped[str | None] = mapped_column(String(20))
+    """Who was first asked to pay it; whoever else the fund chooses later, this one goes on."""
+    account_ref: Mapped[str | None] = mapped_column(String(80))
+    """Where it was to go when the provider was first asked: the same key is always the same order."""
+    trouble: Mapped[str | None] = mapped_column(String(300))
+    """What kept us from knowing the outcome, the last time. Asked again by itself."""
+    problem: Mapped[str | None] = mapped_column(String(300))
+    """What a person must look at: the provider tells something that does not agree with the books."""
+    refused: Mapped[bool] = mapped_column(default=False)
+    """It failed by a definite no, or before it left: no money can have moved."""
+    recalled_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When somebody asked the provider to fetch it back."""
     sent_at: Mapped[datetime | None] = mapped_column(Utc())
     provider_ref: Mapped[str | None] = mapped_column(String(80), index=True)
     paid_at: Mapped[datetime | None] = mapped_column(Utc())
@@ -50,6 +65,26 @@ class Disbursement(Identified):
     instalment: Mapped[Instalment] = relationship()
 
 
+class PayoutAccount(Identified):
+    """A group's account at a payment provider, in which it receives money. The provider keeps its details, not we."""
+
+    __tablename__ = "payout_account"
+    __table_args__ = (
+        UniqueConstraint("group_id", "provider", name="uq_payout_account_one"),
+        UniqueConstraint("provider", "account_ref"),
+    )
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("community_group.id"))
+    provider: Mapped[str] = mapped_column(String(20))
+    key: Mapped[str] = mapped_column(String(80))
+    """Idempotency key under which it is opened: opened twice, it is one."""
+    account_ref: Mapped[str | None] = mapped_column(String(80))
+    standing: Mapped[AccountStanding] = state_column(AccountStanding)
+    opened_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    opened_at: Mapped[datetime] = mapped_column(Utc())
+    told_at: Mapped[datetime | None] = mapped_column(Utc())
+
+
 class ProviderEvent(Base):
     """Something a provider told us, once: the key is written in the transaction of its effect."""
 
@@ -57,7 +92,7 @@ class ProviderEvent(Base):
 
     provider: Mapped[str] = mapped_column(String(20), primary_key=True)
     event_id: Mapped[str] = mapped_column(String(80), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(80))
     received_at: Mapped[datetime] = mapped_column(Utc())
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
 

@@ -13,6 +13,7 @@ from grants.awards.models import Award, Instalment
 from grants.awards.rules import AwardState
 from grants.disbursements.models import Disbursement, MoneyReturn
 from grants.disbursements.rules import LIVE, DisbursementState
+from grants.funds.models import Fund
 from grants.people.models import Group, Person
 from grants.proposals.models import Proposal
 
@@ -205,6 +206,16 @@ def to_authorise_count(session: Session, person_id: UUID, funds: Collection[UUID
             )
         )
         or 0
+    )
+
+
+def pays_by(session: Session, disbursement_id: UUID) -> str | None:
+    """How the fund of this payment pays its groups, if it has chosen."""
+    return session.scalar(
+        select(Fund.pays_by)
+        .join(Award, Award.fund_id == Fund.id)
+        .join(Disbursement, Disbursement.award_id == Award.id)
+        .where(Disbursement.id == disbursement_id)
     )
 
 

@@ -61,6 +61,108 @@ class Notice:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The facts of one payment that decide what a person is told of it."""
+
+    state: DisbursementState
+    provider: str
+    """In words: "Stripe"."""
+    by_run: bool = False
+    """Whether it goes in a bank run, which people make."""
+    tries: int = 0
+    given_up: bool = False
+    trouble: str | None = None
+    problem: str | None = None
+    failure: str | None = None
+    refused: bool = False
+    recalled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What happened to a payment, in plain words, and what to do now. ``calm``: nobody need do anything."""
+
+    happened: str
+    to_do: str
+    calm: bool = True
+
+
+def situation(it: Standing) -> Situation:
+    """What a person is told of a payment, in every state and after every fault.
+
+    >>> situation(Standing(DisbursementState.AUTHORISED, "Stripe", tries=1, trouble="Stripe did not answer.")).calm
+    True
+    """
+    if it.problem and it.recalled:
+        return Situation(
+            f"{it.problem} Somebody asked {it.provider} to send it back.",
+            "Wait until it is back: then this payment ends, and the part can be asked for again.",
+        )
+    if it.problem:
+        return Situation(
+            it.problem,
+            f"Look at this payment in the pages of {it.provider}. If the money must not stay where it is, have it "
+            "sent back. Ask for no new payment before that is done.",
+            calm=False,
+        )
+    return {S.AUTHORISED: _authorised, S.FAILED: _failed, S.RETURNED: _returned}.get(it.state, _others)(it)
+
+
+def _authorised(it: Standing) -> Situation:
+    if it.by_run:
+        return Situation(
+            "It was authorised and waits for a bank run.", "A finance officer puts it into the next bank run.", False
+        )
+    if not it.tries:
+        return Situation(
+            f"It was authorised and waits to be handed to {it.provider}.", "Nothing: it goes by itself within minutes."
+        )
+    known = it.trouble or "The server stopped before it wrote down the answer."
+    if it.given_up:
+        return Situation(
+            f"{it.provider} was asked {_times(it.tries)}, and nobody knows whether the money moved. {known}",
+            f"Look at this payment in the pages of {it.provider}. Then ask again here: it is the same order under the "
+            "same key, so it cannot pay twice. Never make a second payment by hand.",
+            calm=False,
+        )
+    return Situation(
+        f"{it.provider} was asked {_times(it.tries)}, and the answer is not known yet. {known}",
+        "Nothing: it is asked again by itself, under the same key, so it cannot pay twice.",
+    )
+
+
+def _failed(it: Standing) -> Situation:
+    return Situation(
+        f"It was not paid. {it.failure or ''}".strip(),
+        "No money moved, and what it was to pay is promised to the group again. Put right what stands here, then ask "
+        "for the part once more.",
+        calm=False,
+    )
+
+
+def _returned(it: Standing) -> Situation:
+    return Situation(
+        f"It arrived and came back. {it.failure or ''}".strip(),
+        "The money is in the pot again. Ask the group to check its account, then ask for the part once more.",
+        calm=False,
+    )
+
+
+def _others(it: Standing) -> Situation:
+    why = f" {it.failure}" if it.failure else ""
+    return {
+        S.REQUESTED: Situation("It was asked for.", "Somebody else must authorise it.", calm=False),
+        S.SENT: Situation(f"{it.provider} has it.", "Nothing: it counts as paid once we are told that it arrived."),
+        S.PAID: Situation("It arrived.", "Nothing: all is done."),
+        S.CANCELLED: Situation(f"It was stopped.{why}", "Ask for the part again when it is to be paid."),
+    }.get(it.state, Situation("It waits.", "Nothing for now."))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def payment_key(instalment_id: UUID, attempt: int) -> str:
     """The key under which a provider moves money once, however often it is asked.
 

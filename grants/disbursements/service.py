@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import Any, assert_never
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -14,7 +14,7 @@ from grants.awards import service as awards
 from grants.awards.models import Award, Instalment
 from grants.awards.rules import AwardState
 from grants.disbursements import access, notices
-from grants.disbursements.models import Disbursement, MoneyReturn, ProviderEvent
+from grants.disbursements.models import Disbursement, MoneyReturn, PayoutAccount, ProviderEvent
 from grants.disbursements.rules import (
     STEPS,
     DisbursementAction,
@@ -23,17 +23,21 @@ from grants.disbursements.rules import (
     Told,
     payment_key,
 )
+from grants.funds import service as funds
 from grants.funds.rules import return_split
 from grants.kernel.actors import Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.ledger import service as ledger
 from grants.ledger.queries import award_pockets, lines_of
 from grants.ledger.rules import Line, Pocket, bank_code, grants_code, moved
 from grants.outbox import service as outbox
-from grants.ports.payments import PaymentGateway, PayoutRefused
+from grants.people.models import Group
+from grants.ports import payments as port
+from grants.ports.payments import AccountStanding, PaymentGateway, PayoutReceipt, PayoutRefused
 
 Working = Callable[[], AbstractContextManager[UnitOfWork]]
 S, A = DisbursementState, DisbursementAction
@@ -158,46 +162,95 @@ def _locked(uow: UnitOfWork, disbursement_id: UUID) -> tuple[Disbursement, Award
 # ------------------------------------------------------------------------------------------------------- to the bank
 
 
+def choose_gateway(uow: UnitOfWork, disbursement_id: UUID, chosen: str) -> str:
+    """Who pays this payment: whoever was first asked, or else what its fund has chosen now, which is kept with it."""
+    payment = uow.get(Disbursement, disbursement_id, lock=True)
+    if payment.gateway is None and payment.state is S.AUTHORISED:
+        payment.gateway = chosen
+    return payment.gateway or chosen
+
+
 def deliver(working: Working, gateway: PaymentGateway, payload: dict[str, Any], key: str) -> None:
     """Hand an authorised payment to the provider: what the outbox does with a row of kind "payment".
 
     The key stands in the books before the call. A definite no ends this attempt and the money goes back to what is
-    committed. When the outcome is unknown the error goes up, and the outbox asks again later with the same key.
+    committed. When the outcome is unknown the error goes up, and the outbox asks again later with the same key. Before
+    anything is sent a second time, the provider is asked whether it has a payment with our key: providers forget keys
+    after a day, and repeat a fault of theirs for as long as they know the key.
     """
     payment_id = UUID(payload["disbursement_id"])
     with working() as uow:
-        order = _order(uow, payment_id)
+        order = _order(uow, payment_id, gateway)
     if order is None:
         return
+    again = order.pop("again")
     try:
-        receipt = gateway.pay_out(**order, key=key)
+        receipt = _found(gateway, key) if again else None
+        receipt = receipt or gateway.pay_out(**order, key=key)
     except PayoutRefused as refused:
         with working() as uow:
             payment, award = _locked(uow, payment_id)
             if payment.state is S.AUTHORISED:
+                payment.refused = True
                 _fail(uow, payment, award, str(refused) or "The provider refused it.")
         return
+    except Exception as unknown:
+        known = isinstance(unknown, (port.OutcomeUnknown, port.ProviderRefused))
+        with working() as uow:
+            payment, _ = _locked(uow, payment_id)
+            payment.trouble = str(unknown)[:300] if known else "No answer came that could be understood."
+        raise
     with working() as uow:
         payment, award = _locked(uow, payment_id)
+        payment.trouble = None
         if payment.state is S.AUTHORISED:
             _sent(uow, payment)
         payment.provider_ref = payment.provider_ref or receipt.provider_ref
 
 
-def _order(uow: UnitOfWork, payment_id: UUID) -> dict[str, Any] | None:
+def _found(gateway: PaymentGateway, key: str) -> PayoutReceipt | None:
+    found = gateway.find_payout(key)
+    return PayoutReceipt(found.provider_ref) if found is not None else None
+
+
+def _order(uow: UnitOfWork, payment_id: UUID, gateway: PaymentGateway) -> dict[str, Any] | None:
     """What to ask of the provider, or nothing when there is nothing to ask (any more)."""
     payment, award = _locked(uow, payment_id)
     if payment.state is not S.AUTHORISED:
         return None
-    if award.state is not AwardState.ACTIVE and payment.tried_at is None:
-        _fail(uow, payment, award, "The award was stopped before the money left.")
-        return None
+    again = payment.tried_at is not None
+    if not again:
+        account_ref = _account_ref(uow, award, gateway)
+        stopped = award.state is not AwardState.ACTIVE
+        if stopped or account_ref is None:
+            payment.refused = True
+            word = "The award was stopped before the money left." if stopped else _NO_ACCOUNT
+            _fail(uow, payment, award, word)
+            return None
+        payment.gateway, payment.account_ref = gateway.name, account_ref
     payment.tried_at = payment.tried_at or uow.now
+    payment.tries += 1
     return {
-        "account_ref": str(award.payee_id),
+        "account_ref": payment.account_ref or str(award.payee_id),
         "amount_minor": payment.amount_minor,
         "reference": award.reference,
+        "again": again,
     }
+
+
+_NO_ACCOUNT = "The group has not set up the account in which it is to be paid."
+
+
+def _account_ref(uow: UnitOfWork, award: Award, gateway: PaymentGateway) -> str | None:
+    if not gateway.onboards:
+        return str(award.payee_id)
+    return uow.session.scalar(
+        select(PayoutAccount.account_ref).where(
+            PayoutAccount.group_id == award.payee_id,
+            PayoutAccount.provider == gateway.name,
+            PayoutAccount.standing == AccountStanding.READY,
+        )
+    )
 
 
 def _sent(uow: UnitOfWork, payment: Disbursement) -> None:
@@ -226,37 +279,30 @@ def _reverse(uow: UnitOfWork, award: Award, of: str, key: str, event: str) -> No
 
 
 def handle_event(uow: UnitOfWork, provider: str, notice: Notice) -> bool:
-    """Take in one event of a provider; False when it is known already.
+    """Take in one event of a provider about a payment; False when it is known already.
 
     The event's id is written first, in the transaction of its effect. The state only goes forward, so events that come
-    late or in another order change nothing. Raises ``NotFound`` for a payment that is not ours, ``RuleBroken`` for
-    another amount than we sent.
+    late or in another order change nothing. What does not agree with the books (another amount, money that moved after
+    a definite no) pays nothing: it is kept with the payment as a problem that a person must look at. Raises
+    ``NotFound`` for a payment that is not ours.
     """
-    if not uow.actor.is_clock:
-        raise NotAllowed("Only a provider tells what became of a payment.")
     payment_id = uow.session.scalar(select(Disbursement.id).where(Disbursement.key == notice.key))
     if payment_id is None:
         raise NotFound("There is no such payment.")
-    event = ProviderEvent(
-        provider=provider,
-        event_id=notice.id,
-        kind=notice.told.value,
-        received_at=uow.now,
-        body={**asdict(notice), "told": notice.told.value},
-    )
-    if uow.session.get(ProviderEvent, (provider, notice.id)) is not None:
-        return False
-    try:
-        with uow.session.begin_nested():
-            uow.add(event)
-    except IntegrityError:
+    if not _is_new(uow, provider, notice.id, notice.told.value, {**asdict(notice), "told": notice.told.value}):
         return False
     payment, award = _locked(uow, payment_id)
-    if notice.amount_minor != payment.amount_minor:
-        raise RuleBroken("The event tells of another amount than we sent.")
     if notice.provider_ref and payment.provider_ref is None:
         payment.provider_ref = notice.provider_ref
-    if notice.told is Told.PAID and payment.state in (S.AUTHORISED, S.SENT):
+    if notice.amount_minor != payment.amount_minor:
+        _problem(
+            uow,
+            payment,
+            f"The provider tells of {_shown(notice.amount_minor)}, and we sent {show_pounds(payment.amount_minor)}.",
+        )
+    elif notice.told is Told.PAID and payment.state is S.FAILED and payment.refused:
+        _problem(uow, payment, "The provider refused this payment and now tells that the money moved all the same.")
+    elif notice.told is Told.PAID and payment.state in (S.AUTHORISED, S.SENT):
         if payment.state is S.AUTHORISED:
             _sent(uow, payment)
         _settle(uow, payment, award)
@@ -264,7 +310,194 @@ def handle_event(uow: UnitOfWork, provider: str, notice: Notice) -> bool:
         _fail(uow, payment, award, notice.reason or "The provider could not pay it.")
     elif notice.told is Told.CAME_BACK and payment.state is S.PAID:
         _come_back(uow, payment, award, notice.reason or "The bank sent it back.")
+    if notice.told is Told.CAME_BACK and notice.amount_minor == payment.amount_minor:
+        payment.problem = None
     return True
+
+
+def _is_new(uow: UnitOfWork, provider: str, event_id: str, kind: str, body: dict[str, Any]) -> bool:
+    """Write the event down; False when it stands there already, or somebody writes it in this moment."""
+    if not uow.actor.is_clock:
+        raise NotAllowed("Only a provider tells what became of money.")
+    if uow.session.get(ProviderEvent, (provider, event_id)) is not None:
+        return False
+    event = ProviderEvent(provider=provider, event_id=event_id, kind=kind[:80], received_at=uow.now, body=body)
+    try:
+        with uow.session.begin_nested():
+            uow.add(event)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _problem(uow: UnitOfWork, payment: Disbursement, words: str) -> None:
+    payment.problem = words[:300]
+    uow.record("payment.questioned", payment, before=payment.state, after=payment.state, award=payment.award_id)
+
+
+def _shown(minor: int) -> str:
+    return show_pounds(minor) if minor >= 0 else "money that is not pounds"
+
+
+def take_event(uow: UnitOfWork, provider: str, event: port.ProviderEvent) -> bool:
+    """Take in whatever a provider tells, once, with its effect; False when it is known already or not about us."""
+    told = event.told
+    if isinstance(told, port.PayoutTold):
+        return _payout_told(uow, provider, event.id, told.payout)
+    body = {**asdict(told), "kind": event.kind}
+    if not _is_new(uow, provider, event.id, event.kind, body):
+        return False
+    match told:
+        case port.BankReturned():
+            return _bank_returned(uow, provider, told)
+        case port.AccountTold():
+            return _account_told(uow, provider, told)
+        case port.CheckoutTold():
+            return funds.checkout_told(uow, provider, told.facts)
+        case port.DisputeTold():
+            return funds.dispute_told(uow, provider, told)
+        case port.RefundTold():
+            return funds.refund_told(uow, provider, told)
+        case port.NothingToUs():
+            return False
+        case _:
+            assert_never(told)
+
+
+def _payout_told(uow: UnitOfWork, provider: str, event_id: str, payout: port.Payout) -> bool:
+    """How a payment stands at the provider: there, back again, or in part, which is a matter for a person."""
+    told = Told.CAME_BACK if payout.back_minor else Told.PAID
+    amount = payout.back_minor or payout.amount_minor
+    try:
+        return handle_event(uow, provider, Notice(event_id, told, payout.key, amount, payout.provider_ref))
+    except NotFound:
+        return False
+
+
+def _bank_returned(uow: UnitOfWork, provider: str, told: port.BankReturned) -> bool:
+    """The group's bank sent it back: it lies in the group's account at the provider, and a person says what next."""
+    found = uow.session.scalars(
+        select(Disbursement.id).where(
+            Disbursement.gateway == provider, Disbursement.provider_ref.in_(told.provider_refs)
+        )
+    ).all()
+    for payment_id in found:
+        payment, _ = _locked(uow, payment_id)
+        if payment.state is S.PAID:
+            _problem(
+                uow,
+                payment,
+                f"The group's bank sent it back ({told.reason.rstrip('.')}). The money lies in the group's account "
+                "with the provider. When the group puts its details right there, it is paid on by itself.",
+            )
+    return bool(found)
+
+
+def recall(uow: UnitOfWork, disbursement_id: UUID) -> Disbursement:
+    """Have the provider send back a payment with which something is wrong. That it came is told by an event."""
+    payment, award = _locked(uow, disbursement_id)
+    access.ensure_may_record(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    if payment.problem is None or payment.provider_ref is None or payment.gateway is None:
+        raise StepRefused("There is nothing wrong with this payment that would be put right by fetching it back.")
+    if payment.recalled_at is not None:
+        raise Conflict("Somebody has already asked for it to be sent back.")
+    payment.recalled_at = uow.now
+    outbox.put(
+        uow,
+        "recall",
+        {"disbursement_id": str(payment.id)},
+        key=f"{payment.key}:recall:{int(uow.now.timestamp())}",
+        subject_id=payment.id,
+    )
+    uow.record("payment.recalled", payment, before=payment.state, after=payment.state, award=award.id)
+    return payment
+
+
+def fetch_back(working: Working, gateway: PaymentGateway, payload: dict[str, Any], key: str) -> None:
+    """What the outbox does with a row of kind "recall": all of it that has not come back yet, under one key."""
+    with working() as uow:
+        payment = uow.get(Disbursement, UUID(payload["disbursement_id"]))
+        ours, amount, ref = payment.key, payment.amount_minor, payment.provider_ref
+    found = gateway.find_payout(ours)
+    if found is not None:
+        amount, ref = found.amount_minor - found.back_minor, found.provider_ref
+    if ref is not None and amount > 0:
+        try:
+            gateway.reverse(provider_ref=ref, amount_minor=amount, key=key)
+        except port.ProviderRefused as refused:
+            with working() as uow:
+                payment, _ = _locked(uow, UUID(payload["disbursement_id"]))
+                payment.recalled_at = None
+                _problem(uow, payment, f"It could not be fetched back. {refused}")
+
+
+def ask_again(uow: UnitOfWork, disbursement_id: UUID) -> None:
+    """Ask the provider once more for an order whose outcome nobody knows: the same one, under the same key."""
+    payment, award = _locked(uow, disbursement_id)
+    access.ensure_may_record(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    if payment.state is not S.AUTHORISED:
+        raise StepRefused("The outcome of this payment is known.")
+    outbox.retry(uow, payment.key)
+    uow.record("payment.asked_again", payment, before=payment.state, after=payment.state, award=award.id)
+
+
+# -------------------------------------------------------------------------------------------------- groups' accounts
+
+
+def open_account(uow: UnitOfWork, group_id: UUID, provider: str) -> PayoutAccount:
+    """Begin to set up the account in which a group receives money; the one that stands, if there is one."""
+    group = uow.get(Group, group_id, lock=True)
+    access.ensure_may_set_up(uow.actor, group_id)
+    assert uow.actor.id is not None
+    standing = uow.session.scalar(
+        select(PayoutAccount).where(PayoutAccount.group_id == group.id, PayoutAccount.provider == provider)
+    )
+    if standing is not None:
+        return standing
+    account = PayoutAccount(
+        group_id=group.id,
+        provider=provider,
+        key=f"account:{group.id}:{provider}",
+        standing=AccountStanding.STARTED,
+        opened_by_id=uow.actor.id,
+        opened_at=uow.now,
+    )
+    uow.add(account)
+    uow.record("payout_account.opened", account, after=account.standing, group=group.id)
+    return account
+
+
+def name_account(uow: UnitOfWork, account_id: UUID, account_ref: str) -> None:
+    """Keep the provider's reference of an account that was opened under our key."""
+    account = uow.get(PayoutAccount, account_id, lock=True)
+    access.ensure_may_set_up(uow.actor, account.group_id)
+    if account.account_ref not in (None, account_ref):
+        raise Conflict("This group has another account already.")
+    account.account_ref = account_ref
+
+
+def account_stands(uow: UnitOfWork, account_id: UUID, standing: AccountStanding) -> None:
+    """Write down how an account stands, asked when somebody came back from the provider's pages."""
+    account = uow.get(PayoutAccount, account_id, lock=True)
+    _stands(uow, account, standing)
+
+
+def _account_told(uow: UnitOfWork, provider: str, told: port.AccountTold) -> bool:
+    account = uow.session.scalar(
+        select(PayoutAccount)
+        .where(PayoutAccount.provider == provider, PayoutAccount.account_ref == told.account_ref)
+        .with_for_update()
+    )
+    if account is None:
+        return False
+    _stands(uow, account, told.standing)
+    return True
+
+
+def _stands(uow: UnitOfWork, account: PayoutAccount, standing: AccountStanding) -> None:
+    before, account.standing, account.told_at = account.standing, standing, uow.now
+    if before is not standing:
+        uow.record("payout_account.changed", account, before=before, after=standing, group=account.group_id)
 
 
 def _settle(uow: UnitOfWork, payment: Disbursement, award: Award) -> None:
@@ -275,7 +508,7 @@ def _settle(uow: UnitOfWork, payment: Disbursement, award: Award) -> None:
     lines = [line for id, minor in shares for line in moved(id, minor, Pocket.SENDING, Pocket.PAID, award.id)]
     lines += [
         Line(grants_code(award.fund_id), payment.amount_minor, award.id),
-        Line(bank_code(award.fund_id), -payment.amount_minor, award.id),
+        *ledger.out_of_bank(uow, award.fund_id, payment.amount_minor, award.id),
     ]
     ledger.post(uow, key=f"{payment.key}:paid", event="payment.paid", fund_id=award.fund_id, lines=lines)
     uow.record(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,16 +15,19 @@ from grants.disbursements import queries, service
 from grants.disbursements.forms import BulkForm, CancelForm, ReturnForm
 from grants.disbursements.queries import PaymentLine
 from grants.disbursements.rules import DisbursementState, Notice, Told
+from grants.funds import service as funds_service
+from grants.funds.rules import PaysBy
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound, RuleBroken, SeedbedError
 from grants.kernel.work import UnitOfWork
 from grants.ledger.queries import Pockets
 from grants.outbox import service as outbox
+from grants.ports.payments import OutcomeUnknown, PaymentGateway
 from grants.web.db import now, reading
 from grants.web.doors import demo_only, signed_in
 from grants.web.needs import NeedsYou, needs_you
-from grants.web.outside import outbox_handlers
+from grants.web.outside import outbox_handlers, pays_by, providers, stripe
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import clockwork, working
@@ -302,6 +304,38 @@ def _bank_tells(payment_id: UUID, told: Told) -> ResponseReturnValue:
     return redirect(url_for("disbursements.bank"))
 
 
-def payment_handler(gateway: Any) -> Callable[[dict[str, Any], str], None]:
-    """What the outbox does with a row of kind "payment"."""
-    return partial(service.deliver, clockwork, gateway)
+# ----------------------------------------------------------------------------------- what the outbox does with money
+
+
+def money_handlers() -> dict[str, Callable[[dict[str, Any], str], None]]:
+    """Kind of outbox row → what moves the money."""
+    return {"payment": _pay, "recall": _recall, "refund": _refund}
+
+
+def _pay(payload: dict[str, Any], key: str) -> None:
+    """To whoever pays this payment. What goes in a bank run is left to those who make it."""
+    payment_id = UUID(payload["disbursement_id"])
+    with clockwork() as uow:
+        chosen = service.choose_gateway(uow, payment_id, queries.pays_by(uow.session, payment_id) or pays_by())
+    if chosen != PaysBy.BANK_RUN:
+        service.deliver(clockwork, _provider(chosen), payload, key)
+
+
+def _recall(payload: dict[str, Any], key: str) -> None:
+    with clockwork() as uow:
+        chosen = service.choose_gateway(uow, UUID(payload["disbursement_id"]), pays_by())
+    service.fetch_back(clockwork, _provider(chosen), payload, key)
+
+
+def _refund(payload: dict[str, Any], key: str) -> None:
+    provider = stripe()
+    if provider is None:
+        raise OutcomeUnknown("Stripe is not set up in this installation.")
+    funds_service.send_refund(clockwork, provider, payload, key)
+
+
+def _provider(name: str) -> PaymentGateway:
+    found: PaymentGateway | None = providers().get(name)
+    if found is None:
+        raise OutcomeUnknown(f"{name} is not set up in this installation.")
+    return found

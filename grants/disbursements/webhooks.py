@@ -4,14 +4,17 @@ import hmac
 import json
 from hashlib import sha256
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
 from grants.disbursements import service
 from grants.disbursements.rules import read_notice
 from grants.kernel.errors import NotFound, RuleBroken
+from grants.ports.payments import EventRefused, OutcomeUnknown
 from grants.web.csrf import protect
+from grants.web.db import now
 from grants.web.doors import public
+from grants.web.outside import stripe as stripe_payments
 from grants.web.work import clockwork
 
 bp = Blueprint("webhooks", __name__)
@@ -44,4 +47,27 @@ def memory() -> ResponseReturnValue:
         return {"error": broken.message}, 400
     except NotFound as unknown:
         return {"error": unknown.message}, 404
+    return {"new": new}, 200
+
+
+@bp.post("/webhooks/stripe")
+@protect.exempt  # type: ignore[untyped-decorator]
+@public
+def stripe() -> ResponseReturnValue:
+    """An event of Stripe: 400 for a wrong, old or future signature. 503 makes Stripe bring it again later.
+
+    What is not about us is answered with 200 too, or Stripe would bring it for days.
+    """
+    provider = stripe_payments()
+    if provider is None:
+        abort(404)
+    body = request.get_data(cache=True)
+    try:
+        event = provider.read_event(body, request.headers.get("Stripe-Signature", ""), now())
+    except EventRefused as refused:
+        return {"error": str(refused)}, 400
+    except OutcomeUnknown as unknown:
+        return {"error": str(unknown)}, 503
+    with clockwork() as uow:
+        new = service.take_event(uow, provider.name, event)
     return {"new": new}, 200

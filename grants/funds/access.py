@@ -48,3 +48,13 @@ def ensure_may_see_contribution(actor: Actor, fund_id: UUID, funder_id: UUID) ->
 def speaks_for(actor: Actor, funder_id: UUID) -> bool:
     """Whether this person holds the role of a funder for this very funder; a role without one opens nothing."""
     return any(grant.role is Role.FUNDER and grant.scope == funder_id for grant in actor.grants)
+
+
+def may_pay_in(actor: Actor, fund_id: UUID, funder_id: UUID) -> bool:
+    return speaks_for(actor, funder_id) or may_keep_money(actor, fund_id) or may_steward(actor, fund_id)
+
+
+def ensure_may_pay_in(actor: Actor, fund_id: UUID, funder_id: UUID) -> None:
+    """The funder, and those who keep the fund or its money for them."""
+    if not may_pay_in(actor, fund_id, funder_id):
+        raise NotAllowed("Only its funder, and those who keep this fund, may pay this contribution.")

@@ -4,11 +4,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from grants.funds.rules import ContributionState
+from grants.funds.rules import ContributionState, PaysBy
 from grants.kernel.tables import Identified, Minor, Utc, state_column
+from grants.ports.payments import CheckoutStanding
 
 
 class Fund(Identified):
@@ -19,6 +20,8 @@ class Fund(Identified):
 
     name: Mapped[str] = mapped_column(String(140))
     purpose: Mapped[str] = mapped_column(String(2000))
+    pays_by: Mapped[PaysBy | None] = state_column(PaysBy)
+    """How groups are paid; None: as the installation does it."""
     created_at: Mapped[datetime] = mapped_column(Utc())
 
 
@@ -52,6 +55,67 @@ class Contribution(Identified):
     funder: Mapped[Funder] = relationship()
 
 
+class Checkout(Identified):
+    """Somebody pays part of a contribution through a provider's page. It counts once the provider says it is paid."""
+
+    __tablename__ = "checkout"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        UniqueConstraint("provider", "provider_ref"),
+        Index(
+            "ix_checkout_live",
+            "contribution_id",
+            unique=True,
+            sqlite_where=text("state IN ('open', 'waiting')"),
+            postgresql_where=text("state IN ('open', 'waiting')"),
+        ),
+    )
+
+    contribution_id: Mapped[UUID] = mapped_column(ForeignKey("contribution.id"), index=True)
+    provider: Mapped[str] = mapped_column(String(20))
+    amount_minor: Mapped[Minor]
+    state: Mapped[CheckoutStanding] = state_column(CheckoutStanding)
+    started_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    started_at: Mapped[datetime] = mapped_column(Utc())
+    provider_ref: Mapped[str | None] = mapped_column(String(120))
+    url: Mapped[str | None] = mapped_column(String(2000))
+    payment_ref: Mapped[str | None] = mapped_column(String(80), index=True)
+    """What the provider calls the money itself, in disputes and refunds."""
+    paid_at: Mapped[datetime | None] = mapped_column(Utc())
+    problem: Mapped[str | None] = mapped_column(String(300))
+
+    contribution: Mapped[Contribution] = relationship()
+
+    @property
+    def key(self) -> str:
+        """The idempotency key under which the page is opened."""
+        return f"checkout:{self.id}"
+
+
+class TakenBack(Identified):
+    """Money of a checkout that went back to its payer: a payer's bank took it (a dispute), or we gave it (a refund)."""
+
+    __tablename__ = "taken_back"
+    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount_positive"), UniqueConstraint("key"))
+
+    checkout_id: Mapped[UUID] = mapped_column(ForeignKey("checkout.id"), index=True)
+    contribution_id: Mapped[UUID] = mapped_column(ForeignKey("contribution.id"), index=True)
+    key: Mapped[str] = mapped_column(String(80))
+    """Ours for a refund; the provider's reference for a dispute."""
+    disputed: Mapped[bool]
+    amount_minor: Mapped[Minor]
+    free_minor: Mapped[Minor] = mapped_column(default=0)
+    """Of it, what nobody was promised: that went back, and nobody misses it."""
+    short_minor: Mapped[Minor] = mapped_column(default=0)
+    """Of it, what was promised already, is missing now and was not made good yet."""
+    over: Mapped[bool] = mapped_column(default=False)
+    undone_at: Mapped[datetime | None] = mapped_column(Utc())
+    """The dispute was won or the refund failed: the money is ours again."""
+    reason: Mapped[str] = mapped_column(String(500))
+    asked_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    told_at: Mapped[datetime] = mapped_column(Utc())
+
+
 class Receipt(Identified):
     """Money of a contribution that arrived, recorded by a finance officer against a bank reference."""
 
@@ -65,5 +129,6 @@ class Receipt(Identified):
     amount_minor: Mapped[Minor]
     reference: Mapped[str] = mapped_column(String(60))
     received_on: Mapped[date]
-    recorded_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    recorded_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    """None when a provider told of it."""
     recorded_at: Mapped[datetime] = mapped_column(Utc())

@@ -34,6 +34,22 @@ class ContributionAction(StrEnum):
     RECEIVE = "receive"
 
 
+class PaysBy(StrEnum):
+    """How a fund's groups are paid."""
+
+    STRIPE = "stripe"
+    BANK_RUN = "bank_run"
+    MEMORY = "memory"
+    """Pretend money: never in production."""
+
+
+PAYS_BY_WORDS = {
+    PaysBy.STRIPE: "Stripe pays each group",
+    PaysBy.BANK_RUN: "Council finance pays from a file that we make",
+    PaysBy.MEMORY: "The pretend bank: no real money moves",
+}
+
+
 STEPS: dict[tuple[ContributionState, ContributionAction], ContributionState] = {
     (ContributionState.PLEDGED, ContributionAction.AGREE): ContributionState.AGREED,
     (ContributionState.AGREED, ContributionAction.RECEIVE): ContributionState.RECEIVED,

@@ -1,14 +1,16 @@
 """What happens to a fund and its contributions: started, pledged, agreed, received, given back; its books closed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from grants.funds import access, queries
-from grants.funds.models import Contribution, Fund, Funder, Receipt
+from grants.funds.models import Checkout, Contribution, Fund, Funder, Receipt, TakenBack
 from grants.funds.rules import (
     STEPS,
     ContributionAction,
@@ -17,10 +19,11 @@ from grants.funds.rules import (
     FundDraft,
     FunderDraft,
     MoneyDraft,
+    PaysBy,
     Restriction,
 )
 from grants.kernel.clock import london_day
-from grants.kernel.errors import NotEnoughMoney, RuleBroken, StepRefused
+from grants.kernel.errors import Conflict, NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
@@ -28,6 +31,17 @@ from grants.ledger import queries as books
 from grants.ledger import service as ledger
 from grants.ledger.models import PeriodClose
 from grants.ledger.rules import Line, Pocket, bank_code, moved, pocket_code, refunds_code
+from grants.outbox import service as outbox
+from grants.ports.payments import (
+    CheckoutFacts,
+    CheckoutPage,
+    CheckoutStanding,
+    DisputeTold,
+    PayIn,
+    ProviderRefused,
+    RefundStanding,
+    RefundTold,
+)
 
 
 def start_fund(uow: UnitOfWork, draft: FundDraft) -> Fund:
@@ -312,3 +326,397 @@ def _kept(uow: UnitOfWork, restriction: Restriction, ward_names: Mapping[str, st
         raise RuleBroken("Choose priorities from the list.", field="priority_ids")
     names = {code: ward_names[code] for code in sorted(restriction.ward_codes) if code in ward_names}
     return {**_told(restriction), "ward_names": names}
+
+
+# -------------------------------------------------------------------------------------- money through a provider's page
+
+Working = Callable[[], AbstractContextManager[UnitOfWork]]
+LEAST_MINOR = 100
+"""Providers take no payment of a few pence."""
+
+
+def choose_payments(uow: UnitOfWork, fund_id: UUID, pays_by: PaysBy) -> Fund:
+    """Say how this fund's groups are paid from now on. What is on its way already goes on as it began."""
+    fund = uow.get(Fund, fund_id, lock=True)
+    access.ensure_may_steward(uow.actor, fund_id)
+    before, fund.pays_by = fund.pays_by, pays_by
+    uow.record("fund.payments_chosen", fund, before=before, after=pays_by)
+    return fund
+
+
+def start_checkout(uow: UnitOfWork, contribution_id: UUID, amount_minor: int, provider: str) -> Checkout:
+    """Begin to pay a contribution, or part of it, through a provider's page; one at a time, so that none is paid twice.
+
+    Whoever has begun goes on with the page that is open.
+    """
+    contribution = uow.get(Contribution, contribution_id, lock=True)
+    access.ensure_may_pay_in(uow.actor, contribution.fund_id, contribution.funder_id)
+    assert uow.actor.id is not None
+    if contribution.state is not ContributionState.AGREED:
+        raise StepRefused("This contribution cannot be paid now: it is not agreed yet, or all of it is here.")
+    missing = contribution.amount_minor - _arrived_minor(uow, contribution_id)
+    if not LEAST_MINOR <= amount_minor <= missing:
+        raise RuleBroken(
+            f"Enter an amount between {show_pounds(LEAST_MINOR)} and {show_pounds(missing)}.", field="amount"
+        )
+    live = (CheckoutStanding.OPEN, CheckoutStanding.WAITING)
+    standing = uow.session.scalar(
+        select(Checkout).where(Checkout.contribution_id == contribution_id, Checkout.state.in_(live))
+    )
+    if standing is not None:
+        if standing.state is CheckoutStanding.OPEN and standing.amount_minor == amount_minor:
+            return standing
+        raise Conflict(
+            f"{show_pounds(standing.amount_minor)} of it is being paid already. Wait until that has arrived, or until "
+            "its page closes, a day after it was opened.",
+            field="amount",
+        )
+    checkout = Checkout(
+        contribution_id=contribution_id,
+        provider=provider,
+        amount_minor=amount_minor,
+        state=CheckoutStanding.OPEN,
+        started_by_id=uow.actor.id,
+        started_at=uow.now,
+    )
+    try:
+        with uow.session.begin_nested():
+            uow.add(checkout)
+    except IntegrityError:
+        raise Conflict("Somebody else has just begun to pay it.", field="amount") from None
+    uow.record("contribution.checkout_started", contribution, amount_minor=amount_minor, checkout=checkout.id)
+    return checkout
+
+
+def checkout_opened(uow: UnitOfWork, checkout_id: UUID, page: CheckoutPage) -> Checkout:
+    """Keep where the provider's page is."""
+    checkout = uow.get(Checkout, checkout_id, lock=True)
+    access.ensure_may_pay_in(uow.actor, checkout.contribution.fund_id, checkout.contribution.funder_id)
+    checkout.provider_ref = checkout.provider_ref or page.provider_ref
+    checkout.url = page.url
+    return checkout
+
+
+def checkout_told(uow: UnitOfWork, provider: str, facts: CheckoutFacts) -> bool:
+    """How a payment to us stands now, as the provider says. Credited only once it is paid, and once only.
+
+    Another amount than was asked is not credited: it is kept as a problem for a finance officer. False for one that is
+    not ours.
+    """
+    _ensure_clock(uow)
+    found = uow.session.scalar(
+        select(Checkout.id).where(Checkout.provider == provider, Checkout.provider_ref == facts.provider_ref)
+    ) or _id_in(facts.key)
+    checkout = uow.session.get(Checkout, found) if found is not None else None
+    if checkout is None or checkout.provider != provider:
+        return False
+    contribution = uow.get(Contribution, checkout.contribution_id, lock=True)
+    checkout = uow.get(Checkout, checkout.id, lock=True)
+    checkout.provider_ref = checkout.provider_ref or facts.provider_ref
+    checkout.payment_ref = checkout.payment_ref or facts.payment_ref or None
+    if checkout.state is CheckoutStanding.PAID:
+        return True
+    if facts.standing is CheckoutStanding.PAID and facts.amount_minor != checkout.amount_minor:
+        told = show_pounds(facts.amount_minor) if facts.amount_minor >= 0 else "money that is not pounds"
+        checkout.problem = (
+            f"The provider tells of {told}, and {show_pounds(checkout.amount_minor)} was asked. Nothing was credited."
+        )
+        uow.record("contribution.questioned", contribution, checkout=checkout.id)
+    elif facts.standing is CheckoutStanding.PAID:
+        _credit(uow, contribution, checkout)
+    elif facts.standing is not CheckoutStanding.OPEN:
+        checkout.state = facts.standing
+    return True
+
+
+def _id_in(key: str) -> UUID | None:
+    try:
+        return UUID(key.removeprefix("checkout:")) if key.startswith("checkout:") else None
+    except ValueError:
+        return None
+
+
+def _credit(uow: UnitOfWork, contribution: Contribution, checkout: Checkout) -> None:
+    before, amount = contribution.state, checkout.amount_minor
+    missing = contribution.amount_minor - _arrived_minor(uow, contribution.id)
+    if amount > missing:  # it came by the bank too meanwhile: they gave more than they had promised
+        contribution.amount_minor += amount - missing
+        uow.record(
+            "contribution.amount_changed",
+            contribution,
+            before=before,
+            after=before,
+            why="More arrived than was promised.",
+            was_minor=contribution.amount_minor - (amount - missing),
+            amount_minor=contribution.amount_minor,
+        )
+    receipt = Receipt(
+        contribution_id=contribution.id,
+        amount_minor=amount,
+        reference=_tidy_reference(f"{checkout.provider} {checkout.payment_ref or checkout.provider_ref}"),
+        received_on=london_day(uow.now),
+        recorded_by_id=None,
+        recorded_at=uow.now,
+    )
+    uow.add(receipt)
+    ledger.post(
+        uow,
+        key=f"receipt:{receipt.id}",
+        event="contribution.received",
+        fund_id=contribution.fund_id,
+        memo=receipt.reference,
+        lines=[
+            *ledger.into_bank(uow, contribution.fund_id, amount),
+            Line(pocket_code(contribution.id, Pocket.AVAILABLE), -amount),
+        ],
+    )
+    checkout.state, checkout.paid_at, checkout.problem = CheckoutStanding.PAID, uow.now, None
+    if before is ContributionState.AGREED and amount >= missing:
+        contribution.state = next_state(STEPS, before, ContributionAction.RECEIVE)
+    uow.record(
+        "contribution.received",
+        contribution,
+        before=before,
+        after=contribution.state,
+        amount_minor=amount,
+        receipt=receipt.id,
+        checkout=checkout.id,
+    )
+
+
+def dispute_told(uow: UnitOfWork, provider: str, told: DisputeTold) -> bool:
+    """A payer's bank took money back, or gave it again. What was promised already is a shortfall that shows."""
+    _ensure_clock(uow)
+    checkout = _paid_checkout(uow, provider, told.payment_ref)
+    if checkout is None:
+        return False
+    contribution, taken = _locked_taken(uow, checkout, told.dispute_ref)
+    if taken is None and told.taken_minor:
+        why = f"The payer's bank took it back: {told.reason or 'it gave no reason'}."
+        taken = _take(uow, contribution, checkout, told.dispute_ref, told.taken_minor, why, disputed=True)
+        uow.record(
+            "contribution.charged_back",
+            contribution,
+            before=contribution.state,
+            after=contribution.state,
+            amount_minor=taken.amount_minor,
+            short_minor=taken.short_minor,
+        )
+    elif taken is not None and not taken.over and not told.taken_minor:
+        _undo(uow, contribution, taken)
+    if taken is not None:
+        taken.over = taken.over or told.over
+    return True
+
+
+def refund(uow: UnitOfWork, checkout_id: UUID, amount_minor: int, reason: str) -> TakenBack:
+    """Give money that came through a provider back the way it came. Only what is promised to nobody can go.
+
+    It leaves the pot at once, and the provider after the commit; if the provider refuses, it is in the pot again.
+    """
+    checkout = uow.get(Checkout, checkout_id)
+    contribution = uow.get(Contribution, checkout.contribution_id, lock=True)
+    access.ensure_may_keep_money(uow.actor, contribution.fund_id)
+    if checkout.state is not CheckoutStanding.PAID or checkout.payment_ref is None:
+        raise StepRefused("Nothing was paid here, so nothing can go back.")
+    why = " ".join(reason.split())[:300]
+    if not why:
+        raise RuleBroken("Say why the money goes back.", field="reason")
+    gone = uow.session.scalars(select(TakenBack).where(TakenBack.checkout_id == checkout_id)).all()
+    left = checkout.amount_minor - sum(one.amount_minor for one in gone if one.undone_at is None)
+    free = books.pockets_of(uow.session, [contribution.id])[contribution.id].available_minor
+    most = min(left, free)
+    if not 0 < amount_minor <= most:
+        raise RuleBroken(
+            f"Enter an amount between {show_pounds(1)} and {show_pounds(most)}: the rest is promised to groups, or has "
+            "gone back." if most else "None of it can go back: it is promised to groups, or has gone back.",
+            field="amount",
+        )  # fmt: skip
+    key = f"refund:{checkout.id}:{len(gone) + 1}"
+    taken = _take(uow, contribution, checkout, key, amount_minor, why, disputed=False)
+    taken.asked_by_id = uow.actor.id
+    outbox.put(uow, "refund", {"taken_back_id": str(taken.id)}, key=key, subject_id=contribution.id)
+    uow.record(
+        "contribution.given_back",
+        contribution,
+        before=contribution.state,
+        after=contribution.state,
+        why=why,
+        amount_minor=amount_minor,
+    )
+    return taken
+
+
+def send_refund(working: Working, provider: PayIn, payload: dict[str, Any], key: str) -> None:
+    """What the outbox does with a row of kind "refund"."""
+    with working() as uow:
+        taken = uow.get(TakenBack, UUID(payload["taken_back_id"]))
+        checkout_id, amount, gone = taken.checkout_id, taken.amount_minor, taken.undone_at
+        payment_ref = uow.get(Checkout, checkout_id).payment_ref
+    if gone is not None or payment_ref is None:
+        return
+    try:
+        provider.refund(payment_ref=payment_ref, amount_minor=amount, key=key)
+    except ProviderRefused as refused:
+        with working() as uow:
+            contribution, again = _locked_taken(uow, uow.get(Checkout, checkout_id), key)
+            if again is not None and again.undone_at is None:
+                again.reason = f"{again.reason} It could not go back. {refused}"[:500]
+                _undo(uow, contribution, again)
+
+
+def refund_told(uow: UnitOfWork, provider: str, told: RefundTold) -> bool:
+    """How money stands that goes back. One given in the provider's own pages is taken in like a dispute."""
+    _ensure_clock(uow)
+    checkout = _paid_checkout(uow, provider, told.payment_ref)
+    if checkout is None:
+        return False
+    contribution, taken = _locked_taken(uow, checkout, told.key or told.refund_ref)
+    if taken is None and told.standing is not RefundStanding.FAILED:
+        why = "Somebody gave it back in the provider's own pages."
+        taken = _take(uow, contribution, checkout, told.refund_ref, told.amount_minor, why, disputed=True)
+        uow.record(
+            "contribution.charged_back",
+            contribution,
+            before=contribution.state,
+            after=contribution.state,
+            amount_minor=taken.amount_minor,
+            short_minor=taken.short_minor,
+        )
+    elif taken is not None and taken.undone_at is None and told.standing is RefundStanding.FAILED:
+        _undo(uow, contribution, taken)
+    if taken is not None:
+        taken.over = taken.over or told.standing is not RefundStanding.WAITING
+    return True
+
+
+def make_good(uow: UnitOfWork, taken_back_id: UUID, amount_minor: int, reference: str) -> TakenBack:
+    """Write down money that came from elsewhere to make good what a payer's bank took back."""
+    taken = uow.get(TakenBack, taken_back_id)
+    contribution = uow.get(Contribution, taken.contribution_id, lock=True)
+    taken = uow.get(TakenBack, taken_back_id, lock=True)
+    access.ensure_may_keep_money(uow.actor, contribution.fund_id)
+    if not 0 < amount_minor <= taken.short_minor:
+        raise RuleBroken(
+            f"Enter an amount between {show_pounds(1)} and {show_pounds(taken.short_minor)}."
+            if taken.short_minor
+            else "Nothing is missing any more.",
+            field="amount",
+        )
+    tidy = _tidy_reference(reference)
+    key = f"good:{taken.id}:{tidy}"
+    if books.entry(uow.session, key) is not None:
+        raise Conflict("Money with this reference is written down already.", field="reference")
+    ledger.post(
+        uow,
+        key=key,
+        event="shortfall.made_good",
+        fund_id=contribution.fund_id,
+        memo=tidy,
+        lines=[
+            *ledger.into_bank(uow, contribution.fund_id, amount_minor),
+            ledger.short(uow, contribution.fund_id, -amount_minor),
+        ],
+    )
+    taken.short_minor -= amount_minor
+    uow.record(
+        "contribution.shortfall_met",
+        contribution,
+        before=contribution.state,
+        after=contribution.state,
+        amount_minor=amount_minor,
+    )
+    return taken
+
+
+def _ensure_clock(uow: UnitOfWork) -> None:
+    if not uow.actor.is_clock:
+        raise NotAllowed("Only a provider tells what became of money.")
+
+
+def _paid_checkout(uow: UnitOfWork, provider: str, payment_ref: str) -> Checkout | None:
+    return uow.session.scalar(
+        select(Checkout).where(
+            Checkout.provider == provider,
+            Checkout.payment_ref == payment_ref,
+            Checkout.state == CheckoutStanding.PAID,
+        )
+    )
+
+
+def _locked_taken(uow: UnitOfWork, checkout: Checkout, key: str) -> tuple[Contribution, TakenBack | None]:
+    """The contribution, locked, and what was taken back under this key, read after that."""
+    contribution = uow.get(Contribution, checkout.contribution_id, lock=True)
+    taken = uow.session.scalar(select(TakenBack).where(TakenBack.key == key).execution_options(populate_existing=True))
+    return contribution, taken
+
+
+def _take(
+    uow: UnitOfWork,
+    contribution: Contribution,
+    checkout: Checkout,
+    key: str,
+    amount_minor: int,
+    why: str,
+    *,
+    disputed: bool,
+) -> TakenBack:
+    """Take pence out of the pot: what nobody was promised first; what is missing behind promises is a shortfall."""
+    fund_id = contribution.fund_id
+    uow.get(Fund, fund_id, lock=True)  # whoever promises this fund's money waits, and then reads anew
+    pockets = books.pockets_of(uow.session, [contribution.id])[contribution.id]
+    free = min(pockets.available_minor, amount_minor)
+    missing = amount_minor - free
+    lines = moved(contribution.id, free, Pocket.AVAILABLE, Pocket.RETURNED, None) if free else []
+    lines += [Line(refunds_code(fund_id), free)] if free else []
+    lines += [ledger.short(uow, fund_id, missing)] if missing else []
+    reference = _tidy_reference(key)
+    ledger.post(
+        uow,
+        key=f"dispute:{key}" if disputed else queries.refund_key(contribution.id, reference),
+        event="contribution.charged_back" if disputed else "contribution.given_back",
+        fund_id=fund_id,
+        memo=reference,
+        lines=[*lines, *ledger.out_of_bank(uow, fund_id, amount_minor)],
+    )
+    taken = TakenBack(
+        checkout_id=checkout.id,
+        contribution_id=contribution.id,
+        key=key,
+        disputed=disputed,
+        amount_minor=amount_minor,
+        free_minor=free,
+        short_minor=missing,
+        reason=why,
+        told_at=uow.now,
+    )
+    uow.add(taken)
+    return taken
+
+
+def _undo(uow: UnitOfWork, contribution: Contribution, taken: TakenBack) -> None:
+    """The money is ours again: free as it was, or the shortfall is gone; what others made good is owed to them."""
+    fund_id = contribution.fund_id
+    others = taken.amount_minor - taken.free_minor - taken.short_minor
+    lines = (
+        moved(contribution.id, taken.free_minor, Pocket.RETURNED, Pocket.AVAILABLE, None) if taken.free_minor else []
+    )
+    lines += [Line(refunds_code(fund_id), -taken.free_minor)] if taken.free_minor else []
+    lines += [ledger.short(uow, fund_id, -taken.short_minor)] if taken.short_minor else []
+    lines += [ledger.owe(uow, fund_id, others)] if others else []
+    ledger.post(
+        uow,
+        key=f"undone:{taken.key}",
+        event="contribution.restored",
+        fund_id=fund_id,
+        memo=_tidy_reference(taken.key),
+        lines=[*lines, *ledger.into_bank(uow, fund_id, taken.amount_minor)],
+    )
+    taken.undone_at, taken.over, taken.short_minor = uow.now, True, 0
+    uow.record(
+        "contribution.restored",
+        contribution,
+        before=contribution.state,
+        after=contribution.state,
+        amount_minor=taken.amount_minor,
+    )

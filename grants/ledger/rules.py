@@ -47,6 +47,16 @@ def refunds_code(fund_id: UUID) -> str:
     return f"fund:{fund_id}:refunds"
 
 
+def shortfall_code(fund_id: UUID) -> str:
+    """Promised or paid money that a payer's bank took back, and that nobody has made good yet (debit)."""
+    return f"fund:{fund_id}:shortfall"
+
+
+def owed_code(fund_id: UUID) -> str:
+    """What left although the fund's bank account did not hold it: laid out by whoever keeps the account (credit)."""
+    return f"fund:{fund_id}:owed"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One posting to be: which account, how much (debit positive), for which award."""

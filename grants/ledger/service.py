@@ -22,8 +22,10 @@ from grants.ledger.rules import (
     ensure_can_close,
     grants_code,
     last_moment,
+    owed_code,
     pocket_code,
     refunds_code,
+    shortfall_code,
 )
 
 
@@ -31,6 +33,45 @@ def open_fund(uow: UnitOfWork, fund_id: UUID) -> None:
     """Open a fund's bank, grants and refunds accounts."""
     for code in (bank_code(fund_id), grants_code(fund_id), refunds_code(fund_id)):
         uow.add(Account(code=code, side=Side.DEBIT, guarded=True, fund_id=fund_id))
+
+
+def _open_when_needed(uow: UnitOfWork, code: str, side: Side, fund_id: UUID) -> None:
+    """Shortfalls are rare: their two accounts are opened with the first."""
+    if uow.session.scalar(select(Account.id).where(Account.code == code)) is None:
+        try:
+            with uow.session.begin_nested():
+                uow.add(Account(code=code, side=side, guarded=True, fund_id=fund_id))
+        except IntegrityError:
+            return
+
+
+def out_of_bank(uow: UnitOfWork, fund_id: UUID, amount_minor: int, award_id: UUID | None = None) -> list[Line]:
+    """Lines for pence that have left: out of the fund's bank as far as it holds them, the rest laid out by its keeper.
+
+    Money that left has left, whatever a payer's bank took back meanwhile: it is never a negative that nobody sees.
+    """
+    bank = bank_code(fund_id)
+    held = uow.session.scalar(select(Account.balance_minor).where(Account.code == bank).with_for_update()) or 0
+    covered = min(held, amount_minor)
+    lines = [Line(bank, -covered, award_id)] if covered else []
+    if covered < amount_minor:
+        _open_when_needed(uow, owed_code(fund_id), Side.CREDIT, fund_id)
+        lines.append(Line(owed_code(fund_id), covered - amount_minor, award_id))
+    return lines
+
+
+def into_bank(uow: UnitOfWork, fund_id: UUID, amount_minor: int, award_id: UUID | None = None) -> list[Line]:
+    """Lines for pence that came: first whoever laid money out for the fund has it again, then the fund's bank."""
+    owed = uow.session.scalar(select(Account.balance_minor).where(Account.code == owed_code(fund_id)).with_for_update())
+    back = min(-(owed or 0), amount_minor)
+    lines = [Line(owed_code(fund_id), back, award_id)] if back else []
+    return [*lines, Line(bank_code(fund_id), amount_minor - back, award_id)] if back < amount_minor else lines
+
+
+def short(uow: UnitOfWork, fund_id: UUID, amount_minor: int) -> Line:
+    """The line for money that is missing behind what was promised; negative when it is made good."""
+    _open_when_needed(uow, shortfall_code(fund_id), Side.DEBIT, fund_id)
+    return Line(shortfall_code(fund_id), amount_minor)
 
 
 def open_contribution(uow: UnitOfWork, fund_id: UUID, contribution_id: UUID) -> None:
@@ -46,6 +87,12 @@ def open_contribution(uow: UnitOfWork, fund_id: UUID, contribution_id: UUID) -> 
                 pocket=pocket.value,
             )
         )
+
+
+def owe(uow: UnitOfWork, fund_id: UUID, amount_minor: int) -> Line:
+    """The line for money that the fund owes to whoever laid it out."""
+    _open_when_needed(uow, owed_code(fund_id), Side.CREDIT, fund_id)
+    return Line(owed_code(fund_id), -amount_minor)
 
 
 def post(uow: UnitOfWork, *, key: str, event: str, fund_id: UUID, lines: Sequence[Line], memo: str = "") -> Entry:

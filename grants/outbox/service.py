@@ -85,6 +85,13 @@ def try_again(uow: UnitOfWork, row_id: UUID) -> None:
     uow.record("outbox.tried_again", row)
 
 
+def retry(uow: UnitOfWork, key: str) -> None:
+    """Let the relay try the row of this key from now on, as often as if it were new; nothing when it was sent."""
+    row = uow.session.scalar(select(OutboxRow).where(OutboxRow.key == key).with_for_update())
+    if row is not None and row.sent_at is None:
+        row.due_at, row.given_up_at, row.attempts = uow.now, None, 0
+
+
 def drop(uow: UnitOfWork, *, prefix: str, subject_id: UUID) -> None:
     """Delete what was asked for about a subject under keys that begin with ``prefix``, sent or not."""
     uow.session.execute(

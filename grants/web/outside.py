@@ -9,7 +9,7 @@ from grants.kernel.keyring import KeyRing
 from grants.ports.accounts import AccountNumbers
 from grants.ports.geography import Geography
 from grants.ports.mail import Mailer
-from grants.ports.payments import PaymentGateway
+from grants.ports.payments import PaymentGateway, PaymentProvider
 from grants.ports.storage import FileStore
 
 
@@ -19,8 +19,26 @@ def mailer() -> Mailer:
 
 
 def gateway() -> PaymentGateway:
-    found: PaymentGateway = current_app.extensions["gateway"]
+    """The pretend bank."""
+    found: PaymentGateway = providers()["memory"]
     return found
+
+
+def providers() -> Mapping[str, Any]:
+    """Who can move money here, by name: "stripe" is a ``PaymentProvider``, "memory" a ``PaymentGateway``."""
+    found: Mapping[str, Any] = current_app.extensions["providers"]
+    return found
+
+
+def stripe() -> PaymentProvider | None:
+    """Stripe, where it is set up: with accounts for groups, pages for funders and events."""
+    found: PaymentProvider | None = providers().get("stripe")
+    return found if found is not None and found.onboards else None
+
+
+def pays_by() -> str:
+    """How groups are paid where a fund has not chosen."""
+    return str(current_app.extensions["pays_by"])
 
 
 def files() -> FileStore:

@@ -75,6 +75,19 @@ def upgrade() -> None:
         "fund",
         sa.Column("name", sa.String(length=140), nullable=False),
         sa.Column("purpose", sa.String(length=2000), nullable=False),
+        sa.Column(
+            "pays_by",
+            sa.Enum(
+                "stripe",
+                "bank_run",
+                "memory",
+                name="paysby_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fund")),
@@ -176,7 +189,7 @@ def upgrade() -> None:
         "provider_event",
         sa.Column("provider", sa.String(length=20), nullable=False),
         sa.Column("event_id", sa.String(length=80), nullable=False),
-        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=80), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("provider", "event_id", name=op.f("pk_provider_event")),
@@ -464,6 +477,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_membership_person_id"), ["person_id"], unique=False)
 
     op.create_table(
+        "payout_account",
+        sa.Column("group_id", sa.Uuid(), nullable=False),
+        sa.Column("provider", sa.String(length=20), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("account_ref", sa.String(length=80), nullable=True),
+        sa.Column(
+            "standing",
+            sa.Enum(
+                "started",
+                "checking",
+                "ready",
+                "stopped",
+                name="accountstanding_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("opened_by_id", sa.Uuid(), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["group_id"], ["community_group.id"], name=op.f("fk_payout_account_group_id")),
+        sa.ForeignKeyConstraint(["opened_by_id"], ["person.id"], name=op.f("fk_payout_account_opened_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payout_account")),
+        sa.UniqueConstraint("group_id", "provider", name="uq_payout_account_one"),
+        sa.UniqueConstraint("provider", "account_ref", name=op.f("uq_payout_account_provider_account_ref")),
+    )
+    op.create_table(
         "priority",
         sa.Column("title", sa.String(length=140), nullable=False),
         sa.Column("statement", sa.String(length=3000), nullable=False),
@@ -671,6 +714,51 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_board_entry_round_id")),
         sa.PrimaryKeyConstraint("round_id", "commitment", name=op.f("pk_board_entry")),
     )
+    op.create_table(
+        "checkout",
+        sa.Column("contribution_id", sa.Uuid(), nullable=False),
+        sa.Column("provider", sa.String(length=20), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "open",
+                "waiting",
+                "paid",
+                "failed",
+                "expired",
+                name="checkoutstanding_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("started_by_id", sa.Uuid(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("provider_ref", sa.String(length=120), nullable=True),
+        sa.Column("url", sa.String(length=2000), nullable=True),
+        sa.Column("payment_ref", sa.String(length=80), nullable=True),
+        sa.Column("paid_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problem", sa.String(length=300), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_checkout_amount_positive")),
+        sa.ForeignKeyConstraint(["contribution_id"], ["contribution.id"], name=op.f("fk_checkout_contribution_id")),
+        sa.ForeignKeyConstraint(["started_by_id"], ["person.id"], name=op.f("fk_checkout_started_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_checkout")),
+        sa.UniqueConstraint("provider", "provider_ref", name=op.f("uq_checkout_provider_provider_ref")),
+    )
+    with op.batch_alter_table("checkout", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_checkout_contribution_id"), ["contribution_id"], unique=False)
+        batch_op.create_index(
+            "ix_checkout_live",
+            ["contribution_id"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('open', 'waiting')"),
+            postgresql_where=sa.text("state IN ('open', 'waiting')"),
+        )
+        batch_op.create_index(batch_op.f("ix_checkout_payment_ref"), ["payment_ref"], unique=False)
+
     op.create_table(
         "code_batch",
         sa.Column("round_id", sa.Uuid(), nullable=False),
@@ -941,7 +1029,7 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("reference", sa.String(length=60), nullable=False),
         sa.Column("received_on", sa.Date(), nullable=False),
-        sa.Column("recorded_by_id", sa.Uuid(), nullable=False),
+        sa.Column("recorded_by_id", sa.Uuid(), nullable=True),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_receipt_amount_positive")),
@@ -1282,6 +1370,32 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_review_round_id"), ["round_id"], unique=False)
 
     op.create_table(
+        "taken_back",
+        sa.Column("checkout_id", sa.Uuid(), nullable=False),
+        sa.Column("contribution_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("disputed", sa.Boolean(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("free_minor", sa.BigInteger(), nullable=False),
+        sa.Column("short_minor", sa.BigInteger(), nullable=False),
+        sa.Column("over", sa.Boolean(), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("asked_by_id", sa.Uuid(), nullable=True),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_taken_back_amount_positive")),
+        sa.ForeignKeyConstraint(["asked_by_id"], ["person.id"], name=op.f("fk_taken_back_asked_by_id")),
+        sa.ForeignKeyConstraint(["checkout_id"], ["checkout.id"], name=op.f("fk_taken_back_checkout_id")),
+        sa.ForeignKeyConstraint(["contribution_id"], ["contribution.id"], name=op.f("fk_taken_back_contribution_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_taken_back")),
+        sa.UniqueConstraint("key", name=op.f("uq_taken_back_key")),
+    )
+    with op.batch_alter_table("taken_back", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_taken_back_checkout_id"), ["checkout_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_taken_back_contribution_id"), ["contribution_id"], unique=False)
+
+    op.create_table(
         "voting_code",
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("batch_id", sa.Uuid(), nullable=False),
@@ -1497,6 +1611,13 @@ def upgrade() -> None:
         sa.Column("authorised_by_id", sa.Uuid(), nullable=True),
         sa.Column("authorised_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("gateway", sa.String(length=20), nullable=True),
+        sa.Column("account_ref", sa.String(length=80), nullable=True),
+        sa.Column("trouble", sa.String(length=300), nullable=True),
+        sa.Column("problem", sa.String(length=300), nullable=True),
+        sa.Column("refused", sa.Boolean(), nullable=False),
+        sa.Column("recalled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("provider_ref", sa.String(length=80), nullable=True),
         sa.Column("paid_at", sa.DateTime(timezone=True), nullable=True),
@@ -1621,6 +1742,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_voting_code_batch_id"))
 
     op.drop_table("voting_code")
+    with op.batch_alter_table("taken_back", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_taken_back_contribution_id"))
+        batch_op.drop_index(batch_op.f("ix_taken_back_checkout_id"))
+
+    op.drop_table("taken_back")
     with op.batch_alter_table("review", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_review_round_id"))
         batch_op.drop_index(batch_op.f("ix_review_panellist_id"))
@@ -1716,6 +1842,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_code_batch_round_id"))
 
     op.drop_table("code_batch")
+    with op.batch_alter_table("checkout", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_checkout_payment_ref"))
+        batch_op.drop_index(
+            "ix_checkout_live",
+            sqlite_where=sa.text("state IN ('open', 'waiting')"),
+            postgresql_where=sa.text("state IN ('open', 'waiting')"),
+        )
+        batch_op.drop_index(batch_op.f("ix_checkout_contribution_id"))
+
+    op.drop_table("checkout")
     op.drop_table("board_entry")
     with op.batch_alter_table("ballot", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ballot_round_id"))
@@ -1750,6 +1886,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_priority_consultation_id"))
 
     op.drop_table("priority")
+    op.drop_table("payout_account")
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_membership_person_id"))
         batch_op.drop_index(

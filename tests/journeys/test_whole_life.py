@@ -779,7 +779,7 @@ def the_money_is_paid(town: Town) -> None:
     fred.presses("Authorise the ticked payments")
     fred.sees("Authorised: 1 payment")
 
-    gateway = town.app.extensions["gateway"]
+    gateway = town.app.extensions["providers"]["memory"]
     assert not gateway.sent, "nothing leaves before the relay runs"
     town.runs("outbox", "send")
     ((key, (_, amount, _)),) = gateway.sent.items()
