@@ -1,6 +1,6 @@
 """A pretend Stripe on loopback: the part of Stripe that Seedbed speaks to, with state, signed events and faults.
 
-One Flask application for the tests and for ``make demo`` (docs/decisions/0024-pretend-stripe.md). It takes only
+One Flask application for the tests and for ``make demo`` (docs/decisions/0033-a-pretend-stripe.md). It takes only
 ``sk_test_`` keys. The tests give it a ``check`` that holds every request against the types of the installed library.
 """
 
@@ -359,7 +359,12 @@ class Double:
 
     def _make(self, kind: str, prefix: str, **fields: Any) -> dict[str, Any]:
         self.state.count += 1
-        made = {"id": f"{prefix}_{self.state.count:06d}", "object": kind, "created": self._stamp(), "livemode": False}
+        made: dict[str, Any] = {
+            "id": f"{prefix}_{self.state.count:06d}",
+            "object": kind,
+            "created": self._stamp(),
+            "livemode": False,
+        }
         made |= fields
         self.state.things[made["id"]] = made
         return made
