@@ -93,7 +93,14 @@ POCKETS = {
     "paid": "paid to groups",
     "returned": "given back to the funder",
 }
-FUND_ACCOUNTS = {"bank": "The bank account", "grants": "Paid to groups", "refunds": "Given back to funders"}
+FUND_ACCOUNTS = {
+    "bank": "The bank account",
+    "grants": "Paid to groups",
+    "refunds": "Given back to funders",
+    "shortfall": "Taken back by a payer's bank and not made good yet",
+    "owed": "Owed to whoever laid it out",
+}
+ROOTS = {"grants": "Expenses", "refunds": "Expenses", "owed": "Liabilities"}
 
 
 def account_words(code: str, pocket: str | None, funder: str) -> str:
@@ -158,7 +165,7 @@ def told_names(accounts: Sequence[tuple[str, str, str | None]]) -> dict[str, str
     for code, id, kind, word, fund_name, funder_name in parts:
         if kind == "fund":
             alone = len(funds[fund_name]) == 1
-            root = "Assets" if word not in ("grants", "refunds") else "Expenses"
+            root = ROOTS.get(word, "Assets")
             found[code] = f"{root}:{fund_name}{'' if alone else '-' + id[:8]}:{word.capitalize()}"
         else:
             found[code] = f"Equity:{fund_name}:{funder_name}-{id[:places]}:{word.capitalize()}"

@@ -463,7 +463,7 @@ def open_account(uow: UnitOfWork, group_id: UUID, provider: str) -> PayoutAccoun
         opened_at=uow.now,
     )
     uow.add(account)
-    uow.record("payout_account.opened", account, after=account.standing, group=group.id)
+    uow.record("recipient.opened", account, after=account.standing, group=group.id)
     return account
 
 
@@ -497,7 +497,7 @@ def _account_told(uow: UnitOfWork, provider: str, told: port.AccountTold) -> boo
 def _stands(uow: UnitOfWork, account: PayoutAccount, standing: AccountStanding) -> None:
     before, account.standing, account.told_at = account.standing, standing, uow.now
     if before is not standing:
-        uow.record("payout_account.changed", account, before=before, after=standing, group=account.group_id)
+        uow.record("recipient.changed", account, before=before, after=standing, group=account.group_id)
 
 
 def _settle(uow: UnitOfWork, payment: Disbursement, award: Award) -> None:

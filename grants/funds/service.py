@@ -340,7 +340,7 @@ def choose_payments(uow: UnitOfWork, fund_id: UUID, pays_by: PaysBy) -> Fund:
     fund = uow.get(Fund, fund_id, lock=True)
     access.ensure_may_steward(uow.actor, fund_id)
     before, fund.pays_by = fund.pays_by, pays_by
-    uow.record("fund.payments_chosen", fund, before=before, after=pays_by)
+    uow.record("fund.payments_changed", fund, before=before, after=pays_by)
     return fund
 
 
@@ -620,7 +620,7 @@ def make_good(uow: UnitOfWork, taken_back_id: UUID, amount_minor: int, reference
     )
     taken.short_minor -= amount_minor
     uow.record(
-        "contribution.shortfall_met",
+        "contribution.shortfall_covered",
         contribution,
         before=contribution.state,
         after=contribution.state,
@@ -671,14 +671,25 @@ def _take(
     lines += [Line(refunds_code(fund_id), free)] if free else []
     lines += [ledger.short(uow, fund_id, missing)] if missing else []
     reference = _tidy_reference(key)
-    ledger.post(
-        uow,
-        key=f"dispute:{key}" if disputed else queries.refund_key(contribution.id, reference),
-        event="contribution.charged_back" if disputed else "contribution.given_back",
-        fund_id=fund_id,
-        memo=reference,
-        lines=[*lines, *ledger.out_of_bank(uow, fund_id, amount_minor)],
-    )
+    lines += ledger.out_of_bank(uow, fund_id, amount_minor)
+    if disputed:
+        ledger.post(
+            uow,
+            key=f"dispute:{key}",
+            event="contribution.charged_back",
+            fund_id=fund_id,
+            memo=reference,
+            lines=lines,
+        )
+    else:
+        ledger.post(
+            uow,
+            key=queries.refund_key(contribution.id, reference),
+            event="contribution.given_back",
+            fund_id=fund_id,
+            memo=reference,
+            lines=lines,
+        )
     taken = TakenBack(
         checkout_id=checkout.id,
         contribution_id=contribution.id,

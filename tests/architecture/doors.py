@@ -221,4 +221,5 @@ DOORS: dict[str, str] = {
     "voting.who": "public",
     # webhooks
     "webhooks.memory": "public",
+    "webhooks.stripe": "public",
 }
