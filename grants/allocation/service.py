@@ -19,6 +19,7 @@ from grants.allocation.rules.states import (
 from grants.funds import queries as funds
 from grants.funds.models import Fund
 from grants.funds.rules import explain, match
+from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
@@ -118,7 +119,7 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
         pot_minor=book.pot_minor,
         bids=tuple(Bid(line.proposal_id, line.cost_minor, line.lot, bids[line.proposal_id].group_id) for line in lines),
         ballots=ballots,
-        needs=tuple(proposals.need(bids[line.proposal_id]) for line in lines),
+        needs=tuple(proposals.need(bids[line.proposal_id], london_day(uow.now)) for line in lines),
         sources=tuple(funds.sources(uow.session, round.fund_id)),
         names=funds.names_for(uow.session),
     )
@@ -264,7 +265,7 @@ def _ensure_money(uow: UnitOfWork, round: Round, winners: Sequence[Proposal]) ->
             f"{show_pounds(over)} too much.",
             over,
         )
-    needs = [proposals.need(bid) for bid in winners]
+    needs = [proposals.need(bid, london_day(uow.now)) for bid in winners]
     shortfall = match(needs, funds.sources(uow.session, round.fund_id)).shortfall
     if shortfall is not None:
         raise NotEnoughMoney(
@@ -435,6 +436,6 @@ def _ensure_room(uow: UnitOfWork, round: Round, bid: Proposal) -> None:
     over = promised + bid.applied_for_minor - round.pot_minor
     if over > 0:
         raise NotEnoughMoney(f"The pot lacks {show_pounds(over)} for this.", over)
-    shortfall = match([proposals.need(bid)], funds.sources(uow.session, round.fund_id)).shortfall
+    shortfall = match([proposals.need(bid, london_day(uow.now))], funds.sources(uow.session, round.fund_id)).shortfall
     if shortfall is not None:
         raise NotEnoughMoney(explain(shortfall, funds.names_for(uow.session)), shortfall.missing_minor)

@@ -1,7 +1,7 @@
 """Statements, the trail, the register and the checks: everything told from the rows that the stages wrote."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -705,18 +705,23 @@ def _awards_differ(session: Session) -> tuple[str, ...]:
 
 def _restrictions_broken(session: Session) -> tuple[str, ...]:
     rows = session.execute(
-        select(Award.reference, Proposal, Contribution, Funder.name)
+        select(Award.reference, Award.offered_at, Proposal, Contribution, Funder.name)
         .join(AwardSplit, AwardSplit.award_id == Award.id)
         .join(Contribution, Contribution.id == AwardSplit.contribution_id)
         .join(Funder, Funder.id == Contribution.funder_id)
         .join(Proposal, Proposal.id == Award.proposal_id)
         .where(Award.state.in_(HOLDS_MONEY))
+        .options(joinedload(Proposal.group))
         .order_by(Award.reference, Contribution.id)
     )
     return tuple(
         f"award {ref} draws on {show_pounds(one.amount_minor)} of {name} (contribution {one.id}), which is not for it"
-        for ref, proposal, one, name in rows
-        if not allows(funds.restriction_of(one), proposals.need(proposal))
+        for ref, offered_at, proposal, one, name in rows
+        # a group may change its kind later: that was asked when the money was promised
+        if not allows(
+            replace(funds.restriction_of(one), group_kinds=frozenset()),
+            proposals.need(proposal, london_day(offered_at)),
+        )
     )
 
 

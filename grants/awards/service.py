@@ -101,7 +101,9 @@ def _offer(uow: UnitOfWork, round: Round, amounts: dict[UUID, int]) -> list[Awar
         )
     }
     ids = {proposal_id: uuid4() for proposal_id in proposals}
-    needs = [replace(need(proposal), amount_minor=amounts[id]) for id, proposal in proposals.items()]
+    needs = [
+        replace(need(proposal, london_day(uow.now)), amount_minor=amounts[id]) for id, proposal in proposals.items()
+    ]
     split = _commit(uow, round.fund_id, needs, ids)
     awards = []
     for proposal_id, proposal in proposals.items():

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from grants.funds.rules import ContributionDraft, FundDraft, FunderDraft, MoneyDraft, Restriction
+from grants.funds.rules import (
+    BENEFICIARIES,
+    GROUPS,
+    ContributionDraft,
+    FundDraft,
+    FunderDraft,
+    MoneyDraft,
+    Restriction,
+)
 from grants.web import fields
 from grants.web.forms import Form
 
@@ -57,6 +65,32 @@ class RestrictionForm(Form):
     priority_ids = fields.UuidChecks(
         "Only for these priorities", hint="Leave all empty if it may serve any priority.", required=False
     )
+    beneficiaries = fields.ChecksField(
+        "Only for activities that are above all for",
+        hint="Leave all empty if it may be for anybody.",
+        choices=[(key, words[:1].upper() + words[1:]) for key, words in BENEFICIARIES.items()],
+        required=False,
+    )
+    group_kinds = fields.ChecksField(
+        "Only for these kinds of group",
+        hint="Leave all empty if any kind of group may have it.",
+        choices=[(key, words[:1].upper() + words[1:]) for key, words in GROUPS.items()],
+        required=False,
+    )
+    spending = fields.RadiosField(
+        "What it may buy",
+        choices=[
+            ("", "Anything"),
+            ("capital", "Only things that last", "Equipment, building work: capital."),
+            ("revenue", "Only running costs", "People's time, food, rent, materials: revenue."),
+        ],
+        required=False,
+    )
+    spend_by = fields.DayField(
+        "Last day on which it may be promised to groups",
+        hint="Leave it empty if there is none. We warn before it comes. For example, 31 3 2027.",
+        required=False,
+    )
     checked = fields.HiddenField(required=False)
     """The sentence that was shown and is agreed to; it must be what the boxes say."""
 
@@ -71,6 +105,10 @@ class RestrictionForm(Form):
             ward_codes=frozenset(self.ward_codes.data or ()),
             imd_deciles=frozenset(self.imd_deciles.data or ()),
             priority_ids=frozenset(self.priority_ids.data or ()),
+            beneficiaries=frozenset(self.beneficiaries.data or ()),
+            group_kinds=frozenset(self.group_kinds.data or ()),
+            spending=self.spending.data or "",
+            spend_by=self.spend_by.data,
         )
 
 

@@ -47,7 +47,7 @@ class Contribution(Identified):
     amount_minor: Mapped[Minor]
     state: Mapped[ContributionState] = state_column(ContributionState)
     restriction: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    """``{"ward_codes": [...], "imd_deciles": [...], "priority_ids": [...]}``; an empty list restricts nothing."""
+    """The parts of ``rules.Restriction``, sets as lists, the day in ISO form; what is empty restricts nothing."""
     pledged_at: Mapped[datetime] = mapped_column(Utc())
     agreed_at: Mapped[datetime | None] = mapped_column(Utc())
 

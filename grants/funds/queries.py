@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from sqlalchemy import Select, case, func, or_, select
@@ -76,17 +77,30 @@ def restriction_of(contribution: Contribution) -> Restriction:
         ward_codes=frozenset(kept.get("ward_codes", ())),
         imd_deciles=frozenset(kept.get("imd_deciles", ())),
         priority_ids=frozenset(UUID(id) for id in kept.get("priority_ids", ())),
+        beneficiaries=frozenset(kept.get("beneficiaries", ())),
+        group_kinds=frozenset(kept.get("group_kinds", ())),
+        spending=kept.get("spending") or "",
+        spend_by=date.fromisoformat(kept["spend_by"]) if kept.get("spend_by") else None,
     )
 
 
 def sources(session: Session, fund_id: UUID) -> list[Source]:
-    """What of each contribution is received and uncommitted at this moment, by the ledger, in the order of giving.
+    """What of each contribution is received and uncommitted at this moment, by the ledger.
 
+    ``order``: by the bank's day of the first money that came, then as it was recorded, then as it was pledged.
     Contributions with nothing left are left out. Pence. Whoever is about to promise the money locks the fund's row
     first, so that no restriction changes under the split.
     """
     given = contributions(session, fund_id)
     pockets = ledger.pockets_of(session, [one.id for one in given])
+    firsts = session.execute(
+        select(Receipt.contribution_id, func.min(Receipt.received_on), func.min(Receipt.recorded_at))
+        .where(Receipt.contribution_id.in_([one.id for one in given]))
+        .group_by(Receipt.contribution_id)
+    )
+    came = {id: (on, at) for id, on, at in firsts}
+    never = (date.max, datetime.max.replace(tzinfo=UTC))
+    given.sort(key=lambda one: came.get(one.id, never))  # what came on the same day and moment stays as pledged
     return [
         Source(one.id, pockets[one.id].available_minor, restriction_of(one), order)
         for order, one in enumerate(given)

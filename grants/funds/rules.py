@@ -7,7 +7,7 @@ whatever order things come in.
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import TypeVar
@@ -56,18 +56,70 @@ STEPS: dict[tuple[ContributionState, ContributionAction], ContributionState] = {
 }
 
 
+BENEFICIARIES: dict[str, str] = {
+    "children": "children up to 11",
+    "young": "young people, 12 to 25",
+    "older": "older people",
+    "disabled": "disabled people",
+    "carers": "people who care for somebody",
+    "ethnic": "people of one or more ethnic backgrounds",
+    "faith": "people of a faith",
+    "lgbt": "LGBTQ+ people",
+    "women": "women and girls",
+    "men": "men and boys",
+    "refugees": "refugees and people seeking asylum",
+    "low_income": "people with little money",
+    "ill": "people who live with illness",
+    "addiction": "people in recovery",
+    "homeless": "people without a home of their own",
+    "veterans": "people who served, and their families",
+}
+"""Whom money can be kept for: the communities that a bid says it is above all for."""
+
+GROUPS: dict[str, str] = {
+    "unconstituted": "groups of neighbours without written rules",
+    "association": "clubs and associations",
+    "community_interest_company": "community interest companies",
+    "charity": "registered charities",
+    "partnership": "organisations that work together",
+    "public_body": "public bodies",
+}
+"""Kinds of group, as ``people.rules.GroupKind`` has them, in a sentence."""
+
+SPENDING: dict[str, str] = {"capital": "things that last (capital)", "revenue": "running costs (revenue)"}
+"""What the money buys."""
+
+
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """What money may be spent on. An empty set means: any. All parts must hold together."""
+    """What money may be spent on. An empty set means: any. All parts must hold together.
+
+    ``spending``: "capital", "revenue", or "" for both. ``spend_by``: the last London day on which it may be promised.
+    """
 
     ward_codes: frozenset[str] = frozenset()
     imd_deciles: frozenset[int] = frozenset()
     priority_ids: frozenset[UUID] = frozenset()
+    beneficiaries: frozenset[str] = frozenset()
+    group_kinds: frozenset[str] = frozenset()
+    spending: str = ""
+    spend_by: date | None = None
 
     @property
     def parts(self) -> int:
-        """How many of the parts restrict: 0 means free money."""
-        return sum(1 for part in (self.ward_codes, self.imd_deciles, self.priority_ids) if part)
+        """How many of the parts say what it is for: 0 means free money (it may still have to be spent by a day)."""
+        return sum(
+            1
+            for part in (
+                self.ward_codes,
+                self.imd_deciles,
+                self.priority_ids,
+                self.beneficiaries,
+                self.group_kinds,
+                self.spending,
+            )
+            if part
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +171,8 @@ class Need:
     """What an award asks of the pot: pence, where it happens, and the priority it serves.
 
     ``ward_codes`` and ``imd_deciles`` are all the wards, and all the deciles of the neighbourhoods, that it is for.
-    Empty means "not tied to a place": such a need cannot draw on money that is tied to one.
+    Empty means "not tied to a place": such a need cannot draw on money that is tied to one. ``beneficiaries``: for whom
+    above all (empty: everybody). ``spending``: what it buys, of ``SPENDING``. ``on``: the London day of the promise.
     """
 
     id: UUID
@@ -127,13 +180,17 @@ class Need:
     ward_codes: frozenset[str] = frozenset()
     imd_deciles: frozenset[int] = frozenset()
     priority_id: UUID | None = None
+    beneficiaries: frozenset[str] = frozenset()
+    group_kind: str = ""
+    spending: frozenset[str] = frozenset()
+    on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Money of one contribution that is still uncommitted (pence).
 
-    ``order``: as it was received; among equally restricted money the earlier is spent first.
+    ``order``: as it was received; among equally restricted money with the same last day the earlier is spent first.
     """
 
     id: UUID
@@ -193,7 +250,8 @@ def allows(restriction: Restriction, need: Need) -> bool:
     """Whether money under ``restriction`` may be spent on ``need``.
 
     Wards and deciles: everything the need is for lies within what is allowed (partly within is not enough, and a need
-    that names no place does not qualify). Priority: the one it serves is among those allowed.
+    that names no place does not qualify); likewise for whom it is and what it buys. Priority and kind of group: its own
+    is among those allowed. Day: it is promised on the last day or before; where no day is told, it is in time.
 
     >>> from uuid import UUID
     >>> poorest_fifth = Restriction(imd_deciles=frozenset({1, 2}))
@@ -206,6 +264,10 @@ def allows(restriction: Restriction, need: Need) -> bool:
         (not restriction.ward_codes or _within(need.ward_codes, restriction.ward_codes))
         and (not restriction.imd_deciles or _within(need.imd_deciles, restriction.imd_deciles))
         and (not restriction.priority_ids or need.priority_id in restriction.priority_ids)
+        and (not restriction.beneficiaries or _within(need.beneficiaries, restriction.beneficiaries))
+        and (not restriction.group_kinds or need.group_kind in restriction.group_kinds)
+        and (not restriction.spending or need.spending == {restriction.spending})
+        and (restriction.spend_by is None or need.on is None or need.on <= restriction.spend_by)
     )
 
 
@@ -218,10 +280,17 @@ def describe(restriction: Restriction, names: Names) -> str:
 
     >>> describe(Restriction(imd_deciles=frozenset({1, 2})), Names())
     'Only for neighbourhoods in the most deprived fifth of England.'
+    >>> describe(Restriction(spending="capital", spend_by=date(2027, 3, 31)), Names())
+    'Only for things that last (capital), to be promised to groups by 31 March 2027.'
     """
+    by = f", to be promised to groups by {_day(restriction.spend_by)}" if restriction.spend_by else ""
     if not restriction.parts:
-        return "For anything this fund supports."
-    return f"Only {_purpose(restriction, names)}."
+        return f"For anything this fund supports{by}."
+    return f"Only {_purpose(restriction, names)}{by}."
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
 
 
 def _purpose(restriction: Restriction, names: Names) -> str:
@@ -231,10 +300,21 @@ def _purpose(restriction: Restriction, names: Names) -> str:
     if restriction.ward_codes:
         wards = sorted(names.wards.get(code, code) for code in restriction.ward_codes)
         parts.append(("" if restriction.imd_deciles else "for people ") + f"in {_either(wards)}")
+    sentence = " ".join(parts)
+    others = []
+    if restriction.beneficiaries:
+        others.append(
+            f"for {_either([words for key, words in BENEFICIARIES.items() if key in restriction.beneficiaries])}"
+        )
+    if restriction.group_kinds:
+        others.append(f"to {_either([words for key, words in GROUPS.items() if key in restriction.group_kinds])}")
+    if restriction.spending:
+        others.append(f"for {SPENDING[restriction.spending]}")
+    sentence = ", and ".join([sentence, *others] if sentence else others)
     if restriction.priority_ids:
         titles = sorted(f"“{names.priorities.get(key, key)}”" for key in restriction.priority_ids)
-        parts.append(("and only " if parts else "") + f"for the priority {_either(titles)}")
-    return " ".join(parts)
+        sentence += (" and only " if sentence else "") + f"for the priority {_either(titles)}"
+    return sentence
 
 
 def _deciles(deciles: frozenset[int]) -> str:
@@ -252,23 +332,30 @@ def _either(words: Sequence[str]) -> str:
 
 
 def by_restrictedness(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """The order in which money is spent: most restricted first, then as received, then by id.
+    """The order in which money is spent: most restricted first, then what must go soonest, then as received.
 
-    More restricted means: more parts restrict; then fewer things are allowed in them (priorities, wards, deciles).
+    More restricted means: more parts restrict; then fewer things are allowed in them (priorities, wards, deciles,
+    people, kinds of group). ``order`` differs for every source of a fund; the id decides only where somebody forgot.
     """
 
-    def key(source: Source) -> tuple[int, int, int, int, int, UUID]:
+    def key(source: Source) -> tuple[int, int, int, int, int, int, date, int, UUID]:
         limits = source.restriction
         return (
             -limits.parts,
             len(limits.priority_ids),
             len(limits.ward_codes),
             len(limits.imd_deciles),
+            len(limits.beneficiaries),
+            len(limits.group_kinds),
+            limits.spend_by or date.max,
             source.order,
             source.id,
         )
 
     return tuple(sorted(sources, key=key))
+
+
+_NOBODY = UUID(int=0)
 
 
 def match(needs: Iterable[Need], sources: Iterable[Source]) -> Matching:
@@ -288,9 +375,9 @@ def match(needs: Iterable[Need], sources: Iterable[Source]) -> Matching:
     if any(need.amount_minor < 0 for need in asked) or any(source.available_minor < 0 for source in money):
         raise ValueError("amounts are never negative")
     kinds: dict[tuple[int, ...], list[Need]] = {}
-    verdicts: dict[tuple[frozenset[str], frozenset[int], UUID | None], tuple[int, ...]] = {}
+    verdicts: dict[Need, tuple[int, ...]] = {}
     for need in asked:
-        facts = (need.ward_codes, need.imd_deciles, need.priority_id)
+        facts = replace(need, id=_NOBODY, amount_minor=0)
         if facts not in verdicts:
             verdicts[facts] = tuple(s for s, source in enumerate(money) if allows(source.restriction, need))
         kinds.setdefault(verdicts[facts], []).append(need)
@@ -416,7 +503,10 @@ def explain(shortfall: Shortfall, names: Names, newest: UUID | None = None) -> s
     for blocked in shortfall.blocked:
         by_purpose[blocked.restriction] = by_purpose.get(blocked.restriction, 0) + blocked.left_minor
     for restriction, amount in by_purpose.items():
-        sentences.append(f"Another {show_pounds(amount)} is only {_purpose(restriction, names)}.")
+        by = f"to be promised by {_day(restriction.spend_by)}" if restriction.spend_by else ""
+        purpose = f"only {_purpose(restriction, names)}" if restriction.parts else ""
+        said = ", ".join(part for part in (purpose, by) if part) or "for something else"
+        sentences.append(f"Another {show_pounds(amount)} is {said}.")
     sentences.append(f"{show_pounds(shortfall.missing_minor)} more without restriction would pay for {it}.")
     return " ".join(sentences)
 

@@ -12,6 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from grants.funds import access, queries
 from grants.funds.models import Checkout, Contribution, Fund, Funder, Receipt, TakenBack
 from grants.funds.rules import (
+    BENEFICIARIES,
+    GROUPS,
+    SPENDING,
     STEPS,
     ContributionAction,
     ContributionDraft,
@@ -316,6 +319,10 @@ def _told(restriction: Restriction) -> dict[str, Any]:
         "ward_codes": sorted(restriction.ward_codes),
         "imd_deciles": sorted(restriction.imd_deciles),
         "priority_ids": sorted(str(id) for id in restriction.priority_ids),
+        "beneficiaries": sorted(restriction.beneficiaries),
+        "group_kinds": sorted(restriction.group_kinds),
+        "spending": restriction.spending,
+        "spend_by": restriction.spend_by.isoformat() if restriction.spend_by else None,
     }
 
 
@@ -324,6 +331,15 @@ def _kept(uow: UnitOfWork, restriction: Restriction, ward_names: Mapping[str, st
         raise RuleBroken("A deprivation decile is a number from 1 to 10.", field="imd_deciles")
     if not restriction.priority_ids <= set(queries.names_for(uow.session).priorities):
         raise RuleBroken("Choose priorities from the list.", field="priority_ids")
+    for chosen, known, at in (
+        (restriction.beneficiaries, BENEFICIARIES, "beneficiaries"),
+        (restriction.group_kinds, GROUPS, "group_kinds"),
+        (frozenset(filter(None, [restriction.spending])), SPENDING, "spending"),
+    ):
+        if not chosen <= set(known):
+            raise RuleBroken("Choose from the list.", field=at)
+    if restriction.spend_by is not None and restriction.spend_by < london_day(uow.now):
+        raise RuleBroken("This day has passed. Choose a later day, or leave it empty.", field="spend_by")
     names = {code: ward_names[code] for code in sorted(restriction.ward_codes) if code in ward_names}
     return {**_told(restriction), "ward_names": names}
 

@@ -256,6 +256,10 @@ def restriction(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
             "ward_codes": sorted(kept.ward_codes),
             "imd_deciles": sorted(kept.imd_deciles),
             "priority_ids": sorted(kept.priority_ids),
+            "beneficiaries": sorted(kept.beneficiaries),
+            "group_kinds": sorted(kept.group_kinds),
+            "spending": kept.spending,
+            "spend_by": kept.spend_by,
         }
     )
     wards, sentence = _offer(form, kept), ""

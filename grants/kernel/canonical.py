@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -13,8 +13,8 @@ def canonical_json(facts: Any) -> str:
     """``facts`` as JSON with sorted keys, no spaces and no escapes beyond those JSON demands.
 
     Takes text, whole numbers, truth values, nothing, lists, mappings with text keys, sets (written as sorted lists),
-    ids, enumerations, and moments with a zone (written in UTC). Refuses floats (``TypeError``): no two languages write
-    them the same way.
+    ids, enumerations, days, and moments with a zone (written in UTC). Refuses floats (``TypeError``): no two languages
+    write them the same way.
 
     >>> canonical_json({"b": [1, True, None], "a": "é"})
     '{"a":"é","b":[1,true,null]}'
@@ -42,6 +42,8 @@ def _plain(facts: Any) -> Any:
         if facts.tzinfo is None:
             raise TypeError("a moment needs a zone")
         return facts.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(facts, date):
+        return facts.isoformat()
     if isinstance(facts, Mapping):
         if not all(isinstance(key, str) for key in facts):
             raise TypeError("keys must be text")

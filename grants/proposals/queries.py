@@ -1,7 +1,7 @@
 """Proposals as pages and later stages read them."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
@@ -278,12 +278,14 @@ def limits(session: Session, round: Round) -> Limits:
     return Limits(round.floor_minor, round.cap_minor, frozenset(rounds.priority_ids(session, round.id)))
 
 
-def need(proposal: Proposal) -> Need:
-    """What it would ask of the pot."""
+def need(proposal: Proposal, on: date) -> Need:
+    """What it would ask of the pot, promised on a London day."""
     return Need(
         id=proposal.id,
         amount_minor=proposal.applied_for_minor,
         ward_codes=frozenset(proposal.ward_codes),
         imd_deciles=frozenset(proposal.imd_deciles),
         priority_id=proposal.priority_id,
+        group_kind=proposal.group.kind.value,
+        on=on,
     )

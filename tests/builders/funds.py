@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
@@ -56,10 +56,12 @@ def a_contribution(
     ward_codes: Collection[str] = (),
     imd_deciles: Collection[int] = (),
     priority_ids: Collection[UUID] = (),
+    limits: Mapping[str, object] | None = None,
     at: datetime = START - timedelta(days=50),
 ) -> Contribution:
     """Money for ``fund`` (a new one when none is given), all of it received unless told otherwise.
 
+    ``limits``: other parts of its restriction, as they are kept.
     The accounts are open; a receipt and its ledger entry stand for ``received_minor``. A PLEDGED one has neither.
     """
     fund = fund or a_fund(session)
@@ -76,6 +78,7 @@ def a_contribution(
             "ward_codes": sorted(ward_codes),
             "imd_deciles": sorted(imd_deciles),
             "priority_ids": sorted(str(id) for id in priority_ids),
+            **(limits or {}),
         },
         pledged_at=at,
         agreed_at=None if state is ContributionState.PLEDGED else at,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grants.funds import queries
+from grants.funds.models import Receipt
 from grants.funds.rules import ContributionState, Restriction, Source
 from grants.ledger.queries import Pockets
 from tests.builders.funds import a_contribution, a_fund, a_funder
@@ -28,6 +30,16 @@ def test_only_money_that_is_here_can_be_given(any_session: Session) -> None:
     assert queries.sources(any_session, fund.id) == expected
     assert queries.promised_minor(any_session, fund.id) == 5_000 + 800 + 700
     assert queries.pot(any_session, fund.id) == Pockets(available_minor=3_800)
+
+
+def test_what_came_first_by_the_bank_s_day_is_spent_first(any_session: Session) -> None:
+    fund = a_fund(any_session)
+    pledged_early = a_contribution(any_session, fund, 100, at=START - timedelta(days=30))
+    came_early = a_contribution(any_session, fund, 100, at=START - timedelta(days=20))
+    receipts = {one.contribution_id: one for one in any_session.scalars(select(Receipt))}
+    receipts[came_early.id].received_on -= timedelta(days=40)
+    any_session.flush()
+    assert [one.id for one in queries.sources(any_session, fund.id)] == [came_early.id, pledged_early.id]
 
 
 def test_funders_are_listed_with_what_they_promised(session: Session) -> None:

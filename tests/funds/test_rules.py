@@ -1,6 +1,7 @@
 """Which money pays for what: nothing lost, no restriction broken, always the same answer."""
 
 import random
+from datetime import date, timedelta
 from itertools import combinations
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from grants.funds.rules import (
 )
 from grants.kernel.errors import RuleBroken
 
+DAY = date(2027, 3, 31)
 WARDS = ["A", "B", "C"]
 PRIORITIES = [UUID(int=n) for n in range(900, 903)]
 
@@ -36,6 +38,10 @@ restrictions = st.builds(
     ward_codes=st.just(frozenset()) | st.frozensets(st.sampled_from(WARDS), min_size=1, max_size=2),
     imd_deciles=st.just(frozenset()) | st.frozensets(st.integers(1, 3), min_size=2),
     priority_ids=st.just(frozenset()) | st.frozensets(st.sampled_from(PRIORITIES), min_size=2),
+    beneficiaries=st.just(frozenset()) | st.just(frozenset({"young", "older"})),
+    group_kinds=st.just(frozenset()) | st.just(frozenset({"charity"})),
+    spending=st.sampled_from(["", "", "revenue"]),
+    spend_by=st.none() | st.just(DAY),
 )
 
 
@@ -49,6 +55,10 @@ def needs_lists(draw: st.DrawFn, max_size: int = 6, biggest: int = 40) -> list[N
             draw(st.frozensets(st.sampled_from(WARDS), max_size=2)),
             draw(st.frozensets(st.integers(1, 3), max_size=2)),
             draw(st.sampled_from(PRIORITIES)),
+            draw(st.just(frozenset({"young"})) | st.frozensets(st.sampled_from(["young", "men"]), max_size=2)),
+            draw(st.sampled_from(["charity", "association"])),
+            draw(st.just(frozenset({"revenue"})) | st.just(frozenset({"revenue", "capital"}))),
+            draw(st.sampled_from([DAY, DAY, DAY + timedelta(days=1)])),
         )
         for n in range(size)
     ]
@@ -255,6 +265,67 @@ def test_a_restriction_is_described_in_one_sentence() -> None:
     assert describe(Restriction(imd_deciles=frozenset({4, 3})), names) == (
         "Only for neighbourhoods in deprivation decile 3 or 4 of England."
     )
+
+
+def test_every_part_of_a_restriction_stands_in_its_sentence() -> None:
+    def said(**parts: object) -> str:
+        return describe(Restriction(**parts), Names({"A": "Newtown"}, {PRIORITIES[0]: "Good food"}))  # type: ignore[arg-type]
+
+    assert said(spend_by=DAY) == "For anything this fund supports, to be promised to groups by 31 March 2027."
+    assert said(beneficiaries=frozenset({"older", "young"})) == "Only for young people, 12 to 25 or older people."
+    assert said(group_kinds=frozenset({"charity"}), spending="revenue") == (
+        "Only to registered charities, and for running costs (revenue)."
+    )
+    assert said(
+        ward_codes=frozenset("A"), spending="capital", priority_ids=frozenset(PRIORITIES[:1]), spend_by=DAY
+    ) == (
+        "Only for people in Newtown, and for things that last (capital) and only for the priority “Good food”, "
+        "to be promised to groups by 31 March 2027."
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "facts", "allowed"),
+    [
+        ({"beneficiaries": {"young"}}, {"beneficiaries": {"young"}}, True),
+        ({"beneficiaries": {"young", "older"}}, {"beneficiaries": {"young"}}, True),
+        ({"beneficiaries": {"young"}}, {"beneficiaries": {"young", "older"}}, False),
+        ({"beneficiaries": {"young"}}, {}, False),
+        ({"group_kinds": {"charity"}}, {"group_kind": "charity"}, True),
+        ({"group_kinds": {"charity"}}, {"group_kind": "association"}, False),
+        ({"spending": "capital"}, {"spending": {"capital"}}, True),
+        ({"spending": "capital"}, {"spending": {"capital", "revenue"}}, False),
+        ({"spending": "capital"}, {}, False),
+        ({"spend_by": DAY}, {"on": DAY}, True),
+        ({"spend_by": DAY}, {"on": DAY + timedelta(days=1)}, False),
+    ],
+)
+def test_money_goes_only_where_all_its_parts_allow(
+    limits: dict[str, Any], facts: dict[str, Any], allowed: bool
+) -> None:
+    def frozen(parts: dict[str, Any]) -> dict[str, Any]:
+        return {key: frozenset(value) if isinstance(value, set) else value for key, value in parts.items()}
+
+    assert allows(Restriction(**frozen(limits)), Need(UUID(int=1), 100, **frozen(facts))) is allowed
+
+
+def test_among_equally_restricted_money_what_must_go_soonest_goes_first_then_what_came_first() -> None:
+    soon, later = DAY, DAY + timedelta(days=1)
+    sources = [
+        Source(UUID(int=1), 10, Restriction(), order=0),
+        Source(UUID(int=2), 10, Restriction(spend_by=later), order=1),
+        Source(UUID(int=3), 10, Restriction(spend_by=soon), order=3),
+        Source(UUID(int=4), 10, Restriction(spend_by=soon), order=2),
+        Source(UUID(int=5), 10, Restriction(spending="capital"), order=4),
+    ]
+    assert [source.id.int for source in by_restrictedness(sources)] == [5, 4, 3, 2, 1]
+
+
+def test_money_whose_day_has_passed_is_named_in_the_shortfall() -> None:
+    late = Need(UUID(int=1), 50, on=DAY + timedelta(days=1))
+    shortfall = match([late], [Source(UUID(int=11), 60, Restriction(spend_by=DAY))]).shortfall
+    assert shortfall is not None
+    assert "Another £0.60 is to be promised by 31 March 2027." in explain(shortfall, Names())
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=6), st.data())

@@ -100,6 +100,34 @@ def test_a_promise_is_shown_as_a_sentence_before_it_is_kept(as_: SignIn, app_ses
     assert (one.amount_minor, one.restriction["imd_deciles"]) == (250_000, [1, 2])
 
 
+def test_every_part_of_a_restriction_is_composed_from_boxes(as_: SignIn, app_session: Session) -> None:
+    fund, funder = a_fund(app_session), a_funder(app_session)
+    steward = as_(Role.STEWARD)
+    path = f"/funds/{fund.id}/contributions/new"
+    boxes = {
+        "funder_id": str(funder.id),
+        "amount": "2,500",
+        "beneficiaries": ["young"],
+        "group_kinds": ["charity"],
+        "spending": "capital",
+        "spend_by": "2026-03-31",
+    }
+    sentence = (
+        "Only for young people, 12 to 25, and to registered charities, and for things that last (capital), "
+        "to be promised to groups by 31 March 2026."
+    )
+    assert sentence in steward.post(path, data=boxes).text
+    late = steward.post(path, data={**boxes, "spend_by": "2026-03-01", "checked": sentence.replace("31", "1")})
+    assert (late.status_code, "This day has passed" in late.text) == (422, True)
+    kept = steward.post(path, data={**boxes, "checked": sentence})
+    app_session.rollback()
+    one = app_session.scalars(select(Contribution)).one()
+    assert kept.location == f"/funds/{fund.id}/contributions/{one.id}"
+    assert sentence in text(steward, f"/funds/{fund.id}")
+    again = text(steward, f"{path.removesuffix('new')}{one.id}/restriction")
+    assert again.count(" checked") == 3
+
+
 def test_from_a_promise_to_money_in_the_pot(as_: SignIn, app_session: Session) -> None:
     one = a_contribution(app_session, amount_minor=250_000, state=ContributionState.PLEDGED)
     app_session.commit()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -138,6 +139,10 @@ def _need(facts: dict[str, Any]) -> Need:
         ward_codes=frozenset(facts["ward_codes"]),
         imd_deciles=frozenset(facts["imd_deciles"]),
         priority_id=UUID(priority) if priority else None,
+        beneficiaries=frozenset(facts["beneficiaries"]),
+        group_kind=facts["group_kind"],
+        spending=frozenset(facts["spending"]),
+        on=date.fromisoformat(facts["on"]) if facts["on"] else None,
     )
 
 
@@ -150,6 +155,10 @@ def _source(facts: dict[str, Any]) -> Source:
             ward_codes=frozenset(limits["ward_codes"]),
             imd_deciles=frozenset(limits["imd_deciles"]),
             priority_ids=frozenset(map(UUID, limits["priority_ids"])),
+            beneficiaries=frozenset(limits["beneficiaries"]),
+            group_kinds=frozenset(limits["group_kinds"]),
+            spending=limits["spending"],
+            spend_by=date.fromisoformat(limits["spend_by"]) if limits["spend_by"] else None,
         ),
         order=facts["order"],
     )
