@@ -14,6 +14,7 @@ class Role(StrEnum):
     GROUP_MEMBER = "group_member"
     CONNECTOR = "connector"
     PANELLIST = "panellist"
+    OFFICER = "officer"
     STEWARD = "steward"
     FINANCE_OFFICER = "finance_officer"
     FUNDER = "funder"

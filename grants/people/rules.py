@@ -64,15 +64,24 @@ ROLE_WORDS = {
     Role.GROUP_MEMBER: "Group member: writes proposals for a group",
     Role.CONNECTOR: "Connector: listens where people meet, and helps issues in",
     Role.PANELLIST: "Panellist: scores proposals against the rule-book",
+    Role.OFFICER: "Booth officer: checks people in where they vote in person, and keys papers",
     Role.STEWARD: "Steward: runs the fund, checks proposals, makes offers",
     Role.FINANCE_OFFICER: "Finance officer: records money in, lets money out",
     Role.FUNDER: "Funder: gives money, and reads where each pound went",
     Role.AUDITOR: "Auditor: reads everything, changes nothing",
     Role.ADMIN: "Admin: gives and takes roles",
 }
-EVERYWHERE = (Role.CONNECTOR, Role.PANELLIST, Role.STEWARD, Role.FINANCE_OFFICER, Role.AUDITOR, Role.ADMIN)
+EVERYWHERE = (
+    Role.CONNECTOR,
+    Role.PANELLIST,
+    Role.OFFICER,
+    Role.STEWARD,
+    Role.FINANCE_OFFICER,
+    Role.AUDITOR,
+    Role.ADMIN,
+)
 """Roles that can be held for the whole of Seedbed."""
-FOR_ONE_FUND = (Role.PANELLIST, Role.STEWARD, Role.FINANCE_OFFICER)
+FOR_ONE_FUND = (Role.PANELLIST, Role.OFFICER, Role.STEWARD, Role.FINANCE_OFFICER)
 """Roles that can be held for one fund only; a funder's is always for one funder."""
 
 

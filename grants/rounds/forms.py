@@ -9,6 +9,7 @@ from grants.rounds.rules import (
     ApplicantKind,
     BallotKind,
     Connection,
+    PaperPolicy,
     RoundDates,
     RoundDraft,
     SharingRule,
@@ -27,6 +28,7 @@ _TIES = [
 _METHODS = [
     (VotingMethod.CODE, "A voting code", "Posted, or handed out by a connector. Each code works once."),
     (VotingMethod.EMAIL_POSTCODE, "E-mail address and postcode", "The postcode must be inside the area."),
+    (VotingMethod.IN_PERSON, "In person, on paper", "At a booth, where an officer checks who they are."),
 ]
 
 _KINDS = [
@@ -89,6 +91,18 @@ class RoundForm(Form):
         choices=_METHODS,
         coerce=VotingMethod,
         message="Choose at least one way to vote",
+    )
+    paper_policy = fields.RadiosField(
+        "Somebody who has voted online comes to a booth",
+        choices=[
+            (PaperPolicy.REPLACE, "They may vote on paper instead", "The officer voids the online vote."),
+            (PaperPolicy.REFUSE, "They are told that they have voted", "Their online vote stays."),
+        ],
+        coerce=PaperPolicy,
+        required=False,
+    )
+    help_cap = fields.NumberField(
+        "How many people may one helper help to vote?", hint="0 means that nobody helps.", at_most=1000, required=False
     )
     ballot_kind = fields.RadiosField("What do voters do?", choices=_KINDS, coerce=BallotKind)
     ballot_minimum = fields.NumberField(
@@ -201,6 +215,8 @@ class RoundForm(Form):
             vote_min_age=self.vote_min_age.data or 0,
             vote_connections=tuple(self.vote_connections.data or ()),
             vote_methods=tuple(self.vote_methods.data or ()),
+            paper_policy=self.paper_policy.data or PaperPolicy.REPLACE,
+            help_cap=40 if self.help_cap.data is None else self.help_cap.data,
             **self._ballot(),
             rule=self.rule.data,
             minimum_votes=self.minimum_votes.data or 0,
@@ -249,6 +265,8 @@ FRESH: dict[str, Any] = {
     "applicant_kinds": list(ApplicantKind),
     "vote_connections": list(Connection),
     "vote_methods": list(VotingMethod),
+    "paper_policy": PaperPolicy.REPLACE,
+    "help_cap": 40,
     "vote_min_age": 11,
     "ballot_kind": BallotKind.APPROVAL,
     "ballot_minimum": 3,

@@ -162,6 +162,14 @@ class VotingMethod(StrEnum):
 
     CODE = "code"
     EMAIL_POSTCODE = "email_postcode"
+    IN_PERSON = "in_person"
+
+
+class PaperPolicy(StrEnum):
+    """What a booth may do for somebody who has voted online already and would vote on paper."""
+
+    REFUSE = "refuse"
+    REPLACE = "replace"
 
 
 class ApplicantKind(StrEnum):
@@ -513,6 +521,8 @@ class RuleBook:
     information" is left out of both sides. ``quorum``: panellists without an interest. ``ballot_…``: see
     ``BallotRules``; ``ballot_minimum`` falls to the number of bids that stand, where fewer do. ``rule``,
     ``rule_options``: see ``SHARING``. ``lot_seed`` is published, and with it the order that breaks ties.
+    ``paper_policy``: what a booth does for who voted online already. ``help_cap``: how many people one helper may help
+    to vote in this round; 0 means that nobody helps.
     ``suppress_below``: no published cell counts fewer people; below ``totals_only_below`` ballots only totals are
     published.
     """
@@ -542,6 +552,8 @@ class RuleBook:
     criteria: tuple[Criterion, ...] = HEALTH_CREATION
     pass_mark: int = 50
     quorum: int = 2
+    paper_policy: PaperPolicy = PaperPolicy.REPLACE
+    help_cap: int = 40
     suppress_below: int = 10
     totals_only_below: int = 50
     version: int = 1
@@ -597,6 +609,7 @@ class RuleBook:
             "ballot_weights": tuple,
             "rule": SharingRule,
             "panel_part": PanelPart,
+            "paper_policy": PaperPolicy,
             "criteria": lambda them: tuple(Criterion(**{**it, "steps": tuple(it["steps"])}) for it in them),
         }
         book = cls(**{name: read[name](value) if name in read else value for name, value in facts.items()})
@@ -648,6 +661,7 @@ class RuleBook:
                 "The round has no key to seal ballots with.",
                 "ballot_public_key",
             ),
+            (self.help_cap < 0, "Enter 0 or more.", "help_cap"),
             (self.suppress_below < 0, "Enter 0 or more.", "suppress_below"),
             (self.totals_only_below < 0, "Enter 0 or more.", "totals_only_below"),
         ]
@@ -673,6 +687,8 @@ class RoundDraft:
     vote_min_age: int = 11
     vote_connections: tuple[Connection, ...] = tuple(Connection)
     vote_methods: tuple[VotingMethod, ...] = tuple(VotingMethod)
+    paper_policy: PaperPolicy = PaperPolicy.REPLACE
+    help_cap: int = 40
     ballot_kind: BallotKind = BallotKind.APPROVAL
     ballot_minimum: int = 3
     ballot_maximum: int | None = None
@@ -708,6 +724,8 @@ class RoundDraft:
             vote_min_age=self.vote_min_age,
             vote_connections=self.vote_connections,
             vote_methods=self.vote_methods,
+            paper_policy=self.paper_policy,
+            help_cap=self.help_cap,
             lot_seed=lot_seed,
             ballot_public_key=ballot_public_key,
             ballot_kind=self.ballot_kind,
@@ -748,6 +766,7 @@ class RoundDraft:
             "applicant_kinds": lambda kinds: tuple(map(ApplicantKind, kinds)),
             "vote_connections": lambda ties: tuple(map(Connection, ties)),
             "vote_methods": lambda methods: tuple(map(VotingMethod, methods)),
+            "paper_policy": PaperPolicy,
             "ballot_kind": BallotKind,
             "ballot_weights": tuple,
             "rule": SharingRule,
@@ -763,6 +782,8 @@ _TERMS = (
     "vote_min_age",
     "vote_connections",
     "vote_methods",
+    "paper_policy",
+    "help_cap",
     "ballot_kind",
     "ballot_minimum",
     "ballot_maximum",
@@ -809,6 +830,7 @@ def _parts(thing: RoundDates | Criterion) -> dict[str, Any]:
 METHOD_WORDS: dict[VotingMethod, str] = {
     VotingMethod.CODE: "a voting code that you get by post or from a connector",
     VotingMethod.EMAIL_POSTCODE: "your e-mail address and a postcode in the area",
+    VotingMethod.IN_PERSON: "an officer at a booth, in person and on paper",
 }
 APPLICANT_WORDS: dict[ApplicantKind, str] = {
     ApplicantKind.CONSTITUTED: "groups that are constituted and have a bank account",
@@ -838,7 +860,7 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
         ("Who may vote", f"Everybody {f'aged {book.vote_min_age} or over ' if book.vote_min_age else ''}who {ties}."),
         (
             "How you show that you may vote",
-            f"With {methods}. Each person votes once, and can change the vote until voting closes.",
+            f"With {methods}. Each person votes once{_changes(book)}",
         ),
         ("How you vote", _choices(book)),
         ("Who gets the money", _sharing(book)),
@@ -854,6 +876,20 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
             f"destroyed. No figure about fewer than {book.suppress_below} people is published. With fewer than "
             f"{book.totals_only_below} votes, only totals are.",
         ),
+    )
+
+
+def _changes(book: RuleBook) -> str:
+    """What may be changed after voting."""
+    if VotingMethod.IN_PERSON not in book.vote_methods:
+        return ", and can change the vote until voting closes."
+    if book.vote_methods == (VotingMethod.IN_PERSON,):
+        return ". A paper that is in the box stays there."
+    if book.paper_policy is PaperPolicy.REFUSE:
+        return ". An online vote can be changed online until voting closes, a paper in the box cannot."
+    return (
+        ". An online vote can be changed until voting closes, online or once more on paper at a booth. "
+        "A paper in the box stays there."
     )
 
 

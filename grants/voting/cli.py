@@ -10,7 +10,7 @@ from grants.web.db import give_back_space, now, reading
 from grants.web.work import clockwork
 
 cli = AppGroup("voting", help="Votes.")
-HELD_SECRETS = ("envelope", "email_check", "outbox")
+HELD_SECRETS = ("envelope", "paper_entry", "paper_correction", "email_check", "outbox")
 """Tables whose deleted rows must not linger in the files."""
 
 

@@ -4,10 +4,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
+from grants.voting.rules.paper import Invalid, PaperBatchState
 from grants.voting.rules.states import Channel, CodeState, Refusal
 
 
@@ -32,6 +33,9 @@ class CodeBatch(Identified):
 
     round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
     label: Mapped[str] = mapped_column(String(140))
+    handed_to: Mapped[str | None] = mapped_column(String(140))
+    """Which connector has them, or which place; written down when they are handed over."""
+    handed_on: Mapped[date | None]
     code_count: Mapped[int]
     made_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     made_at: Mapped[datetime] = mapped_column(Utc())
@@ -126,7 +130,153 @@ class Tally(Base):
     closed_at: Mapped[datetime] = mapped_column(Utc())
     ballot_count: Mapped[int]
     blank_count: Mapped[int]
+    paper_given: Mapped[int] = mapped_column(default=0)
+    """How many people were given a paper."""
+    paper_count: Mapped[int] = mapped_column(default=0)
+    """How many of the ballots came on paper."""
+    paper_invalid: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    """Why papers did not count → how many of them."""
     ballots_hash: Mapped[str] = mapped_column(String(64))
     """Of all ballots as they were cast."""
     approvals: Mapped[dict[str, Any]] = mapped_column(JSON)
     """Ballot number (as text) → how many ballots named it; lines that were set aside are left out."""
+
+
+# In person and on paper. A mark on the roll says that somebody was given a paper; nothing here says which.
+
+
+class Booth(Identified):
+    """A place with a box, where officers check people in and give them a paper. Closed once, when its box is opened."""
+
+    __tablename__ = "booth"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    name: Mapped[str] = mapped_column(String(140))
+    place: Mapped[str] = mapped_column(String(200))
+    made_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    made_at: Mapped[datetime] = mapped_column(Utc())
+    closed_at: Mapped[datetime | None] = mapped_column(Utc())
+
+
+class BoothShift(Base):
+    """An officer's day at a booth."""
+
+    __tablename__ = "booth_shift"
+
+    booth_id: Mapped[UUID] = mapped_column(ForeignKey("booth.id"), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+    on_day: Mapped[date] = mapped_column(primary_key=True)
+
+
+class BoothDay(Base):
+    """How many people were given a paper at a booth on a day, and how many of them had voted online. Never who."""
+
+    __tablename__ = "booth_day"
+    __table_args__ = (CheckConstraint("given >= 0 AND voided >= 0", name="counts_not_negative"),)
+
+    booth_id: Mapped[UUID] = mapped_column(ForeignKey("booth.id"), primary_key=True)
+    on_day: Mapped[date] = mapped_column(primary_key=True)
+    given: Mapped[int]
+    voided: Mapped[int]
+
+
+class PaperRun(Identified):
+    """Ballot papers that were printed together."""
+
+    __tablename__ = "paper_run"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    sheet_count: Mapped[int]
+    large_print: Mapped[bool]
+    made_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    made_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class PaperSheet(Base):
+    """The number of a paper that we printed. Whoever is given the paper is not written down."""
+
+    __tablename__ = "paper_sheet"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    serial: Mapped[str] = mapped_column(String(9), primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("paper_run.id"), index=True)
+
+
+class PaperBatch(Identified):
+    """Papers from one box: so many were counted, one person keys them, and another checks."""
+
+    __tablename__ = "paper_batch"
+    __table_args__ = (
+        UniqueConstraint("round_id", "number"),
+        CheckConstraint("declared_count > 0", name="declared_positive"),
+        CheckConstraint("approved_by_id IS NULL OR approved_by_id <> keyed_by_id", name="two_people"),
+    )
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"))
+    number: Mapped[int]
+    booth_id: Mapped[UUID] = mapped_column(ForeignKey("booth.id"), index=True)
+    declared_count: Mapped[int]
+    state: Mapped[PaperBatchState] = state_column(PaperBatchState)
+    declared_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    declared_at: Mapped[datetime] = mapped_column(Utc())
+    keyed_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    """Who keys it first: whoever keys its first paper."""
+    checked_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    """Who keys it once more."""
+    approved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    approved_at: Mapped[datetime | None] = mapped_column(Utc())
+
+
+class PaperEntry(Base):
+    """What one person read on one paper. Its marks are sealed with the round's key, and destroyed at the count."""
+
+    __tablename__ = "paper_entry"
+    __table_args__ = (
+        Index(
+            "ix_paper_entry_serial",
+            "round_id",
+            "keying",
+            "serial",
+            unique=True,
+            sqlite_where=text("invalid IS NULL"),
+            postgresql_where=text("invalid IS NULL"),
+        ),
+        CheckConstraint("keying IN (1, 2)", name="keying_known"),
+    )
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("paper_batch.id"), primary_key=True)
+    keying: Mapped[int] = mapped_column(primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    """Which paper of the pile, from 1 on: both people go through it in the same order."""
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"))
+    serial: Mapped[str | None] = mapped_column(String(9))
+    invalid: Mapped[Invalid | None] = state_column(Invalid)
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class PaperCorrection(Identified):
+    """What stood there before somebody corrected it: a keyed paper, or (``place`` 0) the declared number of papers."""
+
+    __tablename__ = "paper_correction"
+
+    batch_id: Mapped[UUID] = mapped_column(ForeignKey("paper_batch.id"), index=True)
+    keying: Mapped[int]
+    place: Mapped[int]
+    was_serial: Mapped[str | None] = mapped_column(String(9))
+    was_invalid: Mapped[Invalid | None] = state_column(Invalid)
+    was_count: Mapped[int | None]
+    was_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    why: Mapped[str] = mapped_column(String(500))
+    made_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    made_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class HelpCount(Base):
+    """How often somebody helped people to cast their vote on a day: that they helped, never whom, never with what."""
+
+    __tablename__ = "vote_help"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    helper_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    on_day: Mapped[date] = mapped_column(primary_key=True)
+    times: Mapped[int]

@@ -5,16 +5,16 @@ Nothing here reads choices before it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from grants.kernel.errors import NotFound
-from grants.people.models import Group
+from grants.people.models import Group, Person
 from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
@@ -24,13 +24,23 @@ from grants.voting.models import (
     Ballot,
     BallotLine,
     BoardEntry,
+    Booth,
+    BoothDay,
+    BoothShift,
     CodeBatch,
+    HelpCount,
+    PaperBatch,
+    PaperCorrection,
+    PaperEntry,
+    PaperRun,
+    PaperSheet,
     RefusalCount,
     RollMark,
     Tally,
     VotingCode,
 )
 from grants.voting.rules.ballots import Marks, as_marks, named
+from grants.voting.rules.paper import Invalid, PaperBatchState, batch_name
 from grants.voting.rules.states import CodeState, Refusal
 from grants.voting.rules.turnout import Turnout
 
@@ -282,3 +292,210 @@ def in_states(session: Session, states: Sequence[RoundState], fund_ids: frozense
     if fund_ids is not None:
         query = query.where(Round.fund_id.in_(fund_ids))
     return list(session.scalars(query.order_by(Round.voting_opens_at, Round.id).limit(50)))
+
+
+# In person and on paper.
+
+
+@dataclass(frozen=True, slots=True)
+class BoothRow:
+    """A booth as its people see it. ``given``: papers handed out so far; ``officers``: (person, name, day) to come."""
+
+    id: UUID
+    round_id: UUID
+    fund_id: UUID
+    round_title: str
+    name: str
+    place: str
+    closed_at: datetime | None
+    given: int
+    voided: int
+
+
+def _booth_rows() -> Select[Any]:
+    counts = (func.sum(BoothDay.given).label("given"), func.sum(BoothDay.voided).label("voided"))
+    sums = select(BoothDay.booth_id, *counts).group_by(BoothDay.booth_id).subquery()
+    return (
+        select(
+            Booth.id,
+            Booth.round_id,
+            Round.fund_id,
+            Round.title,
+            Booth.name,
+            Booth.place,
+            Booth.closed_at,
+            func.coalesce(sums.c.given, 0),
+            func.coalesce(sums.c.voided, 0),
+        )
+        .join(Round, Round.id == Booth.round_id)
+        .outerjoin(sums, sums.c.booth_id == Booth.id)
+        .order_by(Booth.name, Booth.id)
+        .limit(200)
+    )
+
+
+def booths(session: Session, round_id: UUID) -> list[BoothRow]:
+    """The booths of a round, by name."""
+    return [BoothRow(*row) for row in session.execute(_booth_rows().where(Booth.round_id == round_id))]
+
+
+def booth(session: Session, booth_id: UUID) -> BoothRow:
+    """One booth, or ``NotFound``."""
+    row = session.execute(_booth_rows().where(Booth.id == booth_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such booth.")
+    return BoothRow(*row)
+
+
+def booths_today(session: Session, person_id: UUID, day: date) -> list[BoothRow]:
+    """The open booths at which this person has a shift on ``day``."""
+    shift = select(BoothShift.booth_id).where(BoothShift.person_id == person_id, BoothShift.on_day == day)
+    rows = session.execute(_booth_rows().where(Booth.id.in_(shift), Booth.closed_at.is_(None)))
+    return [BoothRow(*row) for row in rows]
+
+
+def has_shift(session: Session, booth_id: UUID, person_id: UUID, day: date) -> bool:
+    """Whether this person is put down for this booth on ``day``."""
+    return session.get(BoothShift, (booth_id, person_id, day)) is not None
+
+
+def shifts(session: Session, booth_id: UUID) -> list[tuple[UUID, str, date]]:
+    """Who is put down for a booth: person, name, day; by day."""
+    rows = session.execute(
+        select(BoothShift.person_id, Person.name, BoothShift.on_day)
+        .join(Person, Person.id == BoothShift.person_id)
+        .where(BoothShift.booth_id == booth_id)
+        .order_by(BoothShift.on_day, Person.name, BoothShift.person_id)
+        .limit(500)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def runs(session: Session, round_id: UUID) -> list[PaperRun]:
+    """Ballot papers printed for a round, the latest first."""
+    query = select(PaperRun).where(PaperRun.round_id == round_id)
+    return list(session.scalars(query.order_by(PaperRun.made_at.desc(), PaperRun.id).limit(200)))
+
+
+def run(session: Session, run_id: UUID) -> PaperRun:
+    """One print run, or ``NotFound``."""
+    found = session.get(PaperRun, run_id)
+    if found is None:
+        raise NotFound("There is no such print run.")
+    return found
+
+
+def serials(session: Session, run_id: UUID, *, first: int, size: int) -> list[str]:
+    """Numbers of papers of a run: ``size`` of them from the place ``first`` (0 is the first), in order of number."""
+    query = select(PaperSheet.serial).where(PaperSheet.run_id == run_id).order_by(PaperSheet.serial)
+    return list(session.scalars(query.offset(first).limit(size)))
+
+
+@dataclass(frozen=True, slots=True)
+class PaperBatchRow:
+    """A batch of papers as its people see it. ``keyed``, ``checked``: how many papers each of the two has keyed."""
+
+    id: UUID
+    round_id: UUID
+    number: int
+    booth_id: UUID
+    booth_name: str
+    declared_count: int
+    state: PaperBatchState
+    keyed_by_id: UUID | None
+    checked_by_id: UUID | None
+    approved_by_id: UUID | None
+    keyed: int
+    checked: int
+
+    @property
+    def name(self) -> str:
+        """How people speak of it."""
+        return batch_name(self.number, self.booth_name)
+
+
+def _paper_batch_rows() -> Select[Any]:
+    counts = (
+        select(
+            PaperEntry.batch_id,
+            func.sum(case((PaperEntry.keying == 1, 1), else_=0)).label("keyed"),
+            func.sum(case((PaperEntry.keying == 2, 1), else_=0)).label("checked"),
+        )
+        .group_by(PaperEntry.batch_id)
+        .subquery()
+    )
+    return (
+        select(
+            PaperBatch.id,
+            PaperBatch.round_id,
+            PaperBatch.number,
+            PaperBatch.booth_id,
+            Booth.name,
+            PaperBatch.declared_count,
+            PaperBatch.state,
+            PaperBatch.keyed_by_id,
+            PaperBatch.checked_by_id,
+            PaperBatch.approved_by_id,
+            func.coalesce(counts.c.keyed, 0),
+            func.coalesce(counts.c.checked, 0),
+        )
+        .join(Booth, Booth.id == PaperBatch.booth_id)
+        .outerjoin(counts, counts.c.batch_id == PaperBatch.id)
+        .order_by(PaperBatch.number)
+        .limit(500)
+    )
+
+
+def paper_batches(session: Session, round_id: UUID) -> list[PaperBatchRow]:
+    """The batches of papers of a round, by number."""
+    return [PaperBatchRow(*row) for row in session.execute(_paper_batch_rows().where(PaperBatch.round_id == round_id))]
+
+
+def paper_batch(session: Session, batch_id: UUID) -> PaperBatchRow:
+    """One batch, or ``NotFound``."""
+    row = session.execute(_paper_batch_rows().where(PaperBatch.id == batch_id)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such batch of papers.")
+    return PaperBatchRow(*row)
+
+
+def corrections(session: Session, batch_id: UUID) -> list[tuple[PaperCorrection, str]]:
+    """What was corrected in a batch, and by whom; the latest first."""
+    rows = session.execute(
+        select(PaperCorrection, Person.name)
+        .join(Person, Person.id == PaperCorrection.made_by_id)
+        .where(PaperCorrection.batch_id == batch_id)
+        .order_by(PaperCorrection.made_at.desc(), PaperCorrection.id)
+        .limit(500)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def invalid_papers(session: Session, round_id: UUID) -> dict[Invalid, int]:
+    """Papers of approved batches that do not count, by reason."""
+    rows = session.execute(
+        select(PaperEntry.invalid, func.count())
+        .join(PaperBatch, PaperBatch.id == PaperEntry.batch_id)
+        .where(
+            PaperEntry.round_id == round_id,
+            PaperEntry.keying == 1,
+            PaperEntry.invalid.is_not(None),
+            PaperBatch.state == PaperBatchState.APPROVED,
+        )
+        .group_by(PaperEntry.invalid)
+        .order_by(PaperEntry.invalid)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def helped(session: Session, round_id: UUID) -> list[tuple[str, int]]:
+    """Who helped, and how often, by name."""
+    rows = session.execute(
+        select(Person.name, func.sum(HelpCount.times))
+        .join(Person, Person.id == HelpCount.helper_id)
+        .where(HelpCount.round_id == round_id)
+        .group_by(Person.id, Person.name)
+        .order_by(Person.name, Person.id)
+        .limit(500)
+    )
+    return [(row[0], int(row[1])) for row in rows]

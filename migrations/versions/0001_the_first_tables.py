@@ -558,6 +558,7 @@ def upgrade() -> None:
                 "group_member",
                 "connector",
                 "panellist",
+                "officer",
                 "steward",
                 "finance_officer",
                 "funder",
@@ -716,6 +717,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("round_id", "commitment", name=op.f("pk_board_entry")),
     )
     op.create_table(
+        "booth",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.String(length=140), nullable=False),
+        sa.Column("place", sa.String(length=200), nullable=False),
+        sa.Column("made_by_id", sa.Uuid(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["made_by_id"], ["person.id"], name=op.f("fk_booth_made_by_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_booth_round_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_booth")),
+    )
+    with op.batch_alter_table("booth", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_booth_round_id"), ["round_id"], unique=False)
+
+    op.create_table(
         "checkout",
         sa.Column("contribution_id", sa.Uuid(), nullable=False),
         sa.Column("provider", sa.String(length=20), nullable=False),
@@ -764,6 +781,8 @@ def upgrade() -> None:
         "code_batch",
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("label", sa.String(length=140), nullable=False),
+        sa.Column("handed_to", sa.String(length=140), nullable=True),
+        sa.Column("handed_on", sa.Date(), nullable=True),
         sa.Column("code_count", sa.Integer(), nullable=False),
         sa.Column("made_by_id", sa.Uuid(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
@@ -884,6 +903,21 @@ def upgrade() -> None:
             postgresql_where=sa.text("is_chair"),
         )
         batch_op.create_index(batch_op.f("ix_panel_member_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "paper_run",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("sheet_count", sa.Integer(), nullable=False),
+        sa.Column("large_print", sa.Boolean(), nullable=False),
+        sa.Column("made_by_id", sa.Uuid(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["made_by_id"], ["person.id"], name=op.f("fk_paper_run_made_by_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_paper_run_round_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_paper_run")),
+    )
+    with op.batch_alter_table("paper_run", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_paper_run_round_id"), ["round_id"], unique=False)
 
     op.create_table(
         "priority_backing",
@@ -1095,11 +1129,24 @@ def upgrade() -> None:
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ballot_count", sa.Integer(), nullable=False),
         sa.Column("blank_count", sa.Integer(), nullable=False),
+        sa.Column("paper_given", sa.Integer(), nullable=False),
+        sa.Column("paper_count", sa.Integer(), nullable=False),
+        sa.Column("paper_invalid", sa.JSON(), nullable=False),
         sa.Column("ballots_hash", sa.String(length=64), nullable=False),
         sa.Column("approvals", sa.JSON(), nullable=False),
         sa.CheckConstraint("ballot_count >= 0", name=op.f("ck_tally_count_not_negative")),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_tally_round_id")),
         sa.PrimaryKeyConstraint("round_id", name=op.f("pk_tally")),
+    )
+    op.create_table(
+        "vote_help",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("helper_id", sa.Uuid(), nullable=False),
+        sa.Column("on_day", sa.Date(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["helper_id"], ["person.id"], name=op.f("fk_vote_help_helper_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_vote_help_round_id")),
+        sa.PrimaryKeyConstraint("round_id", "helper_id", "on_day", name=op.f("pk_vote_help")),
     )
     op.create_table(
         "vote_refusal",
@@ -1205,6 +1252,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("round_id", "number", name=op.f("pk_ballot_line")),
         sa.UniqueConstraint("proposal_id", name=op.f("uq_ballot_line_proposal_id")),
     )
+    op.create_table(
+        "booth_day",
+        sa.Column("booth_id", sa.Uuid(), nullable=False),
+        sa.Column("on_day", sa.Date(), nullable=False),
+        sa.Column("given", sa.Integer(), nullable=False),
+        sa.Column("voided", sa.Integer(), nullable=False),
+        sa.CheckConstraint("given >= 0 AND voided >= 0", name=op.f("ck_booth_day_counts_not_negative")),
+        sa.ForeignKeyConstraint(["booth_id"], ["booth.id"], name=op.f("fk_booth_day_booth_id")),
+        sa.PrimaryKeyConstraint("booth_id", "on_day", name=op.f("pk_booth_day")),
+    )
+    op.create_table(
+        "booth_shift",
+        sa.Column("booth_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("on_day", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(["booth_id"], ["booth.id"], name=op.f("fk_booth_shift_booth_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_booth_shift_person_id")),
+        sa.PrimaryKeyConstraint("booth_id", "person_id", "on_day", name=op.f("pk_booth_shift")),
+    )
+    with op.batch_alter_table("booth_shift", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_booth_shift_person_id"), ["person_id"], unique=False)
+
     op.create_table(
         "budget_line",
         sa.Column("proposal_id", sa.Uuid(), nullable=False),
@@ -1318,6 +1387,60 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["run_id"], ["allocation_run.id"], name=op.f("fk_panel_meeting_run_id")),
         sa.PrimaryKeyConstraint("round_id", name=op.f("pk_panel_meeting")),
     )
+    op.create_table(
+        "paper_batch",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("booth_id", sa.Uuid(), nullable=False),
+        sa.Column("declared_count", sa.Integer(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "declared",
+                "keyed",
+                "approved",
+                name="paperbatchstate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("declared_by_id", sa.Uuid(), nullable=False),
+        sa.Column("declared_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("keyed_by_id", sa.Uuid(), nullable=True),
+        sa.Column("checked_by_id", sa.Uuid(), nullable=True),
+        sa.Column("approved_by_id", sa.Uuid(), nullable=True),
+        sa.Column("approved_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "approved_by_id IS NULL OR approved_by_id <> keyed_by_id", name=op.f("ck_paper_batch_two_people")
+        ),
+        sa.CheckConstraint("declared_count > 0", name=op.f("ck_paper_batch_declared_positive")),
+        sa.ForeignKeyConstraint(["approved_by_id"], ["person.id"], name=op.f("fk_paper_batch_approved_by_id")),
+        sa.ForeignKeyConstraint(["booth_id"], ["booth.id"], name=op.f("fk_paper_batch_booth_id")),
+        sa.ForeignKeyConstraint(["checked_by_id"], ["person.id"], name=op.f("fk_paper_batch_checked_by_id")),
+        sa.ForeignKeyConstraint(["declared_by_id"], ["person.id"], name=op.f("fk_paper_batch_declared_by_id")),
+        sa.ForeignKeyConstraint(["keyed_by_id"], ["person.id"], name=op.f("fk_paper_batch_keyed_by_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_paper_batch_round_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_paper_batch")),
+        sa.UniqueConstraint("round_id", "number", name=op.f("uq_paper_batch_round_id_number")),
+    )
+    with op.batch_alter_table("paper_batch", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_paper_batch_booth_id"), ["booth_id"], unique=False)
+
+    op.create_table(
+        "paper_sheet",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("serial", sa.String(length=9), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_paper_sheet_round_id")),
+        sa.ForeignKeyConstraint(["run_id"], ["paper_run.id"], name=op.f("fk_paper_sheet_run_id")),
+        sa.PrimaryKeyConstraint("round_id", "serial", name=op.f("pk_paper_sheet")),
+    )
+    with op.batch_alter_table("paper_sheet", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_paper_sheet_run_id"), ["run_id"], unique=False)
+
     op.create_table(
         "proposal_snapshot",
         sa.Column("proposal_id", sa.Uuid(), nullable=False),
@@ -1530,6 +1653,81 @@ def upgrade() -> None:
         sa.UniqueConstraint("award_id", "reference", name=op.f("uq_money_return_award_id_reference")),
     )
     op.create_table(
+        "paper_correction",
+        sa.Column("batch_id", sa.Uuid(), nullable=False),
+        sa.Column("keying", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("was_serial", sa.String(length=9), nullable=True),
+        sa.Column(
+            "was_invalid",
+            sa.Enum(
+                "over_limit",
+                "unknown_number",
+                "unknown_paper",
+                "copy",
+                "unsigned",
+                "unreadable",
+                "late",
+                name="invalid_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("was_count", sa.Integer(), nullable=True),
+        sa.Column("was_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("why", sa.String(length=500), nullable=False),
+        sa.Column("made_by_id", sa.Uuid(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["batch_id"], ["paper_batch.id"], name=op.f("fk_paper_correction_batch_id")),
+        sa.ForeignKeyConstraint(["made_by_id"], ["person.id"], name=op.f("fk_paper_correction_made_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_paper_correction")),
+    )
+    with op.batch_alter_table("paper_correction", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_paper_correction_batch_id"), ["batch_id"], unique=False)
+
+    op.create_table(
+        "paper_entry",
+        sa.Column("batch_id", sa.Uuid(), nullable=False),
+        sa.Column("keying", sa.Integer(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("serial", sa.String(length=9), nullable=True),
+        sa.Column(
+            "invalid",
+            sa.Enum(
+                "over_limit",
+                "unknown_number",
+                "unknown_paper",
+                "copy",
+                "unsigned",
+                "unreadable",
+                "late",
+                name="invalid_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint("keying IN (1, 2)", name=op.f("ck_paper_entry_keying_known")),
+        sa.ForeignKeyConstraint(["batch_id"], ["paper_batch.id"], name=op.f("fk_paper_entry_batch_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_paper_entry_round_id")),
+        sa.PrimaryKeyConstraint("batch_id", "keying", "place", name=op.f("pk_paper_entry")),
+    )
+    with op.batch_alter_table("paper_entry", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_paper_entry_serial",
+            ["round_id", "keying", "serial"],
+            unique=True,
+            sqlite_where=sa.text("invalid IS NULL"),
+            postgresql_where=sa.text("invalid IS NULL"),
+        )
+
+    op.create_table(
         "report",
         sa.Column("award_id", sa.Uuid(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=False),
@@ -1722,6 +1920,18 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_report_award_id"))
 
     op.drop_table("report")
+    with op.batch_alter_table("paper_entry", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_paper_entry_serial",
+            sqlite_where=sa.text("invalid IS NULL"),
+            postgresql_where=sa.text("invalid IS NULL"),
+        )
+
+    op.drop_table("paper_entry")
+    with op.batch_alter_table("paper_correction", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_paper_correction_batch_id"))
+
+    op.drop_table("paper_correction")
     op.drop_table("money_return")
     op.drop_table("instalment")
     with op.batch_alter_table("decision_correction", schema=None) as batch_op:
@@ -1754,6 +1964,14 @@ def downgrade() -> None:
 
     op.drop_table("review")
     op.drop_table("proposal_snapshot")
+    with op.batch_alter_table("paper_sheet", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_paper_sheet_run_id"))
+
+    op.drop_table("paper_sheet")
+    with op.batch_alter_table("paper_batch", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_paper_batch_booth_id"))
+
+    op.drop_table("paper_batch")
     op.drop_table("panel_meeting")
     with op.batch_alter_table("panel_finding", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_panel_finding_round_id"))
@@ -1772,6 +1990,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_budget_line_proposal_id"))
 
     op.drop_table("budget_line")
+    with op.batch_alter_table("booth_shift", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_booth_shift_person_id"))
+
+    op.drop_table("booth_shift")
+    op.drop_table("booth_day")
     op.drop_table("ballot_line")
     with op.batch_alter_table("award", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_award_state"))
@@ -1787,6 +2010,7 @@ def downgrade() -> None:
 
     op.drop_table("award")
     op.drop_table("vote_refusal")
+    op.drop_table("vote_help")
     op.drop_table("tally")
     with op.batch_alter_table("round_priority", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_round_priority_priority_id"))
@@ -1818,6 +2042,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_priority_backing_person_id"))
 
     op.drop_table("priority_backing")
+    with op.batch_alter_table("paper_run", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_paper_run_round_id"))
+
+    op.drop_table("paper_run")
     with op.batch_alter_table("panel_member", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_panel_member_person_id"))
         batch_op.drop_index(
@@ -1853,6 +2081,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_checkout_contribution_id"))
 
     op.drop_table("checkout")
+    with op.batch_alter_table("booth", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_booth_round_id"))
+
+    op.drop_table("booth")
     op.drop_table("board_entry")
     with op.batch_alter_table("ballot", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ballot_round_id"))

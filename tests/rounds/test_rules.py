@@ -192,7 +192,7 @@ def test_a_rule_book_is_read_back_as_it_was_written() -> None:
     text = BOOK.to_canonical_json()
     assert RuleBook.from_json(text) == BOOK
     assert BOOK.sha256 == hashlib.sha256(text.encode()).hexdigest()
-    assert BOOK.sha256 == "6e48ffe6c6a1cec3a76e57464a17a815421d10ba55163f3b899e5f683a2878c3"
+    assert BOOK.sha256 == ""
 
 
 def test_the_order_of_ticks_is_no_fact_of_the_rule_book() -> None:

@@ -1,8 +1,11 @@
 """Voting codes, and the keys under which a voter stands on the roll."""
 
 import hmac
+import re
 import secrets
+import unicodedata
 from collections.abc import Callable
+from datetime import date
 from uuid import UUID
 
 from grants.kernel.errors import RuleBroken
@@ -56,6 +59,17 @@ def hash_address(address: str, pepper: bytes, round_id: UUID) -> str:
     """
     name, _, domain = address.strip().lower().rpartition("@")
     return _keyed(pepper, "voter address", round_id, f"{name.partition('+')[0]}@{domain}")
+
+
+def hash_person(name: str, born_on: date, postcode: str, pepper: bytes, round_id: UUID) -> str:
+    """The roll's key of somebody who came in person and has neither a code nor an address to show.
+
+    Capitals, accents, hyphens and the order of names make no difference, so that one person is one voter at each booth.
+    """
+    bare = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower() or name.lower()
+    words = sorted(re.findall(r"\w+", bare))
+    place = "".join(postcode.upper().split())
+    return _keyed(pepper, "voter in person", round_id, f"{' '.join(words)}\n{born_on.isoformat()}\n{place}")
 
 
 def _keyed(pepper: bytes, kind: str, round_id: UUID, text: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy import Table, delete, exists, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -39,6 +39,7 @@ from grants.voting.models import (
     BoardEntry,
     EmailCheck,
     Envelope,
+    PaperEntry,
     RefusalCount,
     RollMark,
     Tally,
@@ -50,11 +51,13 @@ from grants.voting.rules.envelope import (
     EnvelopeBroken,
     Opened,
     open_envelope,
+    seal,
     unwrap_private_key,
 )
 from grants.voting.rules.lot import draw_lot
-from grants.voting.rules.states import CodeState, Refusal
+from grants.voting.rules.states import Channel, CodeState, Refusal
 from grants.voting.rules.voters import Declaration, Voter, check_declaration
+from grants.voting.service import papers
 
 NUMBERS_AN_HOUR = 5
 TRIES = 5
@@ -268,7 +271,8 @@ def _may_vote_by_email(uow: UnitOfWork, round: Round, place: Place | None, said:
     return None
 
 
-def _insert(session: Session, table: Table) -> Any:
+def insert_into(session: Session, table: Table) -> Any:
+    """An insert that can say what to do ON CONFLICT, in the words of this session's database."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table)
 
@@ -276,7 +280,7 @@ def _insert(session: Session, table: Table) -> Any:
 def _turn_away(uow: UnitOfWork, round: Round, reason: Refusal, message: str, field: str) -> TurnedAway:
     table = RefusalCount.__table__
     assert isinstance(table, Table)
-    put = _insert(uow.session, table).values(round_id=round.id, on_day=london_day(uow.now), reason=reason, times=1)
+    put = insert_into(uow.session, table).values(round_id=round.id, on_day=london_day(uow.now), reason=reason, times=1)
     uow.session.execute(
         put.on_conflict_do_update(
             index_elements=[table.c.round_id, table.c.on_day, table.c.reason], set_={"times": table.c.times + 1}
@@ -320,10 +324,13 @@ def close_vote(uow: UnitOfWork, round_id: UUID, *, vote_key: str) -> Tally:
         raise StepRefused("There is no vote to count: it was counted already, or never opened.")
     if uow.now < round.voting_closes_at:
         raise StepRefused(f"Voting is open until {show_moment(round.voting_closes_at)}. Nothing is counted before.")
-    opened = mixed(_open_all(uow.session, round, vote_key))
-    marks = uow.session.scalar(select(func.count()).select_from(RollMark).where(RollMark.round_id == round.id))
-    if marks != len(opened):
-        raise RuleBroken(f"Nothing was counted: the roll has {marks} marks and there are {len(opened)} envelopes.")
+    envelopes = _open_all(uow.session, round, vote_key)
+    not_on_paper = (RollMark.round_id == round.id, RollMark.channel != Channel.PAPER)
+    marks = uow.session.scalar(select(func.count()).select_from(RollMark).where(*not_on_paper))
+    if marks != len(envelopes):
+        raise RuleBroken(f"Nothing was counted: the roll has {marks} marks and there are {len(envelopes)} envelopes.")
+    on_paper = papers.for_the_count(uow.session, round, vote_key=vote_key)
+    opened = mixed([*envelopes, *(_as_opened(round, marks) for marks in on_paper.marks)])
     aside = _set_aside_withdrawn(uow.session, round.id)
     chosen = [ballot.choices for ballot in opened]
     rules = queries.limits(round)
@@ -335,6 +342,9 @@ def close_vote(uow: UnitOfWork, round_id: UUID, *, vote_key: str) -> Tally:
         closed_at=uow.now,
         ballot_count=len(chosen),
         blank_count=sum(1 for marks in chosen if not marks),
+        paper_given=on_paper.given,
+        paper_count=len(on_paper.marks),
+        paper_invalid={reason.value: size for reason, size in sorted(on_paper.invalid.items())},
         ballots_hash=ballots_hash(kept),
         approvals={str(number): votes for number, votes in counted.items()},
     )
@@ -346,10 +356,17 @@ def close_vote(uow: UnitOfWork, round_id: UUID, *, vote_key: str) -> Tally:
         round,
         ballots=tally.ballot_count,
         blank=tally.blank_count,
+        papers=tally.paper_count,
         ballots_hash=tally.ballots_hash,
         set_aside=sorted(aside),
     )
     return tally
+
+
+def _as_opened(round: Round, marks: Sequence[tuple[int, int]]) -> Opened:
+    """A paper among the envelopes: it stands on the board like them, with a secret number that nobody keeps."""
+    sealed = seal(marks, round.ballot_public_key or "", round.id)
+    return Opened(tuple(marks), sealed.nonce, sealed.commitment)
 
 
 def due(session: Session, now: datetime) -> list[UUID]:
@@ -362,10 +379,13 @@ def forget_called_off(uow: UnitOfWork) -> int:
     """Destroy the envelopes of rounds that were called off: nobody will count them. Safe to run twice."""
     called_off = set(
         uow.session.scalars(
-            select(Envelope.round_id)
-            .join(Round, Round.id == Envelope.round_id)
-            .where(Round.state == RoundState.CANCELLED)
-            .distinct()
+            select(Round.id).where(
+                Round.state == RoundState.CANCELLED,
+                or_(
+                    exists().where(Envelope.round_id == Round.id),
+                    exists().where(PaperEntry.round_id == Round.id, PaperEntry.sealed.is_not(None)),
+                ),
+            )
         )
     )
     for round_id in called_off:
@@ -375,7 +395,8 @@ def forget_called_off(uow: UnitOfWork) -> int:
 
 
 def forget(uow: UnitOfWork, round_id: UUID) -> None:
-    """Delete envelopes, checks of addresses, and the letters that told numbers."""
+    """Delete envelopes, what papers say, checks of addresses, and the letters that told numbers."""
+    papers.forget_marks(uow, round_id)
     uow.session.execute(delete(Envelope).where(Envelope.round_id == round_id))
     uow.session.execute(delete(EmailCheck).where(EmailCheck.round_id == round_id))
     outbox.drop(uow, prefix="vote-number:", subject_id=round_id)

@@ -498,7 +498,7 @@ def count(round_id: UUID) -> ResponseReturnValue:
         with working() as uow:
             service.close_vote(uow, round_id, vote_key=_vote_key())
         flash("The votes are counted. The round's key and every envelope are destroyed.", "success")
-        if not give_back_space("envelope", "email_check", "outbox"):
+        if not give_back_space("envelope", "paper_entry", "paper_correction", "email_check", "outbox"):
             flash(
                 "Ask whoever runs the server for “grants voting sweep”: the database was too busy to tidy up.",
                 "warning",
