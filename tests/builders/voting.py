@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count as numbers
 
 from sqlalchemy.orm import Session
 
+from grants.kernel.actors import Role
 from grants.kernel.clock import london_day
 from grants.people.models import Person
 from grants.proposals.models import Proposal
@@ -19,8 +20,13 @@ from grants.voting.models import (
     Ballot,
     BallotLine,
     BoardEntry,
+    Booth,
+    BoothDay,
+    BoothShift,
     CodeBatch,
     Envelope,
+    PaperRun,
+    PaperSheet,
     RollMark,
     Tally,
     VotingCode,
@@ -29,6 +35,7 @@ from grants.voting.queries import limits
 from grants.voting.rules.ballots import Mark, as_kept, as_marks, ballots_hash, count, named
 from grants.voting.rules.codes import hash_code, make_code, pepper_from
 from grants.voting.rules.envelope import seal
+from grants.voting.rules.serials import make_serial
 from grants.voting.rules.states import Channel, CodeState
 from tests.builders.people import a_person
 from tests.support.clock import START
@@ -141,3 +148,53 @@ def a_vote(
     )
     session.flush()
     return key
+
+
+def an_officer(session: Session, round: Round, booth: Booth | None = None, *, day: date | None = None) -> Person:
+    """A booth officer of the round's fund, on shift at ``booth`` on ``day`` (today)."""
+    officer = a_person(session, Role.OFFICER, scope_id=round.fund_id)
+    if booth is not None:
+        session.add(BoothShift(booth_id=booth.id, person_id=officer.id, on_day=day or london_day(START)))
+        session.flush()
+    return officer
+
+
+def a_booth(session: Session, round: Round, *, name: str = "", given: int = 0, closed: bool = False) -> Booth:
+    """A booth where ``given`` people were given a paper; they are marked on the roll."""
+    booth = Booth(
+        round_id=round.id,
+        name=name or f"Booth {next(_numbers)}",
+        place="High Street",
+        made_by_id=a_person(session).id,
+        made_at=START - timedelta(days=3),
+        closed_at=START if closed else None,
+    )
+    session.add(booth)
+    session.flush()
+    day = london_day(START)
+    if given:
+        session.add(BoothDay(booth_id=booth.id, on_day=day, given=given, voided=0))
+        keys = [f"{next(_numbers):064x}" for _ in range(given)]
+        session.add_all(
+            RollMark(round_id=round.id, voter_key=key, channel=Channel.PAPER, voted_on=day, ward_code=None)
+            for key in keys
+        )
+    session.flush()
+    return booth
+
+
+def some_papers(session: Session, round: Round, count: int) -> list[str]:
+    """Numbers of papers that were printed."""
+    run = PaperRun(
+        round_id=round.id,
+        sheet_count=count,
+        large_print=False,
+        made_by_id=a_person(session).id,
+        made_at=START - timedelta(days=3),
+    )
+    session.add(run)
+    session.flush()
+    fresh = [make_serial() for _ in range(count)]
+    session.add_all(PaperSheet(round_id=round.id, serial=serial, run_id=run.id) for serial in fresh)
+    session.flush()
+    return fresh
