@@ -22,7 +22,7 @@ from grants.voting.rules.codes import hash_address, hash_code, hash_person
 from grants.voting.rules.serials import read_serial
 from grants.voting.rules.states import Channel, CodeState
 from grants.voting.rules.voters import Voter
-from grants.voting.service import booths
+from grants.voting.service import booths, casting
 from grants.voting.service import votes as service
 from grants.voting.service.booths import Shown
 from tests.builders.people import a_person, actor_of
@@ -86,7 +86,7 @@ class TestCheckingIn:
     ) -> None:
         round, booth, officer = a_place(any_session, paper_policy=policy)
         key = hash_address("rose@example.org", PEPPER, round.id)
-        service.cast(work(any_session), round.id, Voter(key, VotingMethod.EMAIL_POSTCODE), [1, 2, 3])
+        casting.cast(work(any_session), round.id, Voter(key, VotingMethod.EMAIL_POSTCODE), [1, 2, 3])
         shown = Shown(email="rose@example.org", place=PLACE, postcode=HERE)
         first = check_in(any_session, booth, officer, shown)
         assert (first.done, first.voted_online, first.may_void) == (False, True, may_void)
@@ -103,7 +103,7 @@ class TestCheckingIn:
         check_in(any_session, booth, officer, Shown(code=code))
         voter = Voter(hash_code(code, PEPPER, round.id), VotingMethod.CODE)
         with pytest.raises(StepRefused, match="already voted on paper"):
-            service.cast(work(any_session), round.id, voter, [1, 2, 3])
+            casting.cast(work(any_session), round.id, voter, [1, 2, 3])
         assert (channels(any_session), count_of(any_session, Envelope)) == ([Channel.PAPER], 0)
         assert any_session.scalars(select(VotingCode.state)).all() == [CodeState.USED]
 
