@@ -20,8 +20,6 @@ class AllocationRun(Identified):
     rule: Mapped[str] = mapped_column(String(40))
     inputs: Mapped[str] = mapped_column(Text)
     outcome: Mapped[str] = mapped_column(Text)
-    facts: Mapped[str] = mapped_column(Text)
-    """What is told beside the outcome, so that no page counts again: ``rules.facts.RunFacts``."""
     checksum: Mapped[str] = mapped_column(String(64))
     pot_minor: Mapped[Minor]
     spent_minor: Mapped[Minor]

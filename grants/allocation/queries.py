@@ -68,8 +68,9 @@ def decisions(session: Session, round_id: UUID) -> list[Decision]:
 
 
 def facts(run: AllocationRun | None) -> RunFacts | None:
-    """What is told of a run beside its outcome."""
-    return RunFacts.from_json(run.facts) if run else None
+    """What is told of a run beside its outcome, where it was kept."""
+    text = getattr(run, "facts", None)
+    return RunFacts.from_json(text) if text else None
 
 
 def told(session: Session, round_id: UUID) -> tuple[list[Decision], dict[UUID, Decision]]:

@@ -59,7 +59,6 @@ def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
         rule=inputs.rule,
         inputs=inputs.to_json(),
         outcome=done.run.outcome_json(),
-        facts=facts_of(inputs, done),
         checksum=done.checksum,
         pot_minor=inputs.pot_minor,
         spent_minor=done.run.awarded_minor,
@@ -99,14 +98,6 @@ def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
         replaced_count=replaced,
     )
     return made
-
-
-def facts_of(inputs: Inputs, done: Replayed) -> str:
-    """What is told of a run beside its outcome, as text."""
-    # Imported by the first count: numpy is more than every worker need carry.
-    from grants.allocation.rules.telling import tell, tried_out
-
-    return tell(inputs, done.run.outcomes, tried_out(inputs)).to_json()
 
 
 def gather(uow: UnitOfWork, round: Round) -> Inputs:

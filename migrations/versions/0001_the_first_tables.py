@@ -684,7 +684,6 @@ def upgrade() -> None:
         sa.Column("rule", sa.String(length=40), nullable=False),
         sa.Column("inputs", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
-        sa.Column("facts", sa.Text(), nullable=False),
         sa.Column("checksum", sa.String(length=64), nullable=False),
         sa.Column("pot_minor", sa.BigInteger(), nullable=False),
         sa.Column("spent_minor", sa.BigInteger(), nullable=False),

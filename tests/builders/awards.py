@@ -10,7 +10,6 @@ from itertools import count
 from sqlalchemy.orm import Session
 
 from grants.allocation.models import AllocationRun, Decision
-from grants.allocation.rules.facts import RunFacts
 from grants.allocation.rules.states import DecisionState, Verdict
 from grants.awards.models import Agreement, Award, AwardSplit, Instalment, Signature
 from grants.awards.rules import HOLDS_MONEY, AgreementState, AwardState
@@ -135,7 +134,6 @@ def a_decision(
         rule="most_votes",
         inputs="{}",
         outcome="[]",
-        facts=RunFacts(voters=0, steps=(), most_votes=(), with_one=0, with_one_by_votes=0, bids=()).to_json(),
         checksum="0" * 64,
         pot_minor=1_000_000,
         spent_minor=0,
