@@ -6,14 +6,15 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from grants.awards.models import Award, Instalment
 from grants.awards.rules import AwardState
-from grants.disbursements.models import Disbursement, MoneyReturn
+from grants.disbursements.models import Disbursement, MoneyReturn, PayoutAccount
 from grants.disbursements.rules import LIVE, DisbursementState
 from grants.funds.models import Fund
+from grants.outbox.models import OutboxRow
 from grants.people.models import Group, Person
 from grants.proposals.models import Proposal
 
@@ -206,6 +207,82 @@ def to_authorise_count(session: Session, person_id: UUID, funds: Collection[UUID
             )
         )
         or 0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How the handing over of one payment stands. ``given_up``: it is not asked again by itself."""
+
+    gateway: str | None
+    tries: int
+    tried_at: datetime | None
+    next_at: datetime | None
+    given_up: bool
+    trouble: str | None
+    problem: str | None
+    refused: bool
+    recalled_at: datetime | None
+    provider_ref: str | None
+
+
+def delivery(session: Session, disbursement_id: UUID) -> Delivery:
+    """How a payment's way to its provider stands, with what waits in the outbox for it."""
+    row = session.execute(
+        select(Disbursement, OutboxRow.due_at, OutboxRow.given_up_at, OutboxRow.sent_at)
+        .outerjoin(OutboxRow, OutboxRow.key == Disbursement.key)
+        .where(Disbursement.id == disbursement_id)
+    ).one()
+    payment, due_at, given_up_at, sent_at = row
+    return Delivery(
+        payment.gateway,
+        payment.tries,
+        payment.tried_at,
+        due_at if sent_at is None and given_up_at is None else None,
+        given_up_at is not None and sent_at is None,
+        payment.trouble,
+        payment.problem,
+        payment.refused,
+        payment.recalled_at,
+        payment.provider_ref,
+    )
+
+
+def attempts(session: Session, disbursement_id: UUID) -> list[PaymentLine]:
+    """Every attempt to pay the same part, the newest first."""
+    part = select(Disbursement.instalment_id).where(Disbursement.id == disbursement_id).scalar_subquery()
+    return [PaymentLine(*row) for row in session.execute(_payments(Disbursement.instalment_id == part).limit(50))]
+
+
+def troubled_count(session: Session, funds: Collection[UUID] | None = None) -> int:
+    """Payments that a person must look at: the provider disagrees with the books, or is not asked again by itself."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Disbursement)
+            .join(Award, Award.id == Disbursement.award_id)
+            .outerjoin(OutboxRow, OutboxRow.key == Disbursement.key)
+            .where(*_troubled(), *_in(funds))
+        )
+        or 0
+    )
+
+
+def troubled(session: Session, funds: Collection[UUID] | None = None, *, limit: int = PAGE) -> list[PaymentLine]:
+    """Those payments, the newest first."""
+    query = _payments(*_troubled(), *_in(funds)).outerjoin(OutboxRow, OutboxRow.key == Disbursement.key)
+    return [PaymentLine(*row) for row in session.execute(query.limit(limit))]
+
+
+def _troubled() -> tuple[ColumnElement[bool], ...]:
+    unsent = OutboxRow.given_up_at.is_not(None) & OutboxRow.sent_at.is_(None)
+    return (or_(Disbursement.problem.is_not(None), unsent & (Disbursement.state == DisbursementState.AUTHORISED)),)
+
+
+def account_of(session: Session, group_id: UUID, provider: str) -> PayoutAccount | None:
+    """The account in which a group is paid by this provider."""
+    return session.scalar(
+        select(PayoutAccount).where(PayoutAccount.group_id == group_id, PayoutAccount.provider == provider)
     )
 
 

@@ -14,7 +14,7 @@ from grants.awards import queries as awards
 from grants.disbursements import queries, service
 from grants.disbursements.forms import BulkForm, CancelForm, ReturnForm
 from grants.disbursements.queries import PaymentLine
-from grants.disbursements.rules import DisbursementState, Notice, Told
+from grants.disbursements.rules import DisbursementState, Notice, Standing, Told, situation
 from grants.funds import service as funds_service
 from grants.funds.rules import PaysBy
 from grants.kernel.actors import Actor, Role
@@ -70,8 +70,11 @@ def _desk(form: BulkForm, show: str) -> ResponseReturnValue:
     counted = queries.counts(reading(), funds)
     totals = {"ask": queries.due_count(reading(), today, funds)}
     totals |= {key: sum(counted[state] for state in states) for key, states in SHOWN.items()}
+    totals["look"] = queries.troubled_count(reading(), funds)
     show = show if show in totals else "ask"
-    if show == "ask":
+    if show == "look":
+        due, payments = [], queries.troubled(reading(), funds)
+    elif show == "ask":
         due, payments = queries.due(reading(), today, funds, page=number), []
     else:
         due, payments = [], queries.listed(reading(), SHOWN[show], funds, page=number)
@@ -168,7 +171,64 @@ def show(payment_id: UUID) -> ResponseReturnValue:
         and apart,
         may_cancel=line.state is S.REQUESTED and apart and any(actor.has(role, line.fund_id) for role in DESK),
         mine=actor.id == line.requested_by_id,
+        **_way(line, actor, apart),
     ), form.status
+
+
+PROVIDERS = {"stripe": "Stripe", "memory": "the pretend bank", "bank_run": "council finance"}
+
+
+def _way(line: PaymentLine, actor: Actor, apart: bool) -> dict[str, Any]:
+    """How the payment's way to its provider stands, and what may be done about it."""
+    way = queries.delivery(reading(), line.id)
+    name = way.gateway or queries.pays_by(reading(), line.id) or pays_by()
+    told = situation(
+        Standing(
+            state=line.state,
+            provider=PROVIDERS.get(name, name),
+            by_run=name == PaysBy.BANK_RUN,
+            tries=way.tries,
+            given_up=way.given_up,
+            trouble=way.trouble,
+            problem=way.problem,
+            failure=line.failure,
+            refused=way.refused,
+            recalled=way.recalled_at is not None,
+        )
+    )
+    officer = actor.has(Role.FINANCE_OFFICER, line.fund_id) and apart
+    return {
+        "way": way,
+        "told": told,
+        "provider": PROVIDERS.get(name, name),
+        "others": [one for one in queries.attempts(reading(), line.id) if one.id != line.id],
+        "may_ask_again": officer and line.state is S.AUTHORISED and way.tries > 0,
+        "may_recall": officer and bool(way.problem and way.provider_ref) and way.recalled_at is None,
+    }
+
+
+@bp.post("/payments/<uuid:payment_id>/ask-again")
+@signed_in(Role.FINANCE_OFFICER)
+def ask_again(payment_id: UUID) -> ResponseReturnValue:
+    """Have the provider asked once more, under the same key."""
+    return _about(payment_id, service.ask_again, "It is asked again within moments, under the same key.")
+
+
+@bp.post("/payments/<uuid:payment_id>/recall")
+@signed_in(Role.FINANCE_OFFICER)
+def recall(payment_id: UUID) -> ResponseReturnValue:
+    """Have the provider send a payment back."""
+    return _about(payment_id, service.recall, "The provider is asked to send it back. We are told when it came.")
+
+
+def _about(payment_id: UUID, do: Callable[[UnitOfWork, UUID], Any], done: str) -> ResponseReturnValue:
+    try:
+        with working() as uow:
+            do(uow, payment_id)
+        flash(done, "success")
+    except RuleBroken as broken:
+        flash(broken.message, "error")
+    return redirect(url_for("disbursements.show", payment_id=payment_id))
 
 
 def _line(payment_id: UUID) -> PaymentLine:
@@ -246,6 +306,11 @@ def _needs_of_the_desk(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
     ):
         yield NeedsYou(
             f"Authorise {waiting} payment{'s' if waiting > 1 else ''}", url_for("disbursements.index", show="authorise")
+        )
+    if troubled := queries.troubled_count(reading(), funds):
+        yield NeedsYou(
+            f"Look at {troubled} payment{'s' if troubled > 1 else ''} with which something is wrong",
+            url_for("disbursements.index", show="look"),
         )
     if ready := queries.due_count(reading(), london_day(moment), funds):
         yield NeedsYou(

@@ -39,12 +39,14 @@ DOORS: dict[str, str] = {
     "awards.stop": "steward",
     # disbursements
     "disbursements.ask": "finance_officer+steward",
+    "disbursements.ask_again": "finance_officer",
     "disbursements.authorise": "finance_officer",
     "disbursements.bank": "demo_only",
     "disbursements.bank_arrived": "demo_only",
     "disbursements.bank_came_back": "demo_only",
     "disbursements.collect": "demo_only",
     "disbursements.index": "finance_officer+steward",
+    "disbursements.recall": "finance_officer",
     "disbursements.returned": "finance_officer",
     "disbursements.show": "admin+auditor+finance_officer+steward",
     # funds

@@ -5,20 +5,45 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import cache
+from html import unescape
 from typing import Any
 
 import stripe.params
 import stripe.params.checkout
 import stripe.params.v2.core
+from flask import Flask
+from flask.testing import FlaskClient
 from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.orm import Session
 from stripe import RequestOptions
 from typing_extensions import TypedDict, is_typeddict
 
 from grants.adapters.stripe_payments import StripePayments
-from grants.demo.stripe_double import SECRET, Double
-from grants.kernel.clock import Clock
+from grants.audit.queries import checks
+from grants.demo.stripe_double import KNOWN, SECRET, Double
+from grants.disbursements import service
+from grants.disbursements.models import Disbursement, PayoutAccount
+from grants.funds.rules import PaysBy
+from grants.kernel.actors import Role
+from grants.kernel.clock import Clock, SetClock
+from grants.ledger.queries import Pockets, pockets_of
+from grants.outbox import service as outbox
+from grants.people.models import Person
+from grants.people.queries import actor_for
+from grants.ports.payments import AccountStanding
+from grants.web.db import WRITES, db
+from grants.web.outside import outbox_handlers
+from grants.web.work import clockwork
+from tests.builders.awards import an_award
+from tests.builders.funds import a_contribution
+from tests.builders.people import a_person
+from tests.support.clock import START
+from tests.support.schema import do_not_wait_for_the_disk
 from tests.support.servers import serving
+from tests.support.sign_in import signed_in
+from tests.support.work import work
 
 CLOSED = {"extra": "forbid", "arbitrary_types_allowed": True}
 KEY = "sk_test_only_for_tests"
@@ -83,3 +108,112 @@ def a_double(clock: Clock, tell: Callable[[bytes, str], int] | None = None) -> I
             yield double
         finally:
             double.released.set()
+
+
+class World:
+    """One payment of £900 that a second person has let go, a fund that pays by Stripe, and a pretend Stripe."""
+
+    def __init__(self, app: Flask, double: Double, clock: SetClock) -> None:
+        self.app, self.double, self.clock = app, double, clock
+        with app.app_context():
+            self.engine = db.engine
+        with Session(self.engine) as session:
+            session.connection(execution_options={WRITES: True})
+            contribution = a_contribution(session, amount_minor=100_000)
+            contribution.fund.pays_by = PaysBy.STRIPE
+            award = an_award(session, contributions=[contribution])
+            person = a_person(session, Role.FINANCE_OFFICER)
+            asked = service.request(
+                work(session, actor_for(session, a_person(session, Role.STEWARD).id, "")), award.instalments[0].id
+            )
+            service.authorise(work(session, actor_for(session, person.id, "")), asked.id)
+            account = PayoutAccount(
+                group_id=award.payee_id,
+                provider="stripe",
+                key=f"account:{award.payee_id}",
+                account_ref=f"{KNOWN}_1",
+                standing=AccountStanding.READY,
+                opened_by_id=person.id,
+                opened_at=clock.now(),
+            )
+            session.add(account)
+            self.contribution_id, self.award_id, self.part_id = contribution.id, award.id, award.instalments[0].id
+            self.payment_id, self.key = asked.id, asked.key
+            self.person_id = person.id
+            session.commit()
+
+    def relay(self) -> tuple[int, int]:
+        """What ``grants outbox send`` does, once; letters aside."""
+        with self.app.app_context():
+            found = {kind: how for kind, how in outbox_handlers().items() if kind != "mail"}
+            return outbox.send_due(clockwork, found)
+
+    def later(self, **time: float) -> None:
+        self.clock.advance(timedelta(**time))
+
+    def payment(self) -> Disbursement:
+        with Session(self.engine) as session:
+            return session.get_one(Disbursement, self.payment_id)
+
+    @property
+    def officer(self) -> FlaskClient:
+        """The officer who let it go, signed in afresh: days pass in these tests."""
+        with Session(self.engine) as session:
+            session.connection(execution_options={WRITES: True})
+            return signed_in(self.app, session, session.get_one(Person, self.person_id))
+
+    def page(self) -> str:
+        """What an officer reads of the payment."""
+        answer = self.officer.get(f"/payments/{self.payment_id}")
+        assert answer.status_code == 200
+        return unescape(answer.text)
+
+    def press(self, what: str) -> None:
+        self.officer.post(f"/payments/{self.payment_id}/{what}")
+
+    def ask_and_authorise(self) -> str:
+        """Two people let the same part be paid once more. Gives the new key; the pages show it from now on."""
+        with Session(self.engine) as session:
+            session.connection(execution_options={WRITES: True})
+            asking, letting_go = (actor_for(session, a_person(session, Role.FINANCE_OFFICER).id, "") for _ in range(2))
+            asked = service.request(work(session, asking, self.clock.now()), self.part_id)
+            service.authorise(work(session, letting_go, self.clock.now()), asked.id)
+            self.payment_id, self.key = asked.id, asked.key
+            session.commit()
+        return self.key
+
+    def close_account(self) -> None:
+        """The group has no account any more."""
+        with Session(self.engine) as session:
+            session.connection(execution_options={WRITES: True})
+            session.query(PayoutAccount).delete()
+            session.commit()
+
+    def pockets(self) -> Pockets:
+        with Session(self.engine) as session:
+            return pockets_of(session, [self.contribution_id])[self.contribution_id]
+
+    def ensure_whole(self, *, paid: int) -> None:
+        """The books balance and agree with everything else; so many pence stand as paid, and as many have moved."""
+        with Session(self.engine) as session:
+            assert [words for one in checks(session) for words in one.breaks] == []
+        assert self.pockets().paid_minor == paid
+        assert sum(one["amount"] - one["amount_reversed"] for one in self.double.of("transfer")) == paid
+
+
+@contextmanager
+def a_world(make_app: Callable[..., Flask], url: str) -> Iterator[World]:
+    """A world on this database."""
+    clock = SetClock(START)
+    with a_double(clock) as double:
+        app = make_app(url, stripe_key=KEY, stripe_webhook_secrets=(SECRET,), stripe_api=double.url)
+        app.extensions["clock"] = clock
+        app.extensions["providers"]["stripe"] = a_provider(double.url)
+        app.config.update(WTF_CSRF_ENABLED=False)
+        with app.app_context():
+            do_not_wait_for_the_disk(db.engine)
+        outside = app.test_client()
+        double.tell = lambda body, header: (
+            outside.post("/webhooks/stripe", data=body, headers={"Stripe-Signature": header}).status_code
+        )
+        yield World(app, double, clock)
