@@ -365,9 +365,15 @@ def take_event(uow: UnitOfWork, provider: str, event: port.ProviderEvent) -> boo
 
 
 def _payout_told(uow: UnitOfWork, provider: str, event_id: str, payout: port.Payout) -> bool:
-    """How a payment stands at the provider: there, back again, or in part, which is a matter for a person."""
+    """How a payment stands at the provider: there, back again, or in part, which is a matter for a person.
+
+    When all of it is back, nothing has moved, whatever the provider's amount was.
+    """
     told = Told.CAME_BACK if payout.back_minor else Told.PAID
     amount = payout.back_minor or payout.amount_minor
+    if payout.back_minor == payout.amount_minor:
+        ours = uow.session.scalar(select(Disbursement.amount_minor).where(Disbursement.key == payout.key))
+        amount = ours or amount
     try:
         return handle_event(uow, provider, Notice(event_id, told, payout.key, amount, payout.provider_ref))
     except NotFound:

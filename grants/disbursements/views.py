@@ -1,11 +1,12 @@
 """The payments desk, and the pretend bank of the demonstration."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -19,13 +20,21 @@ from grants.funds import service as funds_service
 from grants.funds.rules import PaysBy
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import london_day
-from grants.kernel.errors import NotFound, RuleBroken, SeedbedError
+from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, SeedbedError
 from grants.kernel.work import UnitOfWork
 from grants.ledger.queries import Pockets
 from grants.outbox import service as outbox
-from grants.ports.payments import OutcomeUnknown, PaymentGateway
+from grants.people import queries as people
+from grants.ports.payments import (
+    AccountStanding,
+    OutcomeUnknown,
+    PaymentGateway,
+    PaymentProvider,
+    ProviderRefused,
+)
 from grants.web.db import now, reading
 from grants.web.doors import demo_only, signed_in
+from grants.web.forms import Form
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import outbox_handlers, pays_by, providers, stripe
 from grants.web.sections import Section, section
@@ -274,6 +283,62 @@ def returned(award_id: UUID) -> ResponseReturnValue:
 def _owed(spent_minor: int | None, pockets: Pockets) -> int:
     """Pence that must come back: what was paid and not returned, above the accepted spend."""
     return 0 if spent_minor is None else max(0, pockets.paid_minor - spent_minor)
+
+
+# --------------------------------------------------------------------------------------- where a group is paid (Stripe)
+
+
+@bp.route("/groups/<uuid:group_id>/paid", methods=["GET", "POST"])
+@signed_in()
+def account(group_id: UUID) -> ResponseReturnValue:
+    """Where a group is paid: it gives its bank details on Stripe's pages, and we never see them."""
+    provider, actor = stripe(), current_actor()
+    may_set_up = actor.can_sign_off_for(group_id)
+    if provider is None:
+        raise NotFound("Nobody is paid through Stripe here.")
+    if group_id not in actor.groups and not any(actor.has(role) for role in (*DESK, Role.AUDITOR, Role.ADMIN)):
+        raise NotAllowed("Only this group, and those who pay it, may see this.")
+    group = people.group(reading(), group_id)
+    form, link = Form(), ""
+    if form.accepted():
+        try:
+            link = _onboard(provider, group_id, group.name)
+        except (OutcomeUnknown, ProviderRefused) as failed:
+            flash(f"{failed} Nothing was lost. Try again in a minute.", "error")
+        group = people.group(reading(), group_id)
+    found = queries.account_of(reading(), group_id, provider.name)
+    standing = found.standing if found is not None else None
+    if found is not None and found.account_ref and standing is not AccountStanding.READY:
+        with suppress(OutcomeUnknown, ProviderRefused):  # the event may be on its way still; what is kept waits for it
+            standing = provider.account_standing(found.account_ref)
+    return render_template(
+        "disbursements/account.html", form=form, group=group, standing=standing, link=link, may_set_up=may_set_up
+    )
+
+
+def _onboard(provider: PaymentProvider, group_id: UUID, name: str) -> str:
+    """The account, opened once under a key that was written down, and a link to the page where the group sets it up."""
+    actor = current_actor()
+    with working() as uow:
+        account = service.open_account(uow, group_id, provider.name)
+        account_id, key, ref = account.id, account.key, account.account_ref
+    if ref is None:
+        email = next((mail for id, mail in people.emails_of_group(reading(), group_id) if id == actor.id), "")
+        ref = provider.open_account(display_name=name, email=email, key=key)
+        with working() as uow:
+            service.name_account(uow, account_id, ref)
+    here = current_app.config["SETTINGS"].base_url + url_for("disbursements.account", group_id=group_id)
+    return provider.onboarding_link(ref, return_url=here, refresh_url=here)
+
+
+@section("group", 25)
+def _on_group(group: Any) -> Section | None:
+    """For the group: where it is paid."""
+    if stripe() is None or group.id not in current_actor().groups:
+        return None
+    found = queries.account_of(reading(), group.id, "stripe")
+    html = render_template("disbursements/_of_group.html", group=group, account=found)
+    return Section("paid", "Where your group is paid", Markup(html))  # noqa: S704
 
 
 # ---------------------------------------------------------------------------------------------- what other pages show

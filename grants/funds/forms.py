@@ -168,3 +168,29 @@ class ScopedRoleForm(Form):
     """A role for one fund, or for one funder."""
 
     what = fields.SelectField("Role and for what", message="Choose a role")
+
+
+class PayForm(Form):
+    """How much to pay through a provider's page."""
+
+    amount = fields.MoneyField("How much do you pay?", at_least=100)
+
+
+class RefundForm(Form):
+    """Money that goes back the way it came."""
+
+    amount = fields.MoneyField("How much goes back?")
+    reason = fields.AreaField("Why it goes back", at_most=300, rows=3, hint="The funder and the auditor read this.")
+
+
+class MadeGoodForm(Form):
+    """Money from elsewhere that takes the place of what was taken back."""
+
+    amount = fields.MoneyField("How much came?")
+    reference = fields.TextField("Reference on the bank statement", at_most=60)
+
+
+class PaysByForm(Form):
+    """How a fund's groups are paid."""
+
+    pays_by = fields.RadiosField("How are this fund's groups paid?", message="Choose how groups are paid")

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from grants.funds.models import Contribution, Fund, Funder, Receipt
+from grants.funds.models import Checkout, Contribution, Fund, Funder, Receipt, TakenBack
 from grants.funds.rules import ContributionState, Names, Restriction, Source
 from grants.kernel.errors import NotFound
 from grants.ledger import queries as ledger
@@ -225,3 +225,43 @@ def funders_with_totals(session: Session) -> list[FunderTotals]:
         .limit(500)
     )
     return [FunderTotals(funder, count, int(total)) for funder, count, total in rows]
+
+
+def checkouts(session: Session, contribution_id: UUID) -> list[Checkout]:
+    """What was paid, or begun to be, through a provider's page, the newest first."""
+    return list(
+        session.scalars(
+            select(Checkout)
+            .where(Checkout.contribution_id == contribution_id)
+            .order_by(Checkout.started_at.desc(), Checkout.id)
+            .limit(50)
+        )
+    )
+
+
+def checkout(session: Session, checkout_id: UUID, contribution_id: UUID) -> Checkout:
+    """One of them, of this contribution, or ``NotFound``."""
+    found = session.get(Checkout, checkout_id)
+    if found is None or found.contribution_id != contribution_id:
+        raise NotFound("There is no such payment.")
+    return found
+
+
+def taken_back(session: Session, contribution_id: UUID) -> list[TakenBack]:
+    """What of such payments went back to the payer, the earliest first."""
+    return list(
+        session.scalars(
+            select(TakenBack)
+            .where(TakenBack.contribution_id == contribution_id)
+            .order_by(TakenBack.told_at, TakenBack.id)
+            .limit(50)
+        )
+    )
+
+
+def one_taken_back(session: Session, taken_back_id: UUID, contribution_id: UUID) -> TakenBack:
+    """One of them, of this contribution, or ``NotFound``."""
+    found = session.get(TakenBack, taken_back_id)
+    if found is None or found.contribution_id != contribution_id:
+        raise NotFound("There is no such payment.")
+    return found

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
@@ -17,23 +17,28 @@ from grants.funds.forms import (
     FunderForm,
     FundForm,
     GiveBackForm,
+    MadeGoodForm,
     NewRestrictionForm,
+    PayForm,
+    PaysByForm,
     ReceiptForm,
+    RefundForm,
     RestrictionForm,
     ScopedRoleForm,
 )
-from grants.funds.rules import ContributionState, Names, Restriction, describe
+from grants.funds.rules import PAYS_BY_WORDS, ContributionState, Names, PaysBy, Restriction, describe
 from grants.kernel.actors import Actor, Role
-from grants.kernel.errors import RuleBroken
+from grants.kernel.errors import NotFound, RuleBroken
 from grants.ledger import queries as books
 from grants.ledger.queries import Pockets
 from grants.people import queries as people
 from grants.people import service as people_service
+from grants.ports.payments import CheckoutStanding, OutcomeUnknown, PaymentProvider, ProviderRefused
 from grants.web.db import reading
 from grants.web.doors import public, signed_in
 from grants.web.filters import money
 from grants.web.needs import NeedsYou, needs_you
-from grants.web.outside import geography
+from grants.web.outside import geography, pays_by, providers, stripe
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
 from grants.web.work import working
@@ -109,6 +114,7 @@ def show(fund_id: UUID) -> ResponseReturnValue:
         given=[(one, pockets[one.id], describe(queries.restriction_of(one), names)) for one in given],
         keeps=keeps,
         may_steward=access.may_steward(actor, fund_id),
+        shortfall_minor=books.shortfall_minor(session, fund_id),
         extra=sections_for("fund", fund),
     )
 
@@ -208,6 +214,10 @@ def contribution(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
         may_keep_money=access.may_keep_money(actor, fund_id),
         may_restrict=not (pockets.committed_minor or pockets.sending_minor or pockets.paid_minor),
         checks=actor.has(Role.AUDITOR),
+        checkouts=queries.checkouts(session, one.id),
+        taken_back=queries.taken_back(session, one.id),
+        may_pay=stripe() is not None and access.may_pay_in(actor, fund_id, one.funder_id),
+        came_back=request.args.get("paid") == "1",
     )
 
 
@@ -438,3 +448,118 @@ def money_to_come(actor: Actor, now: datetime) -> Iterator[NeedsYou]:
             url_for("funds.contribution", fund_id=one.fund_id, contribution_id=one.id),
             f"Agreed for {one.fund.name}; look for it on the bank statement.",
         )
+
+
+# ---------------------------------------------------------------------------------- how groups are paid, and money in
+
+
+@bp.route("/funds/<uuid:fund_id>/payments", methods=["GET", "POST"])
+@signed_in(Role.ADMIN, Role.STEWARD)
+def payments(fund_id: UUID) -> ResponseReturnValue:
+    """Say how this fund's groups are paid."""
+    fund = queries.fund(reading(), fund_id)
+    access.ensure_may_steward(current_actor(), fund_id)
+    form = PaysByForm(data={"pays_by": fund.pays_by or pays_by()})
+    here = [PaysBy.BANK_RUN, *(PaysBy(name) for name in sorted(providers()))]
+    form.pays_by.choices = [(way.value, PAYS_BY_WORDS[way]) for way in here]
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.choose_payments(uow, fund_id, PaysBy(form.pays_by.data))
+            flash("Saved. What is on its way already goes on as it began.", "success")
+            return redirect(url_for("funds.show", fund_id=fund_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/payments.html", form=form, fund=fund), form.status
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/pay", methods=["GET", "POST"])
+@signed_in(*KEEPERS, Role.FUNDER)
+def pay(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
+    """Pay a contribution by card, from a bank or by Direct Debit, on Stripe's own page.
+
+    The page links there instead of sending the browser: our forms may lead to ourselves only.
+    """
+    session = reading()
+    one = queries.contribution(session, contribution_id, fund_id)
+    access.ensure_may_pay_in(current_actor(), fund_id, one.funder_id)
+    provider = stripe()
+    if provider is None:
+        raise NotFound("Nothing can be paid through Stripe here.")
+    missing = one.amount_minor - queries.received_minor(session, [one.id])[one.id]
+    form = PayForm(data={"amount": missing or None})
+    if form.accepted():
+        assert form.amount.data is not None
+        try:
+            _open_checkout(provider, fund_id, one.id, one.fund.name, form.amount.data)
+            return redirect(url_for("funds.pay", fund_id=fund_id, contribution_id=contribution_id))
+        except RuleBroken as broken:
+            form.show(broken)
+        one = queries.contribution(session, contribution_id, fund_id)
+    ready = next((c for c in queries.checkouts(session, one.id) if c.state == CheckoutStanding.OPEN and c.url), None)
+    return render_template("funds/pay.html", form=form, one=one, missing_minor=missing, ready=ready), form.status
+
+
+def _open_checkout(provider: PaymentProvider, fund_id: UUID, id: UUID, fund: str, amount_minor: int) -> None:
+    """Begin, then ask Stripe for its page under the key that was written down, then keep where it is."""
+    with working() as uow:
+        begun = service.start_checkout(uow, id, amount_minor, provider.name)
+        checkout_id, key, amount = begun.id, begun.key, begun.amount_minor
+    back = url_for("funds.contribution", fund_id=fund_id, contribution_id=id)
+    base, what = current_app.config["SETTINGS"].base_url, f"Contribution to {fund}"[:120]
+    try:
+        page = provider.start_checkout(
+            amount_minor=amount, what=what, key=key, return_url=f"{base}{back}?paid=1", cancel_url=f"{base}{back}"
+        )
+    except (OutcomeUnknown, ProviderRefused) as failed:
+        raise RuleBroken(f"{failed} Nothing was paid. Try again in a minute.", field="amount") from failed
+    with working() as uow:
+        service.checkout_opened(uow, checkout_id, page)
+
+
+@bp.route(
+    "/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/paid/<uuid:checkout_id>/refund", methods=["GET", "POST"]
+)
+@signed_in(Role.FINANCE_OFFICER)
+def refund(fund_id: UUID, contribution_id: UUID, checkout_id: UUID) -> ResponseReturnValue:
+    """Give money back the way it came."""
+    one = queries.contribution(reading(), contribution_id, fund_id)
+    access.ensure_may_keep_money(current_actor(), fund_id)
+    through = queries.checkout(reading(), checkout_id, contribution_id)
+    form = RefundForm()
+    if form.accepted():
+        assert form.amount.data is not None
+        try:
+            with working() as uow:
+                service.refund(uow, checkout_id, form.amount.data, form.reason.data or "")
+            flash("It goes back within moments, the way it came.", "success")
+            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+        except RuleBroken as broken:
+            form.show(broken)
+            one = queries.contribution(reading(), contribution_id, fund_id)
+            through = queries.checkout(reading(), checkout_id, contribution_id)
+    return render_template("funds/refund.html", form=form, one=one, through=through), form.status
+
+
+@bp.route(
+    "/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/missing/<uuid:taken_back_id>", methods=["GET", "POST"]
+)
+@signed_in(Role.FINANCE_OFFICER)
+def make_good(fund_id: UUID, contribution_id: UUID, taken_back_id: UUID) -> ResponseReturnValue:
+    """Write down money that makes good what a payer's bank took back."""
+    one = queries.contribution(reading(), contribution_id, fund_id)
+    access.ensure_may_keep_money(current_actor(), fund_id)
+    taken = queries.one_taken_back(reading(), taken_back_id, contribution_id)
+    form = MadeGoodForm(data={"amount": taken.short_minor or None})
+    if form.accepted():
+        assert form.amount.data is not None
+        try:
+            with working() as uow:
+                service.make_good(uow, taken_back_id, form.amount.data, form.reference.data or "")
+            flash("Written down.", "success")
+            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+        except RuleBroken as broken:
+            form.show(broken)
+            one = queries.contribution(reading(), contribution_id, fund_id)
+            taken = queries.one_taken_back(reading(), taken_back_id, contribution_id)
+    return render_template("funds/make_good.html", form=form, one=one, taken=taken), form.status

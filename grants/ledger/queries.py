@@ -342,6 +342,12 @@ def trial_balances(session: Session, fund_ids: Collection[UUID], as_at: datetime
     return [Balance(account, sums.get(account.id, 0)) for account in accounts]
 
 
+def shortfall_minor(session: Session, fund_id: UUID) -> int:
+    """Pence that are missing behind what a fund has promised, because a payer's bank took money back."""
+    code = rules.shortfall_code(fund_id)
+    return session.scalar(select(Account.balance_minor).where(Account.code == code)) or 0
+
+
 def account(session: Session, account_id: UUID) -> Account | None:
     return session.get(Account, account_id)
 

@@ -38,6 +38,7 @@ DOORS: dict[str, str] = {
     "awards.show": "public",
     "awards.stop": "steward",
     # disbursements
+    "disbursements.account": "signed_in",
     "disbursements.ask": "finance_officer+steward",
     "disbursements.ask_again": "finance_officer",
     "disbursements.authorise": "finance_officer",
@@ -60,9 +61,13 @@ DOORS: dict[str, str] = {
     "funds.give_back": "finance_officer",
     "funds.give_role": "admin",
     "funds.index": "public",
+    "funds.make_good": "finance_officer",
     "funds.new": "admin+steward",
     "funds.new_funder": "admin+steward",
+    "funds.pay": "admin+auditor+finance_officer+funder+steward",
+    "funds.payments": "admin+steward",
     "funds.receive": "finance_officer",
+    "funds.refund": "finance_officer",
     "funds.restriction": "admin+steward",
     "funds.show": "public",
     # home
