@@ -21,6 +21,22 @@ class AsAtForm(_Asked):
     as_at = fields.DayField("As at the end of", hint="For example, 27 3 2027. Empty means now.", required=False)
 
 
+class PeriodForm(_Asked):
+    """A statement of which days, and as what."""
+
+    since = fields.DayField("From this day", hint="Empty means from the beginning.", required=False)
+    until = fields.DayField("To this day", hint="Empty means until now.", required=False)
+
+    def heard(self) -> bool:
+        """Whether the days can be understood and stand in their order."""
+        if not super().heard():
+            return False
+        if self.since.data and self.until.data and self.since.data > self.until.data:
+            self.until.errors = ["The last day must not be before the first"]
+            return False
+        return True
+
+
 class TrailForm(_Asked):
     """What part of the trail."""
 

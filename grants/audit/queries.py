@@ -2,22 +2,31 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy.orm import Session, joinedload
 
 from grants.audit import access
-from grants.audit.rules import Step, ToldAccount, ToldBooks, account_words, last_states, told_names
+from grants.audit.rules import (
+    Promise,
+    Step,
+    ToldAccount,
+    ToldBooks,
+    account_words,
+    last_states,
+    promises_then,
+    told_names,
+)
 from grants.awards.models import Agreement, Award, AwardSplit
 from grants.awards.rules import HOLDS_MONEY, AwardState
 from grants.disbursements.models import Disbursement, MoneyReturn
 from grants.disbursements.rules import DisbursementState
 from grants.funds import queries as funds
 from grants.funds.models import Contribution, Fund, Funder, Receipt
-from grants.funds.rules import allows
+from grants.funds.rules import ContributionState, Names, allows, describe
 from grants.kernel.actors import Actor
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotFound
@@ -142,13 +151,13 @@ def statement_for(
 
     Somebody who may not read it is not told whether there is such a funder.
     """
+    given = funds.contributions_of_funder(session, funder_id)
     try:
-        funder = funds.funder(session, funder_id)
+        funder = given[0].funder if given else funds.funder(session, funder_id)
     except NotFound:
         if access.funds_kept(actor) is None:
             raise
         raise NotAllowed(access.CLOSED) from None
-    given = funds.contributions_of_funder(session, funder_id)
     kept = access.funds_in_statement(actor, funder_id, {one.fund_id for one in given})
     return funder, [one for one in given if kept is None or one.fund_id in kept], kept
 
@@ -203,18 +212,79 @@ class Share:
     outcome: Report | None
 
 
+PICTURED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """Pence of one contribution that stand with one award; ``award_id`` None: with all the smaller ones together."""
+
+    contribution_id: UUID
+    award_id: UUID | None
+    award_title: str | None
+    priority_id: UUID
+    priority_title: str
+    amount_minor: int
+
+
+def streams(session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None) -> list[Streamed]:
+    """Where the money of these contributions went: the largest awards by name, the others gathered. One query."""
+    where: list[ColumnElement[bool]] = [
+        Account.contribution_id.in_(contribution_ids),
+        Account.pocket.in_(_AWAY),
+        Posting.award_id.is_not(None),
+    ]
+    if as_at is not None:
+        where.append(Posting.at <= as_at)
+    parts = (
+        select(Posting.award_id, Account.contribution_id, (-func.sum(Posting.amount_minor)).label("minor"))
+        .join(Account, Account.id == Posting.account_id)
+        .where(*where)
+        .group_by(Posting.award_id, Account.contribution_id)
+        .cte("parts")
+    )
+    largest = (
+        select(parts.c.award_id)
+        .group_by(parts.c.award_id)
+        .order_by(func.sum(parts.c.minor).desc(), parts.c.award_id)
+        .limit(PICTURED)
+        .cte("largest")
+    )
+    title = case((largest.c.award_id.is_not(None), _TITLE))
+    total = func.sum(parts.c.minor)
+    rows = session.execute(
+        select(parts.c.contribution_id, largest.c.award_id, title, Award.priority_id, Priority.title, total)
+        .select_from(parts)
+        .join(Award, Award.id == parts.c.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .outerjoin(largest, largest.c.award_id == parts.c.award_id)
+        .group_by(parts.c.contribution_id, largest.c.award_id, title, Award.priority_id, Priority.title)
+        .having(total > 0)
+        .order_by(total.desc(), Priority.title)
+    )
+    return [Streamed(c, a, words, p, name, int(minor)) for c, a, words, p, name, minor in rows]
+
+
 def shares(
-    session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None, *, page: int | None = 1
+    session: Session,
+    contribution_ids: Collection[UUID],
+    as_at: datetime | None = None,
+    *,
+    page: int | None = 1,
+    size: int = PAGE,
 ) -> tuple[list[Share], int]:
     """The awards that these contributions pay for, newest first, one page (None: all), and how many there are.
 
-    Now: those that hold money. As at a moment: whatever had been offered by then, in the state it was in.
+    Now: those that hold money. As at a moment: whatever had been offered by then, in the state it was in. Five queries,
+    however many awards there are; a page behind the last is empty and its count is nought.
     """
     part = func.sum(AwardSplit.amount_minor)
     query = (
         select(
             Award.id, Award.reference, _TITLE, Group.id, Group.name, Priority.id, Priority.title,
             Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state, part,
+            func.count().over(),
         )
         .join(AwardSplit, AwardSplit.award_id == Award.id)
         .join(Proposal, Proposal.id == Award.proposal_id)
@@ -225,17 +295,17 @@ def shares(
         .group_by(Award.id, Proposal.title, Group.id, Priority.id, Round.id)
         .order_by(Award.offered_at.desc(), Award.reference)
     )  # fmt: skip
-    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
     if page is not None:
-        query = query.limit(PAGE).offset((page - 1) * PAGE)
+        query = query.limit(size).offset((page - 1) * size)
     rows = session.execute(query).all()
+    total = rows[0][-1] if rows else 0
     ids = [row[0] for row in rows]
     wanted = set(contribution_ids)
     pockets = ledger.award_pockets(session, ids, as_at)
     states = states_at(session, "award", as_at, ids) if as_at else {}
     outcomes = _outcomes(session, ids, as_at)
     found = []
-    for *plain, state, part_minor in rows:
+    for *plain, state, part_minor, _ in rows:
         id = plain[0]
         mine = ledger.added_up([p for c, p in pockets[id].items() if c in wanted])
         values: list[Any] = [*plain, states.get(id, state.value), int(part_minor), mine, outcomes.get(id)]
@@ -251,12 +321,151 @@ def _outcomes(session: Session, award_ids: Collection[UUID], as_at: datetime | N
     query = (
         select(Report)
         .where(Report.award_id.in_(award_ids), Report.state == ReportState.ACCEPTED)
-        .options(selectinload(Report.measures))
+        .options(joinedload(Report.measures))
         .order_by(Report.accepted_at)
     )
     if as_at is not None:
         query = query.where(Report.accepted_at <= as_at)
-    return {report.award_id: report for report in session.scalars(query)}
+    return {report.award_id: report for report in session.scalars(query).unique()}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One contribution as a statement tells it, now or as it was: pence, its state's word, what it is for."""
+
+    contribution: Contribution
+    pockets: Pockets
+    promised_minor: int
+    agreed: bool
+    state: str
+    sentence: str
+    spend_by: date | None
+
+    @classmethod
+    def of(
+        cls, one: Contribution, pockets: Pockets, then: Promise | None, names: Names, as_at: datetime | None
+    ) -> "Given":
+        """``then``: how it stood at ``as_at`` by its trail, where that tells."""
+        limits = funds.restriction_in(then.restriction) if then and then.restriction else funds.restriction_of(one)
+        agreed = one.agreed_at is not None and (as_at is None or one.agreed_at <= as_at)
+        amount = then.amount_minor if then and then.amount_minor is not None else one.amount_minor
+        return cls(
+            contribution=one,
+            pockets=pockets,
+            promised_minor=amount,
+            agreed=agreed,
+            state=then.state if then and then.state else one.state.value,
+            sentence=describe(limits, names),
+            spend_by=limits.spend_by,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a statement tells of a funder before anything of awards. ``limited``: the reader keeps only some funds."""
+
+    funder: Funder
+    given: list[Given]
+    ids: list[UUID]
+    total: Pockets
+    limited: bool
+
+    @property
+    def promised_minor(self) -> int:
+        return sum(one.promised_minor for one in self.given if one.agreed)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one kind of event did to the money of some contributions: pence into (or out of) each pocket."""
+
+    event: str
+    pockets: Pockets
+
+
+def moved_between(
+    session: Session, contribution_ids: Collection[UUID], since: datetime | None, until: datetime
+) -> list[Moved]:
+    """What happened to the money of these contributions between two moments, by kind of event, in order of first."""
+    where = [Account.contribution_id.in_(contribution_ids), Posting.at <= until]
+    if since is not None:
+        where.append(Posting.at >= since)
+    first = func.min(Posting.at)
+    rows = session.execute(
+        select(Entry.event, Account.pocket, -func.sum(Posting.amount_minor), first)
+        .join(Posting, Posting.entry_id == Entry.id)
+        .join(Account, Account.id == Posting.account_id)
+        .where(*where)
+        .group_by(Entry.event, Account.pocket)
+        .order_by(first, Entry.event)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for event, pocket, minor, _ in rows:
+        found.setdefault(event, {})[f"{pocket}_minor"] = int(minor)
+    return [Moved(event, Pockets(**values)) for event, values in found.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One line of a contribution's accounts: signed pence, into the pocket positive."""
+
+    at: datetime
+    event: str
+    memo: str
+    award: str | None
+    contribution_id: UUID
+    pocket: str
+    amount_minor: int
+
+
+def movements(
+    session: Session, contribution_ids: Collection[UUID], since: datetime | None, until: datetime
+) -> Iterator[Movement]:
+    """Every line of these contributions' accounts between two moments, the earliest first. Streams."""
+    query = (
+        select(
+            Entry.at, Entry.event, Entry.memo, Award.reference,
+            Account.contribution_id, Account.pocket, -Posting.amount_minor,
+        )
+        .join(Posting, Posting.entry_id == Entry.id)
+        .join(Account, Account.id == Posting.account_id)
+        .outerjoin(Award, Award.id == Posting.award_id)
+        .where(Account.contribution_id.in_(contribution_ids), Entry.at <= until)
+        .order_by(Entry.at, Entry.key, Posting.position)
+    )  # fmt: skip
+    if since is not None:
+        query = query.where(Entry.at >= since)
+    for row in session.execute(query, execution_options={"yield_per": 2_000}):
+        yield Movement(*row)
+
+
+def promises_at(session: Session, contribution_ids: Collection[UUID], as_at: datetime) -> dict[UUID, Promise]:
+    """How each of these contributions stood at a moment, by its trail; what was not there yet is left out."""
+    rows = session.execute(
+        select(AuditEvent.at, AuditEvent.subject_id, AuditEvent.verb, AuditEvent.after, AuditEvent.body)
+        .where(
+            AuditEvent.subject_type == "contribution",
+            AuditEvent.subject_id.in_(contribution_ids),
+            AuditEvent.at <= as_at,
+        )
+        .order_by(AuditEvent.at, AuditEvent.id)
+    )
+    states = list(ContributionState)
+    told = sorted(rows, key=lambda row: (row.at, states.index(ContributionState(row.after)) if row.after else -1))
+    return promises_then([(row.subject_id, row.verb, row.after, row.body or {}) for row in told])
+
+
+def names_for(session: Session, given: Sequence[Contribution]) -> Names:
+    """Words for the wards and priorities that these contributions name; one query, and none when none is named."""
+    wards: dict[str, str] = {}
+    wanted: set[UUID] = set()
+    for one in given:
+        wards.update((one.restriction or {}).get("ward_names", {}))
+        wanted |= funds.restriction_of(one).priority_ids
+    if not wanted:
+        return Names(wards=wards)
+    titles = session.execute(select(Priority.id, Priority.title).where(Priority.id.in_(wanted)))
+    return Names(wards=wards, priorities=dict(titles.tuples().all()))
 
 
 def awards_at(session: Session, as_at: datetime, *, page: int = 1) -> tuple[list[Share], int]:

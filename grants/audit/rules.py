@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 
 from grants.kernel.clock import LONDON
@@ -48,6 +49,16 @@ def pounds(minor: int) -> str:
     return f"{'-' if minor < 0 else ''}{abs(minor) // 100}.{abs(minor) % 100:02d}"
 
 
+def days_words(since: date | None, until: date) -> str:
+    """The days of a statement.
+
+    >>> days_words(date(2026, 4, 1), date(2027, 3, 31)), days_words(None, date(2027, 3, 31))
+    ('1 April 2026 to 31 March 2027', 'From the beginning to 31 March 2027')
+    """
+    first = f"{since.day} {since:%B %Y}" if since else "From the beginning"
+    return f"{first} to {until.day} {until:%B %Y}"
+
+
 # ---------------------------------------------------------------- states as at a moment
 
 
@@ -80,6 +91,37 @@ def last_states(steps: Sequence[Step]) -> dict[UUID, str]:
         left = [s.before for s in tied if s.before != s.after]
         ends = [s.after for s in tied if s.after not in left]
         found[subject_id] = (ends or [tied[-1].after])[-1]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """How a contribution stood at a moment: its state, its pence (None: not written down then), its restriction."""
+
+    state: str
+    amount_minor: int | None
+    restriction: Mapping[str, Any] | None
+    agreed: bool
+
+
+def promises_then(told: Sequence[tuple[UUID, str, str | None, Mapping[str, Any]]]) -> dict[UUID, Promise]:
+    """Each contribution as its trail left it; ``told``: (id, verb, state after, body), the earliest first.
+
+    >>> one = UUID(int=1)
+    >>> promises_then([(one, "contribution.pledged", "pledged", {"amount_minor": 5}),
+    ...                (one, "contribution.received", "agreed", {"amount_minor": 2})])[one].amount_minor
+    5
+    """
+    found: dict[UUID, Promise] = {}
+    for id, verb, after, body in told:
+        before = found.get(id, Promise("", None, None, False))
+        says = verb in ("contribution.pledged", "contribution.agreed", "contribution.amount_changed")
+        found[id] = Promise(
+            state=after or before.state,
+            amount_minor=body.get("amount_minor", before.amount_minor) if says else before.amount_minor,
+            restriction=body.get("restriction", before.restriction),
+            agreed=before.agreed or after in ("agreed", "received"),
+        )
     return found
 
 
@@ -208,6 +250,7 @@ class Node:
     label_x: float
     label_y: float
     label_ends: bool
+    label_centred: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +361,80 @@ def picture(
         tops[False, link.target] += link.amount_minor * scale
         bands.append(Band(_stream(side + NODE, y1, width - side - NODE, y2, thick), colours[link.source]))
     return Picture(width, round(height + 0.5), tuple(nodes), tuple(bands))
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """So many pence of a contribution, in an award (or at rest: then there is no priority). All by key."""
+
+    source: str
+    middle: str
+    target: str | None
+    amount_minor: int
+
+
+def picture_of_streams(
+    streams: Sequence[Stream], names: Mapping[str, str], *, width: int, side: int, last: Sequence[str] = (), tall: int
+) -> Picture:
+    """Contributions on the left, awards in the middle, priorities on the right; a band for every stream, twice.
+
+    Heights are in proportion to pence. What is in ``last`` rests in the middle, at its foot. Few enough blocks is the
+    caller's business (``queries.streams`` gathers the small awards).
+    """
+    streams = [one for one in streams if one.amount_minor > 0]
+    whole = sum(one.amount_minor for one in streams)
+    if not whole:
+        return Picture(width, 0, (), ())
+    scale = tall / whole
+    columns: list[dict[str, int]] = [{}, {}, {}]
+    for one in streams:
+        for column, key in zip(columns, (one.source, one.middle, one.target), strict=True):
+            if key is not None:
+                column[key] = column.get(key, 0) + one.amount_minor
+    order = [
+        sorted(column, key=lambda key: (last.index(key) + 1 if key in last else 0, -column[key], names[key], key))
+        for column in columns
+    ]
+    colours = {key: place % 5 + 1 for place, key in enumerate(order[0])}
+    across = [float(side), (width - NODE) / 2, float(width - side - NODE)]
+    nodes, height = [], 0.0
+    tops: list[dict[str, float]] = [{}, {}, {}]
+    for at, keys in enumerate(order):
+        y = 0.0
+        for key in keys:
+            minor, x = columns[at][key], across[at]
+            block = max(minor * scale, 2.0)
+            slot = LABEL + block if at == 1 else max(block, LABEL)
+            top = y + LABEL if at == 1 else y + (slot - block) / 2
+            tops[at][key] = top
+            label_x = {0: x - 8, 1: x + NODE / 2, 2: x + NODE + 8}[at]
+            label_y = top - 22 if at == 1 else top + block / 2 - 3
+            colour = colours[key] if at == 0 else 0
+            nodes.append(
+                Node(key, names[key], minor, x, top, block, colour, at == 0, label_x, label_y, at == 0, at == 1)
+            )
+            y += slot + GAP
+        height = max(height, y)
+    rank = [{key: place for place, key in enumerate(keys)} for keys in order]
+    bands = []
+    ends = [dict(column) for column in tops]  # where the next band leaves a block
+    by_left = sorted(streams, key=lambda one: (rank[0][one.source], rank[1][one.middle]))
+    for one in by_left:
+        bands.append(_band(one, colours, across[0], ends[0], one.source, across[1], tops[1], one.middle, scale))
+    for one in sorted(streams, key=lambda one: (rank[1][one.middle], rank[0][one.source])):
+        if one.target is not None:
+            bands.append(_band(one, colours, across[1], ends[1], one.middle, across[2], tops[2], one.target, scale))
+    return Picture(width, round(height + 0.5), tuple(nodes), tuple(bands))
+
+
+def _band(
+    one: Stream, colours: Mapping[str, int], x1: float, out: dict[str, float], start: str,
+    x2: float, into: dict[str, float], end: str, scale: float,
+) -> Band:  # fmt: skip
+    """One band between two columns; both blocks' next places move on."""
+    y1, y2, thick = out[start], into[end], one.amount_minor * scale
+    out[start], into[end] = y1 + thick, y2 + thick
+    return Band(_stream(x1 + NODE, y1, x2, y2, max(thick, 1.0)), colours[one.source])
 
 
 def _sums(links: Sequence[Link], on_left: bool) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from itertools import groupby
 from uuid import UUID
 
@@ -11,28 +11,31 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from grants.audit import access, queries, rules
-from grants.audit.exports.tables import register_csv, statement_csv
-from grants.audit.forms import AsAtForm, RegisterForm, TrailForm
-from grants.audit.queries import PAGE, TRAIL_PAGE, RegisterFilter, TrailFilter
-from grants.audit.rules import Link
+from grants.audit.exports.tables import register_csv, statement_csv, statement_sheets
+from grants.audit.forms import AsAtForm, PeriodForm, RegisterForm, TrailForm
+from grants.audit.queries import PAGE, TRAIL_PAGE, Given, RegisterFilter, Told, TrailFilter
+from grants.audit.rules import Link, Stream
 from grants.funds import queries as funds
 from grants.funds.access import may_keep_money, speaks_for
-from grants.funds.rules import describe
 from grants.funds.views import parts_of
 from grants.kernel.actors import Role
-from grants.kernel.clock import LONDON
+from grants.kernel.clock import LONDON, day_begins, london_day
 from grants.kernel.errors import NotFound
 from grants.ledger import queries as ledger
 from grants.ledger.queries import Pockets
 from grants.people import queries as people
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
+from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
+from grants.web.sheets import xlsx_answer
 
 bp = Blueprint("audit", __name__)
 
-RESTS, BACK = "rests", "back"
+RESTS, BACK, OTHERS = "rests", "back", "others"
+PRINTED = 400
+"""Awards on paper at most: a spreadsheet holds them all."""
 PLACES = {
     "award": "/awards/{}",
     "community_group": "/groups/{}",
@@ -77,44 +80,49 @@ def _shown_page(found: int, page: int, size: int) -> int:
 @signed_in(Role.ADMIN, Role.AUDITOR, Role.FINANCE_OFFICER, Role.FUNDER, Role.STEWARD)
 def statement(funder_id: UUID) -> ResponseReturnValue:
     """What one funder gave, where each pound of it went, and what came of it."""
-    session = reading()
-    funder, given, kept = queries.statement_for(session, current_actor(), funder_id)
     form, as_at = _as_at()
-    ids = [one.id for one in given]
-    pockets = ledger.pockets_of(session, ids, as_at)
-    shares, count = queries.shares(session, ids, as_at, page=_page())
-    names = funds.names_for(session)
-    states = queries.states_at(session, "contribution", as_at, ids) if as_at else {}
-    total = ledger.added_up(list(pockets.values()))
-    given = [one for one in given if as_at is None or one.pledged_at <= as_at]
+    told = _told(funder_id, as_at)
+    shares, count = queries.shares(reading(), told.ids, as_at, page=_page())
     return render_template(
         "audit/statement.html",
-        funder=funder,
+        told=told,
+        funder=told.funder,
         form=form,
+        period=PeriodForm(formdata=None),
         as_at=as_at,
-        total=total,
-        parts=parts_of(total),
-        promised_minor=sum(o.amount_minor for o in given if o.agreed_at and (as_at is None or o.agreed_at <= as_at)),
-        given=[
-            (one, pockets[one.id], describe(funds.restriction_of(one), names), states.get(one.id, one.state.value))
-            for one in given
-        ],
-        several_funds=len({one.fund_id for one in given}) > 1,
-        flow=_flow(
-            [
-                (f"{one.id}", f"{one.fund.name}, {one.pledged_at.astimezone(LONDON):%Y}", pockets[one.id])
-                for one in given
-            ],
-            queries.flows(session, ids, as_at),
-        ),
+        total=told.total,
+        parts=parts_of(told.total),
+        several_funds=len({one.contribution.fund_id for one in told.given}) > 1,
+        flow=_streams(told.given, queries.streams(reading(), told.ids, as_at)),
         shares=shares,
         count=count,
         page=_page(),
         pages=_shown_page(count, _page(), PAGE),
-        limited=kept is not None,
+        limited=told.limited,
         mine=speaks_for(current_actor(), funder_id),
         extra={"as_at": form.as_at.data.isoformat()} if as_at and form.as_at.data else {},
     ), form.status
+
+
+def _told(funder_id: UUID, as_at: datetime | None) -> Told:
+    """What the reader may know of a funder at a moment, before anything of awards."""
+    session = reading()
+    funder, given, kept = queries.statement_for(session, current_actor(), funder_id)
+    ids = [one.id for one in given]
+    pockets = ledger.pockets_of(session, ids, as_at)
+    then = queries.promises_at(session, ids, as_at) if as_at else {}
+    names = queries.names_for(session, given)
+    return Told(
+        funder=funder,
+        given=[
+            Given.of(one, pockets[one.id], then.get(one.id), names, as_at)
+            for one in given
+            if as_at is None or one.pledged_at <= as_at
+        ],
+        ids=ids,
+        total=ledger.added_up(list(pockets.values())),
+        limited=kept is not None,
+    )
 
 
 @bp.route("/funders/<uuid:funder_id>/statement.csv")
@@ -128,10 +136,84 @@ def statement_file(funder_id: UUID) -> ResponseReturnValue:
     return _file(statement_csv(shares), f"statement-{funder_id}.csv")
 
 
+@bp.route("/funders/<uuid:funder_id>/period")
+@signed_in(Role.ADMIN, Role.AUDITOR, Role.FINANCE_OFFICER, Role.FUNDER, Role.STEWARD)
+def period(funder_id: UUID) -> ResponseReturnValue:
+    """A statement of any days, as a PDF or as a spreadsheet; the same for every funder."""
+    session, form = reading(), PeriodForm(request.args)
+    if not form.heard():
+        funder, _, _ = queries.statement_for(session, current_actor(), funder_id)
+        return render_template("audit/period.html", form=form, funder=funder), 422
+    until = rules.end_of_day(form.until.data, now()) if form.until.data else now()
+    since = day_begins(form.since.data) if form.since.data else None
+    told = _told(funder_id, until)
+    before = None
+    if since:
+        before = ledger.added_up(list(ledger.pockets_of(session, told.ids, since - timedelta(microseconds=1)).values()))
+    moved = queries.moved_between(session, told.ids, since, until)
+    last = london_day(until)
+    name = f"statement-{form.since.data or 'to'}-{last}"
+    days = rules.days_words(form.since.data, last)
+    if request.args.get("as") == "xlsx":
+        shares, _ = queries.shares(session, told.ids, until, page=None)
+        steps = queries.movements(session, told.ids, since, until)
+        sheets = statement_sheets(told, before or Pockets(), moved, shares, steps, days)
+        return xlsx_answer(sheets, f"{told.funder.name}: {days}", f"{name}.xlsx")
+    shares, count = queries.shares(session, told.ids, until, page=1, size=PRINTED)
+    return pdf_answer(
+        "audit/statement_print.html",
+        f"{name}.pdf",
+        told=told,
+        before=before or Pockets(),
+        moved=moved,
+        shares=shares,
+        count=count,
+        days=days,
+        since=since,
+        until=until,
+        said=_said,
+    )
+
+
 def _file(text: str, name: str) -> Response:
     answer = Response("\ufeff" + text, mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
+
+
+def _streams(given: Sequence[Given], streams: Sequence[queries.Streamed]) -> dict[str, object]:
+    """The picture of contributions → awards → priorities (on a phone in two halves), and its table."""
+    names = {RESTS: "Not promised yet", BACK: "Given back", OTHERS: "Other awards"}
+    found, rows = [], []
+    for one in given:
+        source = f"{one.contribution.id}"
+        names[source] = f"{one.contribution.fund.name}, {one.contribution.pledged_at.astimezone(LONDON):%Y}"
+        found += [
+            Stream(source, RESTS, None, one.pockets.available_minor),
+            Stream(source, BACK, None, one.pockets.returned_minor),
+        ]
+    known = {one.source for one in found}
+    for way in streams:
+        source, target = f"{way.contribution_id}", f"{way.priority_id}"
+        middle = f"{way.award_id}" if way.award_id else OTHERS
+        if source not in known:
+            continue
+        names[target] = way.priority_title
+        names.setdefault(middle, way.award_title or "")
+        found.append(Stream(source, middle, target, way.amount_minor))
+    last = (OTHERS, RESTS, BACK)
+    for stream in sorted(found, key=lambda x: (names[x.source], x.middle in last, -x.amount_minor, names[x.middle])):
+        if stream.amount_minor:
+            priority = names[stream.target] if stream.target else ""
+            rows.append((names[stream.source], names[stream.middle], priority, stream.amount_minor))
+    first = [Link(x.source, x.middle, x.amount_minor) for x in found]
+    second = [Link(x.middle, x.target, x.amount_minor) for x in found if x.target]
+    return {
+        "narrow": rules.picture(first, names, width=340, last=last, tall=240),
+        "below": rules.picture(second, names, width=340, last=last, tall=200),
+        "wide": rules.picture_of_streams(found, names, width=960, side=252, last=last, tall=300),
+        "rows": rows,
+    }
 
 
 def _flow(givers: Sequence[tuple[str, str, Pockets]], streams: Sequence[queries.Flow]) -> dict[str, object]:

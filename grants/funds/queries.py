@@ -1,8 +1,9 @@
 """Funds, contributions and what of their money is where. Read only."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, case, func, or_, select
@@ -72,7 +73,11 @@ def _contributions() -> Select[tuple[Contribution]]:
 
 def restriction_of(contribution: Contribution) -> Restriction:
     """What this contribution may be spent on, as the rules want it."""
-    kept = contribution.restriction or {}
+    return restriction_in(contribution.restriction or {})
+
+
+def restriction_in(kept: Mapping[str, Any]) -> Restriction:
+    """A restriction as it is kept, as the rules want it."""
     return Restriction(
         ward_codes=frozenset(kept.get("ward_codes", ())),
         imd_deciles=frozenset(kept.get("imd_deciles", ())),

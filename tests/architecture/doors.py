@@ -21,6 +21,7 @@ DOORS: dict[str, str] = {
     "audit.entries": "auditor+finance_officer",
     "audit.entry": "auditor+finance_officer",
     "audit.home": "auditor",
+    "audit.period": "admin+auditor+finance_officer+funder+steward",
     "audit.register": "public",
     "audit.register_file": "public",
     "audit.statement": "admin+auditor+finance_officer+funder+steward",

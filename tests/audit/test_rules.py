@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grants.audit.rules import Link, Step, end_of_day, last_states, picture, pounds, safe_cell
+from grants.audit.rules import (
+    Link,
+    Step,
+    Stream,
+    end_of_day,
+    last_states,
+    picture,
+    picture_of_streams,
+    pounds,
+    safe_cell,
+)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -79,3 +89,27 @@ def test_the_picture_holds_every_penny_and_few_blocks(given_links: list[Link]) -
 
 def test_no_money_makes_no_picture() -> None:
     assert picture([Link("a", "b", 0)], {"a": "A", "b": "B"}, width=340).bands == ()
+
+
+streams = st.lists(
+    st.builds(
+        Stream, st.sampled_from("abc"), st.sampled_from(["m", "n", "o"]), st.sampled_from("xyz"), st.integers(0, 10**7)
+    )
+    | st.builds(Stream, st.sampled_from("abc"), st.just("rests"), st.none(), st.integers(0, 10**7)),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(streams)
+def test_the_picture_over_awards_holds_every_penny_in_each_column(given_streams: list[Stream]) -> None:
+    names = {key: key for one in given_streams for key in (one.source, one.middle, one.target or "rests")}
+    drawn = picture_of_streams(given_streams, names, width=960, side=250, last=["rests"], tall=300)
+    whole = sum(one.amount_minor for one in given_streams)
+    on = sum(one.amount_minor for one in given_streams if one.target)
+    left, middle, right = ([n for n in drawn.nodes if n.x == x] for x in (250, 473, 696))
+    assert [sum(n.amount_minor for n in column) for column in (left, middle, right)] == [whole, whole, on]
+    assert all(n.y + n.height <= drawn.height for n in drawn.nodes)
+    for column in (left, middle, right):
+        assert all(a.y + a.height < b.y for a, b in pairwise(column))
+    assert len(drawn.bands) == sum(1 + bool(one.target) for one in given_streams if one.amount_minor)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 from datetime import timedelta
 from decimal import Decimal
-from io import StringIO
+from io import BytesIO, StringIO
 from uuid import uuid4
+from zipfile import ZipFile
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from pypdf import PdfReader
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
@@ -21,6 +23,7 @@ from grants.awards.rules import AwardState
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
 from grants.kernel.actors import Role
+from grants.kernel.trail import AuditEvent
 from grants.ledger.models import Account, Entry
 from grants.ledger.rules import bank_code
 from grants.reports.rules import ReportState
@@ -131,6 +134,75 @@ def test_a_funder_reads_its_own_statement_and_no_other(as_: SignIn, app_session:
     assert [row["From your money"] for row in rows if row["Identifier"] == str(pot.id)] == ["200.00"]
     for path in (f"/funders/{business.id}", f"/funders/{business.id}/statement.csv", f"/funders/{uuid4()}"):
         page_of(mine, path, 403)
+
+
+def test_what_was_promised_is_told_as_it_was(as_: SignIn, app_session: Session) -> None:
+    one = a_contribution(app_session, amount_minor=500_000, received_minor=100_000, imd_deciles=[1])
+    then = {"at": START - timedelta(days=40), "actor_role": "steward", "subject_type": "contribution"}
+    for verb, days, after, body in (
+        ("pledged", 0, "pledged", {"amount_minor": 300_000, "restriction": {"ward_codes": [], "imd_deciles": [1, 2]}}),
+        ("agreed", 1, "agreed", {"amount_minor": 300_000}),
+        ("received", 2, "agreed", {"amount_minor": 100_000}),
+        ("amount_changed", 20, "agreed", {"amount_minor": 500_000}),
+        ("restriction_changed", 20, "agreed", {"restriction": {"ward_codes": [], "imd_deciles": [1]}}),
+    ):
+        at = START - timedelta(days=40 - days)
+        facts = {**then, "at": at, "verb": f"contribution.{verb}", "after": after, "body": body, "subject_id": one.id}
+        app_session.add(AuditEvent(**facts))
+    app_session.commit()
+    reader = as_(Role.AUDITOR)
+    past = page_of(reader, f"/funders/{one.funder_id}?as_at=2026-02-01")
+    assert "£3,000" in past
+    assert "£5,000" not in past
+    assert "the most deprived fifth" in past
+    now = page_of(reader, f"/funders/{one.funder_id}")
+    assert "£5,000" in now
+    assert "the most deprived tenth" in now
+
+
+def test_a_statement_of_any_days_is_kept_as_a_spreadsheet(as_: SignIn, app_session: Session, pot: Award) -> None:
+    council = max(queries.funds.funders(app_session), key=lambda one: one.name)
+    mine = as_(a_person(app_session, Role.FUNDER, scope_id=council.id))
+    path = f"/funders/{council.id}/period"
+    answer = mine.get(f"{path}?since=2026-03-01&as=xlsx")
+    assert answer.status_code == 200
+    assert "filename=statement-2026-03-01-2026-03-02.xlsx" in answer.headers["Content-Disposition"]
+    with ZipFile(BytesIO(answer.data)) as book:
+        sums = book.read("xl/worksheets/sheet1.xml").decode()
+        awards = book.read("xl/worksheets/sheet3.xml").decode()
+    assert "1 March 2026 to 2 March 2026" in sums
+    assert "<v>2000</v>" in sums  # came before those days: it stood at the beginning
+    assert pot.reference in awards
+    assert "<v>200</v>" in awards
+    assert "must not be before the first" in page_of(mine, f"{path}?since=2026-03-02&until=2026-03-01", 422)
+    other = min(queries.funds.funders(app_session), key=lambda one: one.name)
+    page_of(mine, f"/funders/{other.id}/period?as=xlsx", 403)
+
+
+def test_a_statement_on_paper_says_where_each_pound_is(as_: SignIn, app_session: Session, pot: Award) -> None:
+    council = max(queries.funds.funders(app_session), key=lambda one: one.name)
+    answer = as_(Role.AUDITOR).get(f"/funders/{council.id}/period?until=2026-03-02")
+    assert answer.mimetype == "application/pdf"
+    text = " ".join(page.extract_text() for page in PdfReader(BytesIO(answer.data)).pages)
+    assert "Statement for The council" in text
+    assert "Stands at the end" in text
+    assert "£200.00" in text
+
+
+def test_a_funder_s_page_asks_the_database_a_dozen_times_at_most(
+    app: Flask, as_: SignIn, app_session: Session, pot: Award
+) -> None:
+    council = max(queries.funds.funders(app_session), key=lambda one: one.name)
+    given = queries.funds.contributions_of_funder(app_session, council.id)[0]
+    given.restriction = {"priority_ids": [str(pot.priority_id)]}
+    app_session.commit()
+    address, title = f"/funders/{council.id}", pot.proposal.title
+    reader = as_(Role.AUDITOR)
+    for which in ("", "?as_at=2026-03-02"):
+        with statements(app) as heard:
+            page = page_of(reader, f"{address}{which}")
+        assert title in page
+        assert len([one for one in heard if str(one).startswith("SELECT")]) <= 12
 
 
 def test_funders_see_the_same_whatever_they_gave(as_: SignIn, app_session: Session, pot: Award) -> None:
