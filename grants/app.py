@@ -41,7 +41,9 @@ from grants.people import views as people
 from grants.places import views as places
 from grants.priorities import views as priorities
 from grants.proposals import cli as proposals_cli
-from grants.proposals import views as proposals
+from grants.proposals.views import bids as proposals
+from grants.proposals.views import eligibility as proposal_eligibility
+from grants.proposals.views import partners as proposal_partners
 from grants.reports import cli as reports_cli
 from grants.reports import views as reports
 from grants.review import views as review
@@ -62,6 +64,8 @@ STAGES = (
     funds,
     rounds,
     proposals,
+    proposal_eligibility,
+    proposal_partners,
     voting,
     review,
     allocation,

@@ -25,9 +25,9 @@ from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.proposals import queries as proposals
-from grants.proposals import service as proposals_service
 from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
+from grants.proposals.service import bids as proposals_service
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds import service as rounds_service

@@ -48,10 +48,10 @@ from grants.ledger.queries import award_pockets
 from grants.ledger.rules import Line, Pocket, moved
 from grants.people import queries as people
 from grants.priorities.models import Priority
-from grants.proposals import service as proposals_service
 from grants.proposals.models import Proposal
 from grants.proposals.queries import need
 from grants.proposals.rules import ProposalState
+from grants.proposals.service import bids as proposals_service
 from grants.rounds.models import Round
 
 # ------------------------------------------------------------------------------------------------------------ offers

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from grants.demo import beginnings as b
-from grants.proposals.rules import Approach, Level, Line
+from grants.proposals.rules import Approach, Community, Help, Level, Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,20 @@ class Bid:
     hoped: str
     lines: tuple[Line, ...]
     warmth: int
-    approaches: tuple[Approach, ...] = ()
+    approaches: tuple[Approach, ...] = (Approach.NONE,)
     partners: str = ""
+    communities: tuple[Community, ...] = (Community.EVERYBODY,)
+    seen: str = "We ask people at the start and at the end, and write down what they say."
+    second: str = "People who did not know each other help each other."
+    second_seen: str = "We count who comes back, and who comes with somebody new."
+    equality: str = "There is a ramp and a quiet corner. We ask people what they need before they come."
+    poverty: str = "Nothing. Nobody brings anything, and we pay the bus for whoever asks."
+    safeguarding: str = ""
+    smaller: tuple[int, str] | None = None
+    heard: tuple[int, ...] = ()
+    joint: tuple[tuple[str, str, str, int], ...] = ()
+    """Name, what they do, e-mail address, share in pence."""
+    help: Help = Help.NOBODY
 
 
 GROW = Bid(
@@ -39,6 +51,10 @@ GROW = Bid(
     (Line("Raised beds, soil and tools", 86_000), Line("Seeds and seedlings", 24_000), Line("Food and cooking things", 58_000),
      Line("A cook for twenty evenings", 72_000), Line("Volunteers, 200 hours", 240_000, in_kind=True)),
     6, partners="Catalyst lends the tools that we lack and tells other clubs how it goes.",
+    communities=(Community.CHILDREN, Community.LOW_INCOME),
+    seen="We ask each child at the table what they would eat again, and write it on the wall.",
+    second="Whoever cooks at home has one more cheap dinner.", second_seen="We ask at the gate which recipe was cooked again.",
+    safeguarding="Two checked adults are always there. One of us is in charge of it, and everybody knows whom to tell.", help=Help.CONNECTOR,
 )  # fmt: skip
 PEERS = Bid(
     "recovery", "Peer advocates meet employers",
@@ -51,6 +67,10 @@ PEERS = Bid(
     (Line("Training of eight advocates", 110_000), Line("Breakfasts and room", 48_000), Line("Travel and phone", 42_000),
      Line("Part of a coordinator", 100_000), Line("Advocates' time", 180_000, in_kind=True)),
     5, partners="Two local firms open their doors and their workshops.",
+    communities=(Community.ADDICTION, Community.ILL),
+    seen="We count who is in work or training after three and six months.",
+    second="Eight people have been advocates and would be again.", second_seen="Each advocate tells us at the end, in their own words.",
+    safeguarding="Advocates are trained and checked, and meet somebody every week to talk about what they heard.",
 )  # fmt: skip
 SWIM_TRIAL = Bid(
     "swim", "Six weeks in the pool",
@@ -61,6 +81,7 @@ SWIM_TRIAL = Bid(
     "There is no hour in the pool for women. This would show that there should be.",
     Level.COMMUNITY, "Fifteen women are in the water, and half of them swim a width.",
     (Line("Pool and lifeguard, six hours", 30_000), Line("Teacher", 18_000)), 4,
+    communities=(Community.WOMEN, Community.ETHNIC), second="They know whom to swim with.", second_seen="We ask who came with whom.",
 )  # fmt: skip
 CORNER_CLEAR = Bid(
     "ropner", "Clear the far corner",
@@ -70,6 +91,7 @@ CORNER_CLEAR = Bid(
     (b.ROPNER,), "TS18 3BX", b.ACTIVE, "Our end of the park is nobody's; this would be a start.",
     Level.CIVIC, "People walk through the corner again.",
     (Line("Skips", 72_000), Line("Gloves, bags and tools", 48_000)), 3,
+    second="Somebody looks after it when we have gone home.", second_seen="There is a rota with names on it.",
 )  # fmt: skip
 VAN = Bid(
     "repair", "A van for the repair cafe",
@@ -91,6 +113,10 @@ WARM = Bid(
     (Line("Food, forty weeks", 60_000), Line("Hire of the room", 20_000), Line("Pots and flasks", 15_000),
      Line("Volunteers, 480 hours", 480_000, in_kind=True)),
     7, partners="The neighbourhood health team sits in on Thursdays.",
+    communities=(Community.OLDER, Community.LOW_INCOME), seen="We count who comes a third time, and ask whom they would ring.",
+    second="People ring each other between Thursdays.", second_seen="We ask in the spring who rang whom.",
+    safeguarding="Two of us are checked. Nobody is alone with a guest, and the health team is in the room.",
+    smaller=(50_000, "Twenty Thursdays in place of forty, over the winter."), help=Help.FRIEND,
 )  # fmt: skip
 WALKS = Bid(
     "portrack", "Evening walks with lights",
@@ -101,6 +127,7 @@ WALKS = Bid(
     "The path is dark from four o'clock. Twenty people with lights are not afraid of it.",
     Level.COMMUNITY, "People walk in winter who did not before.",
     (Line("Thirty head torches", 24_000), Line("First-aid course for four", 20_000), Line("Flasks and hi-vis", 16_000)), 6,
+    communities=(Community.WOMEN, Community.OLDER), seen="The back marker counts, every evening.", second="People who walk alone stop doing it.", second_seen="We ask each one in March.", equality="The first mile is paved and flat; whoever turns round there is walked back.",
 )  # fmt: skip
 STORIES = Bid(
     "legends", "Story exchange",
@@ -113,6 +140,10 @@ STORIES = Bid(
     (Line("A writer for ten mornings", 80_000), Line("Printing 200 books", 50_000), Line("Paper and paint", 20_000),
      Line("Teachers and carers", 120_000, in_kind=True)),
     5, approaches=(Approach.INTERGENERATIONAL,), partners="The school and the home share it half and half.",
+    communities=(Community.CHILDREN, Community.OLDER), seen="Each child tells the class about their pair, without notes.",
+    second="The home’s door stays open after the book.", second_seen="We count visits in the term after.",
+    safeguarding="A teacher and a carer are in the room at all times; both houses have checked all of their staff.",
+    joint=(("Hardwick Grange care home", "Opens its lounge, and a carer sits in", "lounge@grange.example", 30_000),),
 )  # fmt: skip
 SWIMMING = Bid(
     "swim", "Women's swimming hour",
@@ -123,6 +154,7 @@ SWIMMING = Bid(
     "The six weeks that we were given were full, and there is a list.",
     Level.SERVICE, "Forty women swim every week, and ten teach the next ones.",
     (Line("Pool and lifeguard, thirty hours", 120_000), Line("Teacher", 45_000), Line("Play worker", 15_000)), 5,
+    communities=(Community.WOMEN, Community.ETHNIC, Community.REFUGEES), seen="We count heads every Sunday, and widths in May.", second="Ten women can teach the next ones.", second_seen="Ten have the first certificate.", equality="Women only, with covered windows; we speak Somali, Arabic and English.", smaller=(90_000, "Fifteen hours, until the summer."), help=Help.OFFICER,
 )  # fmt: skip
 REPAIR = Bid(
     "repair", "Repair and chat",
@@ -133,6 +165,7 @@ REPAIR = Bid(
     "A broken thing is a reason to come that nobody is ashamed of.",
     Level.COMMUNITY, "People come for the toaster and stay for the company.",
     (Line("Tools and parts", 55_000), Line("Hall, twenty-four days", 48_000), Line("Tea", 17_000)), 4,
+    communities=(Community.OLDER,), seen="We count mended things, and who stays for tea.", second="Somebody learns to mend.", second_seen="We count who moves to the other side of the table.",
 )  # fmt: skip
 CORNER = Bid(
     "ropner", "Looking after our corner of the park",
@@ -146,6 +179,7 @@ CORNER = Bid(
     (Line("Path and edging", 210_000), Line("Three benches", 105_000), Line("Hedge and trees", 70_000), Line("Legal costs", 35_000),
      Line("Work days", 300_000, in_kind=True)),
     5, approaches=(Approach.COMMUNITY_OWNERSHIP,),
+    seen="We count who sits there, one afternoon a month.", second="People here own it and keep it.", second_seen="The lease is signed, and the rota is full a year later.", smaller=(250_000, "The path and the hedge; the benches wait."),
 )  # fmt: skip
 COFFEE = Bid(
     "recovery", "A website about jobs",
@@ -165,6 +199,7 @@ SECOND_YEAR = Bid(
     "Last year showed that they eat what they grow. Now there is too much of it.",
     Level.COMMUNITY, "The road has a place that sells an apple.",
     (Line("Stall and scales", 60_000), Line("Seeds, soil, mending", 50_000), Line("A cook for twenty evenings", 72_000)), 6,
+    communities=(Community.CHILDREN, Community.LOW_INCOME), safeguarding="Two checked adults are always there. One of us is in charge of it, and everybody knows whom to tell.", seen="We weigh what is sold and what is eaten.", second="Children can price and weigh.", second_seen="They do it without us by August.",
 )  # fmt: skip
 LIBRARY_BENCH = Bid(
     "repair", "A repair bench in the library",

@@ -6,8 +6,9 @@ from uuid import UUID
 from grants.demo import beginnings, bids, panel, votes
 from grants.demo.bids import Bid
 from grants.demo.play import Play
-from grants.proposals import service as proposals
-from grants.proposals.rules import ScreeningCode, Section
+from grants.proposals.rules import Partner, ScreeningCode, Section
+from grants.proposals.service import bids as proposals
+from grants.proposals.service import partners
 from grants.rounds import service as rounds
 from grants.rounds.rules import RoundDates, RoundDraft
 from grants.voting.service import votes as voting
@@ -48,22 +49,50 @@ def write(play: Play, round_key: str, bid: Bid, on: int, *, sections: tuple[Sect
     with play.as_(editor, play.at(on, 18)) as uow:
         proposal_id = proposals.start(uow, play.rounds[round_key], play.cast.groups[bid.group]).id
     name = play.cast.people[editor][1]
+    smaller, achieves = bid.smaller or (None, "")
+    heard = bid.heard or next(heard for title, _, _, heard, _, _ in beginnings.PRIORITIES if title == bid.priority)[:1]
     values: dict[Section, dict[str, Any]] = {
-        Section.WHAT: {"title": bid.title, "summary": bid.summary, "what": bid.what},
+        Section.WHAT: {
+            "title": bid.title,
+            "summary": bid.summary,
+            "what": bid.what,
+            "starts_on": play.day(on + 90),
+            "ends_on": play.day(on + 330),
+        },
         Section.WHERE: {
             "for_whom": bid.for_whom,
+            "communities": list(bid.communities),
+            "seldom_heard": "",
             "anywhere": False,
             "ward_codes": list(bid.wards),
             "venue_postcode": bid.postcode,
         },
-        Section.NEED: {"priority_id": play.priorities[bid.priority], "answers_need": bid.answers_need},
-        Section.APPROACH: {"approaches": list(bid.approaches), "level": bid.level, "outcomes_hoped": bid.hoped},
-        Section.BUDGET: {"lines": list(bid.lines)},
-        Section.PARTNERS: {"partners": bid.partners},
+        Section.NEED: {
+            "priority_id": play.priorities[bid.priority],
+            "answers_need": bid.answers_need,
+            "insight_ids": [play.insights[number] for number in heard],
+        },
+        Section.APPROACH: {
+            "approaches": list(bid.approaches),
+            "level": bid.level,
+            "outcomes_hoped": bid.hoped,
+            "outcomes_seen": bid.seen,
+            "second_hoped": bid.second,
+            "second_seen": bid.second_seen,
+        },
+        Section.FAIRNESS: {
+            "equality": bid.equality,
+            "poverty": bid.poverty,
+            "at_risk": bool(bid.safeguarding),
+            "safeguarding": bid.safeguarding,
+        },
+        Section.BUDGET: {"lines": list(bid.lines), "smaller_minor": smaller, "smaller_achieves": achieves},
+        Section.PARTNERS: {"joint": [Partner(*one) for one in bid.joint], "partners": bid.partners},
         Section.CONTACT: {
             "contact_name": name,
             "contact_email": beginnings.people_email(play, editor),
             "contact_phone": "01632 960 123",
+            "help_received": bid.help,
         },
     }
     for minutes, section in enumerate(sections):
@@ -71,6 +100,12 @@ def write(play: Play, round_key: str, bid: Bid, on: int, *, sections: tuple[Sect
             proposals.save_section(
                 uow, proposal_id, section, values[section], version=0, geography=play.places, page_token=""
             )
+    if bid.joint:
+        with play.as_(editor, play.at(on, 20)) as uow:
+            letters = partners.ask(uow, proposal_id)
+        for token in letters.values():
+            with play.as_nobody(play.at(on, 21)) as uow:
+                partners.answer(uow, token, yes=True, name="J. Hall")
     play.proposals[round_key, bid.title] = proposal_id
     return proposal_id
 

@@ -8,6 +8,15 @@ from zoneinfo import ZoneInfo
 LONDON = ZoneInfo("Europe/London")
 
 
+def show_day(day: date) -> str:
+    """A day as people write it.
+
+    >>> show_day(date(2027, 3, 1))
+    '1 March 2027'
+    """
+    return f"{day.day} {day:%B %Y}"
+
+
 class Clock(Protocol):
     """Who says what time it is."""
 

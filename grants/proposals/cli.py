@@ -3,7 +3,7 @@
 import click
 from flask.cli import AppGroup
 
-from grants.proposals import service
+from grants.proposals.service import bids as service
 from grants.web.ticks import ticking
 from grants.web.work import clockwork
 

@@ -8,11 +8,22 @@ import wtforms
 from grants.proposals.rules import (
     APPROACH_WORDS,
     AT_MOST,
+    COMMUNITY_WORDS,
+    HELP_WORDS,
     LEVEL_WORDS,
+    MOST_INSIGHTS,
+    MOST_PARTNERS,
     SCREENING_WORDS,
+    SECTION_FIELDS,
+    Answers,
+    Approach,
+    Asker,
+    Community,
     Facts,
+    Help,
     Level,
     Line,
+    Partner,
     ScreeningCode,
     Section,
 )
@@ -68,6 +79,8 @@ class WhatForm(SectionForm):
         counted=True,
         rows=8,
     )
+    starts_on = fields.DayField("When does it start?", hint="For example 27 3 2027. A guess will do.")
+    ends_on = fields.DayField("When does it end?", hint="A guess will do.")
 
 
 class WhereForm(SectionForm):
@@ -75,6 +88,19 @@ class WhereForm(SectionForm):
         "Who is it for?",
         hint="For example: families on our street, or older people who live alone.",
         at_most=AT_MOST["for_whom"],
+        rows=4,
+    )
+    communities = fields.ChecksField(
+        "Is it above all for some of these?",
+        hint="People belong to several. Tick all that fit.",
+        choices=[(one.value, words) for one, words in COMMUNITY_WORDS.items()],
+        alone=Community.EVERYBODY.value,
+    )
+    seldom_heard = fields.AreaField(
+        "How do people who are seldom heard have a say in it?",
+        hint="People who do not come to meetings or do not fill in forms. Who are they here, and how do you ask them?",
+        at_most=AT_MOST["seldom_heard"],
+        required=False,
         rows=4,
     )
     tied = fields.RadiosField(
@@ -102,6 +128,8 @@ class WhereForm(SectionForm):
     def values(self) -> dict[str, Any]:
         return {
             "for_whom": self.for_whom.data,
+            "communities": self.communities.data or [],
+            "seldom_heard": self.seldom_heard.data,
             "anywhere": self.tied.data == "anywhere",
             "venue_postcode": self.venue_postcode.data or "",
             "ward_codes": self.ward_codes.data or [],
@@ -119,25 +147,73 @@ class NeedForm(SectionForm):
         counted=True,
         rows=6,
     )
+    insight_ids = fields.UuidChecks(
+        "Has somebody said it already?",
+        hint="This is what people told us. Tick what your activity answers, if anything does.",
+        required=False,
+        at_most=MOST_INSIGHTS,
+    )
 
 
 class ApproachForm(SectionForm):
     approaches = fields.ChecksField(
         "Is it any of these?",
         hint="Tick what fits. It is fine if none does.",
-        required=False,
         choices=[(one.value, words) for one, words in APPROACH_WORDS.items()],
+        alone=Approach.NONE.value,
     )
     level = fields.RadiosField(
         "Which fits best?", choices=[(one, words) for one, words in LEVEL_WORDS.items()], coerce=Level
     )
     outcomes_hoped = fields.AreaField(
-        "What do you hope will be different?",
-        hint="For the people who take part, or for the place. How would you notice?",
+        "What is the first thing that you hope will be different?",
+        hint="For the people who take part, or for the place. One thing, in a sentence or two.",
         at_most=AT_MOST["outcomes_hoped"],
-        counted=True,
-        rows=6,
+        rows=3,
     )
+    outcomes_seen = fields.AreaField(
+        "How will you see it?",
+        hint="For example: we count who comes back, or we ask five people at the end.",
+        at_most=AT_MOST["outcomes_seen"],
+        rows=3,
+    )
+    second_hoped = fields.AreaField(
+        "What is the second thing that you hope will be different?", at_most=AT_MOST["second_hoped"], rows=3
+    )
+    second_seen = fields.AreaField("How will you see the second one?", at_most=AT_MOST["second_seen"], rows=3)
+
+
+class FairnessForm(SectionForm):
+    equality = fields.AreaField(
+        "How can everybody it is for take part?",
+        hint="Think of steps and toilets, languages, times of day, and who may not feel welcome. What do you do?",
+        at_most=AT_MOST["equality"],
+        rows=4,
+    )
+    poverty = fields.AreaField(
+        "What does it cost people to take part?",
+        hint="A fare, kit, food, time off work. How can somebody with no money to spare still come?",
+        at_most=AT_MOST["poverty"],
+        rows=4,
+    )
+    at_risk = fields.RadiosField(
+        "Do children take part, or adults who need care or protection?", choices=[("yes", "Yes"), ("no", "No")]
+    )
+    safeguarding = fields.AreaField(
+        "How do you keep them safe?",
+        hint="Who is in charge of it, who is checked, and what do you do when somebody is worried?",
+        at_most=AT_MOST["safeguarding"],
+        rows=4,
+    )
+
+    def values(self) -> dict[str, Any]:
+        told = {"yes": True, "no": False}.get(str(self.at_risk.data))
+        return {
+            "equality": self.equality.data,
+            "poverty": self.poverty.data,
+            "at_risk": told,
+            "safeguarding": self.safeguarding.data if told else "",
+        }
 
 
 class LineForm(wtforms.Form):
@@ -167,43 +243,126 @@ class LineForm(wtforms.Form):
 
 class BudgetForm(SectionForm):
     lines = wtforms.FieldList(wtforms.FormField(LineForm), max_entries=60)
+    smaller_minor = fields.MoneyField(
+        "If there is less money: what smaller sum would still be of use?",
+        hint="Leave this empty if it only works with all of it.",
+        required=False,
+        at_most=10**10,
+    )
+    smaller_achieves = fields.AreaField(
+        "What would you do with that sum?", at_most=AT_MOST["smaller_achieves"], required=False, rows=3
+    )
+
+    @property
+    def rows(self) -> Any:
+        return self.lines
 
     def values(self) -> dict[str, Any]:
-        return {"lines": tuple(one.form.to_line() for one in self.lines if not one.form.blank)}
+        return {
+            "lines": tuple(one.form.to_line() for one in self.lines if not one.form.blank),
+            "smaller_minor": self.smaller_minor.data,
+            "smaller_achieves": self.smaller_achieves.data,
+        }
 
-    def add_row(self) -> None:
-        self.lines.append_entry()
 
-    def remove_row(self, at: int) -> None:
-        """Take one row out and number the others afresh; what was typed stays."""
-        kept = [
-            {"what": one.form.what.data, "amount": one.form.amount.data, "in_kind": one.form.in_kind.data}
-            for index, one in enumerate(self.lines)
-            if index != at
-        ]
-        while len(self.lines):
-            self.lines.pop_entry()
-        self.lines.last_index = -1
-        for row in kept:
-            self.lines.append_entry(row)
-        if not kept:
-            self.lines.append_entry()
+class PartnerForm(wtforms.Form):
+    """One partner; a row with nothing in it is left out."""
+
+    name = fields.TextField("Name of the group or organisation", at_most=120, required=False)
+    role = fields.AreaField("What do they do in it?", at_most=500, required=False, rows=2)
+    email = fields.EmailField(
+        "Their e-mail address", hint="We write to them and ask whether it is so.", at_most=254, required=False
+    )
+    share_minor = fields.MoneyField(
+        "Their share of the money",
+        hint="How much of what you ask for goes to them. Nothing is fine.",
+        required=False,
+        at_most=10**10,
+    )
+
+    @property
+    def blank(self) -> bool:
+        return not any(one.data for one in self) and not self.share_minor.errors
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        sound = bool(super().validate(extra_validators))
+        if not sound or self.blank:
+            return sound
+        for one, words in (
+            (self.name, "Give the name of the partner"),
+            (self.role, "Say what they do in it"),
+            (self.email, "Give their e-mail address, so that we can ask them"),
+        ):
+            if not one.data:
+                one.errors = [words]
+                sound = False
+        return sound
+
+    def to_partner(self) -> Partner:
+        return Partner(
+            name=self.name.data or "",
+            role=self.role.data or "",
+            email=self.email.data or "",
+            share_minor=self.share_minor.data or 0,
+        )
 
 
 class PartnersForm(SectionForm):
+    joint = wtforms.FieldList(wtforms.FormField(PartnerForm), max_entries=MOST_PARTNERS + 1)
+
+    @property
+    def rows(self) -> Any:
+        return self.joint
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "joint": tuple(one.form.to_partner() for one in self.joint if not one.form.blank),
+            "partners": self.partners.data,
+        }
+
     partners = fields.AreaField(
-        "Who helps you?",
-        hint="Other groups, people or places that take part, and what they do. Leave it empty if nobody does.",
+        "Who else helps you?",
+        hint="People and places that lend a hand, without a share of the money. Leave it empty if nobody does.",
         at_most=AT_MOST["partners"],
         required=False,
         rows=5,
     )
 
 
+Rows = BudgetForm | PartnersForm
+"""A section with rows that come and go."""
+
+
+def add_row(form: Rows) -> None:
+    form.rows.append_entry()
+
+
+def remove_row(form: Rows, at: int) -> None:
+    """Take one row out and number the others afresh; what was typed stays."""
+    kept = [
+        {one.short_name: one.data for one in row.form if one.short_name != "csrf_token"}
+        for index, row in enumerate(form.rows)
+        if index != at
+    ]
+    while len(form.rows):
+        form.rows.pop_entry()
+    form.rows.last_index = -1
+    for values in kept:
+        form.rows.append_entry(values)
+    if not kept:
+        form.rows.append_entry()
+
+
 class ContactForm(SectionForm):
     contact_name = fields.TextField("Name", at_most=AT_MOST["contact_name"])
     contact_email = fields.EmailField("E-mail address", at_most=AT_MOST["contact_email"])
     contact_phone = fields.PhoneField("Telephone number", at_most=AT_MOST["contact_phone"], required=False)
+    help_received = fields.RadiosField(
+        "Who helped you to write this?",
+        hint="Help is fine. It counts neither for you nor against you; we want to see who needs it.",
+        choices=[(one, words) for one, words in HELP_WORDS.items()],
+        coerce=Help,
+    )
 
 
 FORMS: dict[Section, type[SectionForm]] = {
@@ -211,6 +370,7 @@ FORMS: dict[Section, type[SectionForm]] = {
     Section.WHERE: WhereForm,
     Section.NEED: NeedForm,
     Section.APPROACH: ApproachForm,
+    Section.FAIRNESS: FairnessForm,
     Section.BUDGET: BudgetForm,
     Section.PARTNERS: PartnersForm,
     Section.CONTACT: ContactForm,
@@ -225,6 +385,7 @@ def section_form(
     page_token: str,
     wards: Sequence[fields.Option],
     priorities: Sequence[fields.Option],
+    insights: Sequence[fields.Option] = (),
 ) -> SectionForm:
     """The section's form, filled with what is kept (or with what was posted)."""
     kept: dict[str, Any] = _KEPT[section](facts)
@@ -233,9 +394,10 @@ def section_form(
         form.ward_codes.choices = wards  # type: ignore[assignment]
     if isinstance(form, NeedForm):
         form.priority_id.choices = priorities  # type: ignore[assignment]
+        form.insight_ids.choices = insights  # type: ignore[assignment]
     if isinstance(form, BudgetForm) and not form.is_submitted():
         for _ in range(SPARE_LINES if facts.lines else 3):
-            form.add_row()
+            add_row(form)
     return form
 
 
@@ -247,6 +409,8 @@ def _where(facts: Facts) -> Mapping[str, Any]:
     started = bool(facts.venue_postcode or facts.ward_codes or facts.anywhere)
     return {
         "for_whom": facts.for_whom,
+        "communities": list(facts.communities),
+        "seldom_heard": facts.seldom_heard,
         "tied": ("anywhere" if facts.anywhere else "place") if started else None,
         "venue_postcode": facts.venue_postcode,
         "ward_codes": list(facts.ward_codes),
@@ -255,23 +419,102 @@ def _where(facts: Facts) -> Mapping[str, Any]:
 
 def _budget(facts: Facts) -> Mapping[str, Any]:
     return {
-        "lines": [{"what": line.what, "amount": line.amount_minor, "in_kind": line.in_kind} for line in facts.lines]
+        "lines": [{"what": line.what, "amount": line.amount_minor, "in_kind": line.in_kind} for line in facts.lines],
+        "smaller_minor": facts.smaller_minor,
+        "smaller_achieves": facts.smaller_achieves,
     }
 
 
+def _fairness(facts: Facts) -> Mapping[str, Any]:
+    told = {True: "yes", False: "no", None: None}[facts.at_risk]
+    return {**_names("equality", "poverty", "safeguarding")(facts), "at_risk": told}
+
+
+def _partners(facts: Facts) -> Mapping[str, Any]:
+    known = [
+        {"name": one.name, "role": one.role, "email": one.email, "share_minor": one.share_minor or None}
+        for one in facts.joint
+    ]
+    return {"joint": known, "partners": facts.partners}
+
+
 _KEPT: dict[Section, Callable[[Facts], Any]] = {
-    Section.WHAT: _names("title", "summary", "what"),
+    Section.WHAT: _names("title", "summary", "what", "starts_on", "ends_on"),
     Section.WHERE: _where,
-    Section.NEED: _names("priority_id", "answers_need"),
-    Section.APPROACH: _names("approaches", "level", "outcomes_hoped"),
+    Section.NEED: _names("priority_id", "answers_need", "insight_ids"),
+    Section.APPROACH: _names(*SECTION_FIELDS[Section.APPROACH]),
+    Section.FAIRNESS: _fairness,
     Section.BUDGET: _budget,
-    Section.PARTNERS: _names("partners"),
-    Section.CONTACT: _names("contact_name", "contact_email", "contact_phone"),
+    Section.PARTNERS: _partners,
+    Section.CONTACT: _names(*SECTION_FIELDS[Section.CONTACT]),
 }
 
 
 class StartForm(Form):
     group_id = fields.UuidRadios("Which group is it for?")
+
+
+class ReuseForm(Form):
+    """Take over what an earlier proposal of the group says."""
+
+    earlier_id = fields.UuidRadios("Which one?")
+
+
+class AnswerForm(Form):
+    """A partner's yes or no."""
+
+    yes = fields.RadiosField(
+        "Is it so?", choices=[("yes", "Yes, we do this with them"), ("no", "No")], message="Choose yes or no"
+    )
+    name = fields.TextField("Your name", at_most=120, hint="Who answers for the partner. The group sees it.")
+
+
+class EligibilityForm(Form):
+    """A few questions before anything is written. Nothing of it is kept but how it ended, without a name."""
+
+    asker = fields.RadiosField(
+        "Who are you?",
+        choices=[
+            (
+                Asker.CONSTITUTED,
+                "A group with rules of its own and a bank account",
+                "A charity, a club, a CIC, a co-operative.",
+            ),
+            (
+                Asker.INFORMAL,
+                "A group without a bank account",
+                "Neighbours, parents, friends who do something together.",
+            ),
+            (Asker.PERSON, "One person"),
+            (Asker.BUSINESS, "A business that makes money for its owners"),
+        ],
+        coerce=Asker,
+        message="Say who you are",
+    )
+    in_area = fields.RadiosField(
+        "Is it here?", choices=[("yes", "Yes"), ("no", "No")], message="Say whether it happens here"
+    )
+    for_priority = fields.RadiosField(
+        "Does it answer one of the priorities of this round?",
+        choices=[("yes", "Yes"), ("no", "No")],
+        message="Say whether it answers one of the priorities",
+    )
+    amount = fields.MoneyField("About how much would you ask for?", at_most=10**10)
+    excluded = fields.RadiosField(
+        "Is it any of these?",
+        hint="Party politics; spreading a faith; what a public body must pay by law; what is done or bought already.",
+        choices=[("no", "No, none of these"), ("yes", "Yes")],
+        message="Say whether it is any of these",
+    )
+
+    def to_answers(self) -> Answers:
+        return Answers(
+            asker=self.asker.data,
+            in_area=self.in_area.data == "yes",
+            for_priority=self.for_priority.data == "yes",
+            amount_minor=self.amount.data or 0,
+            excluded=self.excluded.data == "yes",
+        )
 
 
 class ReasonForm(Form):

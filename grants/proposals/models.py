@@ -1,16 +1,16 @@
 """Proposals, their budgets and the snapshots of what was put in."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Table, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from grants.kernel.tables import Identified, Minor, Utc, make_append_only, state_column
+from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
 from grants.people.models import Group, Hosting
 from grants.priorities.models import Priority
-from grants.proposals.rules import Level, ProposalState
+from grants.proposals.rules import Help, Level, PartnerState, ProposalState
 from grants.rounds.models import Round
 
 
@@ -38,8 +38,14 @@ class Proposal(Identified):
     summary: Mapped[str | None] = mapped_column(String(300))
     """One or two sentences for the ballot."""
     what: Mapped[str | None] = mapped_column(Text)
+    starts_on: Mapped[date | None]
+    ends_on: Mapped[date | None]
     # for whom and where
     for_whom: Mapped[str | None] = mapped_column(Text)
+    communities: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Communities of identity: ``rules.Community``."""
+    seldom_heard: Mapped[str | None] = mapped_column(Text)
+    """How people who are seldom heard have a say in it."""
     anywhere: Mapped[bool] = mapped_column(default=False)
     """Not tied to a place: then there are no wards, and money that is tied to a place cannot pay for it."""
     ward_codes: Mapped[list[str]] = mapped_column(JSON, default=list)
@@ -53,8 +59,19 @@ class Proposal(Identified):
     approaches: Mapped[list[str]] = mapped_column(JSON, default=list)
     level: Mapped[Level | None] = state_column(Level, nullable=True)
     outcomes_hoped: Mapped[str | None] = mapped_column(Text)
+    outcomes_seen: Mapped[str | None] = mapped_column(Text)
+    second_hoped: Mapped[str | None] = mapped_column(Text)
+    second_seen: Mapped[str | None] = mapped_column(Text)
+    # fairness
+    equality: Mapped[str | None] = mapped_column(Text)
+    poverty: Mapped[str | None] = mapped_column(Text)
+    at_risk: Mapped[bool | None]
+    """Whether children, or adults who are at risk, take part."""
+    safeguarding: Mapped[str | None] = mapped_column(Text)
     # budget: ``lines``; the total is kept here
     applied_for_minor: Mapped[Minor] = mapped_column(default=0)
+    smaller_minor: Mapped[Minor | None]
+    smaller_achieves: Mapped[str | None] = mapped_column(Text)
     # partners
     partners: Mapped[str | None] = mapped_column(Text)
     hosting_id: Mapped[UUID | None] = mapped_column(ForeignKey("hosting.id"))
@@ -62,6 +79,7 @@ class Proposal(Identified):
     contact_name: Mapped[str | None] = mapped_column(String(120))
     contact_email: Mapped[str | None] = mapped_column(String(254))
     contact_phone: Mapped[str | None] = mapped_column(String(30))
+    help_received: Mapped[Help | None] = state_column(Help, nullable=True)
 
     writer_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     """Who asked for sign-off; somebody else must give it."""
@@ -81,6 +99,10 @@ class Proposal(Identified):
     priority: Mapped[Priority | None] = relationship()
     hosting: Mapped[Hosting | None] = relationship()
     lines: Mapped[list["BudgetLine"]] = relationship(order_by="BudgetLine.position", cascade="all, delete-orphan")
+    joint: Mapped[list["ProposalPartner"]] = relationship(
+        back_populates="proposal", order_by="ProposalPartner.position", cascade="all, delete-orphan"
+    )
+    evidence: Mapped[list["ProposalInsight"]] = relationship(cascade="all, delete-orphan")
 
 
 class BudgetLine(Identified):
@@ -94,6 +116,51 @@ class BudgetLine(Identified):
     what: Mapped[str] = mapped_column(String(140))
     amount_minor: Mapped[Minor]
     in_kind: Mapped[bool] = mapped_column(default=False)
+
+
+class ProposalPartner(Identified):
+    """Who does it together with the group, and whether they have said yes to exactly this."""
+
+    __tablename__ = "proposal_partner"
+    __table_args__ = (CheckConstraint("share_minor >= 0", name="share_not_negative"), UniqueConstraint("token_hash"))
+
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), index=True)
+    position: Mapped[int]
+    name: Mapped[str] = mapped_column(String(120))
+    role: Mapped[str] = mapped_column(String(500))
+    email: Mapped[str | None] = mapped_column(String(254))
+    """Where they are asked; blanked when somebody is forgotten."""
+    share_minor: Mapped[Minor] = mapped_column(default=0)
+    state: Mapped[PartnerState] = state_column(PartnerState)
+    token_hash: Mapped[str | None] = mapped_column(String(64))
+    """Of the link in the latest letter to them; gone once they have answered."""
+    asked_at: Mapped[datetime | None] = mapped_column(Utc())
+    answered_at: Mapped[datetime | None] = mapped_column(Utc())
+    answered_by: Mapped[str | None] = mapped_column(String(120))
+    """The name that whoever answered gave."""
+
+    proposal: Mapped[Proposal] = relationship(back_populates="joint")
+
+
+class ProposalInsight(Base):
+    """A piece of what communities said that a proposal answers."""
+
+    __tablename__ = "proposal_insight"
+
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), primary_key=True)
+    insight_id: Mapped[UUID] = mapped_column(ForeignKey("insight.id"), primary_key=True, index=True)
+
+
+class EligibilityCount(Base):
+    """How often the questions before a proposal ended in one way. It counts answers, and knows nobody."""
+
+    __tablename__ = "eligibility_count"
+    __table_args__ = (CheckConstraint("times > 0", name="times_positive"),)
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(40), primary_key=True)
+    """``rules.Hurdle``, or ``may_apply``."""
+    times: Mapped[int]
 
 
 class ProposalSnapshot(Identified):

@@ -4,12 +4,13 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+from grants.kernel.clock import show_day
 from grants.kernel.money import show_pounds
 from grants.kernel.work import UnitOfWork
 from grants.outbox.service import address, put_mail
 from grants.people import queries as people
-from grants.proposals.models import Proposal
-from grants.proposals.rules import SECTION_TITLES, Facts, Section
+from grants.proposals.models import Proposal, ProposalPartner
+from grants.proposals.rules import COMMUNITY_WORDS, SECTION_TITLES, Community, Facts, PartnerState, Section
 from grants.rounds.rules import show_moment
 
 Readers = Collection[tuple[UUID, str]]
@@ -50,8 +51,8 @@ def sent_back(uow: UnitOfWork, proposal: Proposal, writer_email: str, reason: st
     )
 
 
-def submitted(uow: UnitOfWork, proposal: Proposal, sha256: str) -> None:
-    """To every member of the group: it is in."""
+def submitted(uow: UnitOfWork, proposal: Proposal, facts: Facts, sha256: str) -> None:
+    """To every member of the group: it is in, with a copy of all of it."""
     for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
         put_mail(
             uow,
@@ -61,7 +62,8 @@ def submitted(uow: UnitOfWork, proposal: Proposal, sha256: str) -> None:
                 f"Your proposal “{proposal.title}” is in. It asks for {show_pounds(proposal.applied_for_minor)}.\n\n"
                 f"You can still take it back and change it until {show_moment(proposal.round.closes_at)}:\n\n"
                 f"{address(f'/proposals/{proposal.id}')}\n\n"
-                f"We kept a copy of it as it is now. Its fingerprint is {sha256[:12]}."
+                f"We kept a copy of it as it is now. Its fingerprint is {sha256[:12]}. This is what it says:\n\n"
+                f"{copy_of(facts)}"
             ),
             key=f"proposal:{proposal.id}:in:{_stamp(uow.now)}:{person_id}",
             subject_id=proposal.id,
@@ -115,16 +117,68 @@ def copy_of(facts: Facts) -> str:
     budget = "\n".join(
         f"- {line.what}: {show_pounds(line.amount_minor)}{' (in kind)' if line.in_kind else ''}" for line in facts.lines
     )
+    joint = "\n".join(
+        f"- {one.name}: {one.role}" + (f" ({show_pounds(one.share_minor)} of the money)" if one.share_minor else "")
+        for one in facts.joint
+    )
+    when = f"From {show_day(facts.starts_on)} to {show_day(facts.ends_on)}" if facts.starts_on and facts.ends_on else ""
+    smaller = (
+        f"With {show_pounds(facts.smaller_minor)} we would still do this: {facts.smaller_achieves}"
+        if facts.smaller_minor
+        else ""
+    )
+    who = ", ".join(COMMUNITY_WORDS[Community(one)] for one in facts.communities)
     parts = [
-        (SECTION_TITLES[Section.WHAT], [facts.title, facts.summary, facts.what]),
-        (SECTION_TITLES[Section.WHERE], [facts.for_whom, facts.venue_postcode]),
-        (SECTION_TITLES[Section.NEED], [facts.answers_need]),
-        (SECTION_TITLES[Section.APPROACH], [facts.outcomes_hoped]),
-        (SECTION_TITLES[Section.BUDGET], [budget, f"Together: {show_pounds(facts.applied_for_minor)}"]),
-        (SECTION_TITLES[Section.PARTNERS], [facts.partners]),
+        (Section.WHAT, [facts.title, facts.summary, facts.what, when]),
+        (Section.WHERE, [facts.for_whom, who, facts.seldom_heard, facts.venue_postcode]),
+        (Section.NEED, [facts.answers_need]),
+        (Section.APPROACH, [facts.outcomes_hoped, facts.outcomes_seen, facts.second_hoped, facts.second_seen]),
+        (Section.FAIRNESS, [facts.equality, facts.poverty, facts.safeguarding]),
+        (Section.BUDGET, [budget, f"Together: {show_pounds(facts.applied_for_minor)}", smaller]),
+        (Section.PARTNERS, [joint, facts.partners]),
     ]
     return "\n\n".join(
-        f"{title.upper()}\n" + ("\n\n".join(text for text in texts if text) or "(nothing)") for title, texts in parts
+        f"{SECTION_TITLES[part].upper()}\n" + ("\n\n".join(text for text in texts if text) or "(nothing)")
+        for part, texts in parts
+    )
+
+
+def ask_partner(uow: UnitOfWork, proposal: Proposal, partner: ProposalPartner, token: str) -> None:
+    """To a partner: is it so? The link works once."""
+    share = f" {show_pounds(partner.share_minor)} of the money would be yours." if partner.share_minor else ""
+    put_mail(
+        uow,
+        to=partner.email or "",
+        subject=f"{proposal.group.name} names you as a partner",
+        text=(
+            f"{proposal.group.name} is asking for a small grant for “{proposal.title or 'an activity'}”, and says that "
+            f"{partner.name} does it with them:\n\n{partner.role}\n\n"
+            f"They ask for {show_pounds(proposal.applied_for_minor)} in all.{share}\n\n"
+            f"Is it so? Please say yes or no here, before {show_moment(proposal.round.closes_at)}:\n\n"
+            f"{address(f'/partners/{token}')}\n\nYou need no account. If you know nothing of it, say no."
+        ),
+        key=f"proposal:{proposal.id}:partner:{partner.id}:{_stamp(uow.now)}",
+        subject_id=proposal.id,
+    )
+
+
+def partner_answered(uow: UnitOfWork, proposal: Proposal, partner: ProposalPartner) -> None:
+    """To whoever started the proposal."""
+    email = people.person(uow.session, proposal.started_by_id).email
+    if not email:
+        return
+    yes = partner.state is PartnerState.CONFIRMED
+    put_mail(
+        uow,
+        to=email,
+        subject=f"{partner.name} said {'yes' if yes else 'no'}",
+        text=(
+            f"You named {partner.name} as a partner in “{proposal.title or 'your proposal'}”. "
+            + ("They confirm it." if yes else "They say no: talk to them, change it, or take them out.")
+            + f"\n\n{address(f'/proposals/{proposal.id}')}"
+        ),
+        key=f"proposal:{proposal.id}:partner:{partner.id}:answer:{_stamp(uow.now)}",
+        subject_id=proposal.id,
     )
 
 

@@ -8,12 +8,14 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.funds.rules import Need
+from grants.insights import queries as insights
+from grants.insights.models import Insight
 from grants.kernel.errors import NotFound
 from grants.people import queries as people
 from grants.people.models import Group, Hosting, Membership
 from grants.people.rules import GroupKind, HostingState
-from grants.proposals.models import Proposal, ProposalSnapshot
-from grants.proposals.rules import PUBLIC, Facts, Limits, Line, ProposalState
+from grants.proposals.models import EligibilityCount, Proposal, ProposalPartner, ProposalSnapshot
+from grants.proposals.rules import PUBLIC, Facts, Limits, Line, Partner, ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
@@ -32,6 +34,8 @@ def _whole() -> Select[tuple[Proposal]]:
         joinedload(Proposal.priority),
         joinedload(Proposal.hosting),
         selectinload(Proposal.lines),
+        selectinload(Proposal.joint),
+        selectinload(Proposal.evidence),
     )
 
 
@@ -253,7 +257,11 @@ def facts(session: Session, proposal: Proposal) -> Facts:
         title=proposal.title,
         summary=proposal.summary or "",
         what=proposal.what or "",
+        starts_on=proposal.starts_on,
+        ends_on=proposal.ends_on,
         for_whom=proposal.for_whom or "",
+        communities=tuple(proposal.communities),
+        seldom_heard=proposal.seldom_heard or "",
         anywhere=proposal.anywhere,
         ward_codes=tuple(proposal.ward_codes),
         venue_postcode=proposal.venue_postcode or "",
@@ -262,14 +270,26 @@ def facts(session: Session, proposal: Proposal) -> Facts:
         answers_need=proposal.answers_need or "",
         approaches=tuple(proposal.approaches),
         level=proposal.level,
+        insight_ids=tuple(sorted(one.insight_id for one in proposal.evidence)),
         outcomes_hoped=proposal.outcomes_hoped or "",
+        outcomes_seen=proposal.outcomes_seen or "",
+        second_hoped=proposal.second_hoped or "",
+        second_seen=proposal.second_seen or "",
+        equality=proposal.equality or "",
+        poverty=proposal.poverty or "",
+        at_risk=proposal.at_risk,
+        safeguarding=proposal.safeguarding or "",
+        smaller_minor=proposal.smaller_minor,
+        smaller_achieves=proposal.smaller_achieves or "",
         lines=tuple(Line(line.what, line.amount_minor, line.in_kind) for line in proposal.lines),
         partners=proposal.partners or "",
+        joint=tuple(Partner(one.name, one.role, one.email or "", one.share_minor, one.state) for one in proposal.joint),
         needs_host=needs,
         hosted=needs and people.confirmed_hosting(session, proposal.group_id) is not None,
         contact_name=proposal.contact_name or "",
         contact_email=proposal.contact_email or "",
         contact_phone=proposal.contact_phone or "",
+        help_received=proposal.help_received,
     )
 
 
@@ -289,3 +309,32 @@ def need(proposal: Proposal, on: date) -> Need:
         group_kind=proposal.group.kind.value,
         on=on,
     )
+
+
+def partner_by_token(session: Session, token: str) -> ProposalPartner | None:
+    """The partner who was written to with this link, with the proposal; nothing once they have answered."""
+    return session.scalar(
+        select(ProposalPartner)
+        .where(ProposalPartner.token_hash == people.token_hash(token))
+        .options(joinedload(ProposalPartner.proposal).joinedload(Proposal.group))
+    )
+
+
+def insights_of(session: Session, ids: Collection[UUID]) -> list[Insight]:
+    """What communities said that a proposal answers, newest first."""
+    return insights.by_ids(session, ids) if ids else []
+
+
+def reusable(session: Session, group_id: UUID, round_id: UUID) -> list[Proposal]:
+    """Earlier proposals of a group from which a new one could take over what it says, the latest first."""
+    return [
+        one
+        for one in of_groups(session, [group_id], limit=10)
+        if one.round_id != round_id and one.section_versions and one.title
+    ]
+
+
+def eligibility_counts(session: Session, round_id: UUID) -> list[tuple[str, int]]:
+    """How the questions before a proposal ended, the most frequent first."""
+    query = select(EligibilityCount.outcome, EligibilityCount.times).where(EligibilityCount.round_id == round_id)
+    return [(outcome, times) for outcome, times in session.execute(query.order_by(EligibilityCount.times.desc()))]

@@ -1,10 +1,15 @@
 """The life of a proposal, its sections, and what each of them still lacks."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from difflib import SequenceMatcher
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
+from grants.kernel.errors import RuleBroken
 from grants.kernel.money import show_pounds
 
 
@@ -75,11 +80,76 @@ PUBLIC = frozenset({S.ELIGIBLE, S.ON_BALLOT, S.AWARDED, S.RESERVE, S.NOT_FUNDED,
 
 
 class Approach(StrEnum):
-    """A way of working that the community looks for."""
+    """A way of working that the community looks for; ``NONE`` stands alone."""
 
     RESTORATIVE = "restorative"
     INTERGENERATIONAL = "intergenerational"
     COMMUNITY_OWNERSHIP = "community_ownership"
+    NONE = "none"
+
+
+class Community(StrEnum):
+    """A community of identity that an activity is for; people belong to several. ``EVERYBODY`` stands alone."""
+
+    CHILDREN = "children"
+    YOUNG = "young"
+    OLDER = "older"
+    DISABLED = "disabled"
+    CARERS = "carers"
+    ETHNIC = "ethnic"
+    FAITH = "faith"
+    LGBT = "lgbt"
+    WOMEN = "women"
+    MEN = "men"
+    REFUGEES = "refugees"
+    LOW_INCOME = "low_income"
+    ILL = "ill"
+    ADDICTION = "addiction"
+    HOMELESS = "homeless"
+    VETERANS = "veterans"
+    EVERYBODY = "everybody"
+
+
+class Help(StrEnum):
+    """Who helped to write a proposal. Help counts neither for nor against it."""
+
+    NOBODY = "nobody"
+    FRIEND = "friend"
+    CONNECTOR = "connector"
+    OFFICER = "officer"
+    GROUP = "group"
+    PROGRAM = "program"
+
+
+class PartnerState(StrEnum):
+    """Where a partner of a joint proposal stands."""
+
+    NAMED = "named"
+    ASKED = "asked"
+    CONFIRMED = "confirmed"
+    DECLINED = "declined"
+
+
+class PartnerAction(StrEnum):
+    """What can be done about a partner."""
+
+    ASK = "ask"
+    CONFIRM = "confirm"
+    DECLINE = "decline"
+    CHANGE = "change"
+
+
+PARTNER_STEPS = {
+    (PartnerState.NAMED, PartnerAction.ASK): PartnerState.ASKED,
+    (PartnerState.ASKED, PartnerAction.ASK): PartnerState.ASKED,
+    (PartnerState.ASKED, PartnerAction.CONFIRM): PartnerState.CONFIRMED,
+    (PartnerState.ASKED, PartnerAction.DECLINE): PartnerState.DECLINED,
+    # What was asked has changed, so it must be asked again:
+    (PartnerState.NAMED, PartnerAction.CHANGE): PartnerState.NAMED,
+    (PartnerState.ASKED, PartnerAction.CHANGE): PartnerState.NAMED,
+    (PartnerState.CONFIRMED, PartnerAction.CHANGE): PartnerState.NAMED,
+    (PartnerState.DECLINED, PartnerAction.CHANGE): PartnerState.NAMED,
+}
 
 
 class Level(StrEnum):
@@ -97,6 +167,7 @@ class Section(StrEnum):
     WHERE = "where"
     NEED = "need"
     APPROACH = "approach"
+    FAIRNESS = "fairness"
     BUDGET = "budget"
     PARTNERS = "partners"
     CONTACT = "contact"
@@ -107,6 +178,7 @@ SECTION_TITLES: dict[Section, str] = {
     Section.WHERE: "Who it is for, and where",
     Section.NEED: "Why it is needed",
     Section.APPROACH: "How you will do it",
+    Section.FAIRNESS: "Fair and safe for everybody",
     Section.BUDGET: "What it costs",
     Section.PARTNERS: "Partners and who holds the money",
     Section.CONTACT: "Who we can talk to",
@@ -131,6 +203,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Partner:
+    """Who does it together with the group: what they do, and their share of the cash (pence)."""
+
+    name: str
+    role: str
+    email: str = ""
+    share_minor: int = 0
+    state: PartnerState = PartnerState.NAMED
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """What a round asks of every proposal (pence)."""
 
@@ -146,28 +229,49 @@ class Facts:
     title: str = ""
     summary: str = ""
     what: str = ""
+    starts_on: date | None = None
+    ends_on: date | None = None
     for_whom: str = ""
+    communities: tuple[str, ...] = ()
+    seldom_heard: str = ""
     anywhere: bool = False
     ward_codes: tuple[str, ...] = ()
     venue_postcode: str = ""
     imd_deciles: tuple[int, ...] = ()
     priority_id: UUID | None = None
     answers_need: str = ""
+    insight_ids: tuple[UUID, ...] = ()
     approaches: tuple[str, ...] = ()
     level: Level | None = None
     outcomes_hoped: str = ""
+    outcomes_seen: str = ""
+    second_hoped: str = ""
+    second_seen: str = ""
+    equality: str = ""
+    poverty: str = ""
+    at_risk: bool | None = None
+    safeguarding: str = ""
     lines: tuple[Line, ...] = ()
+    smaller_minor: int | None = None
+    smaller_achieves: str = ""
     partners: str = ""
+    joint: tuple[Partner, ...] = ()
     needs_host: bool = False
     hosted: bool = False
     contact_name: str = ""
     contact_email: str = ""
     contact_phone: str = ""
+    help_received: Help | None = None
 
     @property
     def applied_for_minor(self) -> int:
         """The cash that is asked for, in pence; what is given in kind is not."""
         return total_minor(self.lines)
+
+    @property
+    def in_kind_minor(self) -> int:
+        """What the gifts in kind are worth, in pence."""
+        return sum(line.amount_minor for line in self.lines if line.in_kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,12 +332,20 @@ def _what(facts: Facts, limits: Limits) -> list[_Check]:
         (not facts.title, "title", "Give it a short name."),
         (not facts.summary, "summary", "Say it in one or two sentences for the ballot."),
         (not facts.what, "what", "Tell us what you will do."),
+        (facts.starts_on is None, "starts_on", "Say when it starts; a guess will do."),
+        (facts.ends_on is None, "ends_on", "Say when it ends; a guess will do."),
+        (
+            facts.starts_on is not None and facts.ends_on is not None and facts.ends_on < facts.starts_on,
+            "ends_on",
+            "It ends before it starts. Change one of the two days.",
+        ),
     ]
 
 
 def _where(facts: Facts, limits: Limits) -> list[_Check]:
     return [
         (not facts.for_whom, "for_whom", "Say who it is for."),
+        (not facts.communities, "communities", "Tick who it is for, or “Everybody”."),
         (
             not facts.anywhere and not facts.ward_codes,
             "ward_codes",
@@ -257,8 +369,25 @@ def _need(facts: Facts, limits: Limits) -> list[_Check]:
 
 def _approach(facts: Facts, limits: Limits) -> list[_Check]:
     return [
+        (not facts.approaches, "approaches", "Tick what fits, or “None of these”."),
         (facts.level is None, "level", "Choose who leads the work."),
         (not facts.outcomes_hoped, "outcomes_hoped", "Say what you hope will be different."),
+        (not facts.outcomes_seen, "outcomes_seen", "Say how you will see that it is different."),
+        (not facts.second_hoped, "second_hoped", "Say a second thing that you hope for."),
+        (not facts.second_seen, "second_seen", "Say how you will see the second one."),
+    ]
+
+
+def _fairness(facts: Facts, limits: Limits) -> list[_Check]:
+    return [
+        (not facts.equality, "equality", "Say how everybody it is for can take part."),
+        (not facts.poverty, "poverty", "Say what it costs people to take part."),
+        (facts.at_risk is None, "at_risk", "Choose yes or no."),
+        (
+            bool(facts.at_risk) and not facts.safeguarding,
+            "safeguarding",
+            "Say how you keep them safe.",
+        ),
     ]
 
 
@@ -267,6 +396,21 @@ def _budget(facts: Facts, limits: Limits) -> list[_Check]:
     return [
         (not facts.lines, "lines", "Add at least one line to the budget."),
         (bool(facts.lines) and wrong is not None, "lines", wrong or ""),
+        (
+            facts.smaller_minor is not None and not facts.smaller_achieves,
+            "smaller_achieves",
+            "Say what you would still do with that sum, or leave both empty.",
+        ),
+        (
+            facts.smaller_minor is None and bool(facts.smaller_achieves),
+            "smaller_minor",
+            "Give the smaller sum, or leave both empty.",
+        ),
+        (
+            facts.smaller_minor is not None and facts.smaller_minor >= facts.applied_for_minor,
+            "smaller_minor",
+            f"This must be less than what you ask for, {show_pounds(facts.applied_for_minor)}.",
+        ),
     ]
 
 
@@ -276,8 +420,25 @@ def _partners(facts: Facts, limits: Limits) -> list[_Check]:
             facts.needs_host and not facts.hosted,
             "partners",
             "Your group needs a host to hold the money, and no host has said yes so far.",
-        )
+        ),
+        (
+            sum(one.share_minor for one in facts.joint) > facts.applied_for_minor,
+            "joint",
+            f"Your partners’ shares come to more than you ask for, {show_pounds(facts.applied_for_minor)}.",
+        ),
+        *(
+            (True, "joint", f"{one.name} has not said yes so far. {_PARTNER_ADVICE[one.state]}")
+            for one in facts.joint
+            if one.state is not PartnerState.CONFIRMED
+        ),
     ]
+
+
+_PARTNER_ADVICE = {
+    PartnerState.NAMED: "Ask them to confirm.",
+    PartnerState.ASKED: "We have written to them. You can ask again, or take them out.",
+    PartnerState.DECLINED: "They said no. Change what you ask of them, or take them out.",
+}
 
 
 def _contact(facts: Facts, limits: Limits) -> list[_Check]:
@@ -288,6 +449,7 @@ def _contact(facts: Facts, limits: Limits) -> list[_Check]:
             "contact_email",
             "Give an e-mail address or a telephone number.",
         ),
+        (facts.help_received is None, "help_received", "Choose who helped you, or “Nobody”."),
     ]
 
 
@@ -296,6 +458,7 @@ _CHECKS: dict[Section, Callable[[Facts, Limits], list[_Check]]] = {
     Section.WHERE: _where,
     Section.NEED: _need,
     Section.APPROACH: _approach,
+    Section.FAIRNESS: _fairness,
     Section.BUDGET: _budget,
     Section.PARTNERS: _partners,
     Section.CONTACT: _contact,
@@ -327,7 +490,41 @@ SCREENING_WORDS: dict[ScreeningCode, str] = {
 APPROACH_WORDS: dict[Approach, str] = {
     Approach.RESTORATIVE: "Restorative: it mends harm and brings people back together",
     Approach.INTERGENERATIONAL: "Intergenerational: young and old do it together",
-    Approach.COMMUNITY_OWNERSHIP: "Community ownership: people here will own or run something",
+    Approach.COMMUNITY_OWNERSHIP: "Community ownership: people here will own or run a space or a thing",
+    Approach.NONE: "None of these",
+}
+COMMUNITY_WORDS: dict[Community, str] = {
+    Community.CHILDREN: "Children up to 11",
+    Community.YOUNG: "Young people, 12 to 25",
+    Community.OLDER: "Older people",
+    Community.DISABLED: "Disabled people",
+    Community.CARERS: "People who care for somebody",
+    Community.ETHNIC: "People of one or more ethnic backgrounds",
+    Community.FAITH: "People of a faith",
+    Community.LGBT: "LGBTQ+ people",
+    Community.WOMEN: "Women and girls",
+    Community.MEN: "Men and boys",
+    Community.REFUGEES: "Refugees and people seeking asylum",
+    Community.LOW_INCOME: "People with little money",
+    Community.ILL: "People who live with illness, of body or mind",
+    Community.ADDICTION: "People in recovery",
+    Community.HOMELESS: "People without a home of their own",
+    Community.VETERANS: "People who served, and their families",
+    Community.EVERYBODY: "Everybody who lives there",
+}
+HELP_WORDS: dict[Help, str] = {
+    Help.NOBODY: "Nobody: we wrote it ourselves",
+    Help.FRIEND: "A friend or a neighbour",
+    Help.CONNECTOR: "A connector",
+    Help.OFFICER: "Somebody from the council or the fund, who wrote down what we said",
+    Help.GROUP: "Another group or an organisation",
+    Help.PROGRAM: "A computer program that writes",
+}
+PARTNER_WORDS: dict[PartnerState, str] = {
+    PartnerState.NAMED: "Not asked so far",
+    PartnerState.ASKED: "Asked, no answer so far",
+    PartnerState.CONFIRMED: "Said yes",
+    PartnerState.DECLINED: "Said no",
 }
 LEVEL_WORDS: dict[Level, str] = {
     Level.CIVIC: "It changes a place, a rule or a plan for everybody",
@@ -336,13 +533,21 @@ LEVEL_WORDS: dict[Level, str] = {
 }
 
 SECTION_FIELDS: dict[Section, tuple[str, ...]] = {
-    Section.WHAT: ("title", "summary", "what"),
-    Section.WHERE: ("for_whom", "anywhere", "venue_postcode", "ward_codes"),
-    Section.NEED: ("priority_id", "answers_need"),
-    Section.APPROACH: ("approaches", "level", "outcomes_hoped"),
-    Section.BUDGET: ("lines",),
-    Section.PARTNERS: ("partners",),
-    Section.CONTACT: ("contact_name", "contact_email", "contact_phone"),
+    Section.WHAT: ("title", "summary", "what", "starts_on", "ends_on"),
+    Section.WHERE: ("for_whom", "communities", "seldom_heard", "anywhere", "venue_postcode", "ward_codes"),
+    Section.NEED: ("priority_id", "answers_need", "insight_ids"),
+    Section.APPROACH: (
+        "approaches",
+        "level",
+        "outcomes_hoped",
+        "outcomes_seen",
+        "second_hoped",
+        "second_seen",
+    ),
+    Section.FAIRNESS: ("equality", "poverty", "at_risk", "safeguarding"),
+    Section.BUDGET: ("lines", "smaller_minor", "smaller_achieves"),
+    Section.PARTNERS: ("joint", "partners"),
+    Section.CONTACT: ("contact_name", "contact_email", "contact_phone", "help_received"),
 }
 """What belongs to each section, in the order of the form."""
 
@@ -351,13 +556,211 @@ AT_MOST: dict[str, int] = {
     "summary": 300,
     "what": 4000,
     "for_whom": 2000,
+    "seldom_heard": 2000,
     "venue_postcode": 8,
     "answers_need": 3000,
     "level": 32,
-    "outcomes_hoped": 2000,
+    "help_received": 32,
+    "outcomes_hoped": 1000,
+    "outcomes_seen": 1000,
+    "second_hoped": 1000,
+    "second_seen": 1000,
+    "equality": 2000,
+    "poverty": 2000,
+    "safeguarding": 2000,
+    "smaller_achieves": 1000,
     "partners": 2000,
     "contact_name": 120,
     "contact_email": 254,
     "contact_phone": 30,
 }
 """How many characters each text may have."""
+MOST_LINES = 40
+MOST_PARTNERS = 8
+MOST_INSIGHTS = 12
+
+
+def ensure_alone(chosen: tuple[str, ...] | list[str], alone: str, field: str, words: str) -> None:
+    """Refuse (``RuleBroken``) an answer that stands alone beside others.
+
+    >>> ensure_alone(["none"], "none", "approaches", "None of these")
+    """
+    if alone in chosen and len(chosen) > 1:
+        raise RuleBroken(f"Tick “{words}” alone, or take its tick away.", field=field)
+
+
+def as_kept(facts: Facts) -> dict[str, Any]:
+    """What was put in, for the copy that is kept (JSON); who to contact and where partners are asked is left out.
+
+    ``from_kept`` reads it again.
+    """
+    kept: dict[str, Any] = {}
+    for name in _KEPT:
+        value = getattr(facts, name)
+        if isinstance(value, date):
+            value = value.isoformat()
+        elif isinstance(value, UUID):
+            value = str(value)
+        elif isinstance(value, StrEnum):
+            value = value.value
+        elif isinstance(value, tuple):
+            value = [str(one) if isinstance(one, UUID) else one for one in value]
+        kept[name] = value
+    kept["lines"] = [
+        {"what": one.what, "amount_minor": one.amount_minor, "in_kind": one.in_kind} for one in facts.lines
+    ]
+    kept["joint"] = [{"name": one.name, "role": one.role, "share_minor": one.share_minor} for one in facts.joint]
+    kept["applied_for_minor"] = facts.applied_for_minor
+    return kept
+
+
+def from_kept(body: Mapping[str, Any]) -> Facts:
+    """What a kept copy says; what an older copy does not know stays empty.
+
+    >>> from_kept(as_kept(Facts(title="Soup", level=Level.CIVIC, starts_on=date(2027, 3, 1)))).starts_on
+    datetime.date(2027, 3, 1)
+    """
+    known = {name: body[name] for name in _KEPT if body.get(name) is not None}
+    for name in ("starts_on", "ends_on"):
+        if name in known:
+            known[name] = date.fromisoformat(known[name])
+    for name in ("ward_codes", "imd_deciles", "communities", "approaches"):
+        known[name] = tuple(known.get(name, ()))
+    known["insight_ids"] = tuple(UUID(one) for one in known.get("insight_ids", ()))
+    if "priority_id" in known:
+        known["priority_id"] = UUID(known["priority_id"]) if known["priority_id"] != "None" else None
+    if "level" in known:
+        known["level"] = Level(known["level"])
+    if "help_received" in known:
+        known["help_received"] = Help(known["help_received"])
+    known["lines"] = tuple(Line(**one) for one in body.get("lines") or ())
+    known["joint"] = tuple(Partner(**one, state=PartnerState.CONFIRMED) for one in body.get("joint") or ())
+    return Facts(**known)
+
+
+_KEPT = (
+    *(
+        name
+        for fields in SECTION_FIELDS.values()
+        for name in fields
+        if name not in ("lines", "joint", "contact_name", "contact_email", "contact_phone")
+    ),
+    "imd_deciles",
+)
+
+
+class Hurdle(StrEnum):
+    """A rule of a round that the questions before a proposal look at, in the order in which they are asked."""
+
+    WHO = "who"
+    NO_HOSTED = "no_hosted"
+    AREA = "area"
+    PRIORITY = "priority"
+    TOO_LITTLE = "too_little"
+    TOO_MUCH = "too_much"
+    NOT_FUNDED = "not_funded"
+
+
+MAY_APPLY = "may_apply"
+
+
+class Asker(StrEnum):
+    """Who wants to apply."""
+
+    CONSTITUTED = "constituted"
+    INFORMAL = "informal"
+    PERSON = "person"
+    BUSINESS = "business"
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What somebody answers before anything is written (pence)."""
+
+    asker: Asker
+    in_area: bool
+    for_priority: bool
+    amount_minor: int
+    excluded: bool
+
+
+def hurdle(answers: Answers, limits: Limits, *, constituted: bool, hosted: bool) -> Hurdle | None:
+    """The first rule that fails; nothing when they may apply.
+
+    ``constituted``, ``hosted``: whether the round takes groups with an account of their own, and groups with a host.
+
+    >>> limits = Limits(10_000, 200_000)
+    >>> hurdle(Answers(Asker.INFORMAL, True, True, 50_000, False), limits, constituted=True, hosted=True)
+    >>> hurdle(Answers(Asker.PERSON, True, True, 50_000, False), limits, constituted=True, hosted=True)
+    <Hurdle.WHO: 'who'>
+    """
+    fails = (
+        (answers.asker in (Asker.PERSON, Asker.BUSINESS), Hurdle.WHO),
+        (answers.asker is Asker.CONSTITUTED and not (constituted or hosted), Hurdle.WHO),
+        (answers.asker is Asker.INFORMAL and not hosted, Hurdle.NO_HOSTED),
+        (not answers.in_area, Hurdle.AREA),
+        (not answers.for_priority, Hurdle.PRIORITY),
+        (answers.amount_minor < limits.floor_minor, Hurdle.TOO_LITTLE),
+        (answers.amount_minor > limits.cap_minor, Hurdle.TOO_MUCH),
+        (answers.excluded, Hurdle.NOT_FUNDED),
+    )
+    return next((rule for failed, rule in fails if failed), None)
+
+
+HURDLE_WORDS: dict[str, tuple[str, str]] = {
+    Hurdle.WHO: (
+        "This money is for groups",
+        "One person or a business that makes money for its owners cannot ask for it. Two or three neighbours who do it "
+        "together are a group already: set one up here, it takes a minute.",
+    ),
+    Hurdle.NO_HOSTED: (
+        "This round is for groups with a bank account of their own",
+        "Ask a group that has one to apply together with you, or look at other rounds: many take groups with a host.",
+    ),
+    Hurdle.AREA: (
+        "It must happen here, for people here",
+        "Look for a fund where it happens. If people here would take part, say so when you apply.",
+    ),
+    Hurdle.PRIORITY: (
+        "It must answer one of the priorities of this round",
+        "The community chose these. Does something else matter more? Raise it as an issue: that is how the next "
+        "priorities are found.",
+    ),
+    Hurdle.TOO_LITTLE: (
+        "That is less than this round gives",
+        "Tell us as an issue what you need: small things can often be done at once.",
+    ),
+    Hurdle.TOO_MUCH: (
+        "That is more than this round gives to one group",
+        "Could you begin with a part of it? Many good things started small.",
+    ),
+    Hurdle.NOT_FUNDED: (
+        "This money cannot pay for that",
+        "It cannot pay for party politics, for spreading a faith, for what the law says that a public body must pay, "
+        "or for what was done or bought already.",
+    ),
+    MAY_APPLY: ("Yes, you can apply", "Nothing that you said stands against a rule of this round."),
+}
+"""What is told: the rule in a heading, and what to do instead."""
+
+
+def compared(before: str, after: str) -> tuple[tuple[str, str], ...]:
+    """Two texts as pieces that are the ``same``, ``gone`` or ``new``, word by word.
+
+    >>> compared("We cook soup.", "We cook hot soup.")
+    (('same', 'We cook '), ('new', 'hot '), ('same', 'soup.'))
+    """
+    old, new = _words(before), _words(after)
+    pieces: list[tuple[str, str]] = []
+    for kind, i, j, k, m in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if kind == "equal":
+            pieces.append(("same", "".join(old[i:j])))
+            continue
+        pieces += [("gone", "".join(old[i:j]))] if j > i else []
+        pieces += [("new", "".join(new[k:m]))] if m > k else []
+    return tuple(pieces)
+
+
+def _words(text: str) -> list[str]:
+    """Words, each with the space behind it: together they are the text."""
+    return re.findall(r"\S+\s*|\s+", text)

@@ -11,9 +11,9 @@ from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
 from grants.people.models import Person
 from grants.proposals import queries as proposals
-from grants.proposals import service as proposals_service
 from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
+from grants.proposals.service import bids as proposals_service
 from grants.review import access, notices, queries, rules
 from grants.review.models import PanelFinding, PanelMember, Review, Score
 from grants.review.rules import STEPS, ReviewAction, ReviewDraft, ReviewState

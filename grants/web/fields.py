@@ -425,12 +425,17 @@ def _uuid(value: Any) -> UUID:
 
 
 class ChecksField(_Chosen):
-    """Any number of a few → a list. ``at_most`` and ``at_least`` bound the count."""
+    """Any number of a few → a list. ``at_most`` and ``at_least`` bound the count.
+
+    ``alone``: the last choice, which goes with no other ("None of these"); the service refuses it beside others.
+    """
 
     kind = "checks"
 
-    def __init__(self, label: str = "", *, at_least: int = 0, at_most: int = 1000, **kwargs: Any) -> None:
-        self.at_least, self.at_most = at_least, at_most
+    def __init__(
+        self, label: str = "", *, at_least: int = 0, at_most: int = 1000, alone: str = "", **kwargs: Any
+    ) -> None:
+        self.at_least, self.at_most, self.alone = at_least, at_most, alone
         super().__init__(label, **kwargs)
 
     def process_data(self, value: Any) -> None:
@@ -605,6 +610,11 @@ def params(f: Any, heading: str = "") -> dict[str, Any]:
         p["idPrefix"] = f.id
     if kind in ("radios", "checks"):
         p["items"] = _items(f, "checked")
+        alone = getattr(f, "alone", "")
+        for at, item in reversed(list(enumerate(p["items"]))):
+            if alone and item["value"] == alone:
+                item["behaviour"] = "exclusive"
+                p["items"].insert(at, {"divider": "or"})
     elif kind == "tick":
         p["items"] = [{"value": "y", "text": label["text"], "checked": bool(f.data)}]
     elif kind == "select":

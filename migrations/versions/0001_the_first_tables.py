@@ -824,6 +824,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_connected_action_priority_id"), ["priority_id"], unique=False)
 
     op.create_table(
+        "eligibility_count",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("outcome", sa.String(length=40), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.CheckConstraint("times > 0", name=op.f("ck_eligibility_count_times_positive")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_eligibility_count_round_id")),
+        sa.PrimaryKeyConstraint("round_id", "outcome", name=op.f("pk_eligibility_count")),
+    )
+    op.create_table(
         "email_check",
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("voter_key", sa.String(length=64), nullable=False),
@@ -1000,7 +1009,11 @@ def upgrade() -> None:
         sa.Column("title", sa.String(length=140), nullable=False),
         sa.Column("summary", sa.String(length=300), nullable=True),
         sa.Column("what", sa.Text(), nullable=True),
+        sa.Column("starts_on", sa.Date(), nullable=True),
+        sa.Column("ends_on", sa.Date(), nullable=True),
         sa.Column("for_whom", sa.Text(), nullable=True),
+        sa.Column("communities", sa.JSON(), nullable=False),
+        sa.Column("seldom_heard", sa.Text(), nullable=True),
         sa.Column("anywhere", sa.Boolean(), nullable=False),
         sa.Column("ward_codes", sa.JSON(), nullable=False),
         sa.Column("imd_deciles", sa.JSON(), nullable=False),
@@ -1022,12 +1035,37 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("outcomes_hoped", sa.Text(), nullable=True),
+        sa.Column("outcomes_seen", sa.Text(), nullable=True),
+        sa.Column("second_hoped", sa.Text(), nullable=True),
+        sa.Column("second_seen", sa.Text(), nullable=True),
+        sa.Column("equality", sa.Text(), nullable=True),
+        sa.Column("poverty", sa.Text(), nullable=True),
+        sa.Column("at_risk", sa.Boolean(), nullable=True),
+        sa.Column("safeguarding", sa.Text(), nullable=True),
         sa.Column("applied_for_minor", sa.BigInteger(), nullable=False),
+        sa.Column("smaller_minor", sa.BigInteger(), nullable=True),
+        sa.Column("smaller_achieves", sa.Text(), nullable=True),
         sa.Column("partners", sa.Text(), nullable=True),
         sa.Column("hosting_id", sa.Uuid(), nullable=True),
         sa.Column("contact_name", sa.String(length=120), nullable=True),
         sa.Column("contact_email", sa.String(length=254), nullable=True),
         sa.Column("contact_phone", sa.String(length=30), nullable=True),
+        sa.Column(
+            "help_received",
+            sa.Enum(
+                "nobody",
+                "friend",
+                "connector",
+                "officer",
+                "group",
+                "program",
+                name="help_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
         sa.Column("writer_id", sa.Uuid(), nullable=True),
         sa.Column("sent_back_reason", sa.String(length=1000), nullable=True),
         sa.Column("signed_off_by_id", sa.Uuid(), nullable=True),
@@ -1439,6 +1477,52 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("paper_sheet", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_paper_sheet_run_id"), ["run_id"], unique=False)
+
+    op.create_table(
+        "proposal_insight",
+        sa.Column("proposal_id", sa.Uuid(), nullable=False),
+        sa.Column("insight_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["insight_id"], ["insight.id"], name=op.f("fk_proposal_insight_insight_id")),
+        sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_proposal_insight_proposal_id")),
+        sa.PrimaryKeyConstraint("proposal_id", "insight_id", name=op.f("pk_proposal_insight")),
+    )
+    with op.batch_alter_table("proposal_insight", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_proposal_insight_insight_id"), ["insight_id"], unique=False)
+
+    op.create_table(
+        "proposal_partner",
+        sa.Column("proposal_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("role", sa.String(length=500), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=True),
+        sa.Column("share_minor", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "named",
+                "asked",
+                "confirmed",
+                "declined",
+                name="partnerstate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("token_hash", sa.String(length=64), nullable=True),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("answered_by", sa.String(length=120), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("share_minor >= 0", name=op.f("ck_proposal_partner_share_not_negative")),
+        sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_proposal_partner_proposal_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposal_partner")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_proposal_partner_token_hash")),
+    )
+    with op.batch_alter_table("proposal_partner", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_proposal_partner_proposal_id"), ["proposal_id"], unique=False)
 
     op.create_table(
         "proposal_snapshot",
@@ -1963,6 +2047,14 @@ def downgrade() -> None:
 
     op.drop_table("review")
     op.drop_table("proposal_snapshot")
+    with op.batch_alter_table("proposal_partner", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_proposal_partner_proposal_id"))
+
+    op.drop_table("proposal_partner")
+    with op.batch_alter_table("proposal_insight", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_proposal_insight_insight_id"))
+
+    op.drop_table("proposal_insight")
     with op.batch_alter_table("paper_sheet", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_paper_sheet_run_id"))
 
@@ -2062,6 +2154,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_email_check_voter_key"))
 
     op.drop_table("email_check")
+    op.drop_table("eligibility_count")
     with op.batch_alter_table("connected_action", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_connected_action_priority_id"))
 

@@ -147,7 +147,12 @@ DOORS: dict[str, str] = {
     "priorities.revise": "steward",
     "priorities.show": "public",
     # proposals
+    "eligibility.ask": "public",
+    "eligibility.outcome": "public",
+    "proposal_partners.answer": "public",
+    "proposal_partners.ask": "signed_in",
     "proposals.autosave": "signed_in",
+    "proposals.changes": "signed_in",
     "proposals.check": "signed_in",
     "proposals.copy": "signed_in",
     "proposals.new": "signed_in",
@@ -161,6 +166,7 @@ DOORS: dict[str, str] = {
     "proposals.send_back": "signed_in",
     "proposals.submit": "signed_in",
     "proposals.take_back": "signed_in",
+    "proposals.take_over": "signed_in",
     "proposals.withdraw": "signed_in",
     # reports
     "reports.accept": "steward",

@@ -14,7 +14,7 @@ from grants.people.models import Group, Person
 from grants.people.rules import GroupKind
 from grants.priorities.models import Priority
 from grants.proposals.models import BudgetLine, Proposal, ProposalSnapshot
-from grants.proposals.rules import Level, Line, ProposalState, Section, total_minor
+from grants.proposals.rules import Help, Level, Line, ProposalState, Section, total_minor
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
@@ -81,6 +81,10 @@ def a_proposal(
             "title": f"Grow your own {number}",
             "summary": "Raised beds behind the hall, where neighbours grow and cook food together.",
             "what": "We will build four raised beds and hold a cooking evening every week.",
+            "starts_on": (round.decide_by + timedelta(days=30)).date(),
+            "ends_on": (round.decide_by + timedelta(days=200)).date(),
+            "communities": ["children", "older"],
+            "seldom_heard": "Parents who work nights: we asked them at the school gate.",
             "for_whom": "Families on the estate, and older neighbours who live alone.",
             "ward_codes": [_WARD],
             "imd_deciles": [1],
@@ -90,6 +94,14 @@ def a_proposal(
             "approaches": ["intergenerational"],
             "level": Level.COMMUNITY,
             "outcomes_hoped": "Families cook from fresh once a week more, and know their neighbours.",
+            "outcomes_seen": "We ask at the table, at the start and at the end.",
+            "second_hoped": "Older neighbours come, and come back.",
+            "second_seen": "We count who comes a third time.",
+            "equality": "The hall has a ramp, and two of us speak Somali.",
+            "poverty": "Nothing: food, kit and the bus fare are free.",
+            "at_risk": True,
+            "safeguarding": "Two checked adults are always there; Ada is in charge of it.",
+            "help_received": Help.NOBODY,
             "applied_for_minor": total_minor(lines),
             "partners": "The library lends us its kitchen.",
             "contact_name": "Rose Marwood",

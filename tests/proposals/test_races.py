@@ -15,9 +15,9 @@ from grants.kernel.errors import RuleBroken
 from grants.kernel.tables import Identified
 from grants.kernel.work import UnitOfWork
 from grants.people.queries import actor_for
-from grants.proposals import service
 from grants.proposals.models import Proposal, ProposalSnapshot
 from grants.proposals.rules import ProposalState, Section
+from grants.proposals.service import bids as service
 from grants.web.db import WRITES, transaction
 from tests.builders.people import a_group, a_member
 from tests.builders.proposals import a_proposal

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grants.kernel.errors import RuleBroken
 from grants.proposals.rules import (
     AT_MOST,
     PUBLIC,
     SECTION_FIELDS,
     STEPS,
+    Answers,
+    Asker,
     Facts,
+    Help,
+    Hurdle,
     Level,
     Limits,
     Line,
+    Partner,
+    PartnerState,
     ProposalAction,
     ProposalState,
     Section,
     SectionStatus,
     all_gaps,
+    as_kept,
+    compared,
+    ensure_alone,
+    from_kept,
     gaps,
+    hurdle,
     money_gap,
     status_of,
     total_minor,
@@ -35,17 +48,29 @@ WHOLE = Facts(
     title="Soup",
     summary="Soup on Fridays.",
     what="We cook.",
+    starts_on=date(2026, 9, 1),
+    ends_on=date(2027, 3, 1),
     for_whom="Neighbours",
+    communities=("older",),
     ward_codes=("E05014882",),
     venue_postcode="TS18 1AA",
     priority_id=PRIORITY,
     answers_need="Fridays are lonely.",
     level=Level.COMMUNITY,
+    approaches=("none",),
     outcomes_hoped="Friends.",
+    outcomes_seen="We ask.",
+    second_hoped="Warmth.",
+    second_seen="We count.",
+    equality="There is a ramp.",
+    poverty="It is free.",
+    at_risk=False,
+    help_received=Help.NOBODY,
     lines=(Line("Soup", 10_000),),
     contact_name="Rose",
     contact_email="rose@example.org",
 )
+YES = Partner("The library", "The room", "hall@example.org", 2_500, PartnerState.CONFIRMED)
 
 
 def test_a_whole_proposal_lacks_nothing() -> None:
@@ -57,16 +82,29 @@ def test_a_whole_proposal_lacks_nothing() -> None:
     [
         (Section.WHAT, "title", {"title": ""}),
         (Section.WHAT, "summary", {"summary": ""}),
+        (Section.WHAT, "starts_on", {"starts_on": None}),
+        (Section.WHAT, "ends_on", {"ends_on": date(2026, 8, 31)}),
+        (Section.WHERE, "communities", {"communities": ()}),
         (Section.WHERE, "ward_codes", {"ward_codes": ()}),
         (Section.WHERE, "venue_postcode", {"venue_postcode": ""}),
         (Section.NEED, "priority_id", {"priority_id": None}),
         (Section.NEED, "priority_id", {"priority_id": UUID(int=8)}),
         (Section.APPROACH, "level", {"level": None}),
+        (Section.APPROACH, "approaches", {"approaches": ()}),
+        (Section.APPROACH, "second_seen", {"second_seen": ""}),
+        (Section.FAIRNESS, "at_risk", {"at_risk": None}),
+        (Section.FAIRNESS, "safeguarding", {"at_risk": True}),
         (Section.BUDGET, "lines", {"lines": ()}),
+        (Section.BUDGET, "smaller_achieves", {"smaller_minor": 5_000}),
+        (Section.BUDGET, "smaller_minor", {"smaller_achieves": "Half of it."}),
+        (Section.BUDGET, "smaller_minor", {"smaller_minor": 10_000, "smaller_achieves": "All of it."}),
         (Section.BUDGET, "lines", {"lines": (Line("Soup", 9_999),)}),
         (Section.BUDGET, "lines", {"lines": (Line("Soup", 200_001),)}),
         (Section.BUDGET, "lines", {"lines": (Line("Our time", 50_000, in_kind=True),)}),
         (Section.PARTNERS, "partners", {"needs_host": True}),
+        (Section.PARTNERS, "joint", {"joint": (Partner("The library", "The room"),)}),
+        (Section.PARTNERS, "joint", {"joint": (replace(YES, share_minor=10_001),)}),
+        (Section.CONTACT, "help_received", {"help_received": None}),
         (Section.CONTACT, "contact_email", {"contact_email": ""}),
     ],
 )
@@ -81,9 +119,12 @@ def test_each_gap_is_named_in_its_section(section: Section, field: str, changed:
         {"anywhere": True, "ward_codes": (), "venue_postcode": ""},
         {"contact_email": "", "contact_phone": "01642 555 0123"},
         {"needs_host": True, "hosted": True},
+        {"joint": (YES,)},
+        {"at_risk": True, "safeguarding": "Two checked adults."},
+        {"smaller_minor": 9_999, "smaller_achieves": "Bread without soup."},
         {"lines": (Line("Soup", 200_000), Line("Our time", 900_000, in_kind=True))},
     ],
-    ids=["not tied to a place", "by telephone", "hosted", "at the cap, with gifts"],
+    ids=["not tied to a place", "by telephone", "hosted", "joint", "safe", "smaller", "at the cap, with gifts"],
 )
 def test_other_ways_to_be_whole(changed: dict[str, object]) -> None:
     assert all_gaps(replace(WHOLE, **changed), LIMITS) == {}  # type: ignore[arg-type]
@@ -123,3 +164,55 @@ def test_nothing_leads_out_of_an_end() -> None:
 def test_a_draft_is_never_public() -> None:
     assert PUBLIC.isdisjoint({ProposalState.DRAFT, ProposalState.AWAITING_SIGN_OFF, ProposalState.SUBMITTED})
     assert {action for _, action in STEPS} == set(ProposalAction)
+
+
+CAN = Answers(Asker.CONSTITUTED, in_area=True, for_priority=True, amount_minor=50_000, excluded=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "constituted", "hosted", "found"),
+    [
+        ({}, True, True, None),
+        ({"asker": Asker.INFORMAL}, True, True, None),
+        ({"asker": Asker.INFORMAL}, True, False, Hurdle.NO_HOSTED),
+        ({"asker": Asker.PERSON}, True, True, Hurdle.WHO),
+        ({"asker": Asker.BUSINESS}, True, True, Hurdle.WHO),
+        ({"in_area": False}, True, True, Hurdle.AREA),
+        ({"for_priority": False}, True, True, Hurdle.PRIORITY),
+        ({"amount_minor": 9_999}, True, True, Hurdle.TOO_LITTLE),
+        ({"amount_minor": 10_000}, True, True, None),
+        ({"amount_minor": 200_000}, True, True, None),
+        ({"amount_minor": 200_001}, True, True, Hurdle.TOO_MUCH),
+        ({"excluded": True}, True, True, Hurdle.NOT_FUNDED),
+        ({"in_area": False, "excluded": True}, True, True, Hurdle.AREA),
+    ],
+)
+def test_the_questions_before_a_proposal_name_the_first_rule_that_fails(
+    changed: dict[str, object], constituted: bool, hosted: bool, found: Hurdle | None
+) -> None:
+    assert hurdle(replace(CAN, **changed), LIMITS, constituted=constituted, hosted=hosted) is found  # type: ignore[arg-type]
+
+
+def test_a_kept_copy_says_what_was_put_in_without_who_to_contact() -> None:
+    facts = replace(WHOLE, joint=(YES,), insight_ids=(UUID(int=3),), smaller_minor=9_000, smaller_achieves="Bread.")
+    body = as_kept(facts)
+    assert "rose@example.org" not in str(body)
+    assert "hall@example.org" not in str(body)
+    again = from_kept(body)
+    assert again == replace(facts, contact_name="", contact_email="", contact_phone="", joint=(replace(YES, email=""),))
+
+
+def test_an_old_copy_that_knows_less_can_still_be_read() -> None:
+    assert from_kept({"title": "Soup", "applied_for_minor": 5}) == Facts(title="Soup")
+
+
+def test_none_of_these_stands_alone() -> None:
+    with pytest.raises(RuleBroken, match="alone"):
+        ensure_alone(["none", "restorative"], "none", "approaches", "None of these")
+
+
+@given(st.text(), st.text())
+def test_a_comparison_holds_both_texts_whole(before: str, after: str) -> None:
+    pieces = compared(before, after)
+    assert "".join(text for kind, text in pieces if kind != "new") == before
+    assert "".join(text for kind, text in pieces if kind != "gone") == after

@@ -18,9 +18,10 @@ from grants.kernel.trail import AuditEvent
 from grants.kernel.work import UnitOfWork
 from grants.outbox.models import OutboxRow
 from grants.people.models import Person
-from grants.proposals import queries, service
+from grants.proposals import queries
 from grants.proposals.models import Proposal, ProposalSnapshot
 from grants.proposals.rules import Line, ProposalState, ScreeningCode, Section, all_gaps
+from grants.proposals.service import bids as service
 from grants.rounds.rules import ApplicantKind, RoundDates, RoundState
 from tests.builders.people import a_group, a_hosting, a_member, a_person, actor_of
 from tests.builders.proposals import a_proposal, an_unconstituted_group

@@ -33,10 +33,24 @@ def text_of(answer: object) -> str:
 
 
 WHOLE: dict[str, dict[str, object]] = {
-    "what": {"title": "Warm hands", "summary": "Soup and a chat on Fridays.", "what": "We cook soup in the hall."},
-    "where": {"for_whom": "Older neighbours", "tied": "place", "venue_postcode": "ts181aa"},
+    "what": {
+        "title": "Warm hands",
+        "summary": "Soup and a chat on Fridays.",
+        "what": "We cook soup in the hall.",
+        "starts_on": "2026-09-01",
+        "ends_on": "2027-03-01",
+    },
+    "where": {"for_whom": "Older neighbours", "communities": ["older"], "tied": "place", "venue_postcode": "ts181aa"},
     "need": {"answers_need": "People told us that Fridays are lonely."},
-    "approach": {"level": "community", "outcomes_hoped": "People know three more neighbours."},
+    "approach": {
+        "approaches": ["none"],
+        "level": "community",
+        "outcomes_hoped": "People know three more neighbours.",
+        "outcomes_seen": "We ask.",
+        "second_hoped": "Nobody eats alone on Fridays.",
+        "second_seen": "We count.",
+    },
+    "fairness": {"equality": "There is a ramp.", "poverty": "It is free.", "at_risk": "no"},
     "budget": {
         "lines-0-what": "Soup",
         "lines-0-amount": "250.50",
@@ -47,7 +61,7 @@ WHOLE: dict[str, dict[str, object]] = {
         "lines-2-amount": "",
     },
     "partners": {"partners": ""},
-    "contact": {"contact_name": "Rose", "contact_email": "rose@example.org"},
+    "contact": {"contact_name": "Rose", "contact_email": "rose@example.org", "help_received": "nobody"},
 }
 
 
@@ -70,12 +84,12 @@ def test_a_group_writes_signs_off_and_puts_in_a_proposal(app_session: Session, a
     client, other = as_(writer), as_(signer)
     answer = client.post(f"/rounds/{round.id}/proposals/new", data={"group_id": str(group.id)})
     proposal_id = UUID(answer.location.rsplit("/", 1)[1])
-    assert "0 of 7 sections are done" in text_of(client.get(answer.location))
+    assert "0 of 8 sections are done" in text_of(client.get(answer.location))
     for section in Section:
         extra = {"priority_id": str(rounds.priority_ids(app_session, round.id)[0])} if section is Section.NEED else {}
         assert save(client, proposal_id, section.value, **extra).location == f"/proposals/{proposal_id}"  # type: ignore[attr-defined]
     page = text_of(client.get(f"/proposals/{proposal_id}"))
-    assert "7 of 7 sections are done" in page
+    assert "8 of 8 sections are done" in page
     assert "You ask for £250.50" in page
     assert "Stockton Town Centre" in text_of(client.get(f"/proposals/{proposal_id}/check"))
     assert client.post(f"/proposals/{proposal_id}/check").status_code == 302
@@ -319,7 +333,7 @@ def test_one_second_before_the_close_it_is_still_taken(app_session: Session, as_
 
 
 def test_home_names_what_waits_for_each_person(app_session: Session, client: FlaskClient) -> None:
-    from grants.proposals.views import _needs
+    from grants.proposals.views.bids import _needs
     from tests.builders.people import actor_of
 
     asked = a_proposal(app_session, state=S.AWAITING_SIGN_OFF)

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -12,39 +12,56 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from grants.insights import queries as insights
 from grants.kernel.actors import Actor, Role
+from grants.kernel.clock import show_day
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
 from grants.people import queries as people
 from grants.priorities import queries as priorities
-from grants.proposals import access, queries, service
+from grants.proposals import access, queries
 from grants.proposals.access import Parties
 from grants.proposals.forms import (
     BudgetForm,
+    PartnersForm,
     ReasonForm,
+    ReuseForm,
+    Rows,
     ScreeningForm,
     SectionForm,
     StartForm,
     WithdrawForm,
+    add_row,
+    remove_row,
     section_form,
 )
 from grants.proposals.rules import (
     APPROACH_WORDS,
+    COMMUNITY_WORDS,
+    HELP_WORDS,
+    HURDLE_WORDS,
     LEVEL_WORDS,
+    PARTNER_WORDS,
     SCREENING_WORDS,
     SECTION_FIELDS,
     SECTION_TITLES,
     Approach,
+    Community,
     Facts,
+    Help,
     Level,
+    PartnerState,
     ProposalState,
     ScreeningCode,
     Section,
     SectionStatus,
     all_gaps,
+    compared,
+    from_kept,
     gaps,
     status_of,
 )
+from grants.proposals.service import bids as service
 from grants.rounds import queries as rounds
 from grants.rounds.rules import ApplicantKind, RoundState
 from grants.web.db import now, reading
@@ -62,6 +79,7 @@ bp = Blueprint("proposals", __name__)
 forgetting(service.forget_person)
 
 PER_PAGE = queries.PER_PAGE
+OFFERED = 15
 CHECKED = (RoundState.CLOSED, RoundState.CHECKING)
 STATE_WORDS: dict[ProposalState, tuple[str, str]] = {
     ProposalState.DRAFT: ("yellow", "Being written"),
@@ -217,7 +235,33 @@ def _task_list(proposal: Any, parties: Parties) -> str:
         now=now(),
         signers=_signers(proposal),
         hosting=people.confirmed_hosting(reading(), proposal.group_id),
+        reusable=bool(
+            may_edit
+            and open_now
+            and not proposal.section_versions
+            and queries.reusable(reading(), proposal.group_id, proposal.round_id)
+        ),
     )
+
+
+@bp.route("/proposals/<uuid:proposal_id>/take-over", methods=["GET", "POST"])
+@signed_in()
+def take_over(proposal_id: UUID) -> ResponseReturnValue:
+    """Begin with what an earlier proposal of the group says."""
+    proposal, _ = _editable(proposal_id)
+    earlier = queries.reusable(reading(), proposal.group_id, proposal.round_id)
+    form = ReuseForm(earlier_id=earlier[0].id if len(earlier) == 1 else None)
+    choices = [(one.id, one.title, one.round.title) for one in earlier]
+    form.earlier_id.choices = choices  # type: ignore[assignment]
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.take_over(uow, proposal_id, form.earlier_id.data, geography())
+            flash("It is all here. Read each section again and save it.", "success")
+            return redirect(url_for("proposals.page", proposal_id=proposal_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("proposals/take_over.html", form=form, proposal=proposal, earlier=earlier), form.status
 
 
 _STATUS: dict[SectionStatus, dict[str, Any]] = {
@@ -269,8 +313,12 @@ def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
         "inside": inside,
         "wards": _ward_names(facts.ward_codes),
         "place": geography().find(facts.venue_postcode) if facts.venue_postcode else None,
-        "approach_words": [APPROACH_WORDS[Approach(one)] for one in facts.approaches],
+        "approach_words": [APPROACH_WORDS[Approach(one)] for one in facts.approaches if one != Approach.NONE],
         "level_words": LEVEL_WORDS[facts.level] if facts.level else None,
+        "community_words": [COMMUNITY_WORDS[Community(one)] for one in facts.communities],
+        "heard": queries.insights_of(reading(), facts.insight_ids),
+        "partner_words": PARTNER_WORDS,
+        "help_words": HELP_WORDS[facts.help_received] if facts.help_received else None,
         "why_not": SCREENING_WORDS.get(_code(proposal.screening_code)) if proposal.screening_code else None,
         "may_sign": awaiting
         and access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
@@ -318,7 +366,7 @@ def section(proposal_id: UUID, section: str) -> ResponseReturnValue:
         flash("This cannot be changed now. See below why.", "warning")
         return redirect(url_for("proposals.page", proposal_id=proposal_id))
     form = _form(part, proposal)
-    if request.method == "POST" and isinstance(form, BudgetForm) and _changes_rows(form):
+    if request.method == "POST" and isinstance(form, BudgetForm | PartnersForm) and _changes_rows(form):
         return _section_page(proposal, part, form)
     if form.accepted():
         try:
@@ -373,7 +421,15 @@ def _form(part: Section, proposal: Any) -> SectionForm:
         page_token=secrets.token_urlsafe(12),
         wards=[(ward.code, ward.name) for ward in geography().wards()] if part is Section.WHERE else [],
         priorities=[(one.id, one.title, one.statement) for one in against],
+        insights=_insights(facts) if part is Section.NEED else [],
     )
+
+
+def _insights(facts: Facts) -> list[Any]:
+    """What people said that fits: what is ticked already, then what was heard last."""
+    found = [*queries.insights_of(reading(), facts.insight_ids), *insights.latest(reading(), limit=OFFERED)]
+    seen = {one.id: (one.id, one.text, one.how_heard) for one in reversed(found)}
+    return list(reversed(seen.values()))
 
 
 def _about_me(facts: Facts) -> Facts:
@@ -411,19 +467,19 @@ def _after_saving(proposal_id: UUID, part: Section) -> ResponseReturnValue:
 def _show_gap(form: SectionForm, name: str, message: str) -> None:
     known = {"ward_codes": "tied"} if name == "ward_codes" and form["tied"].data is None else {}
     name = known.get(name, name)
-    if name in form and name != "lines":
+    if name in form and name not in ("lines", "joint"):
         form[name].errors = [*form[name].errors, message]
     else:
         form.form_errors.append(message)
 
 
-def _changes_rows(form: BudgetForm) -> bool:
+def _changes_rows(form: Rows) -> bool:
     if "add" in request.form:
         form.validate()
-        form.add_row()
+        add_row(form)
         return True
     if (text := request.form.get("remove", "")).isdecimal() and len(text) < 4:
-        form.remove_row(int(text))
+        remove_row(form, int(text))
         return True
     return False
 
@@ -442,6 +498,8 @@ def _section_page(proposal: Any, part: Section, form: SectionForm, **more: Any) 
         limits=queries.limits(reading(), proposal.round),
         place=geography().find(facts.venue_postcode) if facts.venue_postcode else None,
         hosting=people.confirmed_hosting(reading(), proposal.group_id) if part is Section.PARTNERS else None,
+        partner_words=PARTNER_WORDS,
+        to_ask=sum(one.state in (PartnerState.NAMED, PartnerState.ASKED) for one in facts.joint),
         **more,
     )
     return body, form.status
@@ -460,25 +518,41 @@ _FIELD_WORDS = {
     "title": "Name",
     "summary": "In short",
     "what": "What you will do",
+    "starts_on": "Starts",
+    "ends_on": "Ends",
     "for_whom": "Who it is for",
+    "communities": "Communities",
+    "seldom_heard": "People who are seldom heard",
     "anywhere": "Not tied to a place",
     "venue_postcode": "Postcode",
     "ward_codes": "Wards",
     "priority_id": "Priority",
     "answers_need": "How it answers the priority",
+    "insight_ids": "What people said",
     "approaches": "Ways of working",
     "level": "Kind of work",
-    "outcomes_hoped": "What you hope will be different",
+    "outcomes_hoped": "First thing that you hope for",
+    "outcomes_seen": "How you will see it",
+    "second_hoped": "Second thing that you hope for",
+    "second_seen": "How you will see that",
+    "equality": "How everybody can take part",
+    "poverty": "What it costs to take part",
+    "at_risk": "Children or adults who need protection take part",
+    "safeguarding": "How you keep them safe",
     "lines": "Budget",
-    "partners": "Who helps you",
-    "contact_name": "Name",
+    "smaller_minor": "A smaller sum",
+    "smaller_achieves": "What you would do with it",
+    "joint": "Partners",
+    "partners": "Who else helps",
+    "contact_name": "Contact’s name",
     "contact_email": "E-mail address",
     "contact_phone": "Telephone number",
+    "help_received": "Who helped you to write",
 }
 
 
 def _rows(part: Section, facts: Facts) -> list[tuple[str, str]]:
-    """A section as pairs of words, for the check page and for comparing."""
+    """A section as pairs of words, for the check page, for copies and for comparing."""
     return [(_FIELD_WORDS[name], _as_words(name, getattr(facts, name))) for name in SECTION_FIELDS[part]]
 
 
@@ -487,17 +561,35 @@ def _as_words(name: str, value: Any) -> str:
         return ", ".join(_ward_names(value))
     if name == "priority_id" and value is not None:
         return priorities.titles(reading(), [value]).get(value, "")
+    if name == "insight_ids":
+        return "\n\n".join(one.text for one in queries.insights_of(reading(), value))
     if name == "approaches":
         return "\n".join(APPROACH_WORDS[Approach(one)] for one in value)
+    if name == "communities":
+        return "\n".join(COMMUNITY_WORDS[Community(one)] for one in value)
+    if name == "lines":
+        return "\n".join(
+            f"{one.what}: {show_pounds(one.amount_minor)}{' (given for free)' if one.in_kind else ''}" for one in value
+        )
+    if name == "joint":
+        return "\n".join(
+            f"{one.name}: {one.role}" + (f" ({show_pounds(one.share_minor)} of the money)" if one.share_minor else "")
+            for one in value
+        )
+    return _one_word(value)
+
+
+def _one_word(value: Any) -> str:
     if isinstance(value, Level):
         return LEVEL_WORDS[value]
-    if name == "lines":
-        lines = [
-            f"{one.what}: {show_pounds(one.amount_minor)}{' (given for free)' if one.in_kind else ''}" for one in value
-        ]
-        return "\n".join(lines)
+    if isinstance(value, Help):
+        return HELP_WORDS[value]
     if isinstance(value, bool):
         return "Yes" if value else "No"
+    if isinstance(value, date):
+        return show_day(value)
+    if isinstance(value, int):
+        return show_pounds(value)
     return str(value or "")
 
 
@@ -615,12 +707,51 @@ def withdraw(proposal_id: UUID) -> ResponseReturnValue:
 def copy(proposal_id: UUID, number: int) -> ResponseReturnValue:
     """What was put in, as it was put in."""
     proposal, _ = _readable(proposal_id)
-    found = next((one for one in queries.snapshots(reading(), proposal_id) if one.number == number), None)
-    if found is None:
+    kept = {one.number: one for one in queries.snapshots(reading(), proposal_id)}
+    if number not in kept:
         raise NotFound
     return render_template(
-        "proposals/copy.html", proposal=proposal, snapshot=found, wards=_ward_names(found.body.get("ward_codes", ()))
+        "proposals/copy.html",
+        proposal=proposal,
+        snapshot=kept[number],
+        parts=_parts_of(from_kept(kept[number].body)),
+        earlier=number - 1 if number - 1 in kept else None,
     )
+
+
+@bp.route("/proposals/<uuid:proposal_id>/copies/<int:number>/changes")
+@signed_in()
+def changes(proposal_id: UUID, number: int) -> ResponseReturnValue:
+    """What is different between a copy and the one before it, in words."""
+    proposal, _ = _readable(proposal_id)
+    kept = {one.number: one for one in queries.snapshots(reading(), proposal_id)}
+    if number not in kept or number - 1 not in kept:
+        raise NotFound
+    before, after = (_parts_of(from_kept(kept[at].body)) for at in (number - 1, number))
+    different = [
+        (title, label, compared(old, new))
+        for (_, title, olds), (_, _, news) in zip(before, after, strict=True)
+        for (label, old), (_, new) in zip(olds, news, strict=True)
+        if old != new
+    ]
+    return render_template(
+        "proposals/changes.html",
+        proposal=proposal,
+        snapshot=kept[number],
+        earlier=kept[number - 1],
+        different=different,
+    )
+
+
+CONTACT_OF_IT = {"Contact’s name", "E-mail address", "Telephone number"}
+
+
+def _parts_of(facts: Facts) -> list[tuple[Section, str, list[tuple[str, str]]]]:
+    """All sections in words, without who to contact: copies do not keep that."""
+    return [
+        (part, SECTION_TITLES[part], [row for row in _rows(part, facts) if row[0] not in CONTACT_OF_IT])
+        for part in Section
+    ]
 
 
 # ---------------------------------------------------------------- screening
@@ -768,6 +899,8 @@ def _on_desk(round: Any) -> PageSection | None:
         round=round,
         counts=[(state, found[state]) for state in ProposalState if state in found],
         to_check=found.get(ProposalState.SUBMITTED, 0) if rounds.phase(round, now()) in CHECKED else 0,
+        asked=queries.eligibility_counts(reading(), round.id),
+        hurdle_words=HURDLE_WORDS,
     )
     return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
 

@@ -1,11 +1,13 @@
 """Write a proposal, have it signed off, put it in, check it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 
+from grants.insights import queries as insights
 from grants.kernel.canonical import fingerprint
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, RuleBroken, StepRefused
@@ -16,27 +18,35 @@ from grants.people.models import Group
 from grants.ports.geography import Geography
 from grants.proposals import access, notices, queries
 from grants.proposals.access import Parties
-from grants.proposals.models import BudgetLine, Proposal, ProposalSnapshot
+from grants.proposals.models import BudgetLine, Proposal, ProposalInsight, ProposalPartner, ProposalSnapshot
 from grants.proposals.rules import (
+    APPROACH_WORDS,
     AT_MOST,
+    MOST_INSIGHTS,
+    MOST_LINES,
     SECTION_FIELDS,
     SECTION_TITLES,
     STEPS,
+    Approach,
+    Community,
     Facts,
     Line,
+    PartnerState,
     ProposalAction,
     ProposalState,
     ScreeningCode,
     Section,
     all_gaps,
+    as_kept,
+    ensure_alone,
     total_minor,
 )
+from grants.proposals.service.partners import write_joint
 from grants.rounds import queries as rounds
 from grants.rounds import service as round_service
 from grants.rounds.models import Round
 from grants.rounds.rules import ApplicantKind, RoundState, show_moment
 
-MOST_LINES = 40
 ELIGIBLE = "eligible"
 
 
@@ -108,19 +118,7 @@ def save_section(
     own = bool(page_token) and proposal.section_versions.get(f"{section}:page") == page_token
     if version != current and not own:
         raise SectionConflict(section, current)
-    unknown = set(values) - set(SECTION_FIELDS[section])
-    if unknown:
-        raise ValueError(f"{sorted(unknown)} do not belong to {section}")
-    for name, value in values.items():
-        if isinstance(value, str) and len(value) > AT_MOST[name]:
-            raise RuleBroken(f"This must be {AT_MOST[name]:,} characters or fewer.", field=name)
-    if section is Section.BUDGET:
-        _write_lines(uow, proposal, tuple(values["lines"]))
-    elif section is Section.WHERE:
-        _write_place(proposal, values, geography)
-    else:
-        for name, value in values.items():
-            setattr(proposal, name, sorted(value) if isinstance(value, list | tuple | set) else value)
+    _write(uow, proposal, section, values, geography)
     if not own:
         proposal.section_versions = {
             **proposal.section_versions,
@@ -128,6 +126,40 @@ def save_section(
             f"{section}:page": page_token,
         }
         uow.record("proposal.section_saved", proposal, section=section.value, version=current + 1)
+    return proposal
+
+
+def take_over(uow: UnitOfWork, proposal_id: UUID, earlier_id: UUID, geography: Geography) -> Proposal:
+    """Fill an untouched proposal with what an earlier one of the same group says; each section is to be read again.
+
+    Days are not taken over, nor a priority that this round does not have, nor what partners said.
+    """
+    proposal = _mine(uow, proposal_id)
+    _ensure_draft_and_open(uow, proposal)
+    if proposal.section_versions:
+        raise StepRefused("You have begun to write already, so nothing is taken over from an earlier proposal.")
+    earlier = next(
+        (one for one in queries.reusable(uow.session, proposal.group_id, proposal.round_id) if one.id == earlier_id),
+        None,
+    )
+    if earlier is None:
+        raise RuleBroken("Choose one of the earlier proposals of this group.", field="earlier_id")
+    facts = queries.facts(uow.session, queries.proposal(uow.session, earlier.id))
+    fits = facts.priority_id in rounds.priority_ids(uow.session, proposal.round_id)
+    facts = replace(
+        facts,
+        starts_on=None,
+        ends_on=None,
+        priority_id=facts.priority_id if fits else None,
+        joint=tuple(replace(one, state=PartnerState.NAMED) for one in facts.joint if one.email),
+    )
+    versions: dict[str, Any] = {}
+    for section, names in SECTION_FIELDS.items():
+        if earlier.section_versions.get(section):
+            _write(uow, proposal, section, {name: getattr(facts, name) for name in names}, geography)
+            versions[section.value] = 1
+    proposal.section_versions = versions
+    uow.record("proposal.taken_over", proposal, earlier_id=earlier.id)
     return proposal
 
 
@@ -195,7 +227,7 @@ def submit(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
         snapshot=snapshot.sha256,
         writer_id=proposal.writer_id,
     )
-    notices.submitted(uow, proposal, snapshot.sha256)
+    notices.submitted(uow, proposal, facts, snapshot.sha256)
     return proposal
 
 
@@ -281,6 +313,11 @@ def forget_person(uow: UnitOfWork, person_id: UUID, email: str | None) -> None:
             update(Proposal)
             .where(func.lower(Proposal.contact_email) == email.lower())
             .values(contact_name=None, contact_email=None, contact_phone=None)
+        )
+        uow.session.execute(
+            update(ProposalPartner)
+            .where(func.lower(ProposalPartner.email) == email.lower())
+            .values(email=None, answered_by=None, token_hash=None)
         )
 
 
@@ -404,6 +441,45 @@ def _ensure_whole(uow: UnitOfWork, proposal: Proposal) -> Facts:
     return facts
 
 
+def _write(
+    uow: UnitOfWork, proposal: Proposal, section: Section, values: Mapping[str, Any], geography: Geography
+) -> None:
+    """Keep the values of a section; ``RuleBroken`` at the field that does not fit."""
+    unknown = set(values) - set(SECTION_FIELDS[section])
+    if unknown:
+        raise ValueError(f"{sorted(unknown)} do not belong to {section}")
+    for name, value in values.items():
+        if isinstance(value, str) and len(value) > AT_MOST[name]:
+            raise RuleBroken(f"This must be {AT_MOST[name]:,} characters or fewer.", field=name)
+    rest = dict(values)
+    if section is Section.WHERE:
+        ensure_alone(values.get("communities", ()), Community.EVERYBODY, "communities", "Everybody who lives there")
+        _write_place(
+            proposal, {name: rest.pop(name, None) for name in ("anywhere", "venue_postcode", "ward_codes")}, geography
+        )
+    elif section is Section.APPROACH:
+        ensure_alone(values.get("approaches", ()), Approach.NONE, "approaches", APPROACH_WORDS[Approach.NONE])
+    elif section is Section.NEED:
+        _write_evidence(uow, proposal, rest.pop("insight_ids", ()))
+    elif section is Section.BUDGET:
+        _write_lines(uow, proposal, tuple(rest.pop("lines")))
+    elif section is Section.PARTNERS:
+        write_joint(uow, proposal, tuple(rest.pop("joint", ())))
+    for name, value in rest.items():
+        setattr(proposal, name, sorted(value) if isinstance(value, list | tuple | set) else value)
+
+
+def _write_evidence(uow: UnitOfWork, proposal: Proposal, ids: Collection[UUID]) -> None:
+    """Link what communities said that it answers."""
+    wanted = set(ids)
+    if len(wanted) > MOST_INSIGHTS:
+        raise RuleBroken(f"Tick {MOST_INSIGHTS} or fewer.", field="insight_ids")
+    if len(insights.by_ids(uow.session, wanted)) != len(wanted):
+        raise RuleBroken("Choose from what people told us.", field="insight_ids")
+    kept = {one.insight_id: one for one in proposal.evidence}
+    proposal.evidence = [kept.get(id) or ProposalInsight(insight_id=id) for id in sorted(wanted)]
+
+
 def _write_lines(uow: UnitOfWork, proposal: Proposal, lines: tuple[Line, ...]) -> None:
     if len(lines) > MOST_LINES:
         raise RuleBroken(f"A budget has at most {MOST_LINES} lines.", field="lines")
@@ -420,7 +496,7 @@ def _write_lines(uow: UnitOfWork, proposal: Proposal, lines: tuple[Line, ...]) -
 
 
 def _write_place(proposal: Proposal, values: Mapping[str, Any], geography: Geography) -> None:
-    """Keep for whom and where; the ward and the decile of the postcode are looked up, never typed."""
+    """Keep where it happens; the ward and the decile of the postcode are looked up, never typed."""
     anywhere = bool(values.get("anywhere"))
     codes = set() if anywhere else set(values.get("ward_codes") or ())
     if any(geography.ward(code) is None for code in codes):
@@ -433,7 +509,6 @@ def _write_place(proposal: Proposal, values: Mapping[str, Any], geography: Geogr
     moved = old is not None and place is not None and old.postcode != place.postcode and codes == {old.ward_code}
     if place is not None and (moved or not codes):  # the ward that we filled in moves with the postcode
         codes = {place.ward_code}
-    proposal.for_whom = values.get("for_whom")
     proposal.anywhere = anywhere
     proposal.ward_codes = sorted(codes)
     proposal.venue_postcode = place.postcode if place else None
@@ -446,24 +521,7 @@ def _take_snapshot(uow: UnitOfWork, proposal: Proposal, facts: Facts, why: str) 
         select(func.max(ProposalSnapshot.number)).where(ProposalSnapshot.proposal_id == proposal.id)
     )
     body = {
-        "title": facts.title,
-        "summary": facts.summary,
-        "what": facts.what,
-        "for_whom": facts.for_whom,
-        "anywhere": facts.anywhere,
-        "ward_codes": list(facts.ward_codes),
-        "venue_postcode": facts.venue_postcode,
-        "imd_deciles": list(facts.imd_deciles),
-        "priority_id": str(facts.priority_id),
-        "answers_need": facts.answers_need,
-        "approaches": list(facts.approaches),
-        "level": facts.level.value if facts.level else None,
-        "outcomes_hoped": facts.outcomes_hoped,
-        "lines": [
-            {"what": line.what, "amount_minor": line.amount_minor, "in_kind": line.in_kind} for line in facts.lines
-        ],
-        "applied_for_minor": facts.applied_for_minor,
-        "partners": facts.partners,
+        **as_kept(facts),
         "group_id": str(proposal.group_id),
         "round_id": str(proposal.round_id),
         "put_in_on": london_day(uow.now).isoformat(),
