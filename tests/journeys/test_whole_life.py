@@ -402,7 +402,7 @@ def _writes(town: Town, writer: Somebody, group: str) -> None:
     writer.follows("Start a proposal")
     writer.presses("Start", exact=True)
     town.proposals[group] = writer.here
-    writer.sees("0 of 7 sections are done.", "8 April 2026")
+    writer.sees("0 of 8 sections are done.", "8 April 2026")
 
     def saves(section: str) -> None:
         if thorough:
@@ -418,9 +418,12 @@ def _writes(town: Town, writer: Somebody, group: str) -> None:
     writer.fills("A short name for it", BIDS[group])
     writer.fills("In one or two sentences", f"{BIDS[group]}: come in, sit down, stay.")
     writer.fills("What will you do?", "Every Tuesday from two to four we open the hall. Eight neighbours take turns.")
+    writer.dates("When does it start?", town.day(120))
+    writer.dates("When does it end?", town.day(300))
     saves("What you want to do")
     writer.follows("Who it is for, and where")
     writer.fills("Who is it for?", "Older people who live alone, and whoever is next door.")
+    writer.ticks("Older people")
     writer.chooses("In one place or a few places")
     writer.fills("Postcode of the place", PLACES[group])
     saves("Who it is for, and where")
@@ -431,8 +434,16 @@ def _writes(town: Town, writer: Somebody, group: str) -> None:
     writer.follows("How you will do it")
     writer.ticks("Intergenerational")
     writer.chooses("Neighbours and local people lead it")
-    writer.fills("What do you hope will be different?", "People know somebody whom they can ring.")
+    writer.fills("What is the first thing that you hope", "People know somebody whom they can ring.")
+    writer.fills("How will you see it?", "We ask whom they would ring.")
+    writer.fills("What is the second thing that you hope", "People come back.")
+    writer.fills("How will you see the second one?", "We count who comes a third time.")
     saves("How you will do it")
+    writer.follows("Fair and safe for everybody")
+    writer.fills("How can everybody it is for take part?", "The hall has a ramp, and we fetch people.")
+    writer.fills("What does it cost people to take part?", "Nothing.")
+    writer.chooses("No", exact=True)
+    saves("Fair and safe for everybody")
     writer.follows("What it costs")
     for number, (what, amount) in enumerate((("Hire of the hall", one), ("Tea and food", two)), 1):
         line = writer.part(f"Line {number}")
@@ -443,11 +454,12 @@ def _writes(town: Town, writer: Somebody, group: str) -> None:
     writer.follows("Partners and who holds the money")
     if group == TEA:
         writer.sees(f"{HOST} has said yes to holding the money")
-    writer.fills("Who helps you?", "The library lends us chairs.")
+    writer.fills("Who else helps you?", "The library lends us chairs.")
     saves("Partners and who holds the money")
     writer.follows("Who we can talk to")
+    writer.chooses("Nobody: we wrote it ourselves")
     saves("Who we can talk to")
-    writer.sees("7 of 7 sections are done.")
+    writer.sees("8 of 8 sections are done.")
     writer.follows("Check your answers")
     writer.sees(f"You ask for £{one + two:,}.", "Hire of the hall")
     if thorough:
