@@ -99,6 +99,13 @@ def drop(uow: UnitOfWork, *, prefix: str, subject_id: UUID) -> None:
     )
 
 
+def drop_sent(uow: UnitOfWork, *, prefix: str) -> None:
+    """Delete what has left under keys that begin with ``prefix``."""
+    uow.session.execute(
+        delete(OutboxRow).where(OutboxRow.sent_at.is_not(None), OutboxRow.key.startswith(prefix, autoescape=True))
+    )
+
+
 def send_due(working: Working, handlers: Mapping[str, Handler], *, limit: int = 100) -> tuple[int, int]:
     """Relay what is due: claim in one transaction, send outside any, note the outcome in another.
 

@@ -5,13 +5,12 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from grants.kernel.errors import StepRefused
+from grants.voting.service import unfinished
 from grants.voting.service import votes as service
 from grants.web.db import give_back_space, now, reading
 from grants.web.work import clockwork
 
 cli = AppGroup("voting", help="Votes.")
-HELD_SECRETS = ("envelope", "paper_entry", "paper_correction", "email_check", "outbox")
-"""Tables whose deleted rows must not linger in the files."""
 
 
 @cli.command("close-due")
@@ -28,6 +27,7 @@ def close_due() -> None:
             continue
     with clockwork() as uow:
         called_off = service.forget_called_off(uow)
+        unfinished.tidy(uow)
     click.echo(f"{counted} counted, {called_off} forgotten")
     if counted or called_off:
         _sweep()
@@ -40,7 +40,7 @@ def sweep() -> None:
 
 
 def _sweep() -> None:
-    if not give_back_space(*HELD_SECRETS):
+    if not give_back_space(*service.HELD_SECRETS):
         raise click.ClickException(
             "Somebody was reading all the while, so the database could not empty its log, where envelopes may linger. "
             "Run “grants voting sweep” soon."

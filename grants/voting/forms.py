@@ -67,22 +67,29 @@ class WhoForm(Form):
         at_most=40,
         hint="12 letters and numbers on your card, like 2345-6789-CDFH. Capitals and hyphens do not matter.",
     )
-    email = fields.EmailField(
-        "Your e-mail address", required=False, hint="We send a six-digit number to it. We do not keep the address."
-    )
+    email = fields.EmailField("Your e-mail address", required=False, hint="We send a six-digit number to it.")
     postcode = fields.PostcodeField(
         "Postcode",
         required=False,
         hint="Of the place here where you live, work, study or volunteer, like TS18 1AA. We keep the ward only.",
     )
     connection = fields.RadiosField("What ties you to this place?", message="Say what ties you to this place")
-    old_enough = fields.TickField("I am old enough to vote")
+    old_enough = fields.TickField(
+        "I am old enough to vote", hint="You need nobody’s leave to vote. We do not ask for your date of birth."
+    )
+    remind = fields.TickField(
+        "Remind me by e-mail if I do not finish",
+        hint="Once a day at most. Only for this we keep your address, sealed, until voting closes.",
+    )
 
-    def prepare(self, book: RuleBook, signed_in: bool) -> None:
+    def prepare(self, book: RuleBook, signed_in: bool, may_remind: bool = False) -> None:
         """Ask only for what the rule-book asks. Who is signed in has shown already that they read their mail."""
         self.by_code = VotingMethod.CODE in book.vote_methods
         self.by_email = VotingMethod.EMAIL_POSTCODE in book.vote_methods
         self.signed_in = signed_in and self.by_email
+        self.may_remind = may_remind and self.by_email
+        if not self.may_remind:
+            self.remind.data = False
         self.connection.choices = [
             (tie.value, words) for tie, words in CONNECTION_WORDS.items() if tie in book.vote_connections
         ]

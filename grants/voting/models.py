@@ -66,6 +66,29 @@ class EmailCheck(Identified):
     expires_at: Mapped[datetime] = mapped_column(Utc())
     tries: Mapped[int] = mapped_column(default=0)
     used_at: Mapped[datetime | None] = mapped_column(Utc())
+    address: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Sealed, and only where the voter asks to be reminded."""
+
+
+class UnfinishedBallot(Base):
+    """What a voter has marked and not cast, sealed like a ballot; it never counts, and is destroyed at the close."""
+
+    __tablename__ = "unfinished_ballot"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    voter_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class VoteReminder(Base):
+    """An address to remind, of a voter who asked for it: sealed, and destroyed at the close."""
+
+    __tablename__ = "vote_reminder"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    voter_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    address: Mapped[bytes] = mapped_column(LargeBinary)
+    reminded_at: Mapped[datetime | None] = mapped_column(Utc())
 
 
 class RefusalCount(Base):

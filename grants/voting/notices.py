@@ -1,8 +1,9 @@
 """The words of letters to voters."""
 
 from grants.kernel.work import UnitOfWork
-from grants.outbox.service import put_mail
+from grants.outbox.service import address, put_mail
 from grants.rounds.models import Round
+from grants.rounds.rules import show_moment
 from grants.voting.models import EmailCheck
 
 VALID_MINUTES = 30
@@ -23,5 +24,25 @@ def number_by_mail(uow: UnitOfWork, round: Round, check: EmailCheck, email: str,
             "We never ask you for this number by telephone.\n"
         ),
         key=f"vote-number:{check.id}",
+        subject_id=round.id,
+    )
+
+
+def reminder(uow: UnitOfWork, round: Round, email: str, *, key: str) -> None:
+    """What somebody asked for who wants to be reminded. It does not say whether they have voted."""
+    put_mail(
+        uow,
+        to=email,
+        subject=f"Voting is open until {show_moment(round.voting_closes_at)}",
+        text=(
+            f"You asked us to remind you of the vote in “{round.title}”.\n\n"
+            f"Voting closes at {show_moment(round.voting_closes_at)}. This is the page:\n\n"
+            f"    {address(f'/rounds/{round.id}/vote')}\n\n"
+            "If you had begun a ballot, show there who you are, and you find it as you left it. "
+            "If you have voted meanwhile, there is nothing to do.\n\n"
+            "We remind nobody more than once a day. Your address is kept sealed, and destroyed when voting closes. "
+            "To be reminded no more, show who you are once more, without the tick.\n"
+        ),
+        key=key,
         subject_id=round.id,
     )

@@ -841,6 +841,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("tries", sa.Integer(), nullable=False),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("address", sa.LargeBinary(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_email_check_round_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_email_check")),
@@ -1176,6 +1177,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("round_id", name=op.f("pk_tally")),
     )
     op.create_table(
+        "unfinished_ballot",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("voter_key", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_unfinished_ballot_round_id")),
+        sa.PrimaryKeyConstraint("round_id", "voter_key", name=op.f("pk_unfinished_ballot")),
+    )
+    op.create_table(
         "vote_help",
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("helper_id", sa.Uuid(), nullable=False),
@@ -1196,6 +1205,7 @@ def upgrade() -> None:
                 "void_code",
                 "outside_area",
                 "wrong_number",
+                "too_many",
                 name="refusal_known",
                 native_enum=False,
                 create_constraint=True,
@@ -1206,6 +1216,15 @@ def upgrade() -> None:
         sa.Column("times", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_vote_refusal_round_id")),
         sa.PrimaryKeyConstraint("round_id", "on_day", "reason", name=op.f("pk_vote_refusal")),
+    )
+    op.create_table(
+        "vote_reminder",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("voter_key", sa.String(length=64), nullable=False),
+        sa.Column("address", sa.LargeBinary(), nullable=False),
+        sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_vote_reminder_round_id")),
+        sa.PrimaryKeyConstraint("round_id", "voter_key", name=op.f("pk_vote_reminder")),
     )
     op.create_table(
         "award",
@@ -2100,8 +2119,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_award_fund_id"))
 
     op.drop_table("award")
+    op.drop_table("vote_reminder")
     op.drop_table("vote_refusal")
     op.drop_table("vote_help")
+    op.drop_table("unfinished_ballot")
     op.drop_table("tally")
     with op.batch_alter_table("round_priority", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_round_priority_priority_id"))

@@ -230,6 +230,7 @@ DOORS: dict[str, str] = {
     "voting.leave": "public",
     "voting.number": "public",
     "voting.open_vote": "steward",
+    "voting.remind": "steward",
     "voting.start": "public",
     "voting.void": "steward",
     "voting.who": "public",

@@ -27,9 +27,9 @@ from grants.kernel.tables import Base
 from grants.rounds.models import Round
 from grants.rounds.rules import VotingMethod
 from grants.voting import queries
-from grants.voting.models import Ballot, Envelope
+from grants.voting.models import Ballot, Envelope, UnfinishedBallot
 from grants.voting.rules.voters import Voter
-from grants.voting.service import casting
+from grants.voting.service import casting, unfinished
 from grants.web.db import WRITES, db, transaction
 from tests.support.postgres import a_database, find_programs
 from tests.support.schema import an_engine, load_models
@@ -83,9 +83,10 @@ def hold_a_vote(url: str, folder: Path) -> Held:
         vote = Held(url, round_id, [f"{n:064x}" for n in range(VOTERS)], known_votes())
         for key, choices in zip(vote.keys, vote.votes, strict=True):
             with transaction(session, engine, NOBODY, opens_at) as uow:
+                unfinished.keep(uow, round_id, Voter(key, VotingMethod.EMAIL_POSTCODE), dict.fromkeys(choices, 1))
                 casting.cast(uow, round_id, Voter(key, VotingMethod.EMAIL_POSTCODE), choices)
         envelopes = session.execute(select(Envelope.sealed, Envelope.commitment, Envelope.voter_key)).all()
-        vote.sealed = [row.sealed for row in envelopes]
+        vote.sealed = [row.sealed for row in envelopes] + list(session.scalars(select(UnfinishedBallot.sealed)))
         vote.commitments = {row.voter_key: row.commitment for row in envelopes}
         vote.private_key = session.scalars(select(Round.ballot_private_key).where(Round.id == round_id)).one() or ""
     engine.dispose()

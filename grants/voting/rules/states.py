@@ -20,3 +20,4 @@ class Refusal(StrEnum):
     VOID_CODE = "void_code"
     OUTSIDE_AREA = "outside_area"
     WRONG_NUMBER = "wrong_number"
+    TOO_MANY = "too_many"

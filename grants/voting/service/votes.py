@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.canonical import fingerprint
 from grants.kernel.clock import london_day
-from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
+from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
 from grants.people import queries as people
@@ -31,7 +31,7 @@ from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds import service as round_service
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState, VotingMethod, show_moment
+from grants.rounds.rules import RoundDates, RoundState, VotingMethod, show_moment
 from grants.voting import notices, queries
 from grants.voting.models import (
     Ballot,
@@ -43,6 +43,8 @@ from grants.voting.models import (
     RefusalCount,
     RollMark,
     Tally,
+    UnfinishedBallot,
+    VoteReminder,
     VotingCode,
 )
 from grants.voting.rules.ballots import Marks, as_kept, ballots_hash, count, mixed, named
@@ -55,10 +57,21 @@ from grants.voting.rules.envelope import (
     unwrap_private_key,
 )
 from grants.voting.rules.lot import draw_lot
+from grants.voting.rules.reminders import seal_address
 from grants.voting.rules.states import Channel, CodeState, Refusal
 from grants.voting.rules.voters import Declaration, Voter, check_declaration
 from grants.voting.service import papers
 
+HELD_SECRETS = (
+    "envelope",
+    "unfinished_ballot",
+    "paper_entry",
+    "paper_correction",
+    "email_check",
+    "vote_reminder",
+    "outbox",
+)
+"""Tables whose deleted rows must not linger in the database's files."""
 NUMBERS_AN_HOUR = 5
 TRIES = 5
 NUMBER_VALID = timedelta(minutes=notices.VALID_MINUTES)
@@ -183,11 +196,19 @@ OUTSIDE = (
 
 
 def start_email_check(
-    uow: UnitOfWork, round_id: UUID, email: str, place: Place | None, said: Declaration, *, pepper: bytes
+    uow: UnitOfWork,
+    round_id: UUID,
+    email: str,
+    place: Place | None,
+    said: Declaration,
+    *,
+    pepper: bytes,
+    remind: bool = False,
 ) -> UUID | TurnedAway:
     """Send a six-digit number to an address, for somebody whose postcode lies inside the area (``place``).
 
-    The answer is the same for every address, whether it has voted or not. Gives the id of the check.
+    ``remind``: they ask to be reminded while they have not voted. The answer is the same for every address, whether it
+    has voted or not. Gives the id of the check.
     """
     round = uow.get(Round, round_id)
     refused = _may_vote_by_email(uow, round, place, said)
@@ -213,6 +234,7 @@ def start_email_check(
         number_hash="",
         ward_code=place.ward_code,
         expires_at=uow.now + NUMBER_VALID,
+        address=seal_address(email, pepper, round.id) if remind else None,
     )
     number = f"{secrets.randbelow(10**6):06d}"
     check.number_hash = _number_hash(number, check.id, pepper)
@@ -224,7 +246,7 @@ def start_email_check(
 def confirm_email(uow: UnitOfWork, round_id: UUID, check_id: UUID, number: str, *, pepper: bytes) -> Voter | TurnedAway:
     """The voter who typed the number that was sent. Five tries; then, or after half an hour, a new one is needed."""
     round = uow.get(Round, round_id)
-    ensure_open(round, uow.now)
+    hold_open(uow, round_id)
     check = uow.session.scalar(
         select(EmailCheck).where(EmailCheck.id == check_id, EmailCheck.round_id == round.id).with_for_update()
     )
@@ -239,12 +261,22 @@ def confirm_email(uow: UnitOfWork, round_id: UUID, check_id: UUID, number: str, 
             uow, round, Refusal.WRONG_NUMBER, f"This is not the number that we sent you last. {tries}", "number"
         )
     voter = Voter(check.voter_key, VotingMethod.EMAIL_POSTCODE, check.ward_code)
+    _note_address(uow, round, voter, check.address)
     uow.session.delete(check)
     return voter
 
 
+def _note_address(uow: UnitOfWork, round: Round, voter: Voter, sealed: bytes | None) -> None:
+    """Keep an address to remind, or forget it when they do not ask for that any more."""
+    before = uow.session.get(VoteReminder, (round.id, voter.key), with_for_update=True)
+    if sealed is None and before is not None:
+        uow.session.delete(before)
+    elif sealed is not None and before is None:
+        uow.session.add(VoteReminder(round_id=round.id, voter_key=voter.key, address=sealed))
+
+
 def know_signed_in(
-    uow: UnitOfWork, round_id: UUID, place: Place | None, said: Declaration, *, pepper: bytes
+    uow: UnitOfWork, round_id: UUID, place: Place | None, said: Declaration, *, pepper: bytes, remind: bool = False
 ) -> Voter | TurnedAway:
     """The voter who is signed in: they have shown already that they read their address."""
     round = uow.get(Round, round_id)
@@ -254,11 +286,26 @@ def know_signed_in(
     email = people.person(uow.session, uow.actor.id).email if uow.actor.id is not None else None
     if email is None:
         raise NotAllowed("Sign in first, or vote by e-mail.")
-    return Voter(hash_address(email, pepper, round.id), VotingMethod.EMAIL_POSTCODE, place.ward_code)
+    voter = Voter(hash_address(email, pepper, round.id), VotingMethod.EMAIL_POSTCODE, place.ward_code)
+    _note_address(uow, round, voter, seal_address(email, pepper, round.id) if remind else None)
+    return voter
+
+
+def hold_open(uow: UnitOfWork, round_id: UUID) -> Any:
+    """A row of the round, held against the close until this transaction ends: what is written about a voter is then
+    there to be destroyed by it. Casts and other voters pass. Refuses (``StepRefused``) when voting is not open."""
+    columns = [getattr(Round, name) for name in ("id", "state", "ballot_public_key", *RoundDates.__dataclass_fields__)]
+    row = uow.session.execute(
+        select(*columns).where(Round.id == round_id).with_for_update(read=True, key_share=True)
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such round.")
+    ensure_open(row, uow.now)
+    return row
 
 
 def _may_vote_by_email(uow: UnitOfWork, round: Round, place: Place | None, said: Declaration) -> TurnedAway | None:
-    ensure_open(round, uow.now)
+    hold_open(uow, round.id)
     book = queries.book_of(round)
     if VotingMethod.EMAIL_POSTCODE not in book.vote_methods:
         raise StepRefused("In this round people vote with a voting code only.")
@@ -278,15 +325,20 @@ def insert_into(session: Session, table: Table) -> Any:
 
 
 def _turn_away(uow: UnitOfWork, round: Round, reason: Refusal, message: str, field: str) -> TurnedAway:
+    note_refusal(uow, round.id, reason)
+    return TurnedAway(message, field, reason)
+
+
+def note_refusal(uow: UnitOfWork, round_id: UUID, reason: Refusal) -> None:
+    """Count that somebody was turned away: the day and why, never who. Stewards see it on the desk."""
     table = RefusalCount.__table__
     assert isinstance(table, Table)
-    put = insert_into(uow.session, table).values(round_id=round.id, on_day=london_day(uow.now), reason=reason, times=1)
+    put = insert_into(uow.session, table).values(round_id=round_id, on_day=london_day(uow.now), reason=reason, times=1)
     uow.session.execute(
         put.on_conflict_do_update(
             index_elements=[table.c.round_id, table.c.on_day, table.c.reason], set_={"times": table.c.times + 1}
         )
     )
-    return TurnedAway(message, field, reason)
 
 
 def _number_hash(number: str, check_id: UUID, pepper: bytes) -> str:
@@ -305,7 +357,7 @@ def own_choices(session: Session, round: Round, voter: Voter, *, vote_key: str) 
     ).one_or_none()
     if row is None:
         return None
-    return open_envelope(row.sealed, _private_key(round, vote_key), round.id, row.commitment).choices
+    return open_envelope(row.sealed, private_key(round, vote_key), round.id, row.commitment).choices
 
 
 # The close.
@@ -395,19 +447,22 @@ def forget_called_off(uow: UnitOfWork) -> int:
 
 
 def forget(uow: UnitOfWork, round_id: UUID) -> None:
-    """Delete envelopes, what papers say, checks of addresses, and the letters that told numbers."""
+    """Delete envelopes, unfinished ballots, what papers say, addresses, checks of them, and the letters to them."""
     papers.forget_marks(uow, round_id)
     uow.session.execute(delete(Envelope).where(Envelope.round_id == round_id))
-    uow.session.execute(delete(EmailCheck).where(EmailCheck.round_id == round_id))
-    outbox.drop(uow, prefix="vote-number:", subject_id=round_id)
+    for table in (EmailCheck, UnfinishedBallot, VoteReminder):
+        uow.session.execute(delete(table).where(table.round_id == round_id))
+    for prefix in ("vote-number:", "vote-reminder:"):
+        outbox.drop(uow, prefix=prefix, subject_id=round_id)
 
 
-def _private_key(round: Round, vote_key: str) -> bytes:
+def private_key(round: Round, vote_key: str) -> bytes:
+    """The round's private key, unwrapped by the installation's vote key (64 hex digits)."""
     return unwrap_private_key(round.ballot_private_key or "", bytes.fromhex(vote_key), round.id)
 
 
 def _open_all(session: Session, round: Round, vote_key: str) -> list[Opened]:
-    private = _private_key(round, vote_key)
+    private = private_key(round, vote_key)
     rows = session.execute(select(Envelope.sealed, Envelope.commitment).where(Envelope.round_id == round.id))
     try:
         return [open_envelope(row.sealed, private, round.id, row.commitment) for row in rows]

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken
+from grants.kernel.work import UnitOfWork
 from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds.rules import BallotKind, BallotRules, RoundState, VotingMethod
@@ -33,10 +34,12 @@ from grants.voting.rules.ballots import (
 from grants.voting.rules.board import board_lines
 from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.envelope import read_tracking_code, tracking_code
+from grants.voting.rules.reminders import why_not_now
+from grants.voting.rules.states import Refusal
 from grants.voting.rules.turnout import publishable
 from grants.voting.rules.voters import Hand, Receipt, Voter, who_may_vote
 from grants.voting.rules.wording import bar_words, explain_limits, how_it_counts
-from grants.voting.service import casting
+from grants.voting.service import casting, unfinished
 from grants.voting.service import codes as code_service
 from grants.voting.service import votes as service
 from grants.voting.service.votes import TurnedAway
@@ -88,6 +91,7 @@ def start(round_id: UUID) -> ResponseReturnValue:
         phase=phase,
         entries=_in_order(entries, hand.seed),
         chosen=len(hand.choices),
+        saved=hand.voter_at(now()) is not None,
         wards=_ward_names(),
         now=now(),
         counted=round.votes_counted_at is not None,
@@ -110,9 +114,8 @@ def choose(round_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         form.take_what_stands(standing)
         hand = hand.choosing(form.shown.data or [], form.marked(), rules.kind is BallotKind.CHOOSE_ONE)
-        _keep(round, hand)
-        if do == "clear":
-            _keep(round, replace(hand, picks={}))
+        hand = replace(hand, picks={}) if do == "clear" else hand
+        _keep_everywhere(round, hand)
         if do in ("filter", "total", "clear"):
             return redirect(_choose_url(round_id, request.form))
         if do == "blank" and not hand.choices:
@@ -170,8 +173,18 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
 @bp.route("/rounds/<uuid:round_id>/vote/who", methods=["GET", "POST"])
 @public
 @post_limit("60 per hour")
-@post_limit("5 per 10 minutes", key_func=lambda: _round_key(browser=True), deduct_when=lambda r: r.status_code == 422)
-@post_limit("40 per 10 minutes", key_func=lambda: _round_key(), deduct_when=lambda r: r.status_code == 422)
+@post_limit(
+    "5 per 10 minutes",
+    key_func=lambda: _round_key(browser=True),
+    deduct_when=lambda r: r.status_code == 422,
+    on_breach=lambda _: _note_stopped(),
+)
+@post_limit(
+    "40 per 10 minutes",
+    key_func=lambda: _round_key(),
+    deduct_when=lambda r: r.status_code == 422,
+    on_breach=lambda _: _note_stopped(),
+)
 def who(round_id: UUID) -> ResponseReturnValue:
     """Identify, once."""
     round = rounds.published(reading(), round_id)
@@ -179,7 +192,8 @@ def who(round_id: UUID) -> ResponseReturnValue:
         return redirect(url_for("voting.start", round_id=round_id))
     book = queries.book_of(round)
     form = WhoForm()
-    form.prepare(book, signed_in=current_actor().id is not None)
+    late = why_not_now(round.voting_closes_at, now()) is not None
+    form.prepare(book, signed_in=current_actor().id is not None, may_remind=not late)
     valid = form.accepted()
     if request.method == "POST" and form.complete() and valid:
         outcome = _identify(round, form)
@@ -196,14 +210,24 @@ def who(round_id: UUID) -> ResponseReturnValue:
 
 
 def _identify(round: Row, form: WhoForm) -> Voter | UUID | TurnedAway:
-    said, pepper = form.declaration(), _pepper()
-    place = geography().find(form.postcode.data or "")
+    said, pepper, remind = form.declaration(), _pepper(), form.remind.data
+    place, hand = geography().find(form.postcode.data or ""), _hand(round)
     with working() as uow:
+        if form.way is Way.EMAIL:
+            email = form.email.data or ""
+            return service.start_email_check(uow, round.id, email, place, said, pepper=pepper, remind=remind)
         if form.way is Way.CODE:
-            return service.check_code(uow, round.id, form.code.data or "", said, pepper=pepper)
-        if form.way is Way.SIGNED_IN:
-            return service.know_signed_in(uow, round.id, place, said, pepper=pepper)
-        return service.start_email_check(uow, round.id, form.email.data or "", place, said, pepper=pepper)
+            known = service.check_code(uow, round.id, form.code.data or "", said, pepper=pepper)
+        else:
+            known = service.know_signed_in(uow, round.id, place, said, pepper=pepper, remind=remind)
+        _keep_first(uow, round, hand, known)
+        return known
+
+
+def _keep_first(uow: UnitOfWork, round: Row, hand: Hand, known: Voter | TurnedAway) -> None:
+    """What was chosen before anybody asked who one is, kept from here on."""
+    if isinstance(known, Voter) and hand.picks:
+        unfinished.keep(uow, round.id, known, hand.picks)
 
 
 @bp.route("/rounds/<uuid:round_id>/vote/number", methods=["GET", "POST"])
@@ -219,6 +243,7 @@ def number(round_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         with working() as uow:
             outcome = service.confirm_email(uow, round.id, UUID(check_id), form.number.data or "", pepper=_pepper())
+            _keep_first(uow, round, _hand(round), outcome)
         if isinstance(outcome, Voter):
             return _welcome(round, outcome)
         form.show(RuleBroken(outcome.message, outcome.field))
@@ -226,18 +251,26 @@ def number(round_id: UUID) -> ResponseReturnValue:
 
 
 def _welcome(round: Row, voter: Voter) -> ResponseReturnValue:
-    """Back to the same ballot. Who has voted and comes with empty hands gets the choices they cast."""
+    """Back to the same ballot. Who comes with empty hands gets what they had not finished, or else what they cast."""
     round = rounds.published(reading(), round.id)
     earlier = service.own_choices(reading(), round, voter, vote_key=_vote_key())
     hand = _hand(round).known(voter, now(), earlier is not None)
     _keep(round, hand)
-    if earlier is not None and not hand.choices and not hand.blank:
+    if hand.picks or hand.blank:
+        return redirect(_next_step(round, hand))
+    begun = unfinished.kept_choices(reading(), round, voter, vote_key=_vote_key())
+    if begun is not None and begun != earlier:
+        _keep(round, replace(hand, picks=dict(begun)))
+        also = " The vote that you cast before counts until you do." if earlier is not None else ""
+        flash(f"This is the ballot that you began. It is not cast yet.{also}", "info")
+        return redirect(url_for("voting.choose", round_id=round.id))
+    if earlier is not None:
         return _take_up(round, hand, earlier)
     return redirect(_next_step(round, hand))
 
 
 def _take_up(round: Row, hand: Hand, earlier: Marks) -> ResponseReturnValue:
-    _keep(round, replace(hand, picks=dict(earlier), blank=False))
+    _keep_everywhere(round, replace(hand, picks=dict(earlier), blank=False))
     flash("These are the choices of the vote that you cast. It counts until you cast another.", "info")
     return redirect(url_for("voting.choose", round_id=round.id))
 
@@ -261,8 +294,13 @@ def check(round_id: UUID) -> ResponseReturnValue:
         return redirect(url_for("voting.start", round_id=round_id))
     hand = _hand(round)
     if (voter := hand.voter_at(now())) is None:
-        done_already = request.method == "POST" and RECEIPT + str(round.id) in session
-        return redirect(url_for("voting.done", round_id=round_id) if done_already else _next_step(round, hand))
+        if request.method == "POST" and RECEIPT + str(round.id) in session:
+            return redirect(url_for("voting.done", round_id=round_id))
+        if hand.voter is not None:
+            flash("Your vote is not cast yet. Show once more who you are: that holds for two hours.", "warning")
+        elif hand.picks:
+            flash("Your vote is not cast yet. First show that you may vote.", "info")
+        return redirect(_next_step(round, hand))
     if request.method == "POST" and broken is None:
         return _take_up(round, hand, service.own_choices(reading(), round, voter, vote_key=_vote_key()) or ())
     form = CastForm()
@@ -367,6 +405,14 @@ def _keep(round: Row, hand: Hand) -> None:
     session[BALLOT + str(round.id)] = hand.to_cookie()
 
 
+def _keep_everywhere(round: Row, hand: Hand) -> None:
+    """Here, and for a voter who has shown who they are, sealed on the server: it is there on another device."""
+    _keep(round, hand)
+    if voter := hand.voter_at(now()):
+        with working() as uow:
+            unfinished.keep(uow, round.id, voter, hand.picks)
+
+
 def _hand_over(round_id: UUID, hand: Hand, receipt: Receipt, *, show: bool) -> None:
     """The ballot is out of the voter's hands: what is left is the receipt, and the order of the list."""
     session[BALLOT + str(round_id)] = Hand(seed=hand.seed, token=secrets.token_hex(16)).to_cookie()
@@ -438,6 +484,13 @@ def _round_key(browser: bool = False) -> str:
     return hashlib.sha256(f"{request.remote_addr} {round_id} {seed} {browser}".encode()).hexdigest()[:32]
 
 
+def _note_stopped() -> None:
+    """Somebody was stopped after too many failed tries: stewards see how often."""
+    round = rounds.published(reading(), (request.view_args or {})["round_id"])
+    with working() as uow:
+        service.note_refusal(uow, round.id, Refusal.TOO_MANY)
+
+
 # The desk: a steward opens the vote, hands out codes, and counts.
 
 
@@ -471,6 +524,8 @@ def _desk_page(round: Row, form: CodesForm | None = None) -> tuple[str, int]:
         batches=queries.batches(reading(), round.id),
         used=queries.codes_used(reading(), round.id) if counted else None,
         refusals=queries.refusals(reading(), round.id),
+        by_email=VotingMethod.EMAIL_POSTCODE in queries.book_of(round).vote_methods,
+        too_late=why_not_now(round.voting_closes_at, now()),
         has_codes=VotingMethod.CODE in queries.book_of(round).vote_methods,
         form=form,
     )
@@ -498,7 +553,7 @@ def count(round_id: UUID) -> ResponseReturnValue:
         with working() as uow:
             service.close_vote(uow, round_id, vote_key=_vote_key())
         flash("The votes are counted. The round's key and every envelope are destroyed.", "success")
-        if not give_back_space("envelope", "paper_entry", "paper_correction", "email_check", "outbox"):
+        if not give_back_space(*service.HELD_SECRETS):
             flash(
                 "Ask whoever runs the server for “grants voting sweep”: the database was too busy to tidy up.",
                 "warning",
@@ -543,6 +598,20 @@ def _codes_once(round: Row, made: Sequence[str], form: CodesForm) -> ResponseRet
         qr=exports.qr_code(address),
         who=who_may_vote(queries.book_of(round)),
     )
+
+
+@bp.post("/rounds/<uuid:round_id>/vote/remind")
+@signed_in(Role.STEWARD)
+def remind(round_id: UUID) -> ResponseReturnValue:
+    """Write to those who asked for it and have not voted."""
+    try:
+        with working() as uow:
+            letters = unfinished.remind(uow, round_id, pepper=_pepper())
+        sent = f"{letters} reminder{'s go' if letters > 1 else ' goes'} out." if letters else "Nobody waits for one."
+        flash(f"{sent} You can remind again tomorrow.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "warning")
+    return redirect(url_for("voting.desk", round_id=round_id))
 
 
 @bp.route("/rounds/<uuid:round_id>/vote/codes/<uuid:batch_id>/void", methods=["GET", "POST"])
