@@ -4,15 +4,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, Table, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grants.allocation.rules.states import DecisionState, Verdict
-from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
+from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
 
 
 class AllocationRun(Identified):
-    """One replayable run: canonical inputs, canonical outcome, one checksum over both."""
+    """One replayable run: canonical inputs, canonical outcome, one checksum over both.
+
+    The ballots are kept once for the round, in ``PackedBallots``.
+    """
 
     __tablename__ = "allocation_run"
 
@@ -25,6 +28,29 @@ class AllocationRun(Identified):
     spent_minor: Mapped[Minor]
     run_at: Mapped[datetime] = mapped_column(Utc())
     run_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    took_ms: Mapped[int] = mapped_column(default=0)
+    """How long the sharing itself took."""
+    facts: Mapped[str | None] = mapped_column(Text)
+    """What pages tell of it beside the outcome, see ``rules.facts``."""
+    untried_count: Mapped[int] = mapped_column(default=0)
+    """Of how many bids the clock is still to try what would have been enough."""
+
+
+class PackedBallots(Base):
+    """All ballots of a round as they were cast, merged and packed when the pot is first shared. Never changed."""
+
+    __tablename__ = "packed_ballots"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    ballots: Mapped[bytes] = mapped_column(LargeBinary)
+    """See ``rules.packed``."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    voters: Mapped[int]
+    packed_at: Mapped[datetime] = mapped_column(Utc())
+
+
+assert isinstance(PackedBallots.__table__, Table)
+make_append_only(PackedBallots.__table__)
 
 
 class PanelMeeting(Base):

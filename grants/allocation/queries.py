@@ -1,20 +1,26 @@
 """Runs and decisions. What is decided is public only once it is announced: the views ask ``access`` first."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Exists, exists, or_, select
 from sqlalchemy.orm import Session
 
-from grants.allocation.models import AllocationRun, Correction, Decision, PanelMeeting
+from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
+from grants.allocation.rules.ballots import Ballots
 from grants.allocation.rules.facts import RunFacts
+from grants.allocation.rules.packed import packed_hash, unpack
+from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.states import DecisionState
 from grants.kernel.errors import NotFound
 from grants.proposals.models import Proposal
 from grants.review.models import PanelMember
+from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules import BallotRules, RoundState
+from grants.voting import queries as voting
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +75,49 @@ def decisions(session: Session, round_id: UUID) -> list[Decision]:
 
 def facts(run: AllocationRun | None) -> RunFacts | None:
     """What is told of a run beside its outcome, where it was kept."""
-    text = getattr(run, "facts", None)
-    return RunFacts.from_json(text) if text else None
+    return RunFacts.from_json(run.facts) if run is not None and run.facts else None
+
+
+def untried(session: Session, *, limit: int) -> list[AllocationRun]:
+    """Runs that stand, of which it is not told of every bid what would have been enough; the oldest first."""
+    standing = select(Decision.run_id).where(Decision.state != DecisionState.SUPERSEDED)
+    return list(
+        session.scalars(
+            select(AllocationRun)
+            .where(AllocationRun.untried_count > 0, AllocationRun.id.in_(standing))
+            .order_by(AllocationRun.run_at, AllocationRun.id)
+            .limit(limit)
+        )
+    )
+
+
+def inputs(session: Session, run: AllocationRun) -> Inputs:
+    """All that went into a run, with the ballots of its round. Refuses (``ValueError``) others than were counted."""
+    round = session.get_one(Round, run.round_id)
+    kept = session.get(PackedBallots, run.round_id)
+    if kept is None:
+        raise ValueError("the ballots of this round are not kept here")
+    took_part = {UUID(bid["id"]) for bid in json.loads(run.inputs)["bids"]}
+    lines = voting.ballot_lines(session, run.round_id)
+    by_number = {line.number: line.proposal_id for line in lines if line.proposal_id in took_part}
+    return Inputs.from_json(run.inputs, counted(kept, rounds.rule_book(round).ballot, by_number))
+
+
+def counted(kept: PackedBallots, rules: BallotRules, by_number: Mapping[int, UUID]) -> Ballots:
+    """What counts of the ballots for these bids, by number on the ballot.
+
+    Refuses (``ValueError``) a copy that is not what was packed.
+    """
+    if packed_hash(kept.ballots) != kept.sha256:
+        raise ValueError("the ballots are not those that were packed")
+    standing = by_number.keys()
+    return Ballots.of_kinds(
+        (
+            ([(by_number[number], points) for number, points in rules.counted(marks, standing)], people)
+            for marks, people in unpack(kept.ballots)
+        ),
+        rules.has_points,
+    )
 
 
 def told(session: Session, round_id: UUID) -> tuple[list[Decision], dict[UUID, Decision]]:

@@ -1,11 +1,18 @@
 """Share the pot, decide, announce, correct. The only writer of runs, decisions, meetings and corrections."""
 
 from collections.abc import Collection, Mapping, Sequence
+from math import ceil as round_up
+from time import perf_counter
 from uuid import UUID
 
+from sqlalchemy.orm import Session
+
 from grants.allocation import access, notices, queries
-from grants.allocation.models import AllocationRun, Correction, Decision, PanelMeeting
-from grants.allocation.rules.ballots import Ballots, Bid
+from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
+from grants.allocation.rules.ballots import Bid
+from grants.allocation.rules.explained import AT_ONCE, tell_facts, work_out
+from grants.allocation.rules.facts import RunFacts
+from grants.allocation.rules.packed import pack, packed_hash
 from grants.allocation.rules.replay import Inputs, Replayed, replay
 from grants.allocation.rules.states import (
     CORRECTIONS,
@@ -35,6 +42,7 @@ from grants.rounds.access import ensure_may_run
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 from grants.voting import queries as voting
+from grants.voting.rules.ballots import as_marks, ballots_hash
 
 REASON_AT_MOST = 1000
 
@@ -53,7 +61,10 @@ def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
     if round.state is not RoundState.PANEL or voting.tally(uow.session, round_id) is None:
         raise StepRefused("The pot is shared out when the votes are counted, and before the panel has decided.")
     inputs = gather(uow, round)
+    began = perf_counter()
     done = replay(inputs)
+    took = perf_counter() - began
+    facts = tell_facts(inputs, done.run.outcomes)
     made = AllocationRun(
         round_id=round_id,
         rule=inputs.rule,
@@ -64,6 +75,9 @@ def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
         spent_minor=done.run.awarded_minor,
         run_at=uow.now,
         run_by_id=uow.actor.id,
+        took_ms=round_up(took * 1000),
+        facts=facts.to_json(),
+        untried_count=sum(not bid.tried for bid in facts.bids),
     )
     replaced = _supersede_recommended(uow, round_id)
     uow.add(made)
@@ -83,6 +97,7 @@ def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
                 "enough": outcome.enough,
                 "votes_enough": outcome.votes_enough,
                 "left_before_minor": outcome.left_before_minor,
+                "reserve": outcome.reserve,
             },
         )
         for outcome in done.run.outcomes
@@ -102,23 +117,27 @@ def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
 
 def gather(uow: UnitOfWork, round: Round) -> Inputs:
     """All that the rule needs: the bids that stand, the ballots, the pot, and the money as it is at this moment."""
-    book = rounds.rule_book(round)
+    book, kept = rounds.rule_book(round), pack_ballots(uow, round)
     lines = [line for line in voting.ballot_lines(uow.session, round.id) if not line.set_aside_reason]
     bids = {bid.id: bid for bid in proposals.by_ids(uow.session, [line.proposal_id for line in lines])}
     lines = [line for line in lines if bids[line.proposal_id].state is not ProposalState.WITHDRAWN]
-    by_number = {line.number: line.proposal_id for line in lines}
-    ballots = Ballots.merged(
-        [by_number[number] for number in choices if number in by_number]
-        for choices in voting.ballots(uow.session, round.id)
-    )
     return Inputs(
         round_id=round.id,
         rule_book_sha256=book.sha256,
         rule=book.rule,
         options=book.rule_options,
         pot_minor=book.pot_minor,
-        bids=tuple(Bid(line.proposal_id, line.cost_minor, line.lot, bids[line.proposal_id].group_id) for line in lines),
-        ballots=ballots,
+        bids=tuple(
+            Bid(
+                line.proposal_id,
+                line.cost_minor,
+                line.lot,
+                bids[line.proposal_id].group_id,
+                bids[line.proposal_id].title,
+            )
+            for line in lines
+        ),
+        ballots=queries.counted(kept, book.ballot, {line.number: line.proposal_id for line in lines}),
         needs=tuple(proposals.need(bids[line.proposal_id], london_day(uow.now)) for line in lines),
         sources=tuple(funds.sources(uow.session, round.fund_id)),
         names=funds.names_for(uow.session),
@@ -135,9 +154,43 @@ def _supersede_recommended(uow: UnitOfWork, round_id: UUID) -> int:
     return len(before)
 
 
-def replayed(run: AllocationRun) -> Replayed:
-    """Run it again from what was stored with it."""
-    return replay(Inputs.from_json(run.inputs))
+def pack_ballots(uow: UnitOfWork, round: Round) -> PackedBallots:
+    """The packed copy of the round's ballots; made the first time, when they must be those that were counted."""
+    found = uow.session.get(PackedBallots, round.id)
+    if found is not None:
+        return found
+    tally = voting.tally(uow.session, round.id)
+    kept = voting.kept_ballots(uow.session, round.id)
+    if tally is None or ballots_hash(kept) != tally.ballots_hash or len(kept) != tally.ballot_count:
+        raise StepRefused("The ballots are not those that were counted. Nothing was worked out.")
+    packed = pack(map(as_marks, kept))
+    made = PackedBallots(
+        round_id=round.id, ballots=packed, sha256=packed_hash(packed), voters=len(kept), packed_at=uow.now
+    )
+    uow.session.add(made)
+    uow.session.flush()
+    uow.record("allocation.ballots_packed", round, sha256=made.sha256, voters=made.voters)
+    return made
+
+
+def try_on(uow: UnitOfWork) -> int:
+    """Try what would have been enough for bids of large elections, a few at a time. Returns how many runs it looked at.
+
+    By the clock; safe to run twice. The rest of the run stands still.
+    """
+    due = queries.untried(uow.session, limit=1)
+    for run in due:
+        inputs = queries.inputs(uow.session, run)
+        facts = work_out(inputs, replay(inputs).run.outcomes, RunFacts.from_json(run.facts or ""), AT_ONCE)
+        run.facts = facts.to_json()
+        run.untried_count = sum(not bid.tried for bid in facts.bids)
+        uow.record("allocation.what_ifs_tried", run, round_id=run.round_id, left=run.untried_count)
+    return len(due)
+
+
+def replayed(session: Session, run: AllocationRun) -> Replayed:
+    """Run it again from what was stored with it and with its round."""
+    return replay(queries.inputs(session, run))
 
 
 # --------------------------------------------------------------------------------------------------------- the decision

@@ -689,6 +689,9 @@ def upgrade() -> None:
         sa.Column("spent_minor", sa.BigInteger(), nullable=False),
         sa.Column("run_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("run_by_id", sa.Uuid(), nullable=True),
+        sa.Column("took_ms", sa.Integer(), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=True),
+        sa.Column("untried_count", sa.Integer(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_allocation_run_round_id")),
         sa.ForeignKeyConstraint(["run_by_id"], ["person.id"], name=op.f("fk_allocation_run_run_by_id")),
@@ -893,6 +896,16 @@ def upgrade() -> None:
     with op.batch_alter_table("name_check", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_name_check_account_id"), ["account_id"], unique=False)
 
+    op.create_table(
+        "packed_ballots",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("ballots", sa.LargeBinary(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("voters", sa.Integer(), nullable=False),
+        sa.Column("packed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_packed_ballots_round_id")),
+        sa.PrimaryKeyConstraint("round_id", name=op.f("pk_packed_ballots")),
+    )
     op.create_table(
         "panel_member",
         sa.Column("round_id", sa.Uuid(), nullable=False),
@@ -2165,6 +2178,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("panel_member")
+    op.drop_table("packed_ballots")
     with op.batch_alter_table("name_check", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_name_check_account_id"))
 

@@ -287,8 +287,8 @@ def test_every_bid_is_told_why_in_pounds_and_pence() -> None:
         "6 people paid all that they had left.",
         "Funded: 4 people chose it, and each person controlled £10. Together they could pay the £20 that it asks for: "
         "4 people with enough left paid £5 each.",
-        "Not funded: it asks for £50. 4 people chose it; each controlled £10, £40 between them. Of this, £20 to number "
-        "3 in the lot had gone to what they chose too. £20 was left.",
+        "Not funded: it asks for £50. 4 people chose it; each controlled £10, £40 between them. Of this, £20 had "
+        "gone to others that they chose too. £20 was left.",
     ]
     assert done.outcomes[2].reason_code is Reason.SUPPORTERS_SHORT
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from grants.allocation import queries, service
-from grants.allocation.models import AllocationRun, Correction, Decision
+from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots
+from grants.allocation.rules.explained import tell_facts
+from grants.allocation.rules.packed import pack
 from grants.allocation.rules.replay import Inputs, replay
 from grants.allocation.rules.states import DecisionState, Departure, Verdict
-from grants.kernel.actors import Actor, Role
+from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
 from grants.people.models import Person
 from grants.proposals.rules import ProposalState
 from grants.review.rules import ReviewState
-from grants.rounds.rules import RoundState
+from grants.rounds.rules import BallotKind, BallotRules, RoundState, SharingRule
+from grants.voting.models import Ballot
 from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_member, a_person, actor_of
@@ -135,15 +140,15 @@ def test_the_same_facts_have_the_same_checksum(session: Session) -> None:
 
 def test_a_stored_run_replays_to_its_checksum_and_a_changed_one_does_not(any_session: Session) -> None:
     run = run_it(any_session, a_counted_round(any_session))
-    again = service.replayed(run)
+    again = service.replayed(any_session, run)
     assert (again.checksum, again.run.outcome_json()) == (run.checksum, run.outcome)
-    changed = json.loads(run.inputs)
+    changed = queries.inputs(any_session, run).to_public_json(with_ballots=True)
     changed["pot_minor"] += 1
     assert replay(Inputs.from_json(json.dumps(changed))).checksum != run.checksum
 
 
 def test_inputs_without_ballots_cannot_be_replayed(session: Session) -> None:
-    inputs = Inputs.from_json(run_it(session, a_counted_round(session)).inputs)
+    inputs = queries.inputs(session, run_it(session, a_counted_round(session)))
     public = inputs.to_public_json(with_ballots=False)
     assert public["ballots"] is None
     with pytest.raises(ValueError, match="too few people voted"):
@@ -510,3 +515,90 @@ def test_what_was_not_told_is_not_corrected(session: Session) -> None:
     counted = decided(session)
     with pytest.raises(StepRefused):
         ask(session, counted, 3, V.AWARDED)
+
+
+# ------------------------------------------------------------------------------------------ every rule and every kind
+
+
+@pytest.mark.parametrize("rule", list(SharingRule))
+def test_every_rule_gives_verdicts_reasons_and_facts(session: Session, rule: SharingRule) -> None:
+    counted = a_counted_round(session, rule=rule)
+    run = run_it(session, counted)
+    decisions = queries.decisions(session, counted.round.id)
+    assert all(one.reason for one in decisions)
+    assert run.spent_minor == sum(one.awarded_minor for one in decisions) > 0
+    facts = queries.facts(run)
+    assert facts is not None
+    assert {bid.bid_id for bid in facts.bids if not bid.tried} == set()
+    assert (facts.voters, run.untried_count) == (6, 0)
+    assert run.took_ms > 0
+    reserves = sorted(one.details["reserve"] for one in decisions if one.verdict is V.RESERVE)
+    assert reserves == list(range(1, len(reserves) + 1))
+
+
+def test_places_on_ranked_ballots_become_the_rule_books_points(session: Session) -> None:
+    ballots = [[(2, 1), (1, 2)], [(2, 1)], [(3, 1), (1, 2), (2, 3)]]
+    counted = a_counted_round(
+        session,
+        ballots=ballots,  # type: ignore[arg-type]
+        ballot_kind=BallotKind.RANKED,
+        ballot_minimum=1,
+        ballot_maximum=3,
+        ballot_weights=(3, 2, 1),
+    )
+    run_it(session, counted)
+    votes = {one.proposal_id: one.votes for one in queries.decisions(session, counted.round.id)}
+    assert [votes[bid.id] for bid in counted.proposals] == [4, 7, 3, 0]
+    counted.proposals[2].state = ProposalState.WITHDRAWN
+    run_it(session, counted)
+    votes = {one.proposal_id: one.votes for one in queries.decisions(session, counted.round.id)}
+    assert [votes.get(bid.id) for bid in counted.proposals] == [5, 8, None, 0]
+
+
+def test_ballots_are_packed_once_and_later_runs_count_the_copy(any_session: Session) -> None:
+    counted = a_counted_round(any_session)
+    first = run_it(any_session, counted)
+    any_session.execute(delete(Ballot).where(Ballot.round_id == counted.round.id))
+    again = run_it(any_session, counted)
+    assert again.checksum == first.checksum
+    assert verbs(any_session).count("allocation.ballots_packed") == 1
+
+
+def test_ballots_that_are_not_those_that_were_counted_are_not_shared_by(session: Session) -> None:
+    counted = a_counted_round(session)
+    ballot = session.scalars(select(Ballot).where(Ballot.round_id == counted.round.id)).first()
+    assert ballot is not None
+    ballot.choices = [4]
+    session.flush()
+    with pytest.raises(StepRefused, match="not those that were counted"):
+        run_it(session, counted)
+
+
+def test_a_packed_copy_cannot_be_changed_and_another_one_is_refused(any_session: Session) -> None:
+    run = run_it(any_session, a_counted_round(any_session))
+    kept = any_session.get_one(PackedBallots, run.round_id)
+    any_session.commit()
+    kept.voters += 1
+    with pytest.raises(DBAPIError):
+        any_session.flush()
+    any_session.rollback()
+    kept = any_session.get_one(PackedBallots, run.round_id)
+    any_session.expunge(kept)
+    kept.ballots = pack([((1, 1),)])
+    with pytest.raises(ValueError, match="not those that were packed"):
+        queries.counted(kept, BallotRules(), {1: uuid4()})
+
+
+def test_the_clock_tries_what_a_run_left_untried(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "tell_facts", partial(service.tell_facts, at_once=-1))
+    monkeypatch.setattr(service, "AT_ONCE", 0)
+    counted = a_counted_round(session, (200_000, 300_000, 200_000, 200_000), rule=SharingRule.EQUAL_SHARES)
+    run = run_it(session, counted)
+    before, looked = run.untried_count, 0
+    while service.try_on(work(session, CLOCK)):
+        looked += 1
+    assert looked == before > 1
+    facts = queries.facts(run)
+    assert facts is not None
+    assert all(bid.tried for bid in facts.bids)
+    assert facts == tell_facts(queries.inputs(session, run), replay(queries.inputs(session, run)).run.outcomes)

@@ -7,12 +7,15 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup
 
-from grants.allocation import queries
+from grants.allocation import queries, service
 from grants.allocation.rules.replay import Inputs, replay
 from grants.kernel.errors import NotFound
 from grants.web.db import reading
+from grants.web.ticks import ticking
 
 cli = AppGroup("allocation", help="Sharing the pot.")
+
+ticking("results whose what-ifs were tried", order=60)(service.try_on)
 
 
 @cli.command("replay")
@@ -45,4 +48,4 @@ def _stored(run: str) -> tuple[Inputs, object, str]:
         found = queries.run(reading(), UUID(run))
     except (ValueError, NotFound):
         raise ValueError("there is no such run, and no such file") from None
-    return Inputs.from_json(found.inputs), json.loads(found.outcome), found.checksum
+    return queries.inputs(reading(), found), json.loads(found.outcome), found.checksum

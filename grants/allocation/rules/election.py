@@ -88,7 +88,7 @@ class Election:
             [bid.cost_minor for bid in bids],
             [bid.lot for bid in bids],
             pot_minor,
-            [([index[id] for id in chosen], None, people) for chosen, people in ballots.approvals],
+            [([index[id] for id in chosen], points, people) for chosen, points, people in ballots.kinds()],
             [bid.group_id for bid in bids],
         )
 

@@ -1,12 +1,13 @@
 """Most votes: fund in order of votes while the money lasts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.fundable import Fundable
-from grants.allocation.rules.result import Outcome, Reason
-from grants.allocation.rules.words import POUNDS, Words
+from grants.allocation.rules.result import WANTING_MONEY, Outcome, Reason
+from grants.allocation.rules.words import POUNDS, Words, words_for
 from grants.rounds.rules import MostVotesOptions, Options
 
 
@@ -24,7 +25,8 @@ class MostVotes:
         self, bids: Sequence[Bid], ballots: Ballots, pot_minor: int, options: Options, fundable: Fundable
     ) -> tuple[Outcome, ...]:
         """One outcome per bid, in order of rank."""
-        return share_by_votes(bids, ballots.votes(), pot_minor, MostVotesOptions.read(options), fundable)
+        words = words_for(ballots.points is not None)
+        return share_by_votes(bids, ballots.votes(), pot_minor, MostVotesOptions.read(options), fundable, words)
 
 
 def share_by_votes(
@@ -43,7 +45,21 @@ def share_by_votes(
     Source: greedy utilitarian welfare with cost satisfaction (pabutools ``greedy_utilitarian_welfare``, ``Cost_Sat``).
     """
     sharing = _Sharing(bids, votes, pot_minor, options, fundable, words)
-    return tuple(sharing.outcome(place) for place in range(len(bids)))
+    told, reserve = [], 0
+    for place in range(len(bids)):
+        one = sharing.outcome(place)
+        if one.reason_code in WANTING_MONEY and one.votes_enough is not None:
+            reserve += 1
+            one = replace(one, reserve=reserve)
+        told.append(one)
+    return tuple(told)
+
+
+def winners_by_votes(
+    bids: Sequence[Bid], votes: Mapping[UUID, int], pot_minor: int, options: MostVotesOptions, fundable: Fundable
+) -> list[Bid]:
+    """The bids that ``share_by_votes`` funds, in order, without a word about the others."""
+    return _Sharing(bids, votes, pot_minor, options, fundable, POUNDS).funded
 
 
 class _Sharing:

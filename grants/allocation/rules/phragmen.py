@@ -1,11 +1,12 @@
 """Sequential Phragmén on a packed election, in exact arithmetic."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
 
-from grants.allocation.rules.election import Election, Gate
+from grants.allocation.rules.election import Election, Gate, Whole
+from grants.allocation.rules.shares import Paths
 
 
 @dataclass
@@ -73,3 +74,39 @@ def share_in_turn(election: Election, gate: Gate, stop: bool = True) -> Paced:
                 np.bincount(paid_last[kinds], weights=weights, minlength=len(moments)).astype(np.int64).tolist()
             )
     return done
+
+
+def next_in_turn(election: Election) -> list[int]:
+    """All bids that somebody chose, in the order in which their supporters would have the money of a pot for all."""
+    every = replace(election, pot=sum(election.costs))
+    return share_in_turn(every, Gate(every), stop=False).order
+
+
+def follow_in_turn(election: Election, paced: Paced) -> Paths:
+    """Where the money of every bid's supporters went, exactly: what they had earned when each bid was bought.
+
+    ``left``: what they had at the moment of the last purchase.
+    """
+    size, moments = len(election.costs), [Fraction(0), *paced.moments]
+    paid_last = np.zeros(len(election.people), np.int64)
+    spent: list[dict[int, Fraction]] = [{} for _ in range(size)]
+
+    def earned(kinds: Whole, at: int) -> list[Fraction | int]:
+        """What the people of these kinds, by the bid they chose, earned since they last paid."""
+        rows, entries = election.entries(kinds)
+        cells = election.chosen[entries] * len(moments) + paid_last[kinds][rows]
+        people = election.people[kinds][rows].astype(np.float64)
+        counts = np.bincount(cells, weights=people, minlength=size * len(moments)).astype(np.int64)
+        return [
+            sum((moments[at] - moments[last]) * int(count) for last, count in enumerate(mine) if count)
+            for mine in counts.reshape(size, len(moments))
+        ]
+
+    for place, bid in enumerate(paced.order, start=1):
+        kinds = election.by_bid[bid][0]
+        for other, amount in enumerate(earned(kinds, place)):
+            if amount:
+                spent[other][bid] = Fraction(amount)
+        paid_last[kinds] = place
+    left = earned(np.arange(len(election.people), dtype=np.int64), len(paced.order))
+    return Paths(tuple(spent), tuple(map(Fraction, left)), {})

@@ -1,15 +1,13 @@
 """Why each bid was or was not funded under equal shares and Phragmén, true to the penny."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-
-import numpy as np
 
 from grants.allocation.rules.election import Election, Gate
 from grants.allocation.rules.phragmen import Paced
 from grants.allocation.rules.result import Reason
-from grants.allocation.rules.shares import Bought, Paths, Settings, Shared, follow, run_once
+from grants.allocation.rules.shares import Bought, Pass, Paths, Settings, Shared, follow, run_once
 from grants.allocation.rules.words import Words, people
 
 
@@ -33,11 +31,14 @@ class Told:
 
 
 def tell_shares(
-    election: Election, settings: Settings, gate: Gate, shared: Shared, names: Sequence[str], words: Words
+    election: Election, settings: Settings, gate: Gate, shared: Shared, names: Sequence[str] | None, words: Words
 ) -> list[Told]:
-    """One for each bid: the winners in the order bought, then the others by votes. One replay of the last run."""
-    done = run_once(election, shared.final.share, settings.by_cost, gate, keep=True)
-    assert done.order == shared.final.order
+    """One for each bid: the winners in the order bought, then the others by votes. One replay of the last run.
+
+    ``names``: of the bids; nothing: it is not said on which others the supporters' money went (where few people vote,
+    that would tell who chose what).
+    """
+    done = kept(election, settings, gate, shared)
     paths = follow(election, done)
     told, left = list[Told](), election.pot
     for purchase in done.purchases:
@@ -61,6 +62,13 @@ def tell_shares(
             before = top_up_before[bid] if tops else after_shares
             told.append(_not_bought(election, bid, gate, shared, tops, before, paths, names, words))
     return told
+
+
+def kept(election: Election, settings: Settings, gate: Gate, shared: Shared) -> Pass:
+    """The last run again, with every purchase remembered."""
+    done = run_once(election, shared.final.share, settings.by_cost, gate, keep=True)
+    assert done.order == shared.final.order
+    return done
 
 
 def _bought(election: Election, purchase: Bought, share: Fraction, paths: Paths, left: int, words: Words) -> Told:
@@ -95,7 +103,7 @@ def _not_bought(
     tops: bool,
     before: int,
     paths: Paths,
-    names: Sequence[str],
+    names: Sequence[str] | None,
     words: Words,
 ) -> Told:
     cost, supporters = election.costs[bid], election.supporters[bid]
@@ -119,7 +127,10 @@ def _not_bought(
             f"{people(supporters)} chose it; each controlled {words.money(shared.final.share)}, "
             f"{words.money(supporters * shared.final.share)} between them."
         )
-        if spent:
+        if spent and names is None:
+            gone = sum((amount for _, amount in spent), Fraction(0))
+            parts.append(f"Of this, {words.money(gone)} had gone to others that they chose too.")
+        elif spent and names is not None:
             most = ", ".join(f"{words.money(amount)} to {names[other]}" for other, amount in spent[:3])
             others = sum((amount for _, amount in spent[3:]), Fraction(0))
             more = f", and {words.money(others)} to {len(spent) - 3} more" if spent[3:] else ""
@@ -183,73 +194,3 @@ def tell_phragmen(election: Election, gate: Gate, paced: Paced, words: Words) ->
             reason = f"{asks}; another bid came first, asked for more than was left, and that ends the sharing."
         told.append(Told(bid, code, f"Not funded: {reason}", before))
     return told
-
-
-Winners = Callable[[Election], Sequence[int]]
-"""Runs the whole rule and gives the winners."""
-
-
-@dataclass(frozen=True, slots=True)
-class Enough:
-    """What would have been enough for one bid, each tried by running the rule again; nothing: nothing would.
-
-    ``cost``: it wins at this cost, and not at one more. ``supporters``: it wins with so many more people who choose
-    nothing else, and not with one fewer.
-    """
-
-    cost: int | None
-    supporters: int | None
-
-    def words(self, words: Words) -> str:
-        """For a person."""
-        step = words.money(Fraction(1))
-        cheaper = (
-            f"For {words.money(self.cost)} it would have been funded, and for {step} more it would not."
-            if self.cost is not None
-            else "At no price would it have been funded."
-        )
-        if self.supporters is None:
-            return f"{cheaper} Even twice as many voters, all choosing only this, would not have been enough."
-        return (
-            f"{cheaper} With {people(self.supporters)} more who choose only this it would have been funded, "
-            f"and with {self.supporters - 1:,} it would not."
-        )
-
-
-def what_would_do(election: Election, bid: int, winners: Winners) -> Enough:
-    """Search by halves for what would have been enough. Everything else unchanged."""
-
-    def at_cost(cost: int) -> bool:
-        costs = (*election.costs[:bid], cost, *election.costs[bid + 1 :])
-        return bid in winners(replace(election, costs=costs))
-
-    cost: int | None = None
-    if at_cost(1):
-        low, high = 1, election.costs[bid]
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if at_cost(middle) else (low, middle)
-        cost = low
-    low, high, most = 0, 1, max(1, election.voters)
-    while bid not in winners(with_more(election, bid, high)):
-        if high == most:
-            return Enough(cost, None)
-        low, high = high, min(high * 2, most)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if bid in winners(with_more(election, bid, middle)) else (middle, high)
-    return Enough(cost, high)
-
-
-def with_more(election: Election, bid: int, number: int) -> Election:
-    """The same election with so many more people who choose only this bid (with one point)."""
-    return replace(
-        election,
-        people=np.append(election.people, number),
-        starts=np.append(election.starts, election.starts[-1] + 1),
-        chosen=np.append(election.chosen, bid),
-        points=None if election.points is None else np.append(election.points, 1),
-        scores=None
-        if election.scores is None
-        else tuple(score + number * (at == bid) for at, score in enumerate(election.scores)),
-    )

@@ -1,8 +1,8 @@
 """All that a run needs, as text that can be kept, published and run again on any machine."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """What goes into a run. Pence. ``needs``: what each bid asks of the pot; ``sources``: the money as it stood."""
+    """What goes into a run. Pence. ``needs``: what each bid asks of the pot; ``sources``: the money as it stood.
+
+    ``ballots``: what counts of them, for the bids that take part.
+    """
 
     round_id: UUID
     rule_book_sha256: str
@@ -34,17 +37,24 @@ class Inputs:
     names: Names
 
     def to_json(self) -> str:
-        """Canonical text, with the ballots merged: every different set of choices once, and how many made it."""
-        ballots = [[list(chosen), people] for chosen, people in self.ballots.approvals]
-        return canonical_json(self._facts() | {"ballots": ballots})
+        """Canonical text without the ballots, which are kept once for the round; their fingerprint is in it."""
+        return canonical_json(self._facts() | {"ballots": None, "votes": self._votes()})
 
     def to_public_json(self, with_ballots: bool) -> dict[str, Any]:
-        """The same for publishing; the choices themselves only when there are enough ballots to hide in."""
+        """The same for publishing; with the ballots only when there are enough of them to hide in.
+
+        A ballot is [ids, people] or [ids, people, points], every different one once.
+        """
         facts: dict[str, Any] = json.loads(self.to_json())
-        if not with_ballots:
-            facts["ballots"] = None
-        facts["votes"] = {str(id): votes for id, votes in sorted(self.ballots.votes().items())}
+        if with_ballots:
+            facts["ballots"] = [
+                [[str(id) for id in chosen], people, *([] if points is None else [list(points)])]
+                for chosen, points, people in self.ballots.kinds()
+            ]
         return facts
+
+    def _votes(self) -> dict[str, int]:
+        return {str(id): votes for id, votes in sorted(self.ballots.votes().items())}
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -57,6 +67,7 @@ class Inputs:
             "bids": [asdict(bid) for bid in sorted(self.bids, key=lambda bid: bid.lot)],
             "ballots_sha256": self.ballots.sha256,
             "voters": self.ballots.voters,
+            "with_points": self.ballots.points is not None,
             "needs": [asdict(need) for need in sorted(self.needs, key=lambda need: need.id)],
             "sources": [asdict(source) for source in sorted(self.sources, key=lambda source: source.id)],
             "names": {
@@ -66,17 +77,20 @@ class Inputs:
         }
 
     @classmethod
-    def from_json(cls, text: str) -> "Inputs":
-        """What ``to_json`` or ``to_public_json`` wrote. Refuses (``ValueError``) what cannot be run again."""
+    def from_json(cls, text: str, kept: Ballots | None = None) -> "Inputs":
+        """What ``to_json`` or ``to_public_json`` wrote. ``kept``: the round's ballots, where they are not in the text.
+
+        Refuses (``ValueError``) what cannot be run again, and other ballots than those that were counted.
+        """
         facts = json.loads(text)
         if not isinstance(facts, dict) or facts.get("version") != VERSION:
             raise ValueError("these are not the inputs of a run that we can read")
-        if facts.get("ballots") is None:
+        if kept is None and facts.get("ballots") is None:
             raise ValueError("the ballots are not in this file: too few people voted to publish them")
         try:
-            ballots = Ballots(
-                tuple(sorted((tuple(sorted(map(UUID, chosen))), int(people)) for chosen, people in facts["ballots"]))
-            )
+            ballots = _ballots(facts["ballots"], facts["with_points"]) if kept is None else kept
+            if kept is not None and kept.sha256 != facts["ballots_sha256"]:
+                raise ValueError("these are not the ballots that were counted")
             return cls(
                 round_id=UUID(facts["round_id"]),
                 rule_book_sha256=facts["rule_book_sha256"],
@@ -95,9 +109,10 @@ class Inputs:
         except (KeyError, TypeError) as broken:
             raise ValueError("something is missing from the inputs of this run") from broken
 
-    def fundable(self) -> Fundable:
-        """What the funders' restrictions say to a set of these bids."""
+    def fundable(self, changed: Mapping[UUID, int] | None = None) -> Fundable:
+        """What the funders' restrictions say to a set of these bids. ``changed``: what some would ask for instead."""
         needs = {need.id: need for need in self.needs}
+        needs |= {id: replace(needs[id], amount_minor=amount) for id, amount in (changed or {}).items()}
 
         def answer(bid_ids: Sequence[UUID]) -> str | None:
             shortfall = match([needs[id] for id in bid_ids], self.sources).shortfall
@@ -126,9 +141,19 @@ def replay(inputs: Inputs) -> Replayed:
     return Replayed(run, fingerprint({"inputs": inputs._facts(), "outcome": json.loads(run.outcome_json())}))
 
 
+def _ballots(kinds: list[list[Any]], with_points: bool) -> Ballots:
+    return Ballots.of_kinds(
+        (
+            (zip(map(UUID, chosen), points[0] if points else [1] * len(chosen), strict=True), int(people))
+            for chosen, people, *points in kinds
+        ),
+        with_points,
+    )
+
+
 def _bid(facts: dict[str, Any]) -> Bid:
     group = facts["group_id"]
-    return Bid(UUID(facts["id"]), facts["cost_minor"], facts["lot"], UUID(group) if group else None)
+    return Bid(UUID(facts["id"]), facts["cost_minor"], facts["lot"], UUID(group) if group else None, facts["name"])
 
 
 def _need(facts: dict[str, Any]) -> Need:

@@ -25,6 +25,10 @@ class Reason(StrEnum):
     SUPPORTERS_SHORT = "supporters_short"
 
 
+WANTING_MONEY = frozenset({Reason.DOES_NOT_FIT, Reason.AFTER_STOP, Reason.NOT_FUNDABLE, Reason.SUPPORTERS_SHORT})
+"""Reasons that freed money could lift: such bids may wait on the reserve list."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What happened to one bid. Pence.
@@ -33,7 +37,8 @@ class Outcome:
     ``left_before_minor``: what was left when its turn came.
     ``reason`` and ``enough`` are plain words; ``enough`` says what would have been enough (empty when it was funded).
     ``votes_enough``: the lowest number of votes with which it would have been funded, all else equal; nothing when it
-    was funded or when no number would have done.
+    was funded or when no number would have done. ``reserve``: its place on the reserve list, from 1, where it wants for
+    nothing but money and more votes could have won it.
     """
 
     bid_id: UUID
@@ -45,6 +50,7 @@ class Outcome:
     left_before_minor: int
     enough: str = ""
     votes_enough: int | None = None
+    reserve: int | None = None
 
 
 class Rule(Protocol):

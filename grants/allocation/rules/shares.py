@@ -48,6 +48,8 @@ class Pass:
     waiting: list[int] = field(default_factory=list)
     overspent: bool = False
     purchases: list[Bought] = field(default_factory=list)
+    paces: list[float] = field(default_factory=list)
+    """Of each purchase, nearly: what one point cost those who paid in full."""
     unit: int = 1
     """Kept with the purchases: ``each`` and ``prices`` are in 1/unit of the election's smallest unit."""
     each: int = 0
@@ -215,6 +217,7 @@ def run_once(election: Election, share: Fraction, by_cost: bool, gate: Gate, kee
             continue
         if keep:
             done.purchases.append(Bought(bid, Fraction(price, paying * market.unit), paying, emptied))
+        done.paces.append(price / (paying * market.unit))
         market.buy(bid, price, paying, emptied)
         left -= election.costs[bid]
         done.order.append(bid)
@@ -235,30 +238,51 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Walked:
+    """One run of a completion, as little of it as tells where the money went: see ``Pass``."""
+
+    share: Fraction
+    order: tuple[int, ...]
+    paces: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
-    """What came of it: the last run that kept to the pot, and what most votes added."""
+    """What came of it: the last run that kept to the pot, and what most votes added. ``trail``: all that kept to it."""
 
     final: Pass
     added: list[int]
     runs: int
+    trail: tuple[Walked, ...] = ()
 
     @property
     def winners(self) -> list[int]:
         return [*self.final.order, *self.added]
 
 
-def share_equally(election: Election, settings: Settings, gate: Gate, progress: Progress | None = None) -> Shared:
-    """Equal shares with its completion.
+def first_share(election: Election, settings: Settings) -> Fraction:
+    """What each controls at the start."""
+    share = Fraction(election.pot, election.voters or 1)
+    return Fraction(share // settings.unit * settings.unit) if settings.floor else share
+
+
+def share_equally(
+    election: Election,
+    settings: Settings,
+    gate: Gate,
+    progress: Progress | None = None,
+    begin: Fraction | None = None,
+) -> Shared:
+    """Equal shares with its completion. ``begin``: a later share to begin with, where those before are known.
 
     ``none``: one run. ``add1``: again with a share larger by ``step``, until nothing more would fit
     (``exhaustive_stop``) or the next run would overspend. ``add1u``: then what still fits, by most votes.
     """
-    share = Fraction(election.pot, election.voters or 1)
-    if settings.floor:
-        share = Fraction(share // settings.unit * settings.unit)
+    share = first_share(election, settings) if begin is None else begin
     final, runs = run_once(election, share, settings.by_cost, gate), 1
+    trail = [walked(final)]
     while settings.completion != "none" and election.voters:
-        if not final.waiting or (settings.exhaustive_stop and _exhaustive(election, final, gate)):
+        if not final.waiting or (settings.exhaustive_stop and exhaustive(election, final, gate)):
             break
         share += settings.step
         after, runs = run_once(election, share, settings.by_cost, gate), runs + 1
@@ -267,8 +291,14 @@ def share_equally(election: Election, settings: Settings, gate: Gate, progress: 
         if after.overspent:
             break
         final = after
+        trail.append(walked(final))
     added = top_up(election, final.order, gate) if settings.completion == "add1u" else []
-    return Shared(final, added, runs)
+    return Shared(final, added, runs, tuple(trail))
+
+
+def walked(done: Pass) -> Walked:
+    """What is remembered of a run."""
+    return Walked(done.share, tuple(done.order), tuple(done.paces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +363,7 @@ def _add_emptied(election: Election, done: Pass, kinds: Whole, before: list[int]
             gave[bid] += int(count) * done.each - paid
 
 
-def _exhaustive(election: Election, done: Pass, gate: Gate) -> bool:
+def exhaustive(election: Election, done: Pass, gate: Gate) -> bool:
     """Whether nothing that somebody chose would still fit; what nobody chose must not change who wins."""
     left = election.pot - sum(election.costs[bid] for bid in done.order)
     return not any(election.costs[bid] <= left and not gate.refuses(done.order, bid) for bid in done.waiting)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
-from grants.allocation.rules.result import Outcome, Reason
+from grants.allocation.rules.result import Outcome
 
 
 class Verdict(StrEnum):
@@ -35,8 +35,6 @@ STEPS = {
     (S.NOTIFIED, A.SUPERSEDE): S.SUPERSEDED,
 }
 
-WANTING_MONEY = frozenset({Reason.DOES_NOT_FIT, Reason.AFTER_STOP, Reason.NOT_FUNDABLE})
-"""Reasons that freed money could lift: such bids wait on the reserve list."""
 CORRECTIONS = frozenset(
     {
         (Verdict.AWARDED, Verdict.AWARDED),
@@ -62,12 +60,7 @@ class Departure:
 
 
 def recommended(outcome: Outcome) -> Verdict:
-    """What the rule's outcome recommends: funded, on the reserve list, or not funded.
-
-    On the reserve list stands what wants for nothing but money, and could have won with more votes.
-    """
+    """What the rule's outcome recommends: funded, on the reserve list, or not funded."""
     if outcome.awarded_minor:
         return Verdict.AWARDED
-    if outcome.reason_code in WANTING_MONEY and outcome.votes_enough is not None:
-        return Verdict.RESERVE
-    return Verdict.NOT_FUNDED
+    return Verdict.NOT_FUNDED if outcome.reserve is None else Verdict.RESERVE

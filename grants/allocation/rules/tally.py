@@ -8,11 +8,12 @@ from uuid import UUID
 
 from grants.allocation.rules.ballots import Bid
 from grants.allocation.rules.election import Election, Gate, Progress
+from grants.allocation.rules.enough import guess_for, try_out
 from grants.allocation.rules.fundable import always_fundable
 from grants.allocation.rules.greedy import share_by_votes
 from grants.allocation.rules.pabulib import TICKS, PbFile
 from grants.allocation.rules.phragmen import share_in_turn
-from grants.allocation.rules.reasons import Enough, Told, tell_phragmen, tell_shares, what_would_do
+from grants.allocation.rules.reasons import Told, tell_phragmen, tell_shares
 from grants.allocation.rules.result import Reason
 from grants.allocation.rules.shares import Settings, share_equally
 from grants.allocation.rules.words import Words
@@ -99,8 +100,9 @@ class Result:
     def enough(self, bid: int) -> str:
         """What would have been enough for a bid that was not funded, in words, each tried by running the rule again."""
         if bid not in self._enough:
-            found: Enough = what_would_do(self.file.election, bid, self._rerun)
-            self._enough[bid] = found.words(self.words)
+            (one,) = [one for one in self.told if one.bid == bid]
+            guess = guess_for(self.file.election, one, self.share)
+            self._enough[bid] = try_out(self.file.election, bid, self._rerun, guess).words(self.words)
         return self._enough[bid]
 
 

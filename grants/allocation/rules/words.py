@@ -38,6 +38,12 @@ class Words:
 
 
 POUNDS = Words()
+POUNDS_AND_POINTS = Words(one="point", many="points")
+
+
+def words_for(has_points: bool) -> Words:
+    """How a round tells of votes: they are votes, or where ballots give points, points."""
+    return POUNDS_AND_POINTS if has_points else POUNDS
 
 
 def people(number: int) -> str:

@@ -14,7 +14,6 @@ from grants.allocation.exports import results_csv, results_json
 from grants.allocation.rules.example import NEIGHBOURS, POT, PROJECTS, ticked_by, worked_example
 from grants.allocation.rules.plain import in_short, options_in_words
 from grants.allocation.rules.registry import RULES
-from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.states import Verdict
 from grants.allocation.views.lines import lines_of
 from grants.kernel.errors import NotFound
@@ -179,7 +178,7 @@ def as_json(round_id: UUID) -> ResponseReturnValue:
     run = queries.standing_run(reading(), round_id)
     if run is None:
         raise NotFound
-    inputs = Inputs.from_json(run.inputs)
+    inputs = queries.inputs(reading(), run)
     full = inputs.ballots.voters >= rounds.rule_book(round).totals_only_below
     facts = results_json(
         round_id,
