@@ -217,6 +217,7 @@ DOORS: dict[str, str] = {
     "rounds.rule_book_json": "public",
     "rounds.schedule": "steward",
     # voting
+    "voting.add": "public",
     "voting.ballots": "public",
     "voting.ballots_csv": "public",
     "voting.ballots_json": "public",

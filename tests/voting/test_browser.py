@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.orm import Session
 
 from grants.rounds.models import Round
+from grants.rounds.rules import BallotKind
 from tests.builders.voting import a_code
 from tests.support.pages import a_page, assert_no_barriers
 from tests.support.servers import serving
@@ -102,3 +103,62 @@ def test_without_scripts(without_scripts: Page, scene: tuple[Round, str]) -> Non
     page.get_by_role("button", name="Cast my vote").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your new vote is cast")
     assert page.locator(".app-receipt").inner_text() != first
+
+
+@pytest.fixture
+def kinds(app: Flask, app_session: Session) -> dict[str, Round]:
+    """A vote with points and a vote with places."""
+    found = {
+        "points": a_vote_under_way(
+            app_session, bids=3, ballot_kind=BallotKind.POINTS, ballot_minimum=2, ballot_maximum=5, ballot_each=3
+        ),
+        "ranked": a_vote_under_way(
+            app_session, bids=3, ballot_kind=BallotKind.RANKED, ballot_minimum=1, ballot_maximum=2
+        ),
+    }
+    app_session.commit()
+    return found
+
+
+def test_points_are_stepped_typed_and_counted_down(page: Page, kinds: dict[str, Round]) -> None:
+    page.goto(f"/rounds/{kinds['points'].id}/vote/choose")
+    total, boxes = page.locator("[data-total]"), page.locator("input[data-points]")
+    expect(total).to_have_text("5 of 5 points left: choose 2 more")
+    more = page.get_by_role("button", name=re.compile("^One point more for"))
+    for _ in range(4):
+        more.nth(0).click()
+    expect(boxes.nth(0)).to_have_value("3")  # the most for one project
+    expect(total).to_have_text("2 of 5 points left: choose 1 more")
+    boxes.nth(1).fill("2")
+    expect(total).to_have_text("0 of 5 points left")
+    more.nth(2).click()
+    expect(boxes.nth(2)).to_have_value("")
+    expect(page.locator("[data-say]")).to_have_text("No points are left. Take one back from another project first.")
+    boxes.nth(1).fill("4")
+    expect(total).to_have_text("2 points too many: take 2 back")
+    page.get_by_role("button", name=re.compile("^One point less for")).nth(0).focus()
+    page.keyboard.press("Enter")
+    expect(boxes.nth(0)).to_have_value("2")
+    assert_no_barriers(page)
+    page.get_by_role("button", name="Check my choices").last.click()
+    expect(page.locator(".govuk-error-summary")).to_be_focused()
+    page.get_by_role("link", name="You gave 4 points here. One project can get 3 at most.").click()
+    expect(boxes.nth(1)).to_be_focused()
+
+
+def test_places_are_given_and_a_double_one_is_said_at_once(page: Page, kinds: dict[str, Round]) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(f"/rounds/{kinds['ranked'].id}/vote/choose")
+    total, places = page.locator("[data-total]"), page.locator("select[data-place]")
+    expect(total).to_have_text("0 of 2 places given: place 1 more")
+    places.nth(0).select_option("2")
+    expect(total).to_have_text("There is no 1st choice yet")
+    places.nth(1).select_option("2")
+    expect(total).to_have_text("There is no 1st choice yet")
+    places.nth(1).select_option("1")
+    expect(total).to_have_text("2 of 2 places given")
+    expect(page.locator("[data-say]")).to_have_text("2 of 2 places given")
+    places.nth(2).select_option("1")
+    expect(total).to_have_text("Two are your 1st choice: change one")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert_no_barriers(page)

@@ -195,3 +195,109 @@ def test_the_clock_counts_ballots_of_every_kind(
     app_session.rollback()
     assert queries.cast_ballots(app_session, round.id) == [tuple(CAST[kind])]
     assert queries.ballots(app_session, round.id) == [tuple(number for number, _ in CAST[kind])]
+
+
+def pick(client: FlaskClient, round: Round, number: int) -> str:
+    """Press "Add it to my ballot" on a project's page; what is said then."""
+    answer = client.post(vote(round, "add"), data={"number": number})
+    assert answer.location == f"{vote(round, 'choose')}#bid-{number}"
+    return text_of(client.get(answer.location))
+
+
+def held(client: FlaskClient, round: Round) -> dict[int, int]:
+    with client.session_transaction() as cookie:
+        return dict(as_marks(cookie[f"ballot:{round.id}"]["c"]))
+
+
+class TestAddingFromAProjectsPage:
+    def test_counter_remainder_and_state_change_in_one_answer_and_lead_back_to_it(
+        self, client: FlaskClient, app_session: Session
+    ) -> None:
+        round, code = a_round_of(app_session, "up to five")
+        line = queries.ballot_lines(app_session, round.id)[2]
+        app_session.rollback()
+        assert "Add it to my ballot" in client.get(f"/proposals/{line.proposal_id}").text
+        page = pick(client, round, 3)
+        assert "1 of 5 chosen: choose 1 more" in page
+        assert 'value="3" data-choice data-cost="120000" checked' in client.get(vote(round, "choose")).text
+        assert "It is on your ballot." in text_of(client.get(f"/proposals/{line.proposal_id}"))
+        give(client, round, {"choices": ["3", "4"]})
+        assert known_by(client, round, code).location == vote(round, "check")  # and nothing is lost on the way
+        assert held(client, round) == {3: 1, 4: 1}
+
+    def test_the_same_one_twice_is_one_line_and_a_clear_refusal(
+        self, client: FlaskClient, app_session: Session
+    ) -> None:
+        round, _ = a_round_of(app_session, "up to five")
+        pick(client, round, 3)
+        assert "This project is on your ballot already." in pick(client, round, 3)
+        assert held(client, round) == {3: 1}
+
+    @pytest.mark.parametrize(
+        ("kind", "full", "says"),
+        [
+            ("up to five", dict.fromkeys(range(1, 6), 1), "You chose 5 of 5 already. Take one out first."),
+            ("choose one", {1: 1}, "You chose 1 of 1 already. Take one out first."),
+            ("points", {1: 6, 2: 4}, "You have 0 of 10 points left. Take one back from another project first."),
+            ("ranked", {1: 1, 2: 2, 3: 3}, "You chose 3 of 3 already. Take one out first."),
+        ],
+    )
+    def test_what_does_not_fit_is_refused_with_the_numbers_and_nothing_changes(
+        self, client: FlaskClient, app_session: Session, kind: str, full: dict[int, int], says: str
+    ) -> None:
+        round, _ = a_round_of(app_session, kind)
+        marks = (
+            {"choices": list(full)}
+            if kind in ("up to five", "choose one")
+            else {f"mark_{n}": v for n, v in full.items()}
+        )
+        give(client, round, marks, do="total")
+        assert says in pick(client, round, 8)
+        assert held(client, round) == full
+
+    def test_what_is_withdrawn_or_of_another_round_is_refused(self, client: FlaskClient, app_session: Session) -> None:
+        round, _ = a_round_of(app_session, "up to five")
+        line = queries.ballot_lines(app_session, round.id)[3]
+        app_session.get(Proposal, line.proposal_id).state = ProposalState.WITHDRAWN  # type: ignore[union-attr]
+        app_session.commit()
+        for number in (4, 99):
+            assert "This project cannot be chosen" in pick(client, round, number)
+        assert held(client, round) == {}
+
+    def test_a_closed_vote_takes_nothing(self, client: FlaskClient, app_session: Session, clock: SetClock) -> None:
+        round, _ = a_round_of(app_session, "up to five")
+        clock.set(round.voting_closes_at)
+        assert client.post(vote(round, "add"), data={"number": 3}).location == vote(round)
+
+
+def test_a_cost_that_changed_after_the_freeze_changes_no_ballot(client: FlaskClient, app_session: Session) -> None:
+    round, _ = a_round_of(app_session, "points")
+    line = queries.ballot_lines(app_session, round.id)[0]
+    app_session.get(Proposal, line.proposal_id).applied_for_minor = 190_000  # type: ignore[union-attr]  # by raw hand
+    app_session.commit()
+    give(client, round, {"mark_1": "2"})
+    assert "They cost £1,200 together." in text_of(client.get(vote(round, "choose")))
+
+
+def test_who_lacks_something_is_told_the_step_that_is_missing(
+    client: FlaskClient, app_session: Session, clock: SetClock
+) -> None:
+    round, code = a_round_of(app_session, "up to five")
+    give(client, round, {"choices": ["1", "2"]})
+    answer = client.post(vote(round, "check"), data={"do": "cast"})
+    assert answer.location == vote(round, "who")
+    assert "Your vote is not cast yet. First show that you may vote." in text_of(client.get(answer.location))
+    said = {"connection": "lives", "old_enough": "y"}
+    for given, missing in [
+        ({"code": code, "connection": "lives"}, "You can vote from the age of 11."),
+        ({"code": code, "old_enough": "y"}, "Say what ties you to this place"),
+        ({"code": "2222-2222-2222", **said}, "This code is not for this round."),
+        ({"email": "ann@residents.example", "postcode": "SW1A 1AA", **said}, "This postcode is not in the area"),
+        ({"email": "ann@residents.example", **said}, "Enter your postcode"),
+    ]:
+        assert missing in text_of(client.post(vote(round, "who"), data=given))
+    assert known_by(client, round, code).location == vote(round, "check")
+    clock.advance(timedelta(hours=2))
+    answer = client.post(vote(round, "check"), data={"do": "cast"})
+    assert "Show once more who you are: that holds for two hours." in text_of(client.get(answer.location))
+    assert queries.turnout(app_session, round.id).total == 0

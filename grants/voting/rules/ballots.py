@@ -155,6 +155,26 @@ def without(marks: Iterable[tuple[int, int]], gone: Collection[int], rules: Ball
     )
 
 
+def added(picks: Mapping[int, int], number: int, on_ballot: Collection[int], rules: BallotRules) -> dict[int, int]:
+    """Picks with one more bid: a tick, one point, or the next place. Refuses (``RuleBroken``) with what to do first.
+
+    >>> added({4: 1, 2: 2}, 7, range(1, 9), BallotRules(BallotKind.RANKED))
+    {4: 1, 2: 2, 7: 3}
+    """
+    if number not in on_ballot:
+        raise RuleBroken("This project cannot be chosen: it is not on this ballot, or it was withdrawn.")
+    if number in picks:
+        raise RuleBroken("This project is on your ballot already.")
+    most, value = most_of(rules, len(on_ballot)), 1
+    if rules.kind is BallotKind.POINTS and sum(picks.values()) >= (rules.maximum or 0):
+        raise RuleBroken(f"You have 0 of {rules.maximum} points left. Take one back from another project first.")
+    if most is not None and len(picks) >= most:
+        raise RuleBroken(f"You chose {len(picks)} of {most} already. Take one out first.")
+    if rules.kind is BallotKind.RANKED:
+        value = max(picks.values(), default=0) + 1
+    return {**picks, number: value}
+
+
 def mixed(things: Iterable[T], randbelow: Callable[[int], int] = secrets.randbelow) -> list[T]:
     """The things in an order that nobody can guess or repeat (Fisher-Yates over the system's cryptographic source)."""
     order = list(things)

@@ -24,6 +24,7 @@ from grants.voting.queries import Entry
 from grants.voting.rules.ballots import (
     BlankBallot,
     Marks,
+    added,
     check_choices,
     least_of,
     most_each,
@@ -168,6 +169,24 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
         elsewhere=elsewhere,
         elsewhere_minor=sum(costs[number] for number in elsewhere),
     )
+
+
+@bp.post("/rounds/<uuid:round_id>/vote/add")
+@public
+def add(round_id: UUID) -> ResponseReturnValue:
+    """Put one project on the ballot from its own page, and come back to it in the list."""
+    round = rounds.published(reading(), round_id)
+    if rounds.phase(round, now()) is not RoundState.VOTING:
+        return redirect(url_for("voting.start", round_id=round_id))
+    hand, line = _hand(round), request.form.get("number", 0, type=int)
+    try:
+        standing = _standing(queries.entries(reading(), round.id))
+        picks = added(hand.picks, line, standing, queries.limits(round))
+        _keep_everywhere(round, replace(hand, picks=picks, blank=False))
+        flash("It is on your ballot. Nothing is cast yet.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "warning")
+    return redirect(url_for("voting.choose", round_id=round_id, _anchor=f"bid-{line}"))
 
 
 @bp.route("/rounds/<uuid:round_id>/vote/who", methods=["GET", "POST"])
@@ -764,8 +783,14 @@ def _on_proposal(proposal: Row) -> Section | None:
     line = queries.line_of(reading(), proposal.id)
     if line is None:
         return None
+    round, held = proposal.round, _held(proposal.round_id)
     html = render_template(
-        "voting/_on_proposal.html", proposal=proposal, line=line, round=proposal.round, open=_is_open(proposal.round)
+        "voting/_on_proposal.html",
+        proposal=proposal,
+        line=line,
+        round=round,
+        open=_is_open(round),
+        chosen=held is not None and line.number in held.picks,
     )
     return Section("ballot-line", "On the ballot", Markup(html))  # noqa: S704 - our own template
 
