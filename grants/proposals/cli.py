@@ -10,6 +10,7 @@ from grants.web.work import clockwork
 cli = AppGroup("proposals", help="Proposals and what the clock does to them.")
 
 ticking("unfinished proposals closed", order=20)(service.close_drafts)
+ticking("questions about proposals closed", order=21)(service.close_questions)
 
 
 @cli.command("close-drafts")

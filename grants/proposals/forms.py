@@ -15,6 +15,7 @@ from grants.proposals.rules import (
     MOST_PARTNERS,
     SCREENING_WORDS,
     SECTION_FIELDS,
+    SECTION_TITLES,
     Answers,
     Approach,
     Asker,
@@ -551,3 +552,19 @@ class ScreeningForm(Form):
             self.words.errors = ["Say why, in words that the group will read"]
             sound = False
         return sound
+
+
+class QuestionForm(Form):
+    """What whoever checks a proposal wants to know first."""
+
+    words = fields.AreaField(
+        "What do you need to know?", hint="The group reads these words. Ask for one thing at a time.", at_most=1000
+    )
+    sections = fields.ChecksField(
+        "Which sections may they change?",
+        hint="Only these open again.",
+        choices=[(one, words) for one, words in SECTION_TITLES.items()],
+        coerce=Section,
+        at_least=1,
+    )
+    until = fields.LondonTimeField("By when?", hint="For example 12 5 2027 at 17:00. Give them a few days.")

@@ -86,6 +86,11 @@ class Proposal(Identified):
     sent_back_reason: Mapped[str | None] = mapped_column(String(1000))
     signed_off_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     submitted_at: Mapped[datetime | None] = mapped_column(Utc())
+    asked_sections: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Sections that were opened again by the latest question of whoever checks it (``rules.Section``)."""
+    asked_words: Mapped[str | None] = mapped_column(String(1000))
+    asked_until: Mapped[datetime | None] = mapped_column(Utc())
+    asked_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     screened_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     screening_code: Mapped[str | None] = mapped_column(String(40))
     screening_reason: Mapped[str | None] = mapped_column(String(1000))

@@ -95,6 +95,26 @@ def screened(uow: UnitOfWork, proposal: Proposal, words: str | None) -> None:
         )
 
 
+def more_info_requested(uow: UnitOfWork, proposal: Proposal) -> None:
+    """To every member of the group: what is asked, where they answer, and by when."""
+    assert proposal.asked_until is not None
+    sections = "\n".join(f"- {SECTION_TITLES[Section(one)]}" for one in proposal.asked_sections)
+    for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
+        put_mail(
+            uow,
+            to=email,
+            subject=f"A question about “{proposal.title}”",
+            text=(
+                f"We check your proposal “{proposal.title}” and have a question:\n\n{proposal.asked_words}\n\n"
+                f"You can answer in these sections; nothing else can be changed:\n\n{sections}\n\n"
+                f"Please answer before {show_moment(proposal.asked_until)}. One of you writes, another sends it:\n\n"
+                f"{address(f'/proposals/{proposal.id}')}"
+            ),
+            key=f"proposal:{proposal.id}:question:{_stamp(uow.now)}:{person_id}",
+            subject_id=proposal.id,
+        )
+
+
 def not_submitted(uow: UnitOfWork, proposal: Proposal, facts: Facts) -> None:
     """To every member of the group: a copy of what they wrote and did not put in."""
     for person_id, email in people.emails_of_group(uow.session, proposal.group_id):

@@ -97,8 +97,9 @@ def counts(session: Session, round_id: UUID) -> dict[ProposalState, int]:
 
 
 def unscreened_count(session: Session, round_id: UUID) -> int:
-    """How many proposals that were put in still wait for their eligibility check."""
-    return counts(session, round_id).get(ProposalState.SUBMITTED, 0)
+    """How many proposals that were put in still wait for their eligibility check, or for an answer to a question."""
+    found = counts(session, round_id)
+    return found.get(ProposalState.SUBMITTED, 0) + found.get(ProposalState.MORE_INFO_REQUESTED, 0)
 
 
 def public_ids(session: Session, round_id: UUID) -> list[UUID]:
@@ -231,6 +232,12 @@ def past_deadline(session: Session, now: datetime, *, limit: int = 500) -> list[
         .limit(limit)
     )
     return list(session.scalars(query))
+
+
+def unanswered(session: Session, now: datetime, *, limit: int = 500) -> list[UUID]:
+    """Ids of proposals about which something was asked and not answered in time."""
+    query = select(Proposal.id).where(Proposal.state == ProposalState.MORE_INFO_REQUESTED, Proposal.asked_until <= now)
+    return list(session.scalars(query.order_by(Proposal.id).limit(limit)))
 
 
 def snapshots(session: Session, proposal_id: UUID) -> list[ProposalSnapshot]:

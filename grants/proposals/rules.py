@@ -19,6 +19,7 @@ class ProposalState(StrEnum):
     DRAFT = "draft"
     AWAITING_SIGN_OFF = "awaiting_sign_off"
     SUBMITTED = "submitted"
+    MORE_INFO_REQUESTED = "more_info_requested"
     ELIGIBLE = "eligible"
     INELIGIBLE = "ineligible"
     ON_BALLOT = "on_ballot"
@@ -36,6 +37,9 @@ class ProposalAction(StrEnum):
     SEND_BACK = "send_back"
     SUBMIT = "submit"
     REOPEN = "reopen"
+    REQUEST_MORE_INFO = "request_more_info"
+    GIVE_MORE_INFO = "give_more_info"
+    MISS_MORE_INFO = "miss_more_info"
     PASS_SCREENING = "pass_screening"  # noqa: S105
     FAIL_SCREENING = "fail_screening"
     REINSTATE = "reinstate"
@@ -54,6 +58,9 @@ STEPS = {
     (S.AWAITING_SIGN_OFF, A.SEND_BACK): S.DRAFT,
     (S.AWAITING_SIGN_OFF, A.SUBMIT): S.SUBMITTED,
     (S.SUBMITTED, A.REOPEN): S.DRAFT,
+    (S.SUBMITTED, A.REQUEST_MORE_INFO): S.MORE_INFO_REQUESTED,
+    (S.MORE_INFO_REQUESTED, A.GIVE_MORE_INFO): S.SUBMITTED,
+    (S.MORE_INFO_REQUESTED, A.MISS_MORE_INFO): S.SUBMITTED,
     (S.SUBMITTED, A.PASS_SCREENING): S.ELIGIBLE,
     (S.SUBMITTED, A.FAIL_SCREENING): S.INELIGIBLE,
     (S.INELIGIBLE, A.REINSTATE): S.ELIGIBLE,
@@ -72,6 +79,7 @@ STEPS = {
     (S.DRAFT, A.WITHDRAW): S.WITHDRAWN,
     (S.AWAITING_SIGN_OFF, A.WITHDRAW): S.WITHDRAWN,
     (S.SUBMITTED, A.WITHDRAW): S.WITHDRAWN,
+    (S.MORE_INFO_REQUESTED, A.WITHDRAW): S.WITHDRAWN,
     (S.ELIGIBLE, A.WITHDRAW): S.WITHDRAWN,
     (S.ON_BALLOT, A.WITHDRAW): S.WITHDRAWN,
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -113,7 +114,11 @@ def save_section(
     ``lines`` are ``rules.Line``.
     """
     proposal = _mine(uow, proposal_id)
-    _ensure_draft_and_open(uow, proposal)
+    if proposal.state is ProposalState.MORE_INFO_REQUESTED:
+        _ensure_asked(uow, proposal, section)
+        proposal.writer_id = uow.actor.id
+    else:
+        _ensure_draft_and_open(uow, proposal)
     current = int(proposal.section_versions.get(section, 0))
     own = bool(page_token) and proposal.section_versions.get(f"{section}:page") == page_token
     if version != current and not own:
@@ -288,6 +293,73 @@ def screen(
     return proposal
 
 
+def request_more_info(
+    uow: UnitOfWork, proposal_id: UUID, sections: Collection[Section], words: str, until: datetime
+) -> Proposal:
+    """A steward without interest asks something before the check is finished. Only the named sections open again.
+
+    ``until``: the moment by which the group answers; it must lie before the vote opens.
+    """
+    proposal = _locked(uow, proposal_id)
+    access.ensure_may_screen(uow.actor, parties_of(uow, proposal))
+    before = proposal.state
+    after = next_state(STEPS, before, ProposalAction.REQUEST_MORE_INFO)
+    _ensure_checking(uow, proposal.round)
+    if not sections:
+        raise RuleBroken("Choose the sections that they may change.", field="sections")
+    words = _said(words, "Say what you need to know, in words that the group will read.", 1000, field="words")
+    if until <= uow.now:
+        raise RuleBroken("Choose a day that is still to come.", field="until")
+    if until >= proposal.round.voting_opens_at:
+        raise RuleBroken(
+            f"Choose a day before the vote opens ({show_moment(proposal.round.voting_opens_at)}).", field="until"
+        )
+    proposal.asked_sections = [section.value for section in Section if section in sections]
+    proposal.asked_words, proposal.asked_until, proposal.asked_by_id = words, until, uow.actor.id
+    proposal.writer_id = None
+    proposal.state = after
+    uow.record("proposal.more_info_requested", proposal, before=before, after=after, sections=proposal.asked_sections)
+    notices.more_info_requested(uow, proposal)
+    return proposal
+
+
+def give_more_info(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
+    """Somebody of the group who did not write the answer sends it. What it says now is kept as a new copy."""
+    proposal = _locked(uow, proposal_id)
+    access.ensure_may_sign_off(uow.actor, parties_of(uow, proposal), proposal.writer_id, _alone(uow, proposal))
+    before = proposal.state
+    after = next_state(STEPS, before, ProposalAction.GIVE_MORE_INFO)
+    assert proposal.asked_until is not None  # set with the state
+    if uow.now >= proposal.asked_until:
+        raise StepRefused(f"You could answer until {show_moment(proposal.asked_until)}. A steward decides now.")
+    if proposal.writer_id is None:
+        raise StepRefused("Nothing was changed so far. Answer in one of the sections first, and save it.")
+    facts = _ensure_whole(uow, proposal)
+    proposal.state = after
+    snapshot = _take_snapshot(uow, proposal, facts, "answered")
+    uow.record(
+        "proposal.more_info_given",
+        proposal,
+        before=before,
+        after=after,
+        applied_for_minor=proposal.applied_for_minor,
+        snapshot=snapshot.sha256,
+        writer_id=proposal.writer_id,
+    )
+    return proposal
+
+
+def close_questions(uow: UnitOfWork) -> int:
+    """Questions that were not answered in time go back to whoever checks. Safe to run twice. Returns how many."""
+    ids = queries.unanswered(uow.session, uow.now)
+    for proposal_id in ids:
+        proposal = _locked(uow, proposal_id)
+        before = proposal.state
+        proposal.state = next_state(STEPS, before, ProposalAction.MISS_MORE_INFO)
+        uow.record("proposal.more_info_missed", proposal, before=before, after=proposal.state)
+    return len(ids)
+
+
 def reinstate(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
     """A steward without interest lets a proposal go on after all, before the vote opens."""
     proposal = _locked(uow, proposal_id)
@@ -418,6 +490,15 @@ def _ensure_draft_and_open(uow: UnitOfWork, proposal: Proposal) -> None:
     if proposal.state is not ProposalState.DRAFT:
         raise StepRefused("It was put in, so nobody can change it. Reopen it first, while the round is open.")
     _ensure_open(uow, proposal.round)
+
+
+def _ensure_asked(uow: UnitOfWork, proposal: Proposal, section: Section) -> None:
+    """Only what was asked for may be changed, and only until the day that was given."""
+    if section.value not in proposal.asked_sections:
+        raise StepRefused("Only the sections that you were asked about can be changed now.")
+    assert proposal.asked_until is not None  # set with the state
+    if uow.now >= proposal.asked_until:
+        raise StepRefused(f"You could answer until {show_moment(proposal.asked_until)}.")
 
 
 def _ensure_checking(uow: UnitOfWork, round: Round) -> None:

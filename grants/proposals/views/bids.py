@@ -24,6 +24,7 @@ from grants.proposals.access import Parties
 from grants.proposals.forms import (
     BudgetForm,
     PartnersForm,
+    QuestionForm,
     ReasonForm,
     ReuseForm,
     Rows,
@@ -85,6 +86,7 @@ STATE_WORDS: dict[ProposalState, tuple[str, str]] = {
     ProposalState.DRAFT: ("yellow", "Being written"),
     ProposalState.AWAITING_SIGN_OFF: ("orange", "Waiting for sign-off"),
     ProposalState.SUBMITTED: ("blue", "Put in"),
+    ProposalState.MORE_INFO_REQUESTED: ("orange", "We asked a question"),
     ProposalState.ELIGIBLE: ("turquoise", "Passed the first check"),
     ProposalState.INELIGIBLE: ("red", "Cannot go on"),
     ProposalState.ON_BALLOT: ("purple", "On the ballot"),
@@ -319,6 +321,12 @@ def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
         "heard": queries.insights_of(reading(), facts.insight_ids),
         "partner_words": PARTNER_WORDS,
         "help_words": HELP_WORDS[facts.help_received] if facts.help_received else None,
+        "asked": [(one, SECTION_TITLES[Section(one)]) for one in proposal.asked_sections],
+        "may_answer": may_edit and proposal.state is ProposalState.MORE_INFO_REQUESTED and now() < proposal.asked_until,
+        "may_send": proposal.state is ProposalState.MORE_INFO_REQUESTED
+        and proposal.writer_id is not None
+        and access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
+        and now() < proposal.asked_until,
         "why_not": SCREENING_WORDS.get(_code(proposal.screening_code)) if proposal.screening_code else None,
         "may_sign": awaiting
         and access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
@@ -343,6 +351,7 @@ def _can_withdraw(proposal: Any, phase: RoundState) -> bool:
         ProposalState.DRAFT,
         ProposalState.AWAITING_SIGN_OFF,
         ProposalState.SUBMITTED,
+        ProposalState.MORE_INFO_REQUESTED,
         ProposalState.ELIGIBLE,
         ProposalState.ON_BALLOT,
     ) and phase not in (RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED)
@@ -362,7 +371,9 @@ def section(proposal_id: UUID, section: str) -> ResponseReturnValue:
     """One section of the form: save it with gaps, or whole."""
     proposal, _ = _editable(proposal_id)
     part = _section(section)
-    if proposal.state is not ProposalState.DRAFT or rounds.phase(proposal.round, now()) is not RoundState.OPEN:
+    asked = proposal.state is ProposalState.MORE_INFO_REQUESTED and part.value in proposal.asked_sections
+    writing = proposal.state is ProposalState.DRAFT and rounds.phase(proposal.round, now()) is RoundState.OPEN
+    if not writing and not (asked and now() < proposal.asked_until):
         flash("This cannot be changed now. See below why.", "warning")
         return redirect(url_for("proposals.page", proposal_id=proposal_id))
     form = _form(part, proposal)
@@ -811,6 +822,35 @@ def screen(proposal_id: UUID) -> ResponseReturnValue:
     )
 
 
+@bp.route("/proposals/<uuid:proposal_id>/question", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def question(proposal_id: UUID) -> ResponseReturnValue:
+    """Ask the group something before the check is finished."""
+    proposal, parties = _readable(proposal_id)
+    access.ensure_may_screen(current_actor(), parties)
+    form = QuestionForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.request_more_info(uow, proposal_id, form.sections.data, form.words.data or "", form.until.data)
+            flash("Asked. The group has a letter.", "success")
+            return redirect(url_for("proposals.screening", round_id=proposal.round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("proposals/question.html", form=form, proposal=proposal), form.status
+
+
+@bp.route("/proposals/<uuid:proposal_id>/answer", methods=["POST"])
+@signed_in()
+def answer(proposal_id: UUID) -> ResponseReturnValue:
+    """Send the answer to a question."""
+    _readable(proposal_id)
+    with working() as uow:
+        service.give_more_info(uow, proposal_id)
+    flash("Sent. A steward goes on with the check.", "success")
+    return redirect(url_for("proposals.page", proposal_id=proposal_id))
+
+
 @bp.route("/proposals/<uuid:proposal_id>/reinstate", methods=["GET", "POST"])
 @signed_in(Role.STEWARD)
 def reinstate(proposal_id: UUID) -> ResponseReturnValue:
@@ -943,6 +983,10 @@ def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
             yield NeedsYou(f"“{name}” came back to you", href, "See why, then ask again", one.round.closes_at)
         elif actor.can_edit_for(one.group_id):
             yield NeedsYou(f"Finish “{name}”", href, f"For {one.group.name}", one.round.closes_at)
+    for one in queries.of_groups(reading(), groups, (ProposalState.MORE_INFO_REQUESTED,), limit=25):
+        if one.asked_until is not None and moment < one.asked_until:
+            href = url_for("proposals.page", proposal_id=one.id)
+            yield NeedsYou(f"Answer a question about “{one.title}”", href, f"For {one.group.name}", one.asked_until)
     for one in queries.hosted_waiting(reading(), [id for id, rights in actor.groups.items() if rights.sign_off]):
         if rounds.phase(one.round, moment) is RoundState.OPEN and one.group_id not in actor.groups:
             href = url_for("proposals.page", proposal_id=one.id)
