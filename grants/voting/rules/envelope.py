@@ -8,6 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -74,9 +75,13 @@ def seal(
     """
     nonce = token_bytes(NONCE_LENGTH)
     payload = _pack(choices)
-    key = X25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-    envelope = _SUITE.encrypt(nonce + payload, key, _about_ballot(round_id))
+    envelope = _SUITE.encrypt(nonce + payload, _read_key(public_key), _about_ballot(round_id))
     return Sealed(envelope, _commit(nonce, payload), nonce.hex())
+
+
+@lru_cache(maxsize=32)
+def _read_key(public_key: str) -> X25519PublicKey:
+    return X25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
 
 
 def open_envelope(envelope: bytes, private: bytes, round_id: UUID, commitment: str | None = None) -> Opened:

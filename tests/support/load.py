@@ -1,0 +1,233 @@
+"""A production server, many people at once at its door, and somebody who kills its workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+START_SECONDS, ANSWER_SECONDS = 60, 60
+STANDS_SECONDS = 6
+"""Granian gives up when a worker dies within 5.5 seconds of being put in place of another."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: its status, the cookie it set (or ""), its body, and the seconds it took from the last asking."""
+
+    status: int
+    cookie: str
+    body: bytes
+    seconds: float
+
+
+@dataclass
+class Served:
+    """A server that runs: its port, and the pid of what watches over its workers."""
+
+    port: int
+    pid: int
+
+    def workers(self) -> list[int]:
+        """The pids of its workers."""
+        return [int(child) for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+
+
+@contextlib.contextmanager
+def granian(
+    target: str, environ: Mapping[str, str], log: Path, *, workers: int = 2, threads: int = 2, respawn: bool = False
+) -> Iterator[Served]:
+    """Serve ``target`` ("module:app") with granian on a free port of 127.0.0.1, as in production."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    options = {"interface": "wsgi", "workers": workers, "blocking-threads": threads, "host": "127.0.0.1", "port": port}
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    again = ["--respawn-failed-workers", "--respawn-interval", "0.01"] if respawn else []
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "granian", *words, *again, target],
+            env={**os.environ, **environ},
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    served = Served(port, server.pid)
+    try:
+        _wait_until_answering(served, workers)
+        yield served
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)  # its own session: nobody else's processes
+            server.wait(10)
+
+
+def _wait_until_answering(served: Served, workers: int) -> None:
+    """Until every worker has answered a first request: they take turns, so a few more than there are."""
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            answers = ask_all(served.port, [get("/no-such-page")] * 4 * workers, workers * 2)
+            if all(answer.status for answer in answers) and len(served.workers()) == workers:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the server did not start")
+
+
+def get(path: str, cookie: str = "") -> bytes:
+    """A GET as a browser sends it."""
+    return _request("GET", path, cookie, b"")
+
+
+def post(path: str, cookie: str, body: str) -> bytes:
+    """A POST of a form."""
+    return _request("POST", path, cookie, body.encode())
+
+
+def _request(method: str, path: str, cookie: str, body: bytes) -> bytes:
+    head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
+    if cookie:
+        head.append(f"Cookie: seedbed={cookie}")
+    if method == "POST":
+        head += ["Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def ask_all(
+    port: int,
+    requests: Sequence[bytes],
+    connections: int,
+    *,
+    persist: bool = False,
+    heard: Callable[[int], None] = lambda _: None,
+) -> list[Answer]:
+    """Send every request once over so many kept connections; the answers in the order of the requests.
+
+    A connection that breaks gives status 0; with ``persist`` it is asked again until there is an answer, as by somebody
+    who presses the button again. ``heard`` is told how many answers there are.
+    """
+    crowd = _Crowd(port, requests, persist, heard)
+    return crowd.ask(connections)
+
+
+class _Line:
+    """One connection and what it waits for."""
+
+    def __init__(self) -> None:
+        self.socket: socket.socket | None = None
+        self.at = -1
+        self.began = 0.0
+        self.got = b""
+
+
+class _Crowd:
+    def __init__(self, port: int, requests: Sequence[bytes], persist: bool, heard: Callable[[int], None]) -> None:
+        self.port, self.requests, self.persist, self.heard = port, requests, persist, heard
+        self.left = deque(range(len(requests)))
+        self.answers: dict[int, Answer] = {}
+        self.selector = selectors.DefaultSelector()
+
+    def ask(self, connections: int) -> list[Answer]:
+        for _ in range(min(connections, len(self.requests))):
+            self._next(_Line())
+        while self.selector.get_map():
+            ready = self.selector.select(ANSWER_SECONDS)
+            if not ready:
+                raise AssertionError("the server does not answer")
+            for key, _ in ready:
+                self._read(key.data)
+        self.selector.close()
+        return [self.answers[at] for at in range(len(self.requests))]
+
+    def _next(self, line: _Line) -> None:
+        """Send the next request on this line; close it when there is none."""
+        while self.left:
+            line.at = self.left.popleft()
+            try:
+                if line.socket is None:
+                    line.socket = socket.create_connection(("127.0.0.1", self.port), 5)
+                    line.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    self.selector.register(line.socket, selectors.EVENT_READ, line)
+                line.got, line.began = b"", time.perf_counter()
+                line.socket.sendall(self.requests[line.at])
+                return
+            except OSError:
+                self._broken(line)
+        self._hang_up(line)
+
+    def _read(self, line: _Line) -> None:
+        assert line.socket is not None
+        try:
+            some = line.socket.recv(262_144)
+        except OSError:
+            some = b""
+        if not some:
+            self._broken(line)
+            self._next(line)
+            return
+        line.got += some
+        head, blank, body = line.got.partition(b"\r\n\r\n")
+        if not blank or len(body) < int(_field(head, b"content-length: ") or 0):
+            return
+        status, cookie = int(head[9:12]), _field(head, b"set-cookie: seedbed=")
+        self.answers[line.at] = Answer(status, cookie.split(";")[0], body, time.perf_counter() - line.began)
+        self.heard(len(self.answers))
+        self._next(line)
+
+    def _broken(self, line: _Line) -> None:
+        self._hang_up(line)
+        if self.persist:
+            self.left.appendleft(line.at)
+            time.sleep(0.01)
+        else:
+            self.answers[line.at] = Answer(0, "", b"", time.perf_counter() - line.began)
+
+    def _hang_up(self, line: _Line) -> None:
+        if line.socket is not None:
+            self.selector.unregister(line.socket)
+            line.socket.close()
+            line.socket = None
+
+
+def _field(head: bytes, name: bytes) -> str:
+    at = head.lower().find(name)
+    return "" if at < 0 else head[at + len(name) :].split(b"\r\n", 1)[0].decode()
+
+
+class Killer:
+    """Told of every answer, kills a worker with SIGKILL after so many more: the one that has lived longest."""
+
+    def __init__(self, served: Served, every: int) -> None:
+        self.served, self.every, self.next = served, every, every
+        self.killed = 0
+        self._born = dict.fromkeys(served.workers(), time.monotonic() - STANDS_SECONDS)
+
+    def __call__(self, heard: int) -> None:
+        if heard < self.next:
+            return
+        alive = [worker for worker in self.served.workers() if worker in self._born or self._meet(worker)]
+        worker = min(alive, key=lambda one: self._born[one], default=None)
+        if worker is not None and time.monotonic() - self._born[worker] >= STANDS_SECONDS:
+            os.kill(worker, signal.SIGKILL)
+            del self._born[worker]
+            self.killed += 1
+            self.next = heard + self.every
+
+    def _meet(self, worker: int) -> bool:
+        """Note when a worker was first seen; one that was killed may still be listed for a moment."""
+        if Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX":
+            return False
+        self._born[worker] = time.monotonic()
+        return True
