@@ -13,12 +13,14 @@ from flask.cli import AppGroup
 from flask_migrate import upgrade
 
 from grants.config import ROOT
-from grants.demo import people, town
+from grants.demo import people, stripe_double, town
 from grants.web.db import reading
 
 TOWN = ROOT / "instance" / "demo.sqlite3"
 FILES = ROOT / "instance" / "demo-files"
 LOG = ROOT / "instance" / "demo.log"
+STRIPE_STATE = ROOT / "instance" / "demo-stripe.json"
+LOOPBACK = "127.0.0.1"
 WORKERS = 2
 THREADS = 8
 """In each worker: as many as there are connections to the database."""
@@ -55,6 +57,7 @@ def reset() -> None:
             "Only the built-in town is reset: empty the database of GRANTS_DATABASE_URL yourself."
         )
     forget(TOWN)
+    STRIPE_STATE.unlink(missing_ok=True)
     make_town()
 
 
@@ -67,12 +70,14 @@ def serve(host: str, port: int) -> None:
     os.environ.setdefault("GRANTS_BASE_URL", address)
     settle()
     ensure_free(host, port)
+    stripe = offer_stripe(host, port)
     make_town()
     click.echo(f"\n  Seedbed's demonstration town: {click.style(address, bold=True)}\n")
     click.echo(f"  Choose who to be at {address}/sign-in:")
     for someone in people.CAST:
         click.echo(f"    {someone.name:<24}{someone.who}")
-    click.echo(f"\n  Letters that it would send: {address}/demo/mail")
+    click.echo(f"\n  The pretend Stripe, through which groups are paid: {stripe}")
+    click.echo(f"  Letters that it would send: {address}/demo/mail")
     click.echo(f"  What the server says: {LOG.relative_to(ROOT)}")
     click.echo("  Ctrl-C stops it; make demo-reset starts the town over.\n")
     run_until_stopped(
@@ -80,7 +85,28 @@ def serve(host: str, port: int) -> None:
          "--blocking-threads", str(THREADS), "--host", host,
          "--port", str(port), "--log-level", "warning", "--no-access-log", "wsgi:app"],
         [sys.executable, "-m", "grants", "outbox", "send", "--every", "2"],
+        [sys.executable, "-m", "grants", "demo", "stripe", "--port", stripe.rpartition(":")[2]],
     )  # fmt: skip
+
+
+@demo.command("stripe", hidden=True, with_appcontext=False)
+@click.option("--port", required=True, type=click.IntRange(1, 65535))
+def stripe(port: int) -> None:
+    """Serve the pretend Stripe on loopback; it brings its events to ``GRANTS_BASE_URL``."""
+    settle()
+    click.echo(f"The pretend Stripe: http://{LOOPBACK}:{port}")
+    stripe_double.serve(LOOPBACK, port, os.environ["GRANTS_BASE_URL"], STRIPE_STATE)
+
+
+def offer_stripe(host: str, port: int) -> str:
+    """Set the town up to pay through the pretend Stripe, one port on. Gives its address."""
+    beside = port + 1 if port < 65535 else port - 1
+    ensure_free(LOOPBACK, beside)
+    address = f"http://{LOOPBACK}:{beside}"
+    os.environ["GRANTS_STRIPE_KEY"] = "sk_test_of_the_demonstration"
+    os.environ["GRANTS_STRIPE_WEBHOOK_SECRETS"] = stripe_double.SECRET
+    os.environ["GRANTS_STRIPE_API"] = address
+    return address
 
 
 def default_url() -> str:

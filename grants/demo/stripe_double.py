@@ -9,15 +9,18 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import new as hmac
 from pathlib import Path
 from socket import SHUT_RDWR
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from flask import Flask, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.serving import make_server
 
 from grants.config import ROOT
 
@@ -172,6 +175,9 @@ class Double:
     def dispute(self, payment_ref: str, amount_minor: int | None = None) -> str:
         """The payer's bank takes the money back at once. Gives the dispute's id."""
         with self.lock:
+            for one in self.of("dispute"):
+                if one["payment_intent"] == payment_ref:
+                    return str(one["id"])
             amount = amount_minor or self.thing(payment_ref)["amount"]
             made = self._make("dispute", "dp", amount=amount, payment_intent=payment_ref, status="needs_response")
             made |= {"reason": "bank_cannot_process", "balance_transactions": []}
@@ -511,6 +517,36 @@ _BUTTONS: dict[str, Callable[[Double, str], object]] = {
     "fill": lambda double, ref: setattr(double.state, "balance_minor", 100_000_000),
     "send": lambda double, ref: None,
 }
+
+
+def serve(host: str, port: int, base_url: str, file: Path) -> None:
+    """Serve a pretend Stripe for the demonstration at ``base_url`` until it is stopped."""
+    double = Double(
+        lambda: datetime.now(UTC),
+        tell=lambda body, header: _post(f"{base_url}/webhooks/stripe", body, header),
+        file=file,
+        url=f"http://{host}:{port}",
+    )
+    threading.Thread(target=_bring_for_ever, args=(double,), daemon=True).start()
+    make_server(host, port, double.app, threaded=True).serve_forever()
+
+
+def _bring_for_ever(double: Double) -> None:
+    """Events come by themselves, a moment after what they tell of; what was not taken comes again."""
+    pause = threading.Event()
+    while not pause.wait(1):
+        _bring(double)
+
+
+def _post(url: str, body: bytes, header: str) -> int:
+    asked = Request(url, data=body, headers={"Stripe-Signature": header, "Content-Type": "application/json"})  # noqa: S310
+    try:
+        with urlopen(asked, timeout=10) as answer:  # noqa: S310 (our own loopback)
+            return int(answer.status)
+    except HTTPError as refused:
+        return refused.code
+    except OSError:
+        return 503
 
 
 def _bring(double: Double) -> None:

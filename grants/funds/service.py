@@ -440,9 +440,19 @@ def checkout_told(uow: UnitOfWork, provider: str, facts: CheckoutFacts) -> bool:
         uow.record("contribution.questioned", contribution, checkout=checkout.id)
     elif facts.standing is CheckoutStanding.PAID:
         _credit(uow, contribution, checkout)
-    elif facts.standing is not CheckoutStanding.OPEN:
+    elif _FORWARD[facts.standing] > _FORWARD[checkout.state]:
         checkout.state = facts.standing
     return True
+
+
+_FORWARD = {
+    CheckoutStanding.OPEN: 0,
+    CheckoutStanding.WAITING: 1,
+    CheckoutStanding.FAILED: 2,
+    CheckoutStanding.EXPIRED: 2,
+    CheckoutStanding.PAID: 3,
+}
+"""Events come in any order; a payment to us only goes forward."""
 
 
 def _id_in(key: str) -> UUID | None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import cache
 from html import unescape
 from typing import Any
+from uuid import UUID
 
 import stripe.params
 import stripe.params.checkout
@@ -25,6 +26,7 @@ from grants.audit.queries import checks
 from grants.demo.stripe_double import KNOWN, SECRET, Double
 from grants.disbursements import service
 from grants.disbursements.models import Disbursement, PayoutAccount
+from grants.funds.models import Contribution
 from grants.funds.rules import PaysBy
 from grants.kernel.actors import Role
 from grants.kernel.clock import Clock, SetClock
@@ -45,6 +47,7 @@ from tests.support.servers import serving
 from tests.support.sign_in import signed_in
 from tests.support.work import work
 
+MONEY = ("payment", "recall", "refund")
 CLOSED = {"extra": "forbid", "arbitrary_types_allowed": True}
 KEY = "sk_test_only_for_tests"
 
@@ -142,10 +145,10 @@ class World:
             self.person_id = person.id
             session.commit()
 
-    def relay(self) -> tuple[int, int]:
-        """What ``grants outbox send`` does, once; letters aside."""
+    def relay(self, *kinds: str) -> tuple[int, int]:
+        """What ``grants outbox send`` does, once, with these kinds; with all but letters when none is named."""
         with self.app.app_context():
-            found = {kind: how for kind, how in outbox_handlers().items() if kind != "mail"}
+            found = {kind: how for kind, how in outbox_handlers().items() if kind in (kinds or MONEY)}
             return outbox.send_due(clockwork, found)
 
     def later(self, **time: float) -> None:
@@ -189,6 +192,13 @@ class World:
             session.query(PayoutAccount).delete()
             session.commit()
 
+    def promise(self, contribution_id: UUID, amount_minor: int) -> None:
+        """Somebody was promised so much of a contribution."""
+        with Session(self.engine) as session:
+            session.connection(execution_options={WRITES: True})
+            an_award(session, amount_minor=amount_minor, contributions=[session.get_one(Contribution, contribution_id)])
+            session.commit()
+
     def pockets(self) -> Pockets:
         with Session(self.engine) as session:
             return pockets_of(session, [self.contribution_id])[self.contribution_id]
@@ -196,7 +206,8 @@ class World:
     def ensure_whole(self, *, paid: int) -> None:
         """The books balance and agree with everything else; so many pence stand as paid, and as many have moved."""
         with Session(self.engine) as session:
-            assert [words for one in checks(session) for words in one.breaks] == []
+            broken = [words for one in checks(session) for words in one.breaks]
+            assert not broken, broken
         assert self.pockets().paid_minor == paid
         assert sum(one["amount"] - one["amount_reversed"] for one in self.double.of("transfer")) == paid
 
