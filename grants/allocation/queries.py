@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import Exists, exists, or_, select
@@ -75,7 +76,13 @@ def decisions(session: Session, round_id: UUID) -> list[Decision]:
 
 def facts(run: AllocationRun | None) -> RunFacts | None:
     """What is told of a run beside its outcome, where it was kept."""
-    return RunFacts.from_json(run.facts) if run is not None and run.facts else None
+    return _read_facts(run.facts) if run is not None and run.facts else None
+
+
+@lru_cache(maxsize=8)
+def _read_facts(text: str) -> RunFacts:
+    """A large election's are a megabyte of text, and its pages are read one after another."""
+    return RunFacts.from_json(text)
 
 
 def untried(session: Session, *, limit: int) -> list[AllocationRun]:

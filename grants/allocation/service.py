@@ -1,6 +1,7 @@
 """Share the pot, decide, announce, correct. The only writer of runs, decisions, meetings and corrections."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from math import ceil as round_up
 from time import perf_counter
 from uuid import UUID
@@ -12,6 +13,7 @@ from grants.allocation.models import AllocationRun, Correction, Decision, Packed
 from grants.allocation.rules.ballots import Bid
 from grants.allocation.rules.explained import AT_ONCE, tell_facts, work_out
 from grants.allocation.rules.facts import RunFacts
+from grants.allocation.rules.outside import About, outside_checksum
 from grants.allocation.rules.packed import pack, packed_hash
 from grants.allocation.rules.replay import Inputs, Replayed, replay
 from grants.allocation.rules.states import (
@@ -64,7 +66,7 @@ def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
     began = perf_counter()
     done = replay(inputs)
     took = perf_counter() - began
-    facts = tell_facts(inputs, done.run.outcomes)
+    facts = told(uow, round, inputs, done)
     made = AllocationRun(
         round_id=round_id,
         rule=inputs.rule,
@@ -113,6 +115,14 @@ def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
         replaced_count=replaced,
     )
     return made
+
+
+def told(uow: UnitOfWork, round: Round, inputs: Inputs, done: Replayed) -> RunFacts:
+    """What pages tell of the run, with the checksum by which anybody else can know that they got the same."""
+    numbers = {line.proposal_id: line.number for line in voting.ballot_lines(uow.session, round.id)}
+    won = [one.bid_id for one in done.run.outcomes if one.awarded_minor]
+    about = About(numbers, rounds.rule_book(round).ballot)
+    return replace(tell_facts(inputs, done.run.outcomes), outside=outside_checksum(inputs, about, won))
 
 
 def gather(uow: UnitOfWork, round: Round) -> Inputs:

@@ -4,35 +4,44 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from html import unescape
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
+from pabulib.checker import Checker
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grants.allocation import queries, service
+from grants.allocation.cli.tally import tally_file
 from grants.allocation.models import AllocationRun, Correction, Decision
+from grants.allocation.rules.ballots import Bid
 from grants.allocation.rules.states import DecisionState, Departure, Verdict
 from grants.kernel.actors import Role
 from grants.people.models import Person
 from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
 from grants.review.rules import ReviewState
+from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState, SharingRule
 from grants.voting.models import RollMark
 from grants.voting.rules.states import Channel
+from grants.web.filters import money, plural
 from grants.web.outside import geography
 from tests.builders.allocation import Counted, a_counted_round
+from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_person, actor_of
 from tests.builders.proposals import a_proposal
 from tests.builders.review import a_finding, a_review
 from tests.builders.rounds import a_round
 from tests.conftest import SignIn
 from tests.support.crawl import faults
+from tests.support.recount import recount
 from tests.support.statements import statements
 from tests.support.work import work
 
@@ -72,7 +81,7 @@ def announced(session: Session, counted: Counted, *departures: Departure) -> Non
 # ---------------------------------------------------------------------------------------------------- nothing leaks
 
 
-PUBLIC_PATHS = ("/rounds/{round}/results", "/rounds/{round}/results.json", "/rounds/{round}/results.csv")
+PUBLIC_PATHS = tuple(f"/rounds/{{round}}/results{end}" for end in ("", ".json", ".csv", ".pb"))
 
 
 @pytest.mark.parametrize("stage", [RoundState.VOTING, RoundState.PANEL, RoundState.DECIDED])
@@ -315,6 +324,94 @@ def test_with_few_ballots_only_totals_are_told(app_session: Session, client: Fla
     assert "By way of voting" not in page
 
 
+MIXED = tuple(((1, 2), (1, 2, 5), (3, 4), (3,), (4, 5), (1,), ())[n % 7] for n in range(60))
+"""Votes that the rules take differently."""
+ASKED = (180_000, 170_000, 160_000, 110_000, 95_000)
+
+
+@pytest.mark.parametrize("rule", SharingRule)
+def test_each_project_has_a_page_that_is_true_to_the_penny(
+    app_session: Session, client: FlaskClient, rule: SharingRule
+) -> None:
+    counted = a_counted_round(app_session, ASKED, MIXED, rule=rule)
+    announced(app_session, counted)
+    bids = [Bid(bid.id, cost, lot) for lot, (bid, cost) in enumerate(zip(counted.proposals, ASKED, strict=True), 1)]
+    options = rounds.rule_book(counted.round).rule_options
+    box = [frozenset(number - 1 for number in ballot) for ballot in MIXED]
+    facts = recount(bids, box, counted.round.pot_minor, rule, options)
+    assert 0 < len(facts.steps) < len(bids)
+    for bid in facts.bids:
+        page = client.get(f"/rounds/{counted.round.id}/results/{bid.bid_id}").get_data(as_text=True)
+        told = words_of(page)
+        assert f"{bid.supporters} people of 60 who voted" in told
+        if facts.share_minor is not None:
+            assert f"a purse of {money(facts.share_minor)} , in the count that decided" in told
+        for other, amount in bid.spent:
+            title = counted.proposals[[one.id for one in bids].index(other)].title
+            assert f"{title}{' (this one)' if other == bid.bid_id else ''} {money(amount)}" in told
+        if bid.kept_minor is not None:
+            assert f"{money(bid.kept_minor)}" in told
+        if bid.bid_id in {step.bid_id for step in facts.steps}:
+            assert f"{money(bid.left_before_minor)} was in the pot" in told
+            assert "What would have been enough" not in told
+        else:
+            assert f"For {money(bid.enough_cost_minor)} it would have been funded. For one penny more" in told
+            assert f"With {plural(bid.enough_supporters or 0, 'more person', 'more people')} who choose" in told
+        assert sound(page)
+    page = words_of(client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True))
+    assert f"({facts.with_one} of 60)" in page
+    if rule is not SharingRule.MOST_VOTES:
+        assert f"({facts.with_one_by_votes} of 60)" in page
+        assert "If only the most votes counted" in page
+
+
+@pytest.mark.parametrize("rule", SharingRule)
+def test_the_printed_command_repeats_the_result_from_the_downloaded_file(
+    app_session: Session, client: FlaskClient, rule: SharingRule, tmp_path: Path
+) -> None:
+    counted = a_counted_round(app_session, ASKED, MIXED, rule=rule)
+    announced(app_session, counted)
+    page = words_of(client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True))
+    file = tmp_path / f"results-{counted.round.id}.pb"
+    file.write_bytes(client.get(f"/rounds/{counted.round.id}/results.pb").data)
+    found = re.search(
+        r"and run: grants tally (\S+) (.+?) The same projects win, and this checksum comes out: (\w{64})", page
+    )
+    assert found is not None
+    assert found[1] == file.name
+    done = CliRunner().invoke(tally_file, [str(file), *shlex.split(found[2]), "--json"])
+    result = json.loads(done.stdout)
+    won = {bid.number for bid in counted.proposals if bid.state is ProposalState.AWARDED}
+    assert {int(id) for id in result["winners"]} == won
+    assert result["checksum"] == found[3]
+    errors = Checker().process_files([str(file)])[file.stem]["results"].get("errors", {})
+    assert len(errors.pop("invalid votes field value", ())) == MIXED.count(())  # a blank ballot is a voter all the same
+    assert errors == {}
+
+
+def test_where_the_funders_conditions_had_a_say_no_command_is_promised(
+    app_session: Session, client: FlaskClient
+) -> None:
+    fund = a_fund(app_session)
+    a_contribution(app_session, fund, 300_000)
+    a_contribution(app_session, fund, 300_000, imd_deciles=[9])
+    counted = a_counted_round(app_session, ballots=MANY, fund=fund)
+    announced(app_session, counted)
+    page = client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True)
+    assert "Passed over: the funders’ conditions do not allow it" in page
+    assert "had a say in this result" in page
+    assert "grants tally" not in page
+    assert f"grants allocation replay results-{counted.round.id}.json" in page
+
+
+def test_few_ballots_are_no_file_for_other_tools(app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session, rule=SharingRule.EQUAL_SHARES)
+    announced(app_session, counted)
+    assert client.get(f"/rounds/{counted.round.id}/results.pb").status_code == 404
+    page = client.get(f"/rounds/{counted.round.id}/results/{counted.proposals[3].id}").get_data(as_text=True)
+    assert "so this is not told: somebody’s choices might be guessed from it." in page
+
+
 def test_a_round_and_a_bid_tell_their_result(app_session: Session, client: FlaskClient) -> None:
     counted = a_counted_round(app_session)
     announced(app_session, counted)
@@ -443,7 +540,7 @@ def test_each_is_told_when_it_is_their_turn(app_session: Session, as_: SignIn) -
 
 def test_the_results_ask_no_more_when_there_is_more(app: Flask, app_session: Session, client: FlaskClient) -> None:
     def asked(size: int) -> list[int]:
-        ballots = [tuple(range(1, size + 1))] * 3
+        ballots = [tuple(range(1, size + 1))] * 50
         counted = a_counted_round(app_session, (10_000,) * size, ballots)
         announced(app_session, counted)
         counts = []

@@ -186,6 +186,7 @@ DOORS: dict[str, str] = {
     # results
     "results.as_csv": "public",
     "results.as_json": "public",
+    "results.as_pb": "public",
     "results.how": "public",
     "results.page": "public",
     "results.why": "public",

@@ -72,7 +72,8 @@ class RunFacts:
     ``runs``: how often equal shares was run to find it. ``steps``: the money, bid by bid as bought. ``most_votes``: who
     would have won by most votes with the round's minimum votes and group limits, in order of votes. ``with_one``: how
     many voters chose at least one bid that is funded, ``with_one_by_votes``: the same for ``most_votes``.
-    ``voters``: ballots, blank ones too. ``bids``: one for each bid that stood.
+    ``voters``: ballots, blank ones too. ``bids``: one for each bid that stood. ``outside``: the checksum that ``grants
+    tally`` gives for the round's ``.pb`` file; nothing where that file alone does not give the same winners.
     """
 
     voters: int
@@ -83,6 +84,7 @@ class RunFacts:
     bids: tuple[BidFacts, ...]
     share_minor: int | None = None
     runs: int | None = None
+    outside: str | None = None
 
     def of(self, bid_id: UUID) -> BidFacts | None:
         """What is told of one bid."""

@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, current_app, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from grants.allocation import access, queries
 from grants.allocation.exports import results_csv, results_json
 from grants.allocation.rules.example import NEIGHBOURS, POT, PROJECTS, ticked_by, worked_example
+from grants.allocation.rules.outside import About, asked, command, round_pb
 from grants.allocation.rules.plain import in_short, options_in_words
 from grants.allocation.rules.registry import RULES
 from grants.allocation.rules.states import Verdict
 from grants.allocation.views.lines import lines_of
+from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.proposals import queries as proposals
 from grants.proposals.rules import ProposalState
@@ -91,7 +93,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
     if len(winners) > 4:
         parts = [(f"Shared between {len(winners)} projects", spent)]
     left, ballots = book.pot_minor - spent, tally.ballot_count if tally else 0
-    full = ballots >= book.totals_only_below
+    full, ask = ballots >= book.totals_only_below, asked(book.rule, book.rule_options)
     return render_template(
         "allocation/results.html",
         round=round,
@@ -112,6 +114,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         withdrawn=[bid for bid in others if bid.state is ProposalState.WITHDRAWN],
         findings=found,
         rule=RULES[run.rule].title if run and run.rule in RULES else "",
+        command=command(ask, f"results-{round_id}.pb") if ask else "",
         turnout=_turnout(round_id, book.suppress_below) if full else {},
         meeting=meeting,
         took_part=len(meeting.took_part) if meeting else 0,
@@ -190,6 +193,32 @@ def as_json(round_id: UUID) -> ResponseReturnValue:
     )
     answer = jsonify(facts)
     answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.json"'
+    return answer
+
+
+@bp.get("/rounds/<uuid:round_id>/results.pb")
+@public
+def as_pb(round_id: UUID) -> ResponseReturnValue:
+    """The election for other people's tools, when there are enough ballots to hide in."""
+    round, run = _announced(round_id), queries.standing_run(reading(), round_id)
+    book = voting.book_of(round)
+    if run is None:
+        raise NotFound
+    inputs, lines = queries.inputs(reading(), run), lines_of(round_id)
+    if inputs.ballots.voters < book.totals_only_below:
+        raise NotFound("Too few people voted to publish single ballots.")
+    about = About(
+        numbers={line.proposal_id: line.number for line in voting.ballot_lines(reading(), round_id)},
+        ballot=book.ballot,
+        title=round.title,
+        place=current_app.config["SETTINGS"].place_name,
+        opened_on=london_day(round.voting_opens_at),
+        closed_on=london_day(round.voting_closes_at),
+        groups={line.proposal_id: line.group_name for line in lines},
+    )
+    won = {line.proposal_id for line in lines if line.verdict == Verdict.AWARDED}
+    answer = Response(round_pb(inputs, about, won), mimetype="text/plain")
+    answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.pb"'
     return answer
 
 

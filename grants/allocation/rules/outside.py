@@ -1,0 +1,160 @@
+"""A round for other people's tools: its ``.pb`` file, and how ``grants tally`` repeats the run from that file alone."""
+
+import shlex
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fractions import Fraction
+from uuid import UUID
+
+from grants.allocation.rules.pabulib import read_pb, write_pb
+from grants.allocation.rules.replay import Inputs
+from grants.allocation.rules.tally import Asked, tally
+from grants.rounds.rules import (
+    SHARING,
+    BallotKind,
+    BallotRules,
+    EqualSharesOptions,
+    Options,
+    PhragmenOptions,
+    SharingRule,
+)
+
+VOTE_TYPES = {
+    BallotKind.APPROVAL: "approval",
+    BallotKind.CHOOSE_ONE: "choose-1",
+    BallotKind.UP_TO_K: "approval",
+    BallotKind.POINTS: "cumulative",
+    BallotKind.RANKED: "scoring",
+}
+"""Places are written as the points they are worth, which no file of ranks could tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a file tells of a round beside its bids. ``numbers`` on the ballot and ``groups``: by the bid's id."""
+
+    numbers: Mapping[UUID, int]
+    ballot: BallotRules
+    title: str = ""
+    place: str = ""
+    opened_on: date = date.min
+    closed_on: date = date.min
+    groups: Mapping[UUID, str] = field(default_factory=dict)
+
+
+def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
+    """The file: projects in the order of the lot under their numbers on the ballot, ballots in an order of their own.
+
+    Amounts in pounds. ``won``: what is marked as selected. A blank ballot is an empty vote: it counts as a voter, so
+    it is not left out, though Pabulib's checker would rather have none. Nor is a shortest length told.
+    """
+    bids = sorted(inputs.bids, key=lambda bid: bid.lot)
+    votes, kind = inputs.ballots.votes(), VOTE_TYPES[about.ballot.kind]
+    points = kind in ("cumulative", "scoring")
+    meta = {
+        "description": about.title,
+        "country": "United Kingdom",
+        "unit": about.place,
+        "instance": f"{about.closed_on:%Y}",
+        "num_projects": str(len(bids)),
+        "num_votes": str(inputs.ballots.voters),
+        "budget": _pounds(inputs.pot_minor),
+        "vote_type": kind,
+        "rule": "unknown",
+        "date_begin": f"{about.opened_on:%d.%m.%Y}",
+        "date_end": f"{about.closed_on:%d.%m.%Y}",
+    }
+    if about.ballot.maximum and kind != "scoring":
+        meta["max_sum_points" if points else "max_length"] = str(about.ballot.maximum)
+    ask = asked(inputs.rule, inputs.options)
+    told = f" {command(ask, 'FILE.pb')}" if ask else ""
+    meta |= {
+        "language": "en",
+        "currency": "GBP",
+        "comment": f"#1: Rule {inputs.rule}; projects stand in the order of the lot that breaks ties.{told}",
+    }
+    projects = [
+        {
+            "project_id": str(about.numbers[bid.id]),
+            "cost": _pounds(bid.cost_minor),
+            "score" if points else "votes": str(votes.get(bid.id, 0)),
+            "name": bid.name,
+            "selected": "1" if bid.id in won else "0",
+            "proposer": about.groups.get(bid.id, ""),
+            "public_id": str(bid.id),
+        }
+        for bid in bids
+    ]
+    ballots: list[dict[str, str]] = []
+    for chosen, given, people in sorted(_numbered(inputs, about.numbers)):
+        cells = {"vote": ",".join(map(str, chosen))} | ({"points": ",".join(map(str, given))} if points else {})
+        ballots += [{"voter_id": str(len(ballots) + place + 1)} | cells for place in range(people)]
+    return write_pb(meta, projects, ballots)
+
+
+def _numbered(inputs: Inputs, numbers: Mapping[UUID, int]) -> list[tuple[list[int], list[int], int]]:
+    """Ballots by numbers: (numbers in ascending order, points of each, how many people)."""
+    found = []
+    for chosen, points, people in inputs.ballots.kinds():
+        pairs = sorted(zip((numbers[id] for id in chosen), points or [1] * len(chosen), strict=True))
+        found.append(([number for number, _ in pairs], [point for _, point in pairs], people))
+    return found
+
+
+def _pounds(minor: int) -> str:
+    """
+    >>> _pounds(120000), _pounds(1250)
+    ('1200', '12.50')
+    """
+    return str(minor // 100) if minor % 100 == 0 else f"{minor // 100}.{minor % 100:02d}"
+
+
+def asked(rule: str, options: Options) -> Asked | None:
+    """What to ask of ``grants tally``; nothing where one group can win only so much, which no file tells."""
+    read = SHARING[SharingRule(rule)].read(options)
+    if read.group_limit is not None or read.group_cap_minor is not None:
+        return None
+    least = Fraction(read.minimum_votes)
+    if isinstance(read, EqualSharesOptions):
+        return Asked(
+            "equal-shares",
+            utility=read.utility,
+            completion=read.completion,
+            start=read.start,
+            step=Fraction(read.step_minor, 100),
+            exhaustive_stop=read.exhaustive_stop,
+            min_votes=least,
+        )
+    name = "phragmen" if isinstance(read, PhragmenOptions) else "most-votes"
+    return Asked(name, misfit="stop" if read.stop_at_misfit else "skip", min_votes=least)
+
+
+def command(ask: Asked, file: str) -> str:
+    """The one command.
+
+    >>> command(Asked("most-votes", misfit="skip", min_votes=Fraction(5)), "results.pb")
+    'grants tally results.pb --rule most-votes --misfit skip --min-votes 5'
+    """
+    words = ["grants", "tally", file, "--rule", ask.rule]
+    if ask.rule == "equal-shares":
+        step = ask.step
+        words += ["--utility", ask.utility, "--completion", ask.completion, "--start", ask.start or "floor"]
+        words += ["--step", str(step.numerator) if step.denominator == 1 else f"{float(step):.2f}"]
+        words += [] if ask.exhaustive_stop else ["--no-exhaustive-stop"]
+    elif ask.misfit:
+        words += ["--misfit", ask.misfit]
+    return shlex.join([*words, "--min-votes", str(ask.min_votes or 0)])
+
+
+def outside_checksum(inputs: Inputs, about: About, won: Collection[UUID]) -> str | None:
+    """The checksum that the command prints; nothing where the file alone does not give the same winners.
+
+    That is so where the funders' restrictions or the limits of a group had a say.
+    """
+    ask = asked(inputs.rule, inputs.options)
+    if ask is None or not inputs.bids or not inputs.ballots.voters:
+        return None
+    result = tally(read_pb(round_pb(inputs, about, won).encode()), ask)
+    ids = {str(about.numbers[id]) for id in won}
+    return result.checksum if {result.file.ids[bid] for bid in result.winners} == ids else None
