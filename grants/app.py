@@ -26,6 +26,7 @@ from grants.demo.cli import demo
 from grants.demo.people import CAST
 from grants.disbursements import views as disbursements
 from grants.disbursements import webhooks as payment_webhooks
+from grants.funds import cli as funds_cli
 from grants.funds import views as funds
 from grants.funds.rules import PaysBy
 from grants.home import cli as home_cli
@@ -81,6 +82,7 @@ COMMANDS = (
     results_cli.cli,
     audit_cli.books,
     awards_cli.cli,
+    funds_cli.cli,
     home_cli.cli,
     payees_cli.cli,
     people_cli.cli,

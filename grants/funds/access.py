@@ -45,6 +45,12 @@ def ensure_may_see_contribution(actor: Actor, fund_id: UUID, funder_id: UUID) ->
         raise NotAllowed("This contribution is open to its funder, and to those who keep and check this fund.")
 
 
+def ensure_may_answer_unspent(actor: Actor, funder_id: UUID) -> None:
+    """Only who speaks for the funder says what becomes of what it gave."""
+    if not speaks_for(actor, funder_id):
+        raise NotAllowed("Only the funder who gave this money may answer.")
+
+
 def speaks_for(actor: Actor, funder_id: UUID) -> bool:
     """Whether this person holds the role of a funder for this very funder; a role without one opens nothing."""
     return any(grant.role is Role.FUNDER and grant.scope == funder_id for grant in actor.grants)

@@ -158,6 +158,29 @@ class GiveBackForm(Form):
         return MoneyDraft(self.amount.data, self.reference.data or "", self.on.data, self.reason.data or "")
 
 
+class UnspentForm(Form):
+    """Why the funder is asked about unspent money."""
+
+    reason = fields.AreaField("Why do you ask?", hint="The funder reads this.", at_most=500, rows=3)
+
+
+class AnswerUnspentForm(Form):
+    """What the funder wants to become of it."""
+
+    answer = fields.RadiosField(
+        "What shall become of it?",
+        choices=[
+            ("stay", "Let it stay in the pot", "It goes to groups, as you agreed."),
+            ("back", "Give it back to us", "Nobody is promised it any more, and a finance officer pays it back."),
+        ],
+    )
+    spend_by = fields.DayField(
+        "If it stays: last day on which it may be promised to groups",
+        hint="Leave it empty for no last day. For example, 31 3 2027.",
+        required=False,
+    )
+
+
 class CloseForm(Form):
     """The last day of a period of the books."""
 

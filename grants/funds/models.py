@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from grants.funds.rules import ContributionState, PaysBy
+from grants.funds.rules import ContributionState, PaysBy, UnspentState
 from grants.kernel.tables import Identified, Minor, Utc, state_column
 from grants.ports.payments import CheckoutStanding
 
@@ -50,6 +50,8 @@ class Contribution(Identified):
     """The parts of ``rules.Restriction``, sets as lists, the day in ISO form; what is empty restricts nothing."""
     pledged_at: Mapped[datetime] = mapped_column(Utc())
     agreed_at: Mapped[datetime | None] = mapped_column(Utc())
+    warned_for: Mapped[date | None]
+    """The last day of which its stewards were warned."""
 
     fund: Mapped[Fund] = relationship()
     funder: Mapped[Funder] = relationship()
@@ -114,6 +116,36 @@ class TakenBack(Identified):
     reason: Mapped[str] = mapped_column(String(500))
     asked_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     told_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class UnspentOffer(Identified):
+    """Money that nobody was promised, offered back to its funder, who lets it stay or asks for it."""
+
+    __tablename__ = "unspent_offer"
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        Index(
+            "ix_unspent_offer_open",
+            "contribution_id",
+            unique=True,
+            sqlite_where=text("state IN ('offered', 'to_return')"),
+            postgresql_where=text("state IN ('offered', 'to_return')"),
+        ),
+    )
+
+    contribution_id: Mapped[UUID] = mapped_column(ForeignKey("contribution.id"), index=True)
+    amount_minor: Mapped[Minor]
+    """What was free when it was offered; once asked back, what goes back."""
+    state: Mapped[UnspentState] = state_column(UnspentState)
+    reason: Mapped[str] = mapped_column(String(500))
+    offered_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    offered_at: Mapped[datetime] = mapped_column(Utc())
+    answered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    answered_at: Mapped[datetime | None] = mapped_column(Utc())
+    spend_by: Mapped[date | None]
+    """The last day that the funder set when it let the money stay."""
+
+    contribution: Mapped[Contribution] = relationship()
 
 
 class Receipt(Identified):

@@ -9,8 +9,8 @@ from uuid import UUID
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from grants.funds.models import Checkout, Contribution, Fund, Funder, Receipt, TakenBack
-from grants.funds.rules import ContributionState, Names, Restriction, Source
+from grants.funds.models import Checkout, Contribution, Fund, Funder, Receipt, TakenBack, UnspentOffer
+from grants.funds.rules import WARN_BEFORE, ContributionState, Names, Restriction, Source, UnspentState
 from grants.kernel.errors import NotFound
 from grants.ledger import queries as ledger
 from grants.ledger.models import Entry
@@ -93,8 +93,8 @@ def sources(session: Session, fund_id: UUID) -> list[Source]:
     """What of each contribution is received and uncommitted at this moment, by the ledger.
 
     ``order``: by the bank's day of the first money that came, then as it was recorded, then as it was pledged.
-    Contributions with nothing left are left out. Pence. Whoever is about to promise the money locks the fund's row
-    first, so that no restriction changes under the split.
+    What a funder asked back is not given again. Contributions with nothing left are left out. Pence.
+    Whoever is about to promise the money locks the fund's row first, so that no restriction changes under the split.
     """
     given = contributions(session, fund_id)
     pockets = ledger.pockets_of(session, [one.id for one in given])
@@ -104,12 +104,21 @@ def sources(session: Session, fund_id: UUID) -> list[Source]:
         .group_by(Receipt.contribution_id)
     )
     came = {id: (on, at) for id, on, at in firsts}
+    going = dict(
+        session.execute(
+            select(UnspentOffer.contribution_id, UnspentOffer.amount_minor).where(
+                UnspentOffer.state == UnspentState.TO_RETURN,
+                UnspentOffer.contribution_id.in_([one.id for one in given]),
+            )
+        )
+        .tuples()
+        .all()
+    )
+    free = {one.id: pockets[one.id].available_minor - going.get(one.id, 0) for one in given}
     never = (date.max, datetime.max.replace(tzinfo=UTC))
     given.sort(key=lambda one: came.get(one.id, never))  # what came on the same day and moment stays as pledged
     return [
-        Source(one.id, pockets[one.id].available_minor, restriction_of(one), order)
-        for order, one in enumerate(given)
-        if pockets[one.id].available_minor > 0
+        Source(one.id, free[one.id], restriction_of(one), order) for order, one in enumerate(given) if free[one.id] > 0
     ]
 
 
@@ -208,6 +217,75 @@ def priorities_to_choose(session: Session, kept: Collection[UUID] = ()) -> dict[
         .order_by(Priority.title)
     )
     return dict(rows.tuples().all())
+
+
+def unspent(session: Session, contribution_id: UUID) -> list[UnspentOffer]:
+    """What was asked about the unspent money of a contribution, the newest first."""
+    return list(
+        session.scalars(
+            select(UnspentOffer)
+            .where(UnspentOffer.contribution_id == contribution_id)
+            .order_by(UnspentOffer.offered_at.desc(), UnspentOffer.id)
+            .limit(50)
+        )
+    )
+
+
+def unspent_offer(session: Session, offer_id: UUID, contribution_id: UUID) -> UnspentOffer:
+    """One question about unspent money, or ``NotFound``."""
+    found = session.get(UnspentOffer, offer_id)
+    if found is None or found.contribution_id != contribution_id:
+        raise NotFound("There is no such offer.")
+    return found
+
+
+def unspent_waiting(
+    session: Session,
+    state: UnspentState,
+    *,
+    fund_ids: Collection[UUID] | None = None,
+    funder_ids: Collection[UUID] | None = None,
+) -> list[UnspentOffer]:
+    """Questions in this state, of these funds or funders (None: of all), the oldest first; at most 50."""
+    query = (
+        select(UnspentOffer)
+        .join(Contribution, Contribution.id == UnspentOffer.contribution_id)
+        .where(UnspentOffer.state == state)
+        .options(joinedload(UnspentOffer.contribution).joinedload(Contribution.funder))
+        .order_by(UnspentOffer.offered_at, UnspentOffer.id)
+    )
+    if fund_ids is not None:
+        query = query.where(Contribution.fund_id.in_(fund_ids))
+    if funder_ids is not None:
+        query = query.where(Contribution.funder_id.in_(funder_ids))
+    return list(session.scalars(query.limit(50)))
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A contribution whose last day is near or past, and the pence of it that nobody was promised yet."""
+
+    contribution: Contribution
+    spend_by: date
+    free_minor: int
+
+
+def ending(session: Session, today: date, fund_ids: Collection[UUID] | None = None) -> list[Ending]:
+    """Free money that must be promised within ``WARN_BEFORE``, or should have been, the soonest first; two queries."""
+    last = Contribution.restriction["spend_by"].as_string()
+    query = _contributions().where(
+        Contribution.state != ContributionState.PLEDGED, last <= (today + WARN_BEFORE).isoformat()
+    )
+    if fund_ids is not None:
+        query = query.where(Contribution.fund_id.in_(fund_ids))
+    near = list(session.scalars(query.limit(200)))
+    pockets = ledger.pockets_of(session, [one.id for one in near])
+    found = [
+        Ending(one, date.fromisoformat(one.restriction["spend_by"]), pockets[one.id].available_minor)
+        for one in near
+        if pockets[one.id].available_minor
+    ]
+    return sorted(found, key=lambda one: (one.spend_by, one.contribution.id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ whatever order things come in.
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
@@ -55,6 +55,35 @@ STEPS: dict[tuple[ContributionState, ContributionAction], ContributionState] = {
     (ContributionState.AGREED, ContributionAction.RECEIVE): ContributionState.RECEIVED,
 }
 
+
+class UnspentState(StrEnum):
+    """Where a question about unspent money stands."""
+
+    OFFERED = "offered"
+    CARRIED_OVER = "carried_over"
+    TO_RETURN = "to_return"
+    RETURNED = "returned"
+    WITHDRAWN = "withdrawn"
+
+
+class UnspentAction(StrEnum):
+    """What can be done about unspent money."""
+
+    CARRY_OVER = "carry_over"
+    ASK_BACK = "ask_back"
+    RETURN = "return"
+    WITHDRAW = "withdraw"
+
+
+UNSPENT_STEPS: dict[tuple[UnspentState, UnspentAction], UnspentState] = {
+    (UnspentState.OFFERED, UnspentAction.CARRY_OVER): UnspentState.CARRIED_OVER,
+    (UnspentState.OFFERED, UnspentAction.ASK_BACK): UnspentState.TO_RETURN,
+    (UnspentState.OFFERED, UnspentAction.WITHDRAW): UnspentState.WITHDRAWN,
+    (UnspentState.TO_RETURN, UnspentAction.RETURN): UnspentState.RETURNED,
+}
+
+WARN_BEFORE = timedelta(days=60)
+"""How long before its last day free money is warned of."""
 
 BENEFICIARIES: dict[str, str] = {
     "children": "children up to 11",

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from grants.funds import access, queries, service
 from grants.funds.forms import (
     AmountForm,
+    AnswerUnspentForm,
     CloseForm,
     ContributionForm,
     FunderForm,
@@ -25,18 +26,29 @@ from grants.funds.forms import (
     RefundForm,
     RestrictionForm,
     ScopedRoleForm,
+    UnspentForm,
 )
-from grants.funds.rules import PAYS_BY_WORDS, ContributionState, Names, PaysBy, Restriction, describe
+from grants.funds.rules import (
+    PAYS_BY_WORDS,
+    WARN_BEFORE,
+    ContributionState,
+    Names,
+    PaysBy,
+    Restriction,
+    UnspentState,
+    describe,
+)
 from grants.kernel.actors import Actor, Role
+from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.ledger import queries as books
 from grants.ledger.queries import Pockets
 from grants.people import queries as people
 from grants.people import service as people_service
 from grants.ports.payments import CheckoutStanding, OutcomeUnknown, PaymentProvider, ProviderRefused
-from grants.web.db import reading
+from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
-from grants.web.filters import money
+from grants.web.filters import day, money
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography, pays_by, providers, stripe
 from grants.web.sections import Section, section, sections_for
@@ -214,11 +226,25 @@ def contribution(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
         may_keep_money=access.may_keep_money(actor, fund_id),
         may_restrict=not (pockets.committed_minor or pockets.sending_minor or pockets.paid_minor),
         checks=actor.has(Role.AUDITOR),
+        unspent=queries.unspent(session, one.id),
+        may_answer=access.speaks_for(actor, one.funder_id),
+        last_day=warning_words(queries.restriction_of(one), pockets, now()),
         checkouts=queries.checkouts(session, one.id),
         taken_back=queries.taken_back(session, one.id),
         may_pay=stripe() is not None and access.may_pay_in(actor, fund_id, one.funder_id),
         came_back=request.args.get("paid") == "1",
     )
+
+
+def warning_words(limits: Restriction, pockets: Pockets, moment: datetime) -> str:
+    """What a page says when free money has a last day that is near or past; else nothing."""
+    last = limits.spend_by
+    if last is None or not pockets.available_minor or last > london_day(moment + WARN_BEFORE):
+        return ""
+    amount = money(pockets.available_minor)
+    if last < london_day(moment):
+        return f"{amount} of this money had to be promised by {day(last)}. Offer it back, or ask for more time."
+    return f"{amount} of this money must be promised to groups by {day(last)}."
 
 
 @bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/agree", methods=["POST"])
@@ -328,6 +354,66 @@ def give_back(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
         except RuleBroken as broken:
             form.show(broken)
     return render_template("funds/give_back.html", form=form, one=one, free_minor=pockets.available_minor), form.status
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/unspent", methods=["GET", "POST"])
+@signed_in(Role.ADMIN, Role.STEWARD)
+def offer_unspent(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
+    """Ask the funder what is to become of its unspent money."""
+    session = reading()
+    one = queries.contribution(session, contribution_id, fund_id)
+    access.ensure_may_steward(current_actor(), fund_id)
+    free = books.pockets_of(session, [one.id])[one.id].available_minor
+    form = UnspentForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.offer_unspent(uow, contribution_id, form.reason.data or "")
+            flash("The funder is asked.", "success")
+            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/unspent.html", form=form, one=one, free_minor=free), form.status
+
+
+@bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/unspent/<uuid:offer_id>", methods=["GET", "POST"])
+@signed_in(Role.FUNDER)
+def answer_unspent(fund_id: UUID, contribution_id: UUID, offer_id: UUID) -> ResponseReturnValue:
+    """The funder says what is to become of its unspent money."""
+    session = reading()
+    one = queries.contribution(session, contribution_id, fund_id)
+    access.ensure_may_answer_unspent(current_actor(), one.funder_id)
+    offer = queries.unspent_offer(session, offer_id, contribution_id)
+    form = AnswerUnspentForm(data={"spend_by": queries.restriction_of(one).spend_by})
+    if form.accepted():
+        try:
+            with working() as uow:
+                if form.answer.data == "stay":
+                    service.carry_over(uow, offer_id, form.spend_by.data)
+                else:
+                    service.ask_back(uow, offer_id)
+            flash("Thank you. Those who keep the fund are told.", "success")
+            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("funds/answer_unspent.html", form=form, one=one, offer=offer), form.status
+
+
+@bp.route(
+    "/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/unspent/<uuid:offer_id>/withdraw", methods=["POST"]
+)
+@signed_in(Role.ADMIN, Role.STEWARD)
+def withdraw_unspent(fund_id: UUID, contribution_id: UUID, offer_id: UUID) -> ResponseReturnValue:
+    """Take the question back."""
+    queries.contribution(reading(), contribution_id, fund_id)
+    queries.unspent_offer(reading(), offer_id, contribution_id)
+    try:
+        with working() as uow:
+            service.withdraw_unspent(uow, offer_id)
+        flash("The question is taken back.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "error")
+    return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
 
 
 @bp.route("/funds/<uuid:fund_id>/close-books", methods=["GET", "POST"])
@@ -563,3 +649,41 @@ def make_good(fund_id: UUID, contribution_id: UUID, taken_back_id: UUID) -> Resp
             one = queries.contribution(reading(), contribution_id, fund_id)
             taken = queries.one_taken_back(reading(), taken_back_id, contribution_id)
     return render_template("funds/make_good.html", form=form, one=one, taken=taken), form.status
+
+
+@needs_you
+def last_days(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
+    """Stewards: free money whose last day is near."""
+    if not actor.has(Role.STEWARD):
+        return
+    for near in queries.ending(reading(), london_day(moment), actor.scopes(Role.STEWARD)):
+        one = near.contribution
+        yield NeedsYou(
+            f"Promise {money(near.free_minor)} from {one.funder.name} by {day(near.spend_by)}",
+            url_for("funds.contribution", fund_id=one.fund_id, contribution_id=one.id),
+            "Nobody is promised it yet. Award it, or offer it back to the funder.",
+        )
+
+
+@needs_you
+def unspent_to_answer(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
+    """Funders: what is to become of their unspent money; finance officers: what to pay back."""
+    session = reading()
+    speaks = {grant.scope for grant in actor.grants if grant.role is Role.FUNDER and grant.scope is not None}
+    if speaks:
+        for offer in queries.unspent_waiting(session, UnspentState.OFFERED, funder_ids=speaks):
+            one = offer.contribution
+            yield NeedsYou(
+                f"Say what shall become of {money(offer.amount_minor)}",
+                url_for("funds.answer_unspent", fund_id=one.fund_id, contribution_id=one.id, offer_id=offer.id),
+                "It is promised to nobody. Let it stay, or have it back.",
+            )
+    if actor.has(Role.FINANCE_OFFICER):
+        scopes = actor.scopes(Role.FINANCE_OFFICER)
+        for offer in queries.unspent_waiting(session, UnspentState.TO_RETURN, fund_ids=scopes):
+            one = offer.contribution
+            yield NeedsYou(
+                f"Pay {money(offer.amount_minor)} back to {one.funder.name}",
+                url_for("funds.give_back", fund_id=one.fund_id, contribution_id=one.id),
+                "The funder asked for it. Pay it, then record the payment.",
+            )

@@ -312,6 +312,7 @@ def upgrade() -> None:
         sa.Column("restriction", sa.JSON(), nullable=False),
         sa.Column("pledged_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("agreed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("warned_for", sa.Date(), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_contribution_amount_positive")),
         sa.ForeignKeyConstraint(["fund_id"], ["fund.id"], name=op.f("fk_contribution_fund_id")),
@@ -1203,6 +1204,50 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_unfinished_ballot_round_id")),
         sa.PrimaryKeyConstraint("round_id", "voter_key", name=op.f("pk_unfinished_ballot")),
     )
+    op.create_table(
+        "unspent_offer",
+        sa.Column("contribution_id", sa.Uuid(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "offered",
+                "carried_over",
+                "to_return",
+                "returned",
+                "withdrawn",
+                name="unspentstate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("offered_by_id", sa.Uuid(), nullable=False),
+        sa.Column("offered_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answered_by_id", sa.Uuid(), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("spend_by", sa.Date(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_unspent_offer_amount_positive")),
+        sa.ForeignKeyConstraint(["answered_by_id"], ["person.id"], name=op.f("fk_unspent_offer_answered_by_id")),
+        sa.ForeignKeyConstraint(
+            ["contribution_id"], ["contribution.id"], name=op.f("fk_unspent_offer_contribution_id")
+        ),
+        sa.ForeignKeyConstraint(["offered_by_id"], ["person.id"], name=op.f("fk_unspent_offer_offered_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unspent_offer")),
+    )
+    with op.batch_alter_table("unspent_offer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_unspent_offer_contribution_id"), ["contribution_id"], unique=False)
+        batch_op.create_index(
+            "ix_unspent_offer_open",
+            ["contribution_id"],
+            unique=True,
+            sqlite_where=sa.text("state IN ('offered', 'to_return')"),
+            postgresql_where=sa.text("state IN ('offered', 'to_return')"),
+        )
+
     op.create_table(
         "vote_help",
         sa.Column("round_id", sa.Uuid(), nullable=False),
@@ -2141,6 +2186,15 @@ def downgrade() -> None:
     op.drop_table("vote_reminder")
     op.drop_table("vote_refusal")
     op.drop_table("vote_help")
+    with op.batch_alter_table("unspent_offer", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_unspent_offer_open",
+            sqlite_where=sa.text("state IN ('offered', 'to_return')"),
+            postgresql_where=sa.text("state IN ('offered', 'to_return')"),
+        )
+        batch_op.drop_index(batch_op.f("ix_unspent_offer_contribution_id"))
+
+    op.drop_table("unspent_offer")
     op.drop_table("unfinished_ballot")
     op.drop_table("tally")
     with op.batch_alter_table("round_priority", schema=None) as batch_op:

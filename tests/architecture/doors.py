@@ -53,6 +53,7 @@ DOORS: dict[str, str] = {
     "disbursements.show": "admin+auditor+finance_officer+steward",
     # funds
     "funds.agree": "admin+steward",
+    "funds.answer_unspent": "funder",
     "funds.amount": "admin+steward",
     "funds.change": "admin+steward",
     "funds.close_books": "finance_officer",
@@ -67,9 +68,11 @@ DOORS: dict[str, str] = {
     "funds.new_funder": "admin+steward",
     "funds.pay": "admin+auditor+finance_officer+funder+steward",
     "funds.payments": "admin+steward",
+    "funds.offer_unspent": "admin+steward",
     "funds.receive": "finance_officer",
     "funds.refund": "finance_officer",
     "funds.restriction": "admin+steward",
+    "funds.withdraw_unspent": "admin+steward",
     "funds.show": "public",
     # home
     "home.about": "public",
