@@ -39,7 +39,7 @@ from grants.voting.models import (
     Tally,
     VotingCode,
 )
-from grants.voting.rules.ballots import Marks, as_marks, named
+from grants.voting.rules.ballots import Marks, as_marks
 from grants.voting.rules.paper import Invalid, PaperBatchState, batch_name
 from grants.voting.rules.states import CodeState, Refusal
 from grants.voting.rules.turnout import Turnout
@@ -218,25 +218,6 @@ def refusals(session: Session, round_id: UUID) -> dict[Refusal, int]:
 def tally(session: Session, round_id: UUID) -> Tally | None:
     """The count, once the vote was closed."""
     return session.get(Tally, round_id)
-
-
-def ballots(session: Session, round_id: UUID) -> list[tuple[int, ...]]:
-    """The numbers that every ballot names, in ascending order, without lines that were set aside.
-
-    A blank one is (). Nothing before the close. In the order of their random ids, which tells nothing.
-    """
-    aside = {line.number for line in ballot_lines(session, round_id) if line.set_aside_reason}
-    return [tuple(n for n in named(marks) if n not in aside) for marks in cast_ballots(session, round_id)]
-
-
-def counted_ballots(session: Session, round: Any) -> list[Marks]:
-    """What every ballot gives: (number, points) by number, a tick being 1; places are turned into points.
-
-    Without lines that were set aside. Nothing before the close.
-    """
-    standing = {line.number for line in ballot_lines(session, round.id) if not line.set_aside_reason}
-    rules = limits(round)
-    return [rules.counted(marks, standing) for marks in cast_ballots(session, round.id)]
 
 
 def cast_ballots(session: Session, round_id: UUID) -> list[Marks]:

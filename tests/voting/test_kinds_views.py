@@ -178,8 +178,7 @@ def test_points_and_places_are_published_and_match_their_fingerprint(
     assert sorted(set(map(tuple, sheet))) == sorted(
         {("1", nothing, "2"), (nothing, "1", nothing), (nothing, nothing, nothing)}
     )
-    worth = {"points": ((1, 1), (3, 2)), "ranked": ((1, 3), (3, 2))}[kind]
-    assert queries.counted_ballots(app_session, round).count(worth) == 20
+    assert facts.get("points_of_places") == {"points": None, "ranked": [3, 2, 1]}[kind]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -194,7 +193,25 @@ def test_the_clock_counts_ballots_of_every_kind(
     assert "1 counted" in app.test_cli_runner().invoke(args=["voting", "close-due"]).output
     app_session.rollback()
     assert queries.cast_ballots(app_session, round.id) == [tuple(CAST[kind])]
-    assert queries.ballots(app_session, round.id) == [tuple(number for number, _ in CAST[kind])]
+
+
+def test_who_has_voted_is_told_of_a_withdrawn_bid_when_they_return_and_can_use_what_is_freed(
+    app: Flask, client: FlaskClient, app_session: Session
+) -> None:
+    round, code = a_round_of(app_session, "points")
+    give(client, round, GIVEN["points"])
+    known_by(client, round, code)
+    client.post(vote(round, "check"), data={"do": "cast"})
+    app_session.rollback()
+    line = queries.ballot_lines(app_session, round.id)[3]
+    app_session.get(Proposal, line.proposal_id).state = ProposalState.WITHDRAWN  # type: ignore[union-attr]
+    app_session.commit()
+    later = app.test_client()
+    page = text_of(later.get(known_by(later, round, code).location))
+    assert "withdrawn by the group, so it is no longer among your choices. You can choose another." in page
+    assert "7 of 10 points left" in page
+    give(later, round, {"mark_2": "3", "mark_5": "6"})
+    assert "Your new vote is cast" in text_of(later.get(later.post(vote(round, "check"), data={"do": "cast"}).location))
 
 
 def pick(client: FlaskClient, round: Round, number: int) -> str:

@@ -16,11 +16,11 @@ from grants.kernel.errors import StepRefused
 from grants.kernel.statements import Statement
 from grants.rounds.models import Round
 from grants.rounds.rules import VotingMethod
-from grants.voting.models import Ballot, Envelope, RollMark, VotingCode
+from grants.voting.models import Ballot, Envelope, RollMark, UnfinishedBallot, VotingCode
 from grants.voting.rules.codes import hash_code
 from grants.voting.rules.states import CodeState
 from grants.voting.rules.voters import Voter
-from grants.voting.service import casting
+from grants.voting.service import casting, unfinished
 from grants.voting.service import votes as service
 from grants.web.db import WRITES, transaction
 from tests.builders.voting import PEPPER, a_code
@@ -114,6 +114,35 @@ def cast_or_close(ready: Callable[[], None], url: str, round_id: UUID, key: str,
     if how.startswith("close"):
         return close(ready, url, round_id, how)
     return cast_one(ready, url, round_id, key, [1, 2, 3], how)
+
+
+def keep_one(
+    ready: Callable[[], None], url: str, round_id: UUID, key: str, picks: dict[int, int], how: str = ""
+) -> str:
+    """One racer keeps an unfinished ballot. ``how``: unlocked (the round is looked at and not held)."""
+    load_models()
+    engine = an_engine(url)
+    try:
+        with Session(engine) as session:
+            round = session.scalars(select(Round).where(Round.id == round_id)).one()
+            session.expunge(round)
+            session.rollback()
+            if how == "unlocked":
+                unfinished.hold_open = lambda _uow, _round_id: round  # a process of its own: nobody else sees this
+            ready()
+            with transaction(session, engine, NOBODY, START) as uow:
+                unfinished.keep(uow, round_id, Voter(key, VotingMethod.CODE), picks)
+        return "kept"
+    except StepRefused:
+        return "refused"
+    finally:
+        engine.dispose()
+
+
+def keep_or_close(ready: Callable[[], None], url: str, round_id: UUID, key: str, how: str) -> str:
+    if how.startswith("close"):
+        return close(ready, url, round_id, how)
+    return keep_one(ready, url, round_id, key, {1: 1}, how)
 
 
 def a_stage(url: str, before: tuple[str, ...] = ()) -> tuple[UUID, str]:
@@ -218,3 +247,32 @@ def test_two_that_close_count_once(any_url: str) -> None:
     race(cast_one, [(any_url, round_id, key, [1, 2, 3], "guarded")])
     assert gave(race(close, [(any_url, round_id)] * 2)) == ["counted 1", "refused"]
     assert left(any_url)["ballot"] == 1
+
+
+def unfinished_left(url: str) -> int:
+    engine = an_engine(url)
+    with Session(engine) as session:
+        size = session.scalar(select(func.count()).select_from(UnfinishedBallot)) or 0
+    engine.dispose()
+    return size
+
+
+def test_ten_first_choices_of_one_voter_at_once_are_one_unfinished_ballot(any_url: str) -> None:
+    round_id, key = a_stage(any_url)
+    each = [(any_url, round_id, key, {number % 4 + 1: 1}) for number in range(10)]
+    assert gave(race(keep_one, each)) == ["kept"] * 10
+    assert unfinished_left(any_url) == 1
+
+
+def test_what_is_kept_during_the_close_waits_and_is_refused(postgres_url: str) -> None:
+    round_id, key = a_stage(postgres_url)
+    entries = [(postgres_url, round_id, key, ""), (postgres_url, round_id, "", "close, awaited")]
+    assert gave(race(keep_or_close, entries)) == ["counted 0", "refused"]
+    assert unfinished_left(postgres_url) == 0
+
+
+def test_without_its_lock_what_is_kept_during_the_close_outlives_it(postgres_url: str) -> None:
+    round_id, key = a_stage(postgres_url)
+    entries = [(postgres_url, round_id, key, "unlocked"), (postgres_url, round_id, "", "close, awaited")]
+    assert gave(race(keep_or_close, entries)) == ["counted 0", "kept"]
+    assert unfinished_left(postgres_url) == 1

@@ -28,6 +28,7 @@ from grants.rounds.models import Round
 from grants.rounds.rules import VotingMethod
 from grants.voting import queries
 from grants.voting.models import Ballot, Envelope, UnfinishedBallot
+from grants.voting.rules.ballots import named
 from grants.voting.rules.voters import Voter
 from grants.voting.service import casting, unfinished
 from grants.web.db import WRITES, db, transaction
@@ -116,7 +117,7 @@ def correlation(order: Sequence[int]) -> float:
 def test_the_ballots_are_those_that_were_cast(held: Held) -> None:
     engine = an_engine(held.url)
     with Session(engine) as session:
-        assert sorted(queries.ballots(session, held.round_id)) == sorted(held.votes)
+        assert sorted(map(named, queries.cast_ballots(session, held.round_id))) == sorted(held.votes)
         assert (
             len(queries.whole_board(session, held.round_id)) == queries.turnout(session, held.round_id).total == VOTERS
         )

@@ -20,14 +20,22 @@ from grants.proposals.service import bids as proposal_service
 from grants.rounds.models import Round
 from grants.rounds.rules import Connection, RoundState, VotingMethod
 from grants.voting import queries
-from grants.voting.models import Ballot, EmailCheck, Envelope, RollMark, VotingCode
+from grants.voting.models import (
+    Ballot,
+    EmailCheck,
+    Envelope,
+    RollMark,
+    UnfinishedBallot,
+    VoteReminder,
+    VotingCode,
+)
 from grants.voting.rules.ballots import BlankBallot, ballots_hash
 from grants.voting.rules.codes import hash_address, hash_code
 from grants.voting.rules.envelope import commitment_of, tracking_code
 from grants.voting.rules.lot import draw_lot
 from grants.voting.rules.states import Channel, CodeState, Refusal
 from grants.voting.rules.voters import Declaration, Voter
-from grants.voting.service import casting
+from grants.voting.service import casting, unfinished
 from grants.voting.service import codes as handing_out
 from grants.voting.service import votes as service
 from grants.voting.service.votes import TurnedAway
@@ -431,6 +439,21 @@ class TestCasting:
         with pytest.raises(StepRefused, match="already voted on paper"):
             casting.cast(work(any_session), round.id, voter, [1, 2, 4])
 
+    def test_nothing_tells_another_that_somebody_signed_in_has_voted(self, session: Session) -> None:
+        round, person = a_vote_under_way(session), a_person(session)
+        actor = actor_of(session, person)
+        voter = service.know_signed_in(
+            work(session, actor), round.id, GEOGRAPHY.find(HERE), SAID, pepper=PEPPER, remind=True
+        )
+        assert isinstance(voter, Voter)
+        unfinished.keep(work(session, actor), round.id, voter, {1: 1})
+        casting.cast(work(session, actor), round.id, voter, [1, 2, 3])
+        session.flush()
+        assert session.scalars(select(AuditEvent).where(AuditEvent.actor_id == person.id)).all() == []
+        for table in (RollMark, Envelope, UnfinishedBallot, VoteReminder):
+            row = session.execute(select(table.__table__)).one()
+            assert not {str(person.id), person.id.hex, person.email, str(person.email).encode()} & set(map(str, row))
+
     def test_casting_leaves_no_entry_that_would_tell_when(self, any_session: Session) -> None:
         round = a_vote_under_way(any_session)
         before = count_of(any_session, AuditEvent)
@@ -454,7 +477,7 @@ class TestClosing:
         assert (tally.ballot_count, tally.blank_count) == (4, 1)
         assert tally.approvals == {"1": 2, "2": 3, "3": 3, "4": 2}
         assert tally.ballots_hash == ballots_hash(votes)
-        assert sorted(queries.ballots(session, round.id)) == sorted(votes)
+        assert sorted(queries.cast_ballots(session, round.id)) == sorted(ticks(*vote) for vote in votes)
         assert len(queries.whole_board(session, round.id)) == queries.turnout(session, round.id).total == 4
         assert (round.state, round.ballot_private_key, round.votes_counted_at) == (RoundState.PANEL, None, AFTER)
         assert [count_of(session, model) for model in (Envelope, EmailCheck, OutboxRow)] == [0, 0, 0]
@@ -468,7 +491,6 @@ class TestClosing:
         tally = service.close_vote(work(session, CLOCK, AFTER), round.id, vote_key=VOTE_KEY)
         assert tally.approvals == {"2": 1, "3": 1}
         assert tally.ballot_count == 2
-        assert sorted(queries.ballots(session, round.id)) == [(), (2, 3)]
         assert sorted(queries.cast_ballots(session, round.id)) == [ticks(1), ticks(1, 2, 3)]
         assert [bool(line.set_aside_reason) for line in queries.ballot_lines(session, round.id)] == [True] + [False] * 3
 
