@@ -51,6 +51,7 @@ from grants.review import views as review
 from grants.rounds import cli as rounds_cli
 from grants.rounds import views as rounds
 from grants.voting import cli as voting_cli
+from grants.voting.views import booths, papers
 from grants.voting.views import votes as voting
 from grants.web import csrf, db, errors, fields, filters, headers, limits, logs, session, statics
 from grants.web.db import reading
@@ -68,6 +69,8 @@ STAGES = (
     proposal_eligibility,
     proposal_partners,
     voting,
+    booths,
+    papers,
     review,
     allocation,
     results,

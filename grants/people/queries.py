@@ -149,6 +149,13 @@ def emails_of_role(session: Session, role: Role, scope: UUID | None = None) -> l
     return [(id, email) for id, email in rows if email is not None]
 
 
+def holders(session: Session, role: Role, scope: UUID) -> list[Person]:
+    """Everybody who holds ``role`` everywhere or for ``scope``, by name."""
+    reach = or_(RoleGrant.scope_id.is_(None), RoleGrant.scope_id == scope)
+    holds = select(RoleGrant.person_id).where(RoleGrant.role == role, RoleGrant.ended_at.is_(None), reach)
+    return list(session.scalars(select(Person).where(Person.id.in_(holds)).order_by(Person.name, Person.id).limit(500)))
+
+
 def emails_of_signers(session: Session, group_id: UUID) -> list[tuple[UUID, str]]:
     """(person id, address) of every member of a group who may sign off."""
     rows = session.execute(

@@ -51,6 +51,11 @@ def qr_code(address: str) -> QrCode:
     return QrCode(f"0 0 {size} {size}", shapes)
 
 
+def qr_picture(text: str) -> str:
+    """The text as a QR code, as a picture that stands in the page itself (a ``data:`` address)."""
+    return str(segno.make(text, error="m", micro=False).png_data_uri(scale=4, border=2))
+
+
 def ballots_csv(ballots: Iterable[Marks], entries: Sequence[Entry], rules: BallotRules) -> str:
     """A line for each ballot, a column for each line of it. Sorted: no order tells who.
 

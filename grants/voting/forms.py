@@ -7,6 +7,7 @@ from typing import Any
 from grants.kernel.errors import RuleBroken
 from grants.rounds.rules import MOST_POINTS, BallotRules, Connection, RuleBook, VotingMethod
 from grants.voting.rules.codes import normalise_code
+from grants.voting.rules.paper import INVALID_WORDS, SAID_BY_PEOPLE, Invalid
 from grants.voting.rules.voters import CONNECTION_WORDS, Declaration
 from grants.web import fields
 from grants.web.forms import Form
@@ -172,3 +173,114 @@ class VoidForm(Form):
     reason = fields.TextField(
         "Why?", at_most=500, hint="For example: the box was stolen.", message="Say why these codes are worth nothing"
     )
+
+
+# In person and on paper.
+
+
+class BoothForm(Form):
+    """A place with a box."""
+
+    name = fields.TextField("What is the booth called?", hint="For example: Thornaby library.")
+    place = fields.TextField("Where is it?", at_most=200, hint="Street and room, as people find it.")
+
+
+class ShiftForm(Form):
+    """An officer's days at a booth."""
+
+    person_id = fields.UuidSelect("Which officer?", message="Choose an officer")
+    days = fields.ChecksField("On which days?", message="Choose at least one day")
+
+
+class PrintForm(Form):
+    """New ballot papers."""
+
+    sheet_count = fields.NumberField("How many papers?", at_least=1, at_most=1000, hint="From 1 to 1,000.")
+    size = fields.RadiosField(
+        "In which size?",
+        choices=[
+            ("usual", "Usual print", "One page for each paper."),
+            ("large", "Large print", "For people who see less well. It may need two pages."),
+        ],
+        message="Choose a size",
+    )
+
+
+class CheckInForm(Form):
+    """Somebody has come to vote on paper: how they show who they are."""
+
+    code = fields.TextField("Voting code", required=False, at_most=40, hint="If they have a card with one.")
+    email = fields.EmailField("E-mail address", required=False, hint="If they would else vote by e-mail.")
+    name = fields.TextField("First name and family name", required=False, hint="As it stands on what they show you.")
+    born_on = fields.DayField("Date of birth", required=False)
+    postcode = fields.PostcodeField("Postcode", required=False, hint="Where they live, work, study or volunteer.")
+    checked = fields.TickField("I have checked that this person may vote")
+
+    def complete(self) -> bool:
+        """Whether they can be known by what was typed; shows what is missing."""
+        if not (self.code.data or self.email.data or self.name.data):
+            self.show(RuleBroken("Enter a voting code, an e-mail address, or a name", field="code"))
+        elif not self.code.data and not self.postcode.data:
+            self.show(RuleBroken("Enter the postcode", field="postcode"))
+        elif not self.code.data and not self.email.data and self.born_on.data is None and not self.born_on.errors:
+            self.show(RuleBroken("Enter the date of birth", field="born_on"))
+        if not self.checked.data:
+            self.show(RuleBroken("Check that they may vote, and tick the box", field="checked"))
+        return not self.errors
+
+
+class BoxForm(Form):
+    """A box was opened."""
+
+    paper_count = fields.NumberField(
+        "How many papers were in the box?", at_least=1, at_most=500, hint="Two people count them, from 1 to 500."
+    )
+    last = fields.RadiosField(
+        "Is this the end of voting at this booth?",
+        choices=[
+            ("yes", "Yes", "The booth closes. Nobody can be checked in here any more."),
+            ("no", "No", "More papers will come out of this box later."),
+        ],
+        message="Say whether voting here has ended",
+    )
+
+
+class PaperForm(Form):
+    """What one paper says."""
+
+    serial = fields.TextField(
+        "Number of the paper", required=False, at_most=40, hint="At its foot, like 2345-67C4. A scanner can read it."
+    )
+    marks = fields.TextField("What is marked on it", required=False, at_most=1000)
+    said = fields.RadiosField("Can it count?", message="Say whether it can count")
+    why = fields.TextField("Why is it corrected?", at_most=500, required=False)
+
+    def prepare(self, kind: str) -> None:
+        """Ask for marks in the way of this ballot."""
+        self.said.choices = [("counts", "Yes, as far as I can see")] + [
+            (reason.value, f"No: {INVALID_WORDS[reason]}") for reason in SAID_BY_PEOPLE
+        ]
+        self.marks.description = MARK_HINTS.get(kind, MARK_HINTS["approval"])
+
+    def to_keyed(self) -> tuple[str, str, Invalid | None]:
+        """Number, marks, and what the person sees is wrong with it."""
+        return (
+            self.serial.data or "",
+            self.marks.data or "",
+            None if self.said.data == "counts" else Invalid(self.said.data),
+        )
+
+
+MARK_HINTS = {
+    "approval": "The numbers that are ticked, with a space between them, like 3 7 12. Nothing for a blank paper.",
+    "choose_one": "The number that is ticked. Nothing for a blank paper.",
+    "points": "Number = points, with a space between them, like 3=5 12=2. Nothing for a blank paper.",
+    "ranked": "The numbers from the 1st choice on, like 7 3 12. Nothing for a blank paper.",
+}
+
+
+class CountForm(Form):
+    """The papers of a batch were miscounted."""
+
+    paper_count = fields.NumberField("How many papers are there?", at_least=1, at_most=500)
+    why = fields.TextField("Why was it wrong?", at_most=500)

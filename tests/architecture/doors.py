@@ -38,6 +38,18 @@ DOORS: dict[str, str] = {
     "awards.parts": "steward",
     "awards.show": "public",
     "awards.stop": "steward",
+    # booths, of voting
+    "booths.box": "officer+steward",
+    "booths.check_in": "officer",
+    "booths.close": "officer+steward",
+    "booths.end_shift": "steward",
+    "booths.index": "admin+auditor+officer+steward",
+    "booths.new": "steward",
+    "booths.papers": "steward",
+    "booths.print_papers": "steward",
+    "booths.run": "steward",
+    "booths.shifts": "steward",
+    "booths.today": "officer",
     # disbursements
     "disbursements.account": "signed_in",
     "disbursements.ask": "finance_officer+steward",
@@ -104,6 +116,12 @@ DOORS: dict[str, str] = {
     "issues.support": "signed_in",
     "issues.take_back": "signed_in",
     "issues.yours": "public",
+    # papers, of voting
+    "papers.approve": "officer+steward",
+    "papers.batch": "admin+auditor+officer+steward",
+    "papers.close": "officer+steward",
+    "papers.count": "officer+steward",
+    "papers.key": "officer+steward",
     # people
     "people.add_member": "signed_in",
     "people.can_host": "admin+steward",

@@ -29,9 +29,8 @@ from grants.voting.rules.ballots import Mark, check_choices
 from grants.voting.rules.envelope import Sealed, seal, tracking_code
 from grants.voting.rules.states import Channel
 from grants.voting.rules.voters import Receipt, Voter
-from grants.voting.service.votes import VOIDED, ensure_open, is_open
+from grants.voting.service.votes import ON_PAPER, VOIDED, ensure_open, is_open
 
-ON_PAPER = "You have already voted on paper. A paper vote counts, and cannot be changed here."
 CHANGED = "The ballot changed at this very moment, so nothing was cast. Please try again."
 KEPT = 32
 """Rounds that one process remembers; few vote at a time."""

@@ -185,9 +185,10 @@ def check_code(uow: UnitOfWork, round_id: UUID, code: str, said: Declaration, *,
         )
     if state is CodeState.VOID:
         return _turn_away(uow, round, Refusal.VOID_CODE, VOIDED, "code")
-    return Voter(key, VotingMethod.CODE)
+    return _unless_on_paper(uow.session, round, Voter(key, VotingMethod.CODE), "code")
 
 
+ON_PAPER = "You have already voted on paper. A paper vote counts, and cannot be changed here."
 VOIDED = "This code is worth nothing any more. Ask whoever gave it to you for a new one."
 OUTSIDE = (
     "This postcode is not in the area of this vote. "
@@ -263,7 +264,7 @@ def confirm_email(uow: UnitOfWork, round_id: UUID, check_id: UUID, number: str, 
     voter = Voter(check.voter_key, VotingMethod.EMAIL_POSTCODE, check.ward_code)
     _note_address(uow, round, voter, check.address)
     uow.session.delete(check)
-    return voter
+    return _unless_on_paper(uow.session, round, voter, "number")
 
 
 def _note_address(uow: UnitOfWork, round: Round, voter: Voter, sealed: bytes | None) -> None:
@@ -288,7 +289,7 @@ def know_signed_in(
         raise NotAllowed("Sign in first, or vote by e-mail.")
     voter = Voter(hash_address(email, pepper, round.id), VotingMethod.EMAIL_POSTCODE, place.ward_code)
     _note_address(uow, round, voter, seal_address(email, pepper, round.id) if remind else None)
-    return voter
+    return _unless_on_paper(uow.session, round, voter, "postcode")
 
 
 def hold_open(uow: UnitOfWork, round_id: UUID) -> Any:
@@ -302,6 +303,14 @@ def hold_open(uow: UnitOfWork, round_id: UUID) -> Any:
         raise NotFound("There is no such round.")
     ensure_open(row, uow.now)
     return row
+
+
+def _unless_on_paper(session: Session, round: Round, voter: Voter, field: str) -> Voter | TurnedAway:
+    """The voter, unless they were given a paper: then they are told before they choose. ``casting`` looks again."""
+    channel = session.scalar(
+        select(RollMark.channel).where(RollMark.round_id == round.id, RollMark.voter_key == voter.key)
+    )
+    return TurnedAway(ON_PAPER, field) if channel is Channel.PAPER else voter
 
 
 def _may_vote_by_email(uow: UnitOfWork, round: Round, place: Place | None, said: Declaration) -> TurnedAway | None:
