@@ -25,6 +25,8 @@ WORK = "Work and health"
 
 ROLES = {
     "carl": (Role.CONNECTOR,),
+    "olga": (Role.OFFICER,),
+    "oscar": (Role.OFFICER,),
     "sue": (Role.STEWARD,),
     "stan": (Role.STEWARD,),
     "priya": (Role.PANELLIST,),

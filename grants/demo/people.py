@@ -26,6 +26,8 @@ CAST = (
     Someone("paul", "Paul Dixon", "signs off for Willows Youth Club"),
     Someone("grace", "Grace Hutton", "Ropner Park Friends: host for groups without an account"),
     Someone("carl", "Carl Connor", "a community connector"),
+    Someone("olga", "Olga Officer", "a booth officer: checks people in who vote on paper"),
+    Someone("oscar", "Oscar Oyelaran", "the other booth officer"),
     Someone("sue", "Sue Steward", "the steward who runs the rounds"),
     Someone("stan", "Stan Standish", "the other steward"),
     Someone("priya", "Priya Panesar", "a panellist"),

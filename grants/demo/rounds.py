@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from grants.demo import beginnings, bids, panel, votes
+from grants.demo import beginnings, bids, panel, papers, votes
 from grants.demo.bids import Bid
 from grants.demo.play import Play
 from grants.proposals.rules import Partner, ScreeningCode, Section
@@ -173,6 +173,7 @@ def the_first_round(play: Play) -> None:
     with play.as_("sue", play.at(-185, 10)) as uow:
         voting.open_vote(uow, play.rounds["first"])
     votes.vote(play, "first", FIRST, -183, 12, coded=150, mailed=30)
+    papers.a_box(play, "first", -175, -170)
     with play.as_clock(play.at(-170, 18)) as uow:
         rounds.tick(uow)
     with play.as_clock(play.at(-170, 18, 5)) as uow:
@@ -200,6 +201,7 @@ def the_second_round(play: Play) -> None:
     with play.as_("sue", play.at(-7, 10)) as uow:
         voting.open_vote(uow, play.rounds["second"])
     votes.vote(play, "second", SECOND, -6, 6, coded=170, mailed=45)
+    papers.a_booth_today(play, "second", -6, 8)
 
 
 def the_third_round(play: Play) -> None:

@@ -432,6 +432,19 @@ def paper_batches(session: Session, round_id: UUID) -> list[PaperBatchRow]:
     return [PaperBatchRow(*row) for row in session.execute(_paper_batch_rows().where(PaperBatch.round_id == round_id))]
 
 
+def open_batches(session: Session, fund_ids: frozenset[UUID] | None) -> list[PaperBatchRow]:
+    """Batches of these funds (None: of all) that still have to be keyed or checked, of rounds that are not counted."""
+    query = _paper_batch_rows().where(
+        PaperBatch.state != PaperBatchState.APPROVED,
+        PaperBatch.round_id.in_(
+            select(Round.id).where(
+                Round.state == RoundState.VOTING, *([Round.fund_id.in_(fund_ids)] if fund_ids is not None else [])
+            )
+        ),
+    )
+    return [PaperBatchRow(*row) for row in session.execute(query.limit(20))]
+
+
 def paper_batch(session: Session, batch_id: UUID) -> PaperBatchRow:
     """One batch, or ``NotFound``."""
     row = session.execute(_paper_batch_rows().where(PaperBatch.id == batch_id)).one_or_none()

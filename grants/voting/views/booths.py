@@ -1,13 +1,14 @@
 """In person: stewards set up booths and print papers; officers check people in and open boxes."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from grants.kernel.actors import Role
+from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, RuleBroken
 from grants.people import queries as people
@@ -26,6 +27,7 @@ from grants.voting.service.booths import Shown
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.logs import quiet
+from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
 from grants.web.pdf import pdf_answer
 from grants.web.session import current_actor
@@ -318,3 +320,15 @@ def _booth_on_shift(booth_id: UUID) -> BoothRow:
     if actor.id is None or not queries.has_shift(reading(), booth_id, actor.id, london_day(now())):
         raise NotAllowed("You have no shift at this booth today. Ask a steward to put you down for it.")
     return booth
+
+
+@needs_you
+def _shifts_today(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
+    if actor.id is None or not actor.has(Role.OFFICER):
+        return
+    for booth in queries.booths_today(reading(), actor.id, london_day(moment)):
+        yield NeedsYou(
+            f"Work at {booth.name} today",
+            url_for("booths.check_in", booth_id=booth.id),
+            f"People vote on paper there: {booth.round_title}.",
+        )

@@ -1,12 +1,14 @@
 """Batches of papers: keyed by one person, keyed again by another, approved."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from grants.kernel.actors import Role
+from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken
 from grants.people import queries as people
 from grants.rounds import access as rounds_access
@@ -20,6 +22,7 @@ from grants.voting.service.papers import Keyed
 from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.logs import quiet
+from grants.web.needs import NeedsYou, needs_you
 from grants.web.session import current_actor
 from grants.web.work import working
 
@@ -185,3 +188,19 @@ def _words(sheet: Sheet, kind: str) -> str:
 def _vote_key() -> str:
     key: str = current_app.config["SETTINGS"].vote_key
     return key
+
+
+@needs_you
+def _batches_wait(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
+    if actor.id is None or not (actor.has(Role.OFFICER) or actor.has(Role.STEWARD)):
+        return
+    for batch in queries.open_batches(reading(), _funds(actor)):
+        words = "The second person's turn" if batch.state is PaperBatchState.KEYED else "It is being keyed"
+        if batch.state is PaperBatchState.KEYED and batch.keyed_by_id == actor.id:
+            continue
+        yield NeedsYou(f"Key {batch.name}", url_for("papers.batch", batch_id=batch.id), f"{words}.")
+
+
+def _funds(actor: Actor) -> frozenset[UUID] | None:
+    scopes = [actor.scopes(role) for role in WORK if actor.has(role)]
+    return None if None in scopes else frozenset(fund for found in scopes if found is not None for fund in found)

@@ -774,7 +774,8 @@ def _on_desk(round: Row) -> Section | None:
         return None
     ready = phase is RoundState.CHECKING and round.panel_locked_at is not None and round.state is RoundState.CHECKING
     due = round.state is RoundState.VOTING and phase is RoundState.PANEL
-    html = render_template("voting/_on_desk.html", round=round, ready=ready, due=due, phase=phase)
+    in_person = VotingMethod.IN_PERSON in queries.book_of(round).vote_methods
+    html = render_template("voting/_on_desk.html", round=round, ready=ready, due=due, phase=phase, in_person=in_person)
     return Section("vote", "The vote", Markup(html))  # noqa: S704 - our own template
 
 
