@@ -23,7 +23,7 @@ def a_box(play: Play, round_key: str, on: int, closes: int) -> None:
         booth_id = booths.make_booth(uow, round_id, name="Stockton Central Library", place="Church Road").id
         for key in ("olga", "oscar"):
             booths.give_shift(uow, booth_id, play.cast.people[key][0], [play.day(on)])
-        run_id = booths.print_papers(uow, round_id, sheet_count=30, large_print=False).id
+        run_id = booths.print_papers(uow, round_id, sheet_count=12, large_print=False).id
     place = play.places.find("TS18 1AA")
     for number, name in enumerate(NEIGHBOURS):
         shown = Shown(name=name, born_on=date(1940 + number, 5, 1), place=place, postcode="TS18 1AA")
@@ -50,5 +50,5 @@ def a_booth_today(play: Play, round_key: str, first: int, last: int) -> None:
         days = [london_day(play.at(day)) for day in range(first, last + 1)]
         for key in ("olga", "oscar"):
             booths.give_shift(uow, booth_id, play.cast.people[key][0], days)
-        booths.print_papers(uow, play.rounds[round_key], sheet_count=50, large_print=False)
-        booths.print_papers(uow, play.rounds[round_key], sheet_count=10, large_print=True)
+        booths.print_papers(uow, play.rounds[round_key], sheet_count=10, large_print=False)
+        booths.print_papers(uow, play.rounds[round_key], sheet_count=2, large_print=True)
