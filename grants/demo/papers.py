@@ -10,7 +10,14 @@ from grants.voting.service import booths, papers
 from grants.voting.service.booths import Shown
 from grants.voting.service.papers import Keyed
 
-NEIGHBOURS: tuple[str, ...] = ("Doris Appleby", "Frank Bell", "Nasreen Aziz", "Winnie Cole", "George Dunn", "Elsie Firth")
+NEIGHBOURS: tuple[str, ...] = (
+    "Doris Appleby",
+    "Frank Bell",
+    "Nasreen Aziz",
+    "Winnie Cole",
+    "George Dunn",
+    "Elsie Firth",
+)
 NEIGHBOURS += ("Harold Gill", "Ivy Hart", "Samira Idris", "Jack Jobling", "Kath Kirk", "Lionel Law")
 BOX = ("1 2 3", "1 2 4", "2 3 4", "1 2 3 4", "1 3 4", "", "2 3 4", "1 2 4", "1 2 3 4", "2 3", "1 2 3")
 """What stands on eleven papers; the twelfth was taken home."""

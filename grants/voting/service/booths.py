@@ -22,7 +22,17 @@ from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import PaperPolicy, RoundState, VotingMethod
 from grants.voting import access, queries
-from grants.voting.models import Booth, BoothDay, BoothShift, Envelope, PaperRun, PaperSheet, RollMark, VotingCode
+from grants.voting.models import (
+    Booth,
+    BoothDay,
+    BoothShift,
+    Envelope,
+    PaperRun,
+    PaperSheet,
+    RollMark,
+    UnfinishedBallot,
+    VotingCode,
+)
 from grants.voting.rules.codes import hash_address, hash_code, hash_person
 from grants.voting.rules.serials import make_serial
 from grants.voting.rules.states import Channel, CodeState
@@ -141,6 +151,8 @@ def check_in(
         uow.session.execute(delete(Envelope).where(Envelope.round_id == round.id, Envelope.voter_key == key))
     else:
         void_online = False
+    unfinished = and_(UnfinishedBallot.round_id == round.id, UnfinishedBallot.voter_key == key)
+    uow.session.execute(delete(UnfinishedBallot).where(unfinished))
     if shown.code:
         uow.session.execute(
             update(VotingCode)
