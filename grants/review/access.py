@@ -45,3 +45,17 @@ def may_see_progress(actor: Actor, fund_id: UUID, chair_id: UUID | None) -> bool
 def may_see_findings(actor: Actor, fund_id: UUID, sits: bool) -> bool:
     """What the panel found, once it is locked: the panel itself and those who see the desk."""
     return may_see_desk(actor, fund_id) or sits
+
+
+def may_rule(actor: Actor, fund_id: UUID, panellist_id: UUID, chair_id: UUID | None) -> bool:
+    """Who rules on a soft interest: the chair; on the chair's own, or where there is no chair, a steward."""
+    if actor.id is None or actor.id == panellist_id:
+        return False
+    if chair_id is not None and panellist_id != chair_id:
+        return actor.id == chair_id
+    return may_run(actor, fund_id)
+
+
+def ensure_may_rule(actor: Actor, fund_id: UUID, panellist_id: UUID, chair_id: UUID | None) -> None:
+    if not may_rule(actor, fund_id, panellist_id, chair_id):
+        raise NotAllowed("The panel's chair rules on this; on the chair's own interests a steward does.")

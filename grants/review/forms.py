@@ -34,16 +34,53 @@ class InterestForm(Form):
 
     interest = fields.RadiosField(
         "Do you have an interest in this bid?",
-        choices=[("no", "No, I have no interest in it"), ("yes", "Yes, I have an interest in it")],
-        message="Choose yes or no",
+        choices=[
+            ("no", "No, I have no interest in it"),
+            ("soft", "I have a loose tie to it", "The panel’s chair says whether you may read it."),
+            ("yes", "Yes, I have an interest in it", "You step aside from this one bid."),
+        ],
+        message="Choose one of these",
+    )
+    tie = fields.RadiosField(
+        "If it is a loose tie: which?",
+        choices=[(one, words) for one, words in rules.TIE_WORDS.items()],
+        coerce=rules.Tie,
+        required=False,
     )
     words = fields.AreaField(
-        "If yes: what ties you to it?",
+        "If there is a tie: what is it?",
         hint="A few words. Stewards and auditors can read them; the public cannot.",
         at_most=rules.INTEREST_AT_MOST,
         required=False,
         rows=2,
     )
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        sound = bool(super().validate(extra_validators))
+        if self.interest.data == "soft" and self.tie.data is None:
+            self.tie.errors = ["Choose which loose tie it is"]
+            sound = False
+        return sound
+
+
+class RulingForm(Form):
+    """The chair's ruling on a soft interest."""
+
+    may_read = fields.RadiosField(
+        "May they read and score this bid?",
+        choices=[("yes", "Yes", "The tie is too loose to matter."), ("no", "No", "They step aside from this bid.")],
+        message="Choose yes or no",
+    )
+    reason = fields.AreaField(
+        "Why?", hint="Stewards and auditors can read this.", at_most=rules.RULING_AT_MOST, message="Say why", rows=2
+    )
+
+
+class MemberForm(Form):
+    """What is noted about somebody on a panel."""
+
+    term_ends_on = fields.DayField("Until when do they serve?", required=False)
+    trained_on = fields.DayField("When were they trained?", required=False)
 
 
 class StepAsideForm(Form):

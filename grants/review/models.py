@@ -1,6 +1,6 @@
 """Who reviews what, their interests and their scores; what the panel found once locked."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.kernel.tables import Base, Identified, Utc, state_column
 from grants.proposals.models import Proposal
-from grants.review.rules import ReviewState
+from grants.review.rules import ReviewState, Tie
 
 
 class PanelMember(Base):
@@ -30,6 +30,10 @@ class PanelMember(Base):
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
     is_chair: Mapped[bool] = mapped_column(default=False)
     joined_at: Mapped[datetime] = mapped_column(Utc())
+    term_ends_on: Mapped[date | None]
+    """Until when this person serves; nothing is given to them after that day."""
+    trained_on: Mapped[date | None]
+    """When they had the training for panellists."""
 
 
 class Review(Identified):
@@ -46,6 +50,11 @@ class Review(Identified):
     assigned_at: Mapped[datetime] = mapped_column(Utc())
     declared_at: Mapped[datetime | None] = mapped_column(Utc())
     interest: Mapped[str | None] = mapped_column(String(500))
+    tie: Mapped[Tie | None] = state_column(Tie, nullable=True)
+    """What soft interest was declared; the chair rules on it."""
+    ruling: Mapped[str | None] = mapped_column(String(500))
+    ruled_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    ruled_at: Mapped[datetime | None] = mapped_column(Utc())
     submitted_at: Mapped[datetime | None] = mapped_column(Utc())
     version: Mapped[int] = mapped_column(default=0)
 

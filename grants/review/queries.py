@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, true
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.kernel.actors import Role
@@ -31,12 +32,20 @@ class Member:
     assigned: int
     done: int
     recused: int
+    term_ends_on: date | None = None
+    trained_on: date | None = None
 
 
 def members(session: Session, round_id: UUID) -> list[Member]:
     """Who sits on a round's panel, the chair first, then by name."""
     rows = session.execute(
-        select(PanelMember.person_id, Person.name, PanelMember.is_chair)
+        select(
+            PanelMember.person_id,
+            Person.name,
+            PanelMember.is_chair,
+            PanelMember.term_ends_on,
+            PanelMember.trained_on,
+        )
         .join(Person, Person.id == PanelMember.person_id)
         .where(PanelMember.round_id == round_id)
         .order_by(PanelMember.is_chair.desc(), Person.name, Person.id)
@@ -57,8 +66,10 @@ def members(session: Session, round_id: UUID) -> list[Member]:
             assigned=sum(size for state, size in count[id].items() if state is not ReviewState.RECUSED),
             done=sum(size for state, size in count[id].items() if state in COUNTED),
             recused=count[id].get(ReviewState.RECUSED, 0),
+            term_ends_on=term_ends_on,
+            trained_on=trained_on,
         )
-        for id, name, is_chair in rows
+        for id, name, is_chair, term_ends_on, trained_on in rows
     ]
 
 
@@ -161,10 +172,10 @@ def words_by_criterion(session: Session, proposal_id: UUID) -> dict[str, list[st
 
 
 def recused(session: Session, round_id: UUID) -> set[Pair]:
-    """(proposal, panellist) of everybody who said that they have an interest."""
+    """(proposal, panellist) of everybody who has an interest, or has told of one on which nobody has ruled."""
     rows = session.execute(
         select(Review.proposal_id, Review.panellist_id).where(
-            Review.round_id == round_id, Review.state == ReviewState.RECUSED
+            Review.round_id == round_id, Review.state.in_((ReviewState.RECUSED, ReviewState.AWAITING_RULING))
         )
     )
     return set(rows.tuples())
@@ -215,6 +226,28 @@ def finding_of(session: Session, proposal_id: UUID) -> PanelFinding | None:
     return session.get(PanelFinding, proposal_id)
 
 
+def to_rule_on(session: Session, person_id: UUID, fund_ids: Collection[UUID] | None) -> list[tuple[Round, int]]:
+    """Rounds in which this person rules on soft interests, and how many wait: as chair on everybody else's; as a
+    steward of these funds (None: of all; empty: of none) on the chair's own."""
+    chair = select(PanelMember.person_id).where(PanelMember.round_id == Round.id, PanelMember.is_chair.is_(True))
+    chairs = chair.scalar_subquery()
+    as_steward = (Review.panellist_id == chairs) & (Round.fund_id.in_(fund_ids) if fund_ids is not None else true())
+    rows = session.execute(
+        select(Round, func.count())
+        .join(Review, Review.round_id == Round.id)
+        .where(
+            Review.state == ReviewState.AWAITING_RULING,
+            Review.panellist_id != person_id,
+            Round.panel_locked_at.is_(None),
+            (chairs == person_id) | as_steward,
+        )
+        .group_by(Round.id)
+        .order_by(Round.voting_opens_at, Round.id)
+        .limit(25)
+    )
+    return [(round, int(size)) for round, size in rows]
+
+
 def waiting(session: Session, person_id: UUID) -> list[tuple[Round, ReviewState, int]]:
     """Rounds in which this panellist has something to declare or score, and how many of each; the first due first."""
     rows = session.execute(
@@ -256,7 +289,9 @@ def to_prepare(session: Session, fund_ids: Collection[UUID] | None) -> list[tupl
         .join(Proposal, Proposal.id == Review.proposal_id)
         .where(
             Review.round_id == Round.id,
-            Review.state.in_((ReviewState.ASSIGNED, ReviewState.CLEARED, ReviewState.IN_PROGRESS)),
+            Review.state.in_(
+                (ReviewState.ASSIGNED, ReviewState.AWAITING_RULING, ReviewState.CLEARED, ReviewState.IN_PROGRESS)
+            ),
             Proposal.state == ProposalState.ELIGIBLE,
         )
         .scalar_subquery()

@@ -13,6 +13,7 @@ from grants.rounds.rules import Criterion
 STEP_MOST = 3
 REASON_AT_MOST = 1000
 INTEREST_AT_MOST = 500
+RULING_AT_MOST = 500
 
 
 class ReviewState(StrEnum):
@@ -22,19 +23,45 @@ class ReviewState(StrEnum):
     SUBMITTED = "submitted"
     LOCKED = "locked"
     RECUSED = "recused"
+    AWAITING_RULING = "awaiting_ruling"
 
 
 class ReviewAction(StrEnum):
     DECLARE_NO_INTEREST = "declare_no_interest"
+    DECLARE_SOFT_INTEREST = "declare_soft_interest"
+    ALLOW = "allow"
     RECUSE = "recuse"
     SAVE = "save"
     SUBMIT = "submit"
     LOCK = "lock"
 
 
+class Tie(StrEnum):
+    """A soft interest: a loose tie, on which the chair rules."""
+
+    NEIGHBOUR = "neighbour"
+    ACQUAINTED = "acquainted"
+    PAST_HELP = "past_help"
+    DONOR = "donor"
+    WORK = "work"
+    OTHER = "other"
+
+
+TIE_WORDS: dict[Tie, str] = {
+    Tie.NEIGHBOUR: "I live in the same street as somebody of the group",
+    Tie.ACQUAINTED: "I know somebody of the group a little",
+    Tie.PAST_HELP: "I helped or volunteered there more than a year ago",
+    Tie.DONOR: "I have given them something",
+    Tie.WORK: "My work touches theirs",
+    Tie.OTHER: "Something else",
+}
+
 S, A = ReviewState, ReviewAction
 STEPS = {
     (S.ASSIGNED, A.DECLARE_NO_INTEREST): S.CLEARED,
+    (S.ASSIGNED, A.DECLARE_SOFT_INTEREST): S.AWAITING_RULING,
+    (S.AWAITING_RULING, A.ALLOW): S.CLEARED,
+    (S.AWAITING_RULING, A.RECUSE): S.RECUSED,
     (S.ASSIGNED, A.RECUSE): S.RECUSED,
     (S.CLEARED, A.RECUSE): S.RECUSED,
     (S.IN_PROGRESS, A.RECUSE): S.RECUSED,
@@ -49,7 +76,7 @@ READABLE = frozenset({S.CLEARED, S.IN_PROGRESS, S.SUBMITTED, S.LOCKED})
 """States in which the panellist may read the bid's text: after saying that they have no interest in it."""
 COUNTED = frozenset({S.SUBMITTED, S.LOCKED})
 """States in which a review's scores count."""
-UNTOUCHED = frozenset({S.ASSIGNED, S.CLEARED})
+UNTOUCHED = frozenset({S.ASSIGNED, S.AWAITING_RULING, S.CLEARED})
 """States in which a review may still be taken back from a panellist: nothing was scored."""
 
 

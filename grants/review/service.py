@@ -1,11 +1,13 @@
 """Seat a panel, give it bids, take its scores, lock them. The only writer of panels, reviews and findings."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import delete, select
 
-from grants.kernel.errors import Conflict, NotFound, RuleBroken, StepRefused
+from grants.kernel.clock import london_day
+from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
@@ -16,7 +18,7 @@ from grants.proposals.rules import ProposalState
 from grants.proposals.service import bids as proposals_service
 from grants.review import access, notices, queries, rules
 from grants.review.models import PanelFinding, PanelMember, Review, Score
-from grants.review.rules import STEPS, ReviewAction, ReviewDraft, ReviewState
+from grants.review.rules import STEPS, ReviewAction, ReviewDraft, ReviewState, Tie
 from grants.rounds import queries as rounds
 from grants.rounds import service as rounds_service
 from grants.rounds.access import ensure_may_run
@@ -46,6 +48,27 @@ def seat(uow: UnitOfWork, round_id: UUID, person_id: UUID, *, chair: bool = Fals
     uow.record("panel.member_seated", round, person_id=person_id)
     if chair:
         appoint_chair(uow, round_id, person_id)
+    return member
+
+
+def note_member(
+    uow: UnitOfWork, round_id: UUID, person_id: UUID, *, term_ends_on: date | None, trained_on: date | None
+) -> PanelMember:
+    """Write down until when somebody serves on the panel, and when they were trained."""
+    round = _steward(uow, round_id, SEATABLE)
+    member = queries.member(uow.session, round_id, person_id)
+    if member is None:
+        raise NotFound
+    if trained_on is not None and trained_on > london_day(uow.now):
+        raise RuleBroken("The training is still to come. Note it when it has been.", field="trained_on")
+    member.term_ends_on, member.trained_on = term_ends_on, trained_on
+    uow.record(
+        "panel.member_noted",
+        round,
+        person_id=person_id,
+        term_ends_on=term_ends_on.isoformat() if term_ends_on else None,
+        trained_on=trained_on.isoformat() if trained_on else None,
+    )
     return member
 
 
@@ -95,6 +118,9 @@ def assign(uow: UnitOfWork, proposal_id: UUID, panellist_id: UUID) -> Review:
         raise StepRefused("Only bids that passed the first check are read by the panel.")
     if not queries.is_panellist(uow.session, round.id, panellist_id):
         raise RuleBroken("Choose somebody who sits on this panel.", field="reader")
+    member = queries.member(uow.session, round.id, panellist_id)
+    if member is not None and not _serves(member.term_ends_on, london_day(uow.now)):
+        raise RuleBroken("This panellist's term has ended. Choose somebody else.", field="reader")
     if (proposal.id, panellist_id) in queries.interested(uow.session, [proposal]):
         raise RuleBroken(
             "This panellist belongs to the group or to the host that holds its money. Choose somebody else.",
@@ -113,9 +139,13 @@ def share_out(uow: UnitOfWork, round_id: UUID, per_bid: int) -> tuple[int, dict[
     What was given before stands. Returns how many were given, and how many panellists each bid is still short of.
     """
     round = _steward(uow, round_id, AT_WORK)
-    panel = queries.member_ids(uow.session, round_id)
+    panel = [
+        one.person_id
+        for one in queries.members(uow.session, round_id)
+        if _serves(one.term_ends_on, london_day(uow.now))
+    ]
     if not panel:
-        raise StepRefused("Seat the panel first.")
+        raise StepRefused("Seat the panel first, with people whose term has not ended.")
     bids = proposals.eligible(uow.session, round_id)
     if not bids:
         raise StepRefused("No bid has passed the first check so far.")
@@ -141,6 +171,10 @@ def unassign(uow: UnitOfWork, review_id: UUID) -> UUID:
     uow.session.delete(review)
     uow.session.flush()
     return round.id
+
+
+def _serves(term_ends_on: date | None, today: date) -> bool:
+    return term_ends_on is None or today <= term_ends_on
 
 
 def _give(uow: UnitOfWork, round: Round, proposal_id: UUID, panellist_id: UUID) -> Review:
@@ -172,6 +206,45 @@ def declare(uow: UnitOfWork, review_id: UUID) -> Review:
     review.state = next_state(STEPS, before, ReviewAction.DECLARE_NO_INTEREST)
     review.declared_at = uow.now
     uow.record("review.declared", review, before=before, after=review.state)
+    return review
+
+
+def declare_soft(uow: UnitOfWork, review_id: UUID, tie: Tie, words: str) -> Review:
+    """ "I have a loose tie to them": nothing is shown until the chair has ruled."""
+    words = words.strip()
+    if not words:
+        raise RuleBroken("Say in a few words what ties you to this bid.", field="words")
+    if len(words) > rules.INTEREST_AT_MOST:
+        raise RuleBroken(f"Use {rules.INTEREST_AT_MOST} characters or fewer.", field="words")
+    review = _mine(uow, review_id)
+    proposal = uow.get(Proposal, review.proposal_id)
+    if (proposal.id, review.panellist_id) in queries.interested(uow.session, [proposal]):
+        raise RuleBroken("You belong to this group or to its host: that is more than a loose tie.", field="interest")
+    before = review.state
+    review.state = next_state(STEPS, before, ReviewAction.DECLARE_SOFT_INTEREST)
+    review.tie, review.interest, review.declared_at = tie, words, uow.now
+    uow.record("review.soft_interest_declared", review, before=before, after=review.state, tie=tie.value)
+    return review
+
+
+def rule(uow: UnitOfWork, review_id: UUID, *, may_read: bool, reason: str) -> Review:
+    """The chair (on the chair's own interests a steward) rules on a soft interest: they read the bid, or step aside."""
+    review = uow.get(Review, review_id, lock=True)
+    round = uow.get(Round, review.round_id, lock=True)
+    access.ensure_may_rule(uow.actor, round.fund_id, review.panellist_id, queries.chair_id(uow.session, round.id))
+    _ensure_at_work(uow, round, AT_WORK)
+    reason = reason.strip()
+    if not reason:
+        raise RuleBroken("Say why.", field="reason")
+    if len(reason) > rules.RULING_AT_MOST:
+        raise RuleBroken(f"Use {rules.RULING_AT_MOST} characters or fewer.", field="reason")
+    proposal = uow.get(Proposal, review.proposal_id)
+    if uow.actor.id is not None and (proposal.id, uow.actor.id) in queries.interested(uow.session, [proposal]):
+        raise NotAllowed("You have an interest in this bid yourself, so somebody else must rule on it.")
+    before = review.state
+    review.state = next_state(STEPS, before, ReviewAction.ALLOW if may_read else ReviewAction.RECUSE)
+    review.ruling, review.ruled_by_id, review.ruled_at = reason, uow.actor.id, uow.now
+    uow.record("review.interest_ruled", review, before=before, after=review.state, may_read=may_read)
     return review
 
 

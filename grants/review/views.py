@@ -16,10 +16,20 @@ from grants.people import queries as people
 from grants.proposals import queries as proposals
 from grants.proposals.rules import ProposalState
 from grants.review import access, queries, rules, service
-from grants.review.forms import AssignForm, InterestForm, SeatForm, ShareOutForm, StepAsideForm, lock_form, score_form
+from grants.review.forms import (
+    AssignForm,
+    InterestForm,
+    MemberForm,
+    RulingForm,
+    SeatForm,
+    ShareOutForm,
+    StepAsideForm,
+    lock_form,
+    score_form,
+)
 from grants.review.rules import COUNTED, READABLE, UNTOUCHED, Mark, ReviewState
 from grants.rounds import queries as rounds
-from grants.rounds.access import may_run, may_see_desk
+from grants.rounds.access import ensure_may_run, may_run, may_see_desk
 from grants.rounds.rules import RoundState, RuleBook
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
@@ -60,8 +70,9 @@ def panel(round_id: UUID) -> ResponseReturnValue:
     return render_template(
         "review/panel.html",
         round=round,
-        todo=[one for one in mine if one.state in (*UNTOUCHED, ReviewState.IN_PROGRESS)],
+        todo=[one for one in mine if one.state in (ReviewState.ASSIGNED, ReviewState.CLEARED, ReviewState.IN_PROGRESS)],
         done=[one for one in mine if one.state in COUNTED],
+        waiting=[one for one in mine if one.state is ReviewState.AWAITING_RULING],
         aside=[one for one in mine if one.state is ReviewState.RECUSED],
         locked=round.panel_locked_at is not None,
         sees_desk=access.may_see_progress(actor, round.fund_id, chair),
@@ -188,6 +199,8 @@ def declare(review_id: UUID) -> ResponseReturnValue:
             with working() as uow:
                 if form.interest.data == "yes":
                     service.recuse(uow, review_id, form.words.data or "")
+                elif form.interest.data == "soft":
+                    service.declare_soft(uow, review_id, form.tie.data, form.words.data or "")
                 else:
                     service.declare(uow, review_id)
         except service.PanelLocked as broken:
@@ -200,6 +213,60 @@ def declare(review_id: UUID) -> ResponseReturnValue:
                 return redirect(url_for("review.panel", round_id=found.round_id))
             return redirect(url_for("review.review", review_id=review_id))
     return _ask(queries.review(reading(), review_id), form)
+
+
+@bp.route("/reviews/<uuid:review_id>/ruling", methods=["GET", "POST"])
+@signed_in(Role.PANELLIST, Role.STEWARD)
+def ruling(review_id: UUID) -> ResponseReturnValue:
+    """The chair says whether somebody with a loose tie may read a bid. Its text is not shown here."""
+    found = queries.review(reading(), review_id)
+    round = found.proposal.round
+    chair = queries.chair_id(reading(), round.id)
+    access.ensure_may_rule(current_actor(), round.fund_id, found.panellist_id, chair)
+    if found.state is not ReviewState.AWAITING_RULING:
+        flash("This has been ruled on already.", "warning")
+        return redirect(url_for("review.desk", round_id=round.id))
+    form = RulingForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.rule(uow, review_id, may_read=form.may_read.data == "yes", reason=form.reason.data or "")
+            flash("Ruled. They see it on their own page.", "success")
+            return redirect(url_for("review.desk", round_id=round.id))
+        except (RuleBroken, NotAllowed) as broken:
+            form.show(broken)
+    page = render_template(
+        "review/ruling.html",
+        review=found,
+        round=round,
+        form=form,
+        name=people.names(reading(), [found.panellist_id]).get(found.panellist_id, ""),
+        tie=rules.TIE_WORDS[found.tie] if found.tie else "",
+    )
+    return page, form.status
+
+
+@bp.route("/rounds/<uuid:round_id>/panel/members/<uuid:person_id>", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def member(round_id: UUID, person_id: UUID) -> ResponseReturnValue:
+    """Until when somebody serves, and when they were trained."""
+    round = rounds.published(reading(), round_id)
+    found = queries.member(reading(), round_id, person_id)
+    if found is None:
+        raise NotFound
+    ensure_may_run(current_actor(), round.fund_id)
+    form = MemberForm(term_ends_on=found.term_ends_on, trained_on=found.trained_on)
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.note_member(
+                    uow, round_id, person_id, term_ends_on=form.term_ends_on.data, trained_on=form.trained_on.data
+                )
+            return redirect(url_for("review.desk", round_id=round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    name = people.names(reading(), [person_id]).get(person_id, "")
+    return render_template("review/member.html", round=round, form=form, name=name), form.status
 
 
 @bp.post("/reviews/<uuid:review_id>/recuse")
@@ -283,6 +350,13 @@ def _desk_page(round_id: UUID, **forms: Any) -> ResponseReturnValue:
         form=form,
         untouched=UNTOUCHED,
         sees_interests=may_see_desk(actor, round.fund_id),
+        rules_on={
+            one.id
+            for given in readers.values()
+            for one in given
+            if one.state is ReviewState.AWAITING_RULING
+            and access.may_rule(actor, round.fund_id, one.panellist_id, chair)
+        },
         may_seat=runs and not locked and phase in service.SEATABLE,
         may_assign=runs and not locked and phase in service.AT_WORK,
         may_lock=access.may_lock(actor, round.fund_id, chair) and not locked and phase in service.AT_WORK,
@@ -523,6 +597,15 @@ def needs(actor: Actor, at: datetime) -> Iterator[NeedsYou]:
             yield NeedsYou(
                 f"{what} {plural(size, 'bid')}",
                 url_for("review.panel", round_id=round.id),
+                detail=f"For the panel of “{round.title}”.",
+                due_at=round.voting_opens_at,
+            )
+    if actor.id is not None and (actor.has(Role.PANELLIST) or actor.has(Role.STEWARD)):
+        funds = actor.scopes(Role.STEWARD) if actor.has(Role.STEWARD) else ()
+        for round, size in queries.to_rule_on(reading(), actor.id, funds):
+            yield NeedsYou(
+                f"Rule on {plural(size, 'interest')}",
+                url_for("review.desk", round_id=round.id),
                 detail=f"For the panel of “{round.title}”.",
                 due_at=round.voting_opens_at,
             )

@@ -11,7 +11,7 @@ from grants.kernel.actors import Role
 from grants.people.models import Person
 from grants.proposals.models import Proposal
 from grants.review.models import PanelFinding, PanelMember, Review, Score
-from grants.review.rules import COUNTED, ReviewState
+from grants.review.rules import COUNTED, ReviewState, Tie
 from grants.rounds.models import Round
 from grants.rounds.rules import HEALTH_CREATION
 from tests.builders.people import a_person
@@ -57,7 +57,8 @@ def a_review(
             "assigned_by_id": a_person(session, Role.STEWARD).id,
             "assigned_at": START - timedelta(days=4),
             "declared_at": None if state is _S.ASSIGNED else START - timedelta(days=3),
-            "interest": "My sister runs it." if state is _S.RECUSED else None,
+            "interest": {_S.RECUSED: "My sister runs it.", _S.AWAITING_RULING: "I know her from the bus."}.get(state),
+            "tie": Tie.ACQUAINTED if state is _S.AWAITING_RULING else None,
             "submitted_at": START - timedelta(days=2) if state in COUNTED else None,
             "version": 1 if state in (_S.IN_PROGRESS, *COUNTED) else 0,
             **fields,

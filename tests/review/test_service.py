@@ -301,7 +301,7 @@ def test_each_action_is_taken_only_from_its_states(
     }
     allowed = {
         "declare": {S.ASSIGNED},
-        "recuse": {S.ASSIGNED, S.CLEARED, S.IN_PROGRESS, S.SUBMITTED},
+        "recuse": {S.ASSIGNED, S.AWAITING_RULING, S.CLEARED, S.IN_PROGRESS, S.SUBMITTED},
         "save": {S.CLEARED, S.IN_PROGRESS, S.SUBMITTED},
         "submit": {S.CLEARED, S.IN_PROGRESS, S.SUBMITTED},
     }

@@ -98,7 +98,7 @@ def test_an_answer_is_needed(app_session: Session, checking: Round, as_: SignIn)
     review = a_review(app_session, a_bid(app_session, checking), person, S.ASSIGNED)
     answer = as_(person).post(f"/reviews/{review.id}/declare", data={})
     assert answer.status_code == 422
-    assert "Choose yes or no" in answer.get_data(as_text=True)
+    assert "Choose one of these" in answer.get_data(as_text=True)
 
 
 def test_a_withdrawn_bid_is_taken_away_from_its_readers(app_session: Session, checking: Round, as_: SignIn) -> None:
