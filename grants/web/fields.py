@@ -616,7 +616,10 @@ def params(f: Any, heading: str = "") -> dict[str, Any]:
                 item["behaviour"] = "exclusive"
                 p["items"].insert(at, {"divider": "or"})
     elif kind == "tick":
-        p["items"] = [{"value": "y", "text": label["text"], "checked": bool(f.data)}]
+        item = {"value": "y", "text": label["text"], "checked": bool(f.data)}
+        if "hint" in p:  # it belongs below the box's own words
+            item["hint"] = p.pop("hint")
+        p["items"] = [item]
     elif kind == "select":
         first = [{"value": "", "text": f.empty}] if isinstance(f, SelectField) else []
         p["items"] = first + _items(f, "selected")

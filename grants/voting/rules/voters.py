@@ -61,7 +61,7 @@ class Voter:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """A ballot in hand: it lives in the voter's own signed cookie, and is nowhere else before it is cast.
+    """A ballot in hand: it lives in the voter's own signed cookie (and for a known voter sealed on the server too).
 
     ``picks``: what is marked so far, number → 1 for a tick, its points or its place; it may be wrong until it is cast.
     ``seed`` orders the list for this voter. ``token`` makes the envelope's secret number, so that pressing the button
