@@ -36,6 +36,7 @@ from grants.issues import views as issues
 from grants.kernel.clock import Clock, SystemClock
 from grants.outbox import service as outbox
 from grants.payees import cli as payees_cli
+from grants.payees import views as payees
 from grants.people import cli as people_cli
 from grants.people import queries as people_queries
 from grants.people import views as people
@@ -60,6 +61,7 @@ STAGES = (
     home,
     places,
     people,
+    payees,
     insights,
     issues,
     priorities,

@@ -6,6 +6,7 @@ from math import ceil as round_up
 from time import perf_counter
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grants.allocation import access, notices, queries
@@ -490,6 +491,49 @@ def answer_correction(uow: UnitOfWork, correction_id: UUID, agreed: bool) -> Dec
     if new.verdict is not old.verdict:
         proposals_service.note_verdict(uow, bid, new.verdict.value)
     notices.told(uow, round, new, bid, corrected=True)
+    return new
+
+
+def move_up(uow: UnitOfWork, proposal_id: UUID) -> Decision:
+    """A bid on the reserve list gets the money that came free: a new decision supersedes the old one.
+
+    Called by ``awards``, which has worked out that the money is there and may be spent on it.
+    """
+    old = uow.session.scalar(
+        select(Decision)
+        .where(Decision.proposal_id == proposal_id, Decision.state == DecisionState.NOTIFIED)
+        .with_for_update()
+    )
+    if old is None or old.verdict is not Verdict.RESERVE:
+        raise StepRefused("Only a bid on the reserve list can move up.")
+    bid = proposals.proposal(uow.session, proposal_id)
+    old.state = next_state(STEPS, old.state, DecisionAction.SUPERSEDE)
+    uow.session.flush()
+    new = Decision(
+        round_id=old.round_id,
+        proposal_id=bid.id,
+        run_id=old.run_id,
+        state=DecisionState.NOTIFIED,
+        verdict=Verdict.AWARDED,
+        awarded_minor=bid.applied_for_minor,
+        rank=old.rank,
+        votes=old.votes,
+        reason_code="moved_up",
+        reason=f"Money came free after the results were told, and this bid was next in line for it. "
+        f"It asks for {show_pounds(bid.applied_for_minor)}, and that much could be paid.",
+        details=dict(old.details),
+        departs=old.departs,
+        departure_reason=old.departure_reason,
+        decided_by_id=uow.actor.id,
+        decided_at=uow.now,
+        notified_at=uow.now,
+        follows_id=old.id,
+    )
+    uow.add(new)
+    uow.record(
+        "decision.moved_up", new, before=DecisionState.NOTIFIED, after=new.state, why=new.reason, supersedes=old.id
+    )
+    proposals_service.note_verdict(uow, bid, new.verdict.value)
     return new
 
 

@@ -52,3 +52,16 @@ def ensure_may_offer(actor: Actor, fund_id: UUID) -> None:
     """A steward of the fund, or the clock when a reserve moves up."""
     if not (actor.is_clock or actor.has(Role.STEWARD, fund_id)):
         raise NotAllowed("Only a steward of this fund can offer awards.")
+
+
+def ensure_may_write_template(actor: Actor) -> None:
+    """A steward: the words hold for every fund."""
+    if not actor.has(Role.STEWARD):
+        raise NotAllowed("Only a steward may change the template of agreements.")
+
+
+def ensure_may_change(actor: Actor, group_id: UUID) -> UUID:
+    """A member of the group who can edit asks for changes. Gives their id."""
+    if actor.id is None or not actor.can_edit_for(group_id):
+        raise NotAllowed("Only a member of the group who can edit may ask for a change.")
+    return actor.id

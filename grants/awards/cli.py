@@ -10,6 +10,7 @@ from grants.web.work import clockwork
 cli = AppGroup("awards", help="Offers and agreements.")
 
 ticking("offers ended", order=50)(service.lapse_due)
+ticking("awards started", order=55)(service.activate_due)
 
 
 @cli.command("tick")
@@ -21,4 +22,5 @@ def tick() -> None:
     with clockwork() as uow:
         ended = service.lapse_due(uow)
         offered = service.offer_missing(uow)
-    click.echo(f"{ended} offers ended, {offered} made")
+        started = service.activate_due(uow)
+    click.echo(f"{ended} offers ended, {offered} made, {started} awards started")

@@ -1,6 +1,7 @@
 """What people write about awards."""
 
-from grants.awards.rules import Part
+from grants.awards.rules import CHANGE_WORDS, ChangeRequestAction, Part
+from grants.payees.forms import PAPERS
 from grants.web import fields
 from grants.web.forms import Form
 
@@ -22,6 +23,13 @@ class SignForm(Form):
     """A typed name under an agreement."""
 
     typed_name = fields.TextField("Type your full name", at_most=120, message="Type your full name")
+    house = fields.TextField(
+        "The number or name of your house",
+        hint="Two people who sign must not live together. We keep this so that nobody can read it.",
+        at_most=60,
+        message="Enter the number or name of your house",
+    )
+    postcode = fields.PostcodeField("Your postcode", message="Enter your postcode")
     agree = fields.TickField(
         "I have read this agreement and I agree to it for my group",
         required=True,
@@ -51,6 +59,107 @@ class StopForm(Form):
 
     action = fields.RadiosField("What do you want to do?", message="Choose what you want to do")
     reason = fields.AreaField("Why?", hint="The group reads this.", rows=4, at_most=500, message="Say why")
+
+
+class CheckForm(Form):
+    """A group's answer to a check: words, a paper, or both."""
+
+    words = fields.AreaField("Tell us", rows=4, at_most=1000, required=False)
+    paper = fields.UploadField("Or send a paper", accept=PAPERS, hint="A PDF or a photo, 6 MB at most.", required=False)
+
+
+class JudgeForm(Form):
+    """An officer's answer to what a group gave."""
+
+    outcome = fields.RadiosField(
+        "Is this good enough?",
+        choices=[("pass", "Yes"), ("fail", "No", "Say below what is missing: the group reads it.")],
+        message="Choose yes or no",
+    )
+    expires_on = fields.DayField(
+        "Until when is it good?", hint="The day on the paper. Leave it empty if there is none.", required=False
+    )
+    reason = fields.AreaField("Why?", rows=3, at_most=500, required=False)
+
+
+class WaiveForm(Form):
+    """Why an award can go on without a check."""
+
+    reason = fields.AreaField(
+        "Why can it go on without?",
+        hint="Another officer reads this and decides.",
+        rows=3,
+        at_most=500,
+        message="Say why",
+    )
+
+
+class WaiverForm(Form):
+    """Another officer's answer."""
+
+    answer = fields.RadiosField(
+        "Can this award go on without?", choices=[("yes", "Yes"), ("no", "No")], message="Choose yes or no"
+    )
+
+
+class VerifyForm(Form):
+    """The numbers that stand on a statement."""
+
+    sort_code = fields.TextField("Sort code on the statement", at_most=12, message="Enter the sort code")
+    account_number = fields.TextField("Account number on the statement", at_most=12, message="Enter the account number")
+
+
+class MetForm(Form):
+    """How a steward knows that a condition is met."""
+
+    note = fields.AreaField("How do you know?", rows=3, at_most=300, message="Say how you know")
+
+
+class TemplateForm(Form):
+    """The words that agreements are written from."""
+
+    body = fields.AreaField("The agreement's words", rows=24, at_most=20_000, message="Write the agreement")
+    note = fields.TextField("What is different, in one line", at_most=200, message="Say in one line what is different")
+
+
+class ChangeForm(Form):
+    """What a group wants to do otherwise."""
+
+    kind = fields.RadiosField(
+        "What is it about?",
+        choices=[(kind.value, words) for kind, words in CHANGE_WORDS.items()],
+        message="Choose what it is about",
+    )
+    wish = fields.AreaField(
+        "What do you want to do instead?", rows=4, at_most=1000, message="Say what you want to change"
+    )
+    reason = fields.AreaField("Why?", rows=3, at_most=1000, message="Say why")
+
+
+class ChangeAgainForm(Form):
+    """The same, said anew after a question."""
+
+    wish = fields.AreaField(
+        "What do you want to do instead?", rows=4, at_most=1000, message="Say what you want to change"
+    )
+    reason = fields.AreaField("Why?", rows=3, at_most=1000, message="Say why")
+
+
+class ChangeAnswerForm(Form):
+    """A steward's answer to a change."""
+
+    action = fields.RadiosField(
+        "What do you say?",
+        choices=[
+            (ChangeRequestAction.APPROVE.value, "Yes"),
+            (ChangeRequestAction.QUERY.value, "We have a question"),
+            (ChangeRequestAction.REJECT.value, "No"),
+        ],
+        message="Choose an answer",
+    )
+    words = fields.AreaField(
+        "Your words to the group", hint="Needed for a question and for a no.", rows=3, at_most=500, required=False
+    )
 
 
 class PartsForm(Form):

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from grants.awards.rules import AgreementState, AwardState
+from grants.awards.rules import AgreementState, AwardState, ChangeKind, ChangeRequestState
 from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
 from grants.people.models import Group
 from grants.proposals.models import Proposal
@@ -19,6 +19,7 @@ class Award(Identified):
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
         CheckConstraint("disbursing_minor >= 0 AND disbursing_minor <= amount_minor", name="never_overpaid"),
+        CheckConstraint("written_off_minor >= 0 AND written_off_minor <= amount_minor", name="written_off_within"),
         CheckConstraint("accepted_spend_minor >= 0 AND accepted_spend_minor <= amount_minor", name="spend_within"),
         Index(
             "ix_award_live",
@@ -51,6 +52,8 @@ class Award(Identified):
     """Why it was declined, put on hold or ended early: seen by the group and officers."""
     accepted_spend_minor: Mapped[Minor | None]
     """What the accepted report says was spent; the award closes when paid − returned equals it."""
+    written_off_minor: Mapped[Minor] = mapped_column(default=0)
+    """What should have come back and never will: two officers agreed."""
 
     proposal: Mapped[Proposal] = relationship()
     group: Mapped[Group] = relationship(foreign_keys=[group_id])
@@ -102,6 +105,10 @@ class Signature(Base):
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
     typed_name: Mapped[str] = mapped_column(String(120))
     signed_at: Mapped[datetime] = mapped_column(Utc())
+    request_address: Mapped[str | None] = mapped_column(String(45))
+    """The network address that the signature came from: evidence, seen by officers."""
+    home: Mapped[str | None] = mapped_column(String(64))
+    """A keyed mark of where the signer lives, of use only to see that two signers do not live together."""
 
 
 class Instalment(Identified):
@@ -118,3 +125,60 @@ class Instalment(Identified):
     amount_minor: Mapped[Minor]
     due_on: Mapped[date]
     condition: Mapped[str] = mapped_column(String(200), default="")
+    met_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When a steward found that the condition is met."""
+    met_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    met_note: Mapped[str] = mapped_column(String(300), default="")
+
+
+class AgreementTemplate(Base):
+    """The words that agreements are written from; a change is a new version. Version 1 stands in ``rules``."""
+
+    __tablename__ = "agreement_template"
+
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    body: Mapped[str] = mapped_column(Text)
+    note: Mapped[str] = mapped_column(String(200))
+    """What is different, in one line."""
+    added_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    added_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class ChangeRequest(Identified):
+    """A group asks to do something else than was agreed."""
+
+    __tablename__ = "change_request"
+    __table_args__ = (
+        Index(
+            "ix_change_request_open",
+            "award_id",
+            unique=True,
+            sqlite_where=text("state NOT IN ('rejected', 'applied')"),
+            postgresql_where=text("state NOT IN ('rejected', 'applied')"),
+        ),
+    )
+
+    award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"), index=True)
+    kind: Mapped[ChangeKind] = state_column(ChangeKind)
+    wish: Mapped[str] = mapped_column(String(1000))
+    reason: Mapped[str] = mapped_column(String(1000))
+    state: Mapped[ChangeRequestState] = state_column(ChangeRequestState, index=True)
+    asked_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    asked_at: Mapped[datetime] = mapped_column(Utc())
+    answer: Mapped[str | None] = mapped_column(String(500))
+    """The question, or why it was refused: the group reads this."""
+    answered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    answered_at: Mapped[datetime | None] = mapped_column(Utc())
+
+
+class AwardVersion(Base):
+    """What holds for an award since a change was applied. Version 1 is the agreement as it was signed."""
+
+    __tablename__ = "award_version"
+
+    award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    change_id: Mapped[UUID] = mapped_column(ForeignKey("change_request.id"), unique=True)
+    words: Mapped[str] = mapped_column(String(1000))
+    since: Mapped[datetime] = mapped_column(Utc())
+    applied_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))

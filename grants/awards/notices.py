@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from grants.awards.models import Award
+from grants.awards.rules import ChangeRequestState
 from grants.kernel.clock import LONDON
 from grants.kernel.money import show_pounds
 from grants.kernel.work import UnitOfWork
@@ -44,7 +45,12 @@ def to_sign(uow: UnitOfWork, award: Award, title: str, version: int) -> None:
     text = (
         f"The agreement for “{title}” is ready (version {version}).\n\n"
         f"Two people sign it: sign in, go to your page, read it, and type your name.\n\n"
-        f"Our reference: {award.reference}"
+        + (
+            "It takes the place of the version before. Names under that one no longer count: please sign again.\n\n"
+            if version > 1
+            else "See there too what else we need from you before we can pay.\n\n"
+        )
+        + f"Our reference: {award.reference}"
     )
     for group_id in {award.group_id, award.payee_id}:
         _tell(uow, award, group_id, f"sign:{version}", f"Please sign: {title}", text)
@@ -54,3 +60,16 @@ def changed(uow: UnitOfWork, award: Award, title: str, word: str, reason: str, k
     """Tell the group that its award is on hold, goes on, or has ended early, and why."""
     text = f"Your grant for “{title}” {word}.\n\nWhy: {reason}\n\nOur reference: {award.reference}"
     _tell(uow, award, award.group_id, key, f"About your grant: {title}", text)
+
+
+_ANSWERED = {
+    ChangeRequestState.QUERIED: "We have a question about the change that you asked for",
+    ChangeRequestState.APPROVED: "We said yes to the change that you asked for",
+    ChangeRequestState.REJECTED: "We could not agree to the change that you asked for",
+}
+
+
+def change_answered(uow: UnitOfWork, award: Award, title: str, state: ChangeRequestState, words: str, key: str) -> None:
+    """Tell the group what became of the change that it asked for."""
+    text = f"{_ANSWERED[state]}, for “{title}”.\n\n{words}\n\nOur reference: {award.reference}"
+    _tell(uow, award, award.group_id, key, f"{_ANSWERED[state]}: {title}", text)

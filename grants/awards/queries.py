@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -10,11 +10,30 @@ from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import DecisionState, Verdict
-from grants.awards.models import Agreement, Award, AwardSplit, Signature
-from grants.awards.rules import HOLDS_MONEY, AgreementState, AwardState
+from grants.awards.models import (
+    Agreement,
+    AgreementTemplate,
+    Award,
+    AwardSplit,
+    AwardVersion,
+    ChangeRequest,
+    Instalment,
+    Signature,
+)
+from grants.awards.rules import (
+    CHANGE_ENDED,
+    FIRST_TEMPLATE,
+    HOLDS_MONEY,
+    AgreementState,
+    AwardState,
+    ChangeRequestState,
+)
 from grants.funds.models import Contribution, Funder
 from grants.ledger import queries as ledger
 from grants.ledger.queries import Pockets
+from grants.payees import queries as payees
+from grants.payees.rules.accounts import BankAccountState
+from grants.payees.rules.checks import ASKS
 from grants.people.models import Group, Membership
 from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
@@ -281,3 +300,129 @@ def unoffered_count(session: Session, round_id: UUID) -> int:
 def rounds_without_offers(session: Session) -> list[UUID]:
     """Announced rounds in which somebody was funded and has no offer."""
     return list(session.scalars(select(Decision.round_id).where(*_unoffered()).distinct().order_by(Decision.round_id)))
+
+
+# ----------------------------------------------------------------------------------------------- before money can leave
+
+
+def needs(session: Session, award: Award, today: date) -> list[payees.Need]:
+    """Every check that this award asks for, and where it stands."""
+    return payees.needs_of(session, award.id, award.amount_minor, award.group_id, award.payee_id, today)
+
+
+def lacking(session: Session, award: Award, today: date) -> list[str]:
+    """What is missing before money can leave, in words; nothing when all is there. Bounded queries."""
+    found = [ASKS[need.kind].title for need in needs(session, award, today) if not need.holds]
+    account = payees.account(session, award.payee_id)
+    if account is None or account.state is not BankAccountState.VERIFIED:
+        found.append("The bank account")
+    signed = agreement(session, award.id)
+    if signed is None or signed.state is not AgreementState.COUNTERSIGNED:
+        found.append("The signed agreement")
+    return found
+
+
+def in_set_up(session: Session, group_id: UUID) -> list[UUID]:
+    """Awards that are signed by all and wait for checks of this group or this payee, in the order of their ids."""
+    ours = (Award.group_id == group_id) | (Award.payee_id == group_id)
+    return list(session.scalars(select(Award.id).where(Award.state == AwardState.IN_SET_UP, ours).order_by(Award.id)))
+
+
+def all_in_set_up(session: Session) -> list[UUID]:
+    """Every award that is signed by all and not yet under way."""
+    return list(
+        session.scalars(select(Award.id).where(Award.state == AwardState.IN_SET_UP).order_by(Award.id).limit(1000))
+    )
+
+
+def setting_up(session: Session, group_ids: Collection[UUID]) -> list[Waiting]:
+    """Accepted awards of these groups, or held by them, that are not yet under way."""
+    ours = Award.group_id.in_(group_ids) | Award.payee_id.in_(group_ids)
+    return _waiting(session, Award.state.in_((AwardState.ACCEPTED, AwardState.IN_SET_UP)), ours)
+
+
+# ---------------------------------------------------------------------------------------------- templates and changes
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The words that an agreement is written from. ``added_at`` is None for the one that Seedbed brings."""
+
+    version: int
+    body: str
+    note: str
+    added_at: datetime | None
+
+
+_FIRST = Template(1, FIRST_TEMPLATE, "The template that Seedbed brings.", None)
+
+
+def templates(session: Session) -> list[Template]:
+    """Every version of the agreement's template, the newest first."""
+    rows = session.scalars(select(AgreementTemplate).order_by(AgreementTemplate.version.desc()).limit(200))
+    return [*(Template(row.version, row.body, row.note, row.added_at) for row in rows), _FIRST]
+
+
+def template(session: Session) -> Template:
+    """The version from which agreements are written now."""
+    row = session.scalar(select(AgreementTemplate).order_by(AgreementTemplate.version.desc()).limit(1))
+    return _FIRST if row is None else Template(row.version, row.body, row.note, row.added_at)
+
+
+def changes(session: Session, award_id: UUID) -> list[ChangeRequest]:
+    """What a group asked to change, the newest first."""
+    return list(
+        session.scalars(
+            select(ChangeRequest)
+            .where(ChangeRequest.award_id == award_id)
+            .order_by(ChangeRequest.asked_at.desc(), ChangeRequest.id)
+            .limit(100)
+        )
+    )
+
+
+def open_change(session: Session, award_id: UUID) -> ChangeRequest | None:
+    """The change of an award that is not yet settled."""
+    return session.scalar(
+        select(ChangeRequest).where(ChangeRequest.award_id == award_id, ChangeRequest.state.not_in(CHANGE_ENDED))
+    )
+
+
+def change(session: Session, change_id: UUID) -> ChangeRequest | None:
+    return session.get(ChangeRequest, change_id)
+
+
+def versions(session: Session, award_id: UUID) -> list[AwardVersion]:
+    """What holds since a change was applied, in order."""
+    return list(
+        session.scalars(select(AwardVersion).where(AwardVersion.award_id == award_id).order_by(AwardVersion.version))
+    )
+
+
+def awards_with_changes(session: Session) -> list[Waiting]:
+    """Awards whose group has asked for a change that a steward must answer or put into force."""
+    waiting = select(ChangeRequest.award_id).where(
+        ChangeRequest.state.in_((ChangeRequestState.SUBMITTED, ChangeRequestState.APPROVED))
+    )
+    return _waiting(session, Award.id.in_(waiting))
+
+
+def holding_for(session: Session, payee_id: UUID) -> list[UUID]:
+    """Awards from which this payee may still be paid, in the order of their ids."""
+    paid_from = (AwardState.ACTIVE, AwardState.ON_HOLD)
+    return list(
+        session.scalars(
+            select(Award.id).where(Award.payee_id == payee_id, Award.state.in_(paid_from)).order_by(Award.id)
+        )
+    )
+
+
+def with_answers_to_judge(session: Session) -> list[Waiting]:
+    """Accepted awards, not yet under way, for which a group gave something that an officer must look at."""
+    given = payees.groups_to_judge()
+    open_ones = Award.state.in_((AwardState.ACCEPTED, AwardState.IN_SET_UP))
+    return _waiting(session, open_ones, Award.group_id.in_(given) | Award.payee_id.in_(given))
+
+
+def instalment(session: Session, instalment_id: UUID) -> Instalment | None:
+    return session.get(Instalment, instalment_id)

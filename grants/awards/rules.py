@@ -1,5 +1,7 @@
 """The lives of an award and of its agreement; the agreement's words; how an award is paid in parts."""
 
+import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,11 +11,13 @@ from uuid import UUID
 
 from grants.kernel.errors import RuleBroken
 from grants.kernel.money import show_pounds
+from grants.kernel.postcodes import normalise_postcode
 
 
 class AwardState(StrEnum):
     OFFERED = "offered"
     ACCEPTED = "accepted"
+    IN_SET_UP = "in_set_up"
     ACTIVE = "active"
     COMPLETED = "completed"
     CLOSED = "closed"
@@ -27,6 +31,7 @@ class AwardAction(StrEnum):
     ACCEPT = "accept"
     DECLINE = "decline"
     LAPSE = "lapse"
+    SET_UP = "set_up"
     ACTIVATE = "activate"
     HOLD = "hold"
     RELEASE = "release"
@@ -40,16 +45,18 @@ STEPS = {
     (S.OFFERED, A.ACCEPT): S.ACCEPTED,
     (S.OFFERED, A.DECLINE): S.DECLINED,
     (S.OFFERED, A.LAPSE): S.LAPSED,
-    (S.ACCEPTED, A.ACTIVATE): S.ACTIVE,
+    (S.ACCEPTED, A.SET_UP): S.IN_SET_UP,
+    (S.IN_SET_UP, A.ACTIVATE): S.ACTIVE,
     (S.ACTIVE, A.HOLD): S.ON_HOLD,
     (S.ON_HOLD, A.RELEASE): S.ACTIVE,
     (S.ACTIVE, A.COMPLETE): S.COMPLETED,
     (S.COMPLETED, A.CLOSE): S.CLOSED,
     (S.ACCEPTED, A.TERMINATE): S.TERMINATED,
+    (S.IN_SET_UP, A.TERMINATE): S.TERMINATED,
     (S.ACTIVE, A.TERMINATE): S.TERMINATED,
     (S.ON_HOLD, A.TERMINATE): S.TERMINATED,
 }
-HOLDS_MONEY = frozenset({S.OFFERED, S.ACCEPTED, S.ACTIVE, S.COMPLETED, S.CLOSED, S.ON_HOLD, S.TERMINATED})
+HOLDS_MONEY = frozenset({S.OFFERED, S.ACCEPTED, S.IN_SET_UP, S.ACTIVE, S.COMPLETED, S.CLOSED, S.ON_HOLD, S.TERMINATED})
 """States in which money stands, or stood, against the award: what the public register counts."""
 
 
@@ -74,6 +81,57 @@ AGREEMENT_STEPS = {
 }
 
 
+class ChangeRequestState(StrEnum):
+    SUBMITTED = "submitted"
+    QUERIED = "queried"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    APPLIED = "applied"
+
+
+class ChangeRequestAction(StrEnum):
+    QUERY = "query"
+    SUBMIT = "submit"
+    APPROVE = "approve"
+    REJECT = "reject"
+    APPLY = "apply"
+
+
+CR, CA = ChangeRequestState, ChangeRequestAction
+CHANGE_STEPS = {
+    (CR.SUBMITTED, CA.QUERY): CR.QUERIED,
+    (CR.QUERIED, CA.SUBMIT): CR.SUBMITTED,
+    (CR.SUBMITTED, CA.APPROVE): CR.APPROVED,
+    (CR.SUBMITTED, CA.REJECT): CR.REJECTED,
+    (CR.APPROVED, CA.APPLY): CR.APPLIED,
+}
+CHANGE_ENDED = frozenset({CR.REJECTED, CR.APPLIED})
+
+
+class ChangeKind(StrEnum):
+    PLAN = "plan"
+    DAYS = "days"
+    MONEY = "money"
+
+
+CHANGE_WORDS = {
+    ChangeKind.PLAN: "What we do",
+    ChangeKind.DAYS: "When we do it",
+    ChangeKind.MONEY: "How we spend the money",
+}
+
+
+def check_change(wish: str, reason: str) -> tuple[str, str]:
+    """What is to be different, and why, in tidy words. Raises ``RuleBroken`` at the field."""
+    wanted, why = wish.strip(), reason.strip()
+    for text, field, words in ((wanted, "wish", "Say what you want to change."), (why, "reason", "Say why.")):
+        if not text:
+            raise RuleBroken(words, field)
+        if len(text) > 1000:
+            raise RuleBroken("Say it in 1,000 characters or fewer.", field)
+    return wanted, why
+
+
 ANSWER_DAYS = 14
 """Days that a group has to answer an offer."""
 REPORT_DAYS = 183
@@ -81,8 +139,6 @@ REPORT_DAYS = 183
 ONE_PART_MINOR = 100_000
 """Up to this amount an award is paid in one part."""
 SECOND_PART_DAYS = 90
-TEMPLATE = 1
-"""The version of the agreement's template. Changed words are a new version; signed agreements keep theirs."""
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -172,8 +228,73 @@ def _day(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def agreement_text(terms: Terms) -> str:
-    """The agreement in plain words (template version ``TEMPLATE``): what, how much, when, and what we ask.
+FIRST_TEMPLATE = """\
+Grant agreement {reference}, version {version}
+
+Between {fund}, which gives the grant, and {who}.
+
+1. What the money is for
+
+{purpose}
+
+It serves this priority of our community: {priority}.
+
+2. How much
+
+{amount}.
+
+3. When
+
+{when}
+
+4. What we ask of you
+
+• Spend the money on what you told us, and on nothing else. If your plans change, ask us first.
+• Keep the receipts for six years. We may ask to see them.
+• Tell us within six months how it went: what happened, who came, what you spent, and one story.
+• Give back what you do not spend. It goes back to the people who gave it.
+• Keep people safe. Treat everybody fairly.
+• Ask people before you publish their pictures or their words.
+• Tell us soon if something goes wrong. We would rather help than blame.
+
+5. What we promise
+
+• Pay you on time.
+• Answer your questions, and say how to put things right.
+• Show on our public pages who got how much, for what, and what changed.
+
+6. If things go wrong
+
+We may stop the next payment while we talk with you. If the money was not spent as agreed, we may ask for it \
+back. We always say why, and you can ask somebody who was not involved to look again."""
+"""The template that everybody begins with, version 1. A steward may add others; signed agreements keep theirs."""
+BLANKS = frozenset({"reference", "version", "fund", "who", "purpose", "priority", "amount", "when"})
+MUST_SAY = ("fund", "who", "purpose", "amount", "when")
+_BLANK = re.compile(r"\{([a-z_]*)\}")
+
+
+def check_template(body: str) -> str:
+    """A template's words as they are kept. Raises ``RuleBroken`` for a blank that we do not know or that is missing.
+
+    >>> check_template("{fund} gives {who} {amount} for {purpose}. {when}")
+    '{fund} gives {who} {amount} for {purpose}. {when}'
+    """
+    tidy = body.replace("\r\n", "\n").strip()
+    if len(tidy) > 20_000:
+        raise RuleBroken("Say it in 20,000 characters or fewer.", "body")
+    found = _BLANK.findall(tidy)
+    unknown = sorted(set(found) - BLANKS)
+    if unknown or "{" in _BLANK.sub("", tidy) or "}" in _BLANK.sub("", tidy):
+        words = f"We do not know the blank {{{unknown[0]}}}." if unknown else "A { or } stands alone."
+        raise RuleBroken(f"{words} Use these: " + ", ".join(f"{{{name}}}" for name in sorted(BLANKS)), "body")
+    for name in MUST_SAY:
+        if name not in found:
+            raise RuleBroken(f"The blank {{{name}}} is missing: an agreement must say it.", "body")
+    return tidy
+
+
+def agreement_text(terms: Terms, template: int = 1, body: str = FIRST_TEMPLATE) -> str:
+    """The agreement in plain words: the template with its blanks filled, and what else was agreed.
 
     Blocks are parted by a blank line; a heading is a block that begins with its number.
     """
@@ -187,43 +308,21 @@ def agreement_text(terms: Terms) -> str:
             + (f" Before we pay it: {part.condition}" if part.condition else "")
             for number, part in enumerate(terms.parts, 1)
         ]
-    asks = [
-        "Spend the money on what you told us, and on nothing else. If your plans change, ask us first.",
-        "Keep the receipts for six years. We may ask to see them.",
-        "Tell us within six months how it went: what happened, who came, what you spent, and one story.",
-        "Give back what you do not spend. It goes back to the people who gave it.",
-        "Keep people safe. Treat everybody fairly.",
-        "Ask people before you publish their pictures or their words.",
-        "Tell us soon if something goes wrong. We would rather help than blame.",
-    ]
-    promises = [
-        "Pay you on time.",
-        "Answer your questions, and say how to put things right.",
-        "Show on our public pages who got how much, for what, and what changed.",
-    ]
-    blocks = [
-        f"Grant agreement {terms.reference}, version {terms.version}",
-        f"Between {terms.fund}, which gives the grant, and {who}.",
-        "1. What the money is for",
-        f"{terms.title}. {terms.summary}".strip(),
-        f"It serves this priority of our community: {terms.priority}.",
-        "2. How much",
-        f"{show_pounds(terms.amount_minor)}.",
-        "3. When",
-        "\n".join(when),
-        "4. What we ask of you",
-        "\n".join(f"• {ask}" for ask in asks),
-        "5. What we promise",
-        "\n".join(f"• {promise}" for promise in promises),
-        "6. If things go wrong",
-        "We may stop the next payment while we talk with you. If the money was not spent as agreed, we may ask for it "
-        "back. We always say why, and you can ask somebody who was not involved to look again.",
-    ]
+    filled = {
+        "reference": terms.reference,
+        "version": str(terms.version),
+        "fund": terms.fund,
+        "who": who,
+        "purpose": f"{terms.title}. {terms.summary}".strip(),
+        "priority": terms.priority,
+        "amount": show_pounds(terms.amount_minor),
+        "when": "\n".join(when),
+    }
+    blocks = [_BLANK.sub(lambda blank: filled[blank[1]], body)]
     if terms.extra:
-        blocks += ["7. What else we agreed", terms.extra.strip()]
-    blocks += [
-        f"Written from template {TEMPLATE}. Two people sign for the group, and one for the fund.",
-    ]
+        last = max((int(number) for number in re.findall(r"^(\d{1,2})\. ", body, re.MULTILINE)), default=0)
+        blocks += [f"{last + 1}. What else we agreed", terms.extra.strip()]
+    blocks += [f"Written from template {template}. Two people sign for the group, and one for the fund."]
     return "\n\n".join(blocks)
 
 
@@ -234,12 +333,29 @@ def fingerprint_of(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Somebody who puts their name to an agreement, and where they belong."""
+    """Somebody who puts their name to an agreement, where they belong, and the mark of where they live."""
 
     person_id: UUID
     typed_name: str
     in_group: bool
     in_host: bool
+    home: str = ""
+
+
+def home_mark(secret: str, agreement_id: UUID, house: str, postcode: str) -> str:
+    """A mark (64 hex digits) that is the same for two signers of one agreement at one address, and tells nothing else.
+
+    ``house``: number or name. Keyed and bound to the agreement, so that it cannot be compared with anything outside.
+    Raises ``RuleBroken`` at the field for what is no address.
+
+    >>> home_mark("k", UUID(int=1), "Flat 2, 14", "ts18 1ab") == home_mark("k", UUID(int=1), "flat 2  14", "TS18 1AB")
+    True
+    """
+    door = "".join(letter for letter in house.casefold() if letter.isalnum())
+    if not door or len(house) > 60:
+        raise RuleBroken("Enter the number or name of your house.", "house")
+    where = f"{agreement_id}\n{door}\n{normalise_postcode(postcode)}"
+    return hmac.new(f"home of a signer\n{secret}".encode(), where.encode(), sha256).hexdigest()
 
 
 def tidy_name(typed: str) -> str:
@@ -250,12 +366,21 @@ def tidy_name(typed: str) -> str:
     return tidy
 
 
-def check_signer(signer: Signer, before: Sequence[Signer], *, hosted: bool) -> None:
-    """Refuse a name that adds nothing: the same person, the same name, or a side that has signed already."""
+def check_signer(signer: Signer, before: Sequence[Signer], *, hosted: bool, one_home: bool = False) -> None:
+    """Refuse a name that adds nothing: the same person, the same name, one address, or a side that has signed already.
+
+    ``one_home``: two officers agreed that for this award two people of one address may sign.
+    """
     if any(other.person_id == signer.person_id for other in before):
         raise RuleBroken("You have signed already. Somebody else must sign too.", field="typed_name")
     if any(other.typed_name.casefold() == signer.typed_name.casefold() for other in before):
         raise RuleBroken("That name is there already. A second person must type their own.", field="typed_name")
+    if not one_home and any(other.home == signer.home for other in before if other.home):
+        raise RuleBroken(
+            "Somebody at your address has signed already. Two people who do not live together must sign. "
+            "If that cannot be, ask a steward: two officers together can allow it.",
+            field="house",
+        )
     if hosted and before and not signed_by_all([*before, signer], hosted=True):
         side = "the host" if before[0].in_group else "the group"
         raise RuleBroken(f"One name is from the group and one from its host: now {side} signs.", field="typed_name")

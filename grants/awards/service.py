@@ -1,34 +1,49 @@
-"""Offer, answer, agree, hold, end. The only writer of awards, agreements and instalments."""
+"""Offer, answer, agree, set up, change, hold, end. The only writer of awards, agreements, instalments and changes."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from grants.allocation import service as allocation
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import DecisionState, Verdict
 from grants.awards import access, notices, queries
-from grants.awards.models import Agreement, Award, AwardSplit, Instalment, Signature
+from grants.awards.models import (
+    Agreement,
+    AgreementTemplate,
+    Award,
+    AwardSplit,
+    AwardVersion,
+    ChangeRequest,
+    Instalment,
+    Signature,
+)
 from grants.awards.rules import (
     AGREEMENT_STEPS,
     ANSWER_DAYS,
+    CHANGE_STEPS,
     STEPS,
-    TEMPLATE,
     AgreementAction,
     AgreementState,
     AwardAction,
     AwardState,
+    ChangeKind,
+    ChangeRequestAction,
+    ChangeRequestState,
     Part,
     Signer,
     Terms,
     agreement_text,
+    check_change,
     check_parts,
     check_reason,
     check_signer,
+    check_template,
     default_parts,
     fingerprint_of,
     reference_of,
@@ -40,12 +55,17 @@ from grants.funds.models import Fund
 from grants.funds.rules import Need, Share, explain, match
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
+from grants.kernel.keyring import KeyRing
 from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.ledger import service as ledger
 from grants.ledger.queries import award_pockets
 from grants.ledger.rules import Line, Pocket, moved
+from grants.payees import queries as payee_queries
+from grants.payees import service as payees
+from grants.payees.models import BankAccount, GroupCheck
+from grants.payees.rules.checks import CheckKind
 from grants.people import queries as people
 from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
@@ -215,7 +235,7 @@ def _offer_reserve(uow: UnitOfWork, round: Round) -> Award | None:
             award = _offer(uow, round, {proposal.id: amount})[0]
         except NotEnoughMoney:
             continue
-        proposals_service.note_verdict(uow, proposal, Verdict.AWARDED.value)
+        allocation.move_up(uow, proposal.id)
         return award
     return None
 
@@ -355,7 +375,7 @@ def _write(uow: UnitOfWork, award: Award, extra: str) -> Agreement:
         latest.state = next_state(AGREEMENT_STEPS, before, AgreementAction.VOID)
         uow.record("agreement.voided", latest, before=before, after=latest.state)
     payee = award.payee.name if award.payee_id != award.group_id else ""
-    proposal, fund = award.proposal, uow.get(Fund, award.fund_id)
+    proposal, fund, template = award.proposal, uow.get(Fund, award.fund_id), queries.template(uow.session)
     text = agreement_text(
         Terms(
             reference=award.reference,
@@ -369,12 +389,14 @@ def _write(uow: UnitOfWork, award: Award, extra: str) -> Agreement:
             amount_minor=award.amount_minor,
             parts=tuple(Part(part.amount_minor, part.due_on, part.condition) for part in award.instalments),
             extra=extra,
-        )
+        ),
+        template.version,
+        template.body,
     )
     agreement = Agreement(
         award_id=award.id,
         version=version,
-        template=TEMPLATE,
+        template=template.version,
         extra=extra,
         text=text,
         sha256=fingerprint_of(text),
@@ -388,15 +410,19 @@ def _write(uow: UnitOfWork, award: Award, extra: str) -> Agreement:
         after=agreement.state,
         award=award.id,
         version=version,
-        template=TEMPLATE,
+        template=template.version,
         sha256=agreement.sha256,
     )
     notices.to_sign(uow, award, proposal.title, version)
     return agreement
 
 
-def sign(uow: UnitOfWork, agreement_id: UUID, typed_name: str) -> Agreement:
-    """Put a typed name to the agreement. When two different people of the right sides have, it is signed."""
+def sign(uow: UnitOfWork, agreement_id: UUID, typed_name: str, *, home: str, request_address: str = "") -> Agreement:
+    """Put a typed name to the agreement. When two different people of the right sides have, it is signed.
+
+    ``home``: the mark of where the signer lives (``rules.home_mark``). Two of one address sign only where the check of
+    two unrelated people was waived for this award. ``request_address``: the network address that the request came from.
+    """
     agreement = uow.get(Agreement, agreement_id, lock=True)
     award = uow.get(Award, agreement.award_id)
     access.ensure_may_sign(uow.actor, award.group_id, award.payee_id)
@@ -408,12 +434,22 @@ def sign(uow: UnitOfWork, agreement_id: UUID, typed_name: str) -> Agreement:
     before = _signers(uow, award, agreement)
     assert uow.actor.id is not None
     signer = Signer(
-        uow.actor.id, tidy_name(typed_name), award.group_id in uow.actor.groups, award.payee_id in uow.actor.groups
+        uow.actor.id,
+        tidy_name(typed_name),
+        award.group_id in uow.actor.groups,
+        award.payee_id in uow.actor.groups,
+        home,
     )
-    check_signer(signer, before, hosted=hosted)
+    one_home = payee_queries.is_waived(uow.session, award.id, CheckKind.TWO_PEOPLE)
+    check_signer(signer, before, hosted=hosted, one_home=one_home)
     uow.add(
         Signature(
-            agreement_id=agreement.id, person_id=signer.person_id, typed_name=signer.typed_name, signed_at=uow.now
+            agreement_id=agreement.id,
+            person_id=signer.person_id,
+            typed_name=signer.typed_name,
+            signed_at=uow.now,
+            request_address=request_address[:45] or None,
+            home=home,
         )
     )
     was = agreement.state
@@ -436,13 +472,14 @@ def _signers(uow: UnitOfWork, award: Award, agreement: Agreement) -> list[Signer
             one.typed_name,
             one.person_id in sides[award.group_id],
             one.person_id in sides[award.payee_id],
+            one.home or "",
         )
         for one in agreement.signatures
     ]
 
 
 def countersign(uow: UnitOfWork, agreement_id: UUID) -> Award:
-    """Sign for the fund. From now on the award is under way and can be paid."""
+    """Sign for the fund. The award is under way at once if nothing else is missing; else it is being set up."""
     agreement = uow.get(Agreement, agreement_id, lock=True)
     award = uow.get(Award, agreement.award_id, lock=True)
     signers = [one.person_id for one in agreement.signatures]
@@ -453,10 +490,207 @@ def countersign(uow: UnitOfWork, agreement_id: UUID) -> Award:
     agreement.countersigned_at = uow.now
     uow.record("agreement.countersigned", agreement, before=before, after=agreement.state, sha256=agreement.sha256)
     was = award.state
-    award.state = next_state(STEPS, was, AwardAction.ACTIVATE)
-    award.active_at = uow.now
-    uow.record("award.activated", award, before=was, after=award.state, agreement=agreement.id)
+    award.state = next_state(STEPS, was, AwardAction.SET_UP)
+    uow.record("award.set_up", award, before=was, after=award.state, agreement=agreement.id)
+    uow.session.flush()
+    _activate_if_ready(uow, award)
     return award
+
+
+# ----------------------------------------------------------------------------------------------- before money can leave
+
+
+def _activate_if_ready(uow: UnitOfWork, award: Award) -> bool:
+    """Start an award that everybody has signed, once every check of its tier holds and its bank account is verified."""
+    if award.state is not AwardState.IN_SET_UP or queries.lacking(uow.session, award, london_day(uow.now)):
+        return False
+    award.state = next_state(STEPS, award.state, AwardAction.ACTIVATE)
+    award.active_at = uow.now
+    uow.record("award.activated", award, before=AwardState.IN_SET_UP, after=award.state)
+    return True
+
+
+def _activate_ready(uow: UnitOfWork, group_id: UUID) -> None:
+    uow.session.flush()
+    for award_id in queries.in_set_up(uow.session, group_id):
+        _activate_if_ready(uow, uow.get(Award, award_id, lock=True))
+
+
+def activate_due(uow: UnitOfWork) -> int:
+    """Start every award for which nothing is missing any more. Safe to run twice; gives how many."""
+    if not uow.actor.is_clock:
+        raise NotAllowed("The clock starts awards.")
+    return sum(
+        _activate_if_ready(uow, uow.get(Award, award_id, lock=True)) for award_id in queries.all_in_set_up(uow.session)
+    )
+
+
+def judge_check(
+    uow: UnitOfWork, check_id: UUID, *, passed: bool, reason: str = "", expires_on: date | None = None
+) -> GroupCheck:
+    """An officer passes or fails a check; what waited only for it is under way."""
+    judged = payees.judge(uow, check_id, passed=passed, reason=reason, expires_on=expires_on)
+    _activate_ready(uow, judged.group_id)
+    return judged
+
+
+def answer_waiver(uow: UnitOfWork, check_id: UUID, *, agreed: bool) -> GroupCheck:
+    """Another officer waives a check for one award, or does not; what waited only for it is under way."""
+    answered = payees.answer_waiver(uow, check_id, agreed=agreed)
+    _activate_ready(uow, answered.group_id)
+    return answered
+
+
+def verify_account(uow: UnitOfWork, keys: KeyRing, account_id: UUID, sort_code: str, number: str) -> BankAccount:
+    """An officer verifies where the money goes; what waited only for it is under way."""
+    account = payees.verify(uow, keys, account_id, sort_code, number)
+    _activate_ready(uow, account.group_id)
+    return account
+
+
+def meet_condition(uow: UnitOfWork, instalment_id: UUID, note: str) -> Instalment:
+    """A steward finds that what had to happen before a part is paid has happened, and says how they know."""
+    part = uow.get(Instalment, instalment_id, lock=True)
+    award = uow.get(Award, part.award_id)
+    access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    if award.state is not AwardState.ACTIVE:
+        raise StepRefused("Conditions are met while the award is under way.")
+    if not part.condition or part.met_at is not None:
+        raise StepRefused("Nothing has to happen before this part is paid.")
+    words = " ".join(note.split())
+    if not words or len(words) > 300:
+        raise RuleBroken("Say how you know, in 300 characters or fewer.", field="note")
+    part.met_at, part.met_by_id, part.met_note = uow.now, uow.actor.id, words
+    uow.record("award.condition_met", award, instalment=part.id, part=part.number)
+    return part
+
+
+def add_template(uow: UnitOfWork, body: str, note: str) -> AgreementTemplate:
+    """A steward adds a version of the agreement's template. What is signed, or sent to be signed, keeps its words."""
+    access.ensure_may_write_template(uow.actor)
+    words, said = check_template(body), " ".join(note.split())
+    if not said or len(said) > 200:
+        raise RuleBroken("Say in one line what is different.", field="note")
+    newest = queries.template(uow.session)
+    if words == newest.body:
+        raise RuleBroken("These are the words of the newest version. Change something first.", field="body")
+    assert uow.actor.id is not None
+    added = AgreementTemplate(
+        version=newest.version + 1, body=words, note=said, added_by_id=uow.actor.id, added_at=uow.now
+    )
+    try:
+        with uow.session.begin_nested():
+            uow.add(added)
+    except IntegrityError:
+        raise Conflict("Somebody else added a version just now. Look at it, then add yours.") from None
+    uow.record("agreement.template_added", _Named(added.version), version=added.version, sha256=fingerprint_of(words))
+    return added
+
+
+class _Named:
+    """What the trail calls a version of the template: it has a number and no id."""
+
+    __tablename__ = "agreement_template"
+
+    def __init__(self, version: int) -> None:
+        self.id = UUID(int=version)
+
+
+# -------------------------------------------------------------------------------------------------------------- changes
+
+
+def ask_change(uow: UnitOfWork, award_id: UUID, kind: ChangeKind, wish: str, reason: str) -> ChangeRequest:
+    """A group asks to do something else than was agreed."""
+    award = uow.get(Award, award_id, lock=True)
+    asker = access.ensure_may_change(uow.actor, award.group_id)
+    _ensure_changeable(award)
+    wanted, why = check_change(wish, reason)
+    if queries.open_change(uow.session, award.id) is not None:
+        raise StepRefused("A change that you asked for is not settled yet. Wait for the answer.")
+    asked = ChangeRequest(
+        award_id=award.id,
+        kind=kind,
+        wish=wanted,
+        reason=why,
+        state=ChangeRequestState.SUBMITTED,
+        asked_by_id=asker,
+        asked_at=uow.now,
+    )
+    uow.add(asked)
+    uow.record("change.asked", asked, after=asked.state, award=award.id, kind=kind.value)
+    return asked
+
+
+def change_again(uow: UnitOfWork, change_id: UUID, wish: str, reason: str) -> ChangeRequest:
+    """The group answers a question about the change: it says anew what it wants and why."""
+    asked, award = _change(uow, change_id)
+    access.ensure_may_change(uow.actor, award.group_id)
+    _ensure_changeable(award)
+    before = asked.state
+    asked.state = next_state(CHANGE_STEPS, before, ChangeRequestAction.SUBMIT)
+    asked.wish, asked.reason = check_change(wish, reason)
+    uow.record("change.asked_again", asked, before=before, after=asked.state, award=award.id)
+    return asked
+
+
+def answer_change(uow: UnitOfWork, change_id: UUID, action: ChangeRequestAction, words: str = "") -> ChangeRequest:
+    """A steward asks a question, says yes, or says no. A question and a no need words: the group reads them."""
+    asked, award = _change(uow, change_id)
+    access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    _ensure_changeable(award)
+    if action not in (ChangeRequestAction.QUERY, ChangeRequestAction.APPROVE, ChangeRequestAction.REJECT):
+        raise StepRefused("A change is answered by a question, a yes or a no.")
+    before = asked.state
+    after = next_state(CHANGE_STEPS, before, action)
+    said = " ".join(words.split())
+    if action is not ChangeRequestAction.APPROVE:
+        said = check_reason(words)
+    asked.state, asked.answer, asked.answered_by_id, asked.answered_at = (
+        after,
+        said[:500] or None,
+        uow.actor.id,
+        uow.now,
+    )
+    event = uow.record("change.answered", asked, before=before, after=after, award=award.id)
+    uow.session.flush()
+    notices.change_answered(uow, award, award.proposal.title, after, said, f"change:{event.id}")
+    return asked
+
+
+def apply_change(uow: UnitOfWork, change_id: UUID) -> AwardVersion:
+    """Put an approved change into force: a new version of the award says what holds from now on."""
+    asked, award = _change(uow, change_id)
+    access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    _ensure_changeable(award)
+    before = asked.state
+    asked.state = next_state(CHANGE_STEPS, before, ChangeRequestAction.APPLY)
+    standing = queries.versions(uow.session, award.id)
+    assert uow.actor.id is not None
+    version = AwardVersion(
+        award_id=award.id,
+        version=standing[-1].version + 1 if standing else 2,
+        change_id=asked.id,
+        words=asked.wish,
+        since=uow.now,
+        applied_by_id=uow.actor.id,
+    )
+    uow.add(version)
+    uow.record("change.applied", asked, before=before, after=asked.state, award=award.id, version=version.version)
+    return version
+
+
+def _change(uow: UnitOfWork, change_id: UUID) -> tuple[ChangeRequest, Award]:
+    """The change and its award, the award locked first: everybody takes the two in this order."""
+    asked = uow.get(ChangeRequest, change_id)
+    award = uow.get(Award, asked.award_id, lock=True)
+    return uow.get(ChangeRequest, change_id, lock=True), award
+
+
+def _ensure_changeable(award: Award) -> None:
+    if award.state is AwardState.ON_HOLD:
+        raise StepRefused("This award is on hold, so its changes can only be read.")
+    if award.state is not AwardState.ACTIVE:
+        raise StepRefused("Changes are asked for while the award is under way.")
 
 
 # ------------------------------------------------------------------------------------------- hold, release, end, close
@@ -557,11 +791,20 @@ def complete(uow: UnitOfWork, award_id: UUID, spent_minor: int) -> Award:
 
 
 def close_if_settled(uow: UnitOfWork, award_id: UUID) -> bool:
-    """Close a completed award whose money is all accounted for: paid − returned = accepted spend."""
+    """Close a completed award whose money is all accounted for: paid − returned − written off = accepted spend."""
     award = uow.get(Award, award_id, lock=True)
     kept = queries.pockets(uow.session, award_id).paid_minor
-    if award.state is not AwardState.COMPLETED or kept != award.accepted_spend_minor:
+    if award.state is not AwardState.COMPLETED or kept - award.written_off_minor != award.accepted_spend_minor:
         return False
     award.state = next_state(STEPS, award.state, AwardAction.CLOSE)
     uow.record("award.closed", award, before=AwardState.COMPLETED, after=award.state, kept_minor=kept)
     return True
+
+
+def write_off(uow: UnitOfWork, award_id: UUID, amount_minor: int) -> None:
+    """Count pence that should have come back as lost. Called by ``disbursements``, where two officers agreed."""
+    award = uow.get(Award, award_id, lock=True)
+    award.written_off_minor += amount_minor
+    uow.record("award.written_off", award, amount_minor=amount_minor)
+    uow.session.flush()
+    close_if_settled(uow, award_id)

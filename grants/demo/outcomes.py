@@ -13,20 +13,37 @@ from grants.allocation import service as allocation
 from grants.awards import queries as award_queries
 from grants.awards import service as awards
 from grants.awards.queries import AwardLine
+from grants.awards.rules import home_mark
 from grants.demo import beginnings, bids
 from grants.demo.panel import PANEL
 from grants.demo.play import Play
 from grants.disbursements import queries as payments
 from grants.disbursements import service as disbursements
 from grants.disbursements.rules import Notice, Told
+from grants.kernel.clock import london_day
 from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
+from grants.payees import queries as payee_queries
+from grants.payees import service as payees
+from grants.payees.rules.accounts import NameAnswer
+from grants.payees.rules.checks import CheckKind
+from grants.people import queries as people
 from grants.reports import queries as report_queries
 from grants.reports import service as reports
 from grants.reports.rules import MeasureDraft, ReportDraft
 from grants.rounds import service as rounds
 from grants.web import outside
 
+ANSWERS = {
+    CheckKind.CONSTITUTION: "Our rules were agreed at our yearly meeting and signed by the chair.",
+    CheckKind.TWO_PEOPLE: "Two of us look after the money. We are not related, and we live in different streets.",
+    CheckKind.SAFEGUARDING: "Two grown-ups are always there, all of them checked. Our safeguarding lead is on the poster by the door.",
+    CheckKind.INSURANCE: "Public liability insurance for £5 million, with a mutual for small groups.",
+    CheckKind.HOST: "We hold this grant for the group, and pay its bills when two of them ask.",
+    CheckKind.SUBSIDY: "We have had no other public money in these three years.",
+}
+"""What the groups answer when we ask what we must know."""
+STATEMENT = b"%PDF-1.4\n% A statement of the demonstration: nobody banks here.\n%%EOF\n"
 HOSTS_SIGN = {"swim": "grace"}
 """Who signs for the host of a group without an account of its own."""
 
@@ -114,11 +131,54 @@ def _agree(play: Play, award_id: UUID, group: str) -> None:
         awards.accept(uow, award_id)
     agreement = award_queries.agreement(play.session, award_id)
     assert agreement is not None
+    _say_what_must_be_known(play, award_id)
     for offset, key in ((-159, editor), (-158, HOSTS_SIGN.get(group, signer))):
         with play.as_(key, play.at(offset, 20)) as uow:
-            awards.sign(uow, agreement.id, play.cast.people[key][1])
+            home = home_mark(play.settings.secret_key, agreement.id, key, "TS18 1AA")
+            awards.sign(uow, agreement.id, play.cast.people[key][1], home=home)
     with play.as_("sue", play.at(-157, 10)) as uow:
         reports.countersign(uow, agreement.id)
+
+
+def _say_what_must_be_known(play: Play, award_id: UUID) -> None:
+    """The group (or its host) gives its bank details and answers what we ask; officers check all of it."""
+    award = award_queries.award(play.session, award_id)
+    assert award is not None
+    payee_id = award.payee_id
+    if payee_queries.account(play.session, payee_id) is None:
+        _bank_account(play, payee_id)
+    wanted = award_queries.needs(play.session, award, london_day(play.at(-159)))
+    for kind, about in [(need.kind, need.group_id) for need in wanted if not need.holds]:
+        _, teller = _members(about, play)
+        with play.as_(teller, play.at(-159, 12)) as uow:
+            check_id = payees.give_answer(uow, outside.files(), kind, about, award_id, ANSWERS[kind]).id
+        with play.as_("sue", play.at(-158, 9)) as uow:
+            until = play.day(120) if kind is CheckKind.INSURANCE else None
+            awards.judge_check(uow, check_id, passed=True, expires_on=until)
+
+
+def _members(group_id: UUID, play: Play) -> tuple[str, str]:
+    key = next(key for key, id in play.cast.groups.items() if id == group_id)
+    return next((editor, signer) for name, _, _, _, _, editor, signer, _ in beginnings.GROUPS if name == key)
+
+
+def _bank_account(play: Play, group_id: UUID) -> None:
+    """One member gives it, another confirms it, officers check the name and the numbers against the statement."""
+    editor, signer = _members(group_id, play)
+    place = list(play.cast.groups.values()).index(group_id)
+    code, number = "990012", f"200000{place}{-(14 + 7 * place) % 10}"  # digits that fit together, and no bank has them
+    ring, numbers = play.settings.bank_ring, outside.account_numbers()
+    name = people.group_names(play.session, [group_id])[group_id]
+    with play.as_(editor, play.at(-160, 19)) as uow:
+        account_id = disbursements.give_account(uow, ring, numbers, group_id, name, code, number).id
+    with play.as_(signer, play.at(-160, 20)) as uow:
+        payees.confirm(uow, account_id)
+    with play.as_(editor, play.at(-160, 20, 30)) as uow:
+        payees.add_paper(uow, outside.files(), account_id, STATEMENT)
+    with play.as_("sue", play.at(-159, 9)) as uow:
+        payees.check_name(uow, account_id, NameAnswer.MATCH)
+    with play.as_("stan", play.at(-159, 10)) as uow:
+        awards.verify_account(uow, ring, account_id, code, number)
 
 
 def the_first_parts_are_paid(play: Play) -> None:
@@ -128,6 +188,12 @@ def the_first_parts_are_paid(play: Play) -> None:
 
 def the_second_parts_are_paid(play: Play) -> None:
     """The groups have told how it goes, and the second parts follow."""
+    for line in award_queries.of_round(play.session, play.rounds["first"]):
+        award = award_queries.award(play.session, line.id)
+        assert award is not None
+        for part_id in [part.id for part in award.instalments if part.condition]:
+            with play.as_("sue", play.at(-61, 14)) as uow:
+                awards.meet_condition(uow, part_id, "They told us at the table, and we went to see it.")
     _pay_what_is_due(play, -60)
 
 

@@ -16,6 +16,47 @@ class CancelForm(Form):
     reason = fields.TextField("Why do you take it back?", at_most=300, message="Say why")
 
 
+class AccountForm(Form):
+    """Where a group's money goes. What was typed is never shown again."""
+
+    account_name = fields.TextField(
+        "Name on the account",
+        hint="As it stands on your statement.",
+        at_most=70,
+        message="Enter the name on the account",
+    )
+    sort_code = fields.TextField("Sort code", hint="Six digits, like 12-34-56.", at_most=12)
+    account_number = fields.TextField("Account number", hint="Eight digits.", at_most=12)
+
+
+class ReasonForm(Form):
+    """A reason that others read."""
+
+    reason = fields.AreaField("Why?", rows=3, at_most=300, message="Say why")
+
+
+class LimitForm(Form):
+    """How much an officer may authorise alone."""
+
+    person = fields.UuidSelect("Officer", message="Choose an officer")
+    limit = fields.MoneyField("How much may they authorise alone?")
+
+
+class RepayForm(Form):
+    """Money that a group is asked to give back."""
+
+    amount = fields.MoneyField("How much should come back?")
+    why = fields.AreaField("Why?", hint="The group reads this.", rows=3, at_most=300, message="Say why")
+
+
+class AgreeForm(Form):
+    """Yes or no to what another officer asked for."""
+
+    answer = fields.RadiosField(
+        "Do you agree?", choices=[("yes", "Yes, the rest is lost"), ("no", "No, ask again")], message="Choose yes or no"
+    )
+
+
 class ReturnForm(Form):
     """Money that a group gave back."""
 

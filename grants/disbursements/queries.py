@@ -6,19 +6,23 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from grants.awards.models import Award, Instalment
 from grants.awards.rules import AwardState
-from grants.disbursements.models import Disbursement, MoneyReturn, PayoutAccount
-from grants.disbursements.rules import LIVE, DisbursementState
+from grants.disbursements.models import Disbursement, MoneyReturn, PaymentLimit, PayoutAccount, Repayment
+from grants.disbursements.rules import LIMIT_MINOR, LIVE, DisbursementState, RepaymentState
 from grants.funds.models import Fund
+from grants.kernel.actors import Role
 from grants.outbox.models import OutboxRow
-from grants.people.models import Group, Person
+from grants.payees.models import BankAccount
+from grants.payees.rules.accounts import BankAccountState
+from grants.people.models import Group, Person, RoleGrant
 from grants.proposals.models import Proposal
 
 PAGE = 25
+_NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +46,14 @@ class PaymentLine:
     requested_by_id: UUID
     requested_by: str
     requested_at: datetime
+    account_last_four: str | None
+    verified_by_id: UUID | None
+    first_by_id: UUID | None
+    first_by: str | None
+    first_at: datetime | None
     authorised_by: str | None
     authorised_at: datetime | None
+    tried_at: datetime | None
     sent_at: datetime | None
     paid_at: datetime | None
     failure: str | None
@@ -67,7 +77,7 @@ class DueLine:
 
 
 def _payments(*where: ColumnElement[bool]) -> Select[Any]:
-    asked, let_go, payee = aliased(Person), aliased(Person), aliased(Group)
+    asked, first, let_go, payee = aliased(Person), aliased(Person), aliased(Person), aliased(Group)
     return (
         select(
             Disbursement.id,
@@ -87,8 +97,14 @@ def _payments(*where: ColumnElement[bool]) -> Select[Any]:
             Disbursement.requested_by_id,
             asked.name,
             Disbursement.requested_at,
+            BankAccount.last_four,
+            BankAccount.verified_by_id,
+            Disbursement.first_by_id,
+            first.name,
+            Disbursement.first_at,
             let_go.name,
             Disbursement.authorised_at,
+            Disbursement.tried_at,
             Disbursement.sent_at,
             Disbursement.paid_at,
             Disbursement.failure,
@@ -99,6 +115,8 @@ def _payments(*where: ColumnElement[bool]) -> Select[Any]:
         .join(payee, payee.id == Award.payee_id)
         .join(Instalment, Instalment.id == Disbursement.instalment_id)
         .join(asked, asked.id == Disbursement.requested_by_id)
+        .outerjoin(BankAccount, BankAccount.id == Disbursement.account_id)
+        .outerjoin(first, first.id == Disbursement.first_by_id)
         .outerjoin(let_go, let_go.id == Disbursement.authorised_by_id)
         .where(*where)
         .order_by(Disbursement.requested_at.desc(), Disbursement.key)
@@ -146,13 +164,21 @@ def of_award(session: Session, award_id: UUID) -> list[PaymentLine]:
 
 def _due(today: date, funds: Collection[UUID] | None) -> tuple[ColumnElement[bool], ...]:
     asked = select(Disbursement.instalment_id).where(Disbursement.state.in_(LIVE))
-    return (Award.state == AwardState.ACTIVE, Instalment.due_on <= today, Instalment.id.not_in(asked), *_in(funds))
+    verified = select(BankAccount.group_id).where(BankAccount.state == BankAccountState.VERIFIED)
+    return (
+        Award.state == AwardState.ACTIVE,
+        Instalment.due_on <= today,
+        Instalment.id.not_in(asked),
+        (Instalment.condition == "") | Instalment.met_at.is_not(None),
+        Award.payee_id.in_(verified),
+        *_in(funds),
+    )
 
 
 def due(
     session: Session, today: date, funds: Collection[UUID] | None = None, *, page: int = 1, size: int = PAGE
 ) -> list[DueLine]:
-    """Instalments of awards under way whose day has come and that nobody has asked for, the oldest first."""
+    """Instalments that can be asked for (day come, condition met, account verified), the oldest first."""
     payee = aliased(Group)
     rows = session.execute(
         select(
@@ -203,6 +229,7 @@ def to_authorise_count(session: Session, person_id: UUID, funds: Collection[UUID
             .where(
                 Disbursement.state == DisbursementState.REQUESTED,
                 Disbursement.requested_by_id != person_id,
+                func.coalesce(Disbursement.first_by_id, _NOBODY) != person_id,
                 *_in(funds),
             )
         )
@@ -311,3 +338,122 @@ def returned_minor(session: Session, award_id: UUID) -> int:
     """Pence that came back of an award."""
     query = select(func.coalesce(func.sum(MoneyReturn.amount_minor), 0)).where(MoneyReturn.award_id == award_id)
     return int(session.scalar(query) or 0)
+
+
+def repayments(session: Session, award_id: UUID) -> list[Repayment]:
+    """What was asked back of an award, the newest first."""
+    return list(
+        session.scalars(
+            select(Repayment).where(Repayment.award_id == award_id).order_by(Repayment.raised_at.desc(), Repayment.id)
+        )
+    )
+
+
+def repayment(session: Session, repayment_id: UUID) -> Repayment | None:
+    return session.get(Repayment, repayment_id)
+
+
+def open_repayment(session: Session, award_id: UUID) -> Repayment | None:
+    """What is still owed of an award, if anything was asked back."""
+    return session.scalar(
+        select(Repayment).where(Repayment.award_id == award_id, Repayment.state == RepaymentState.RAISED)
+    )
+
+
+def limit_of(session: Session, person_id: UUID) -> int:
+    """Pence that an officer may authorise alone."""
+    found = session.scalar(
+        select(PaymentLimit.limit_minor).where(PaymentLimit.person_id == person_id, PaymentLimit.ended_at.is_(None))
+    )
+    return LIMIT_MINOR if found is None else found
+
+
+@dataclass(frozen=True, slots=True)
+class OfficerLimit:
+    """A finance officer and what they may authorise alone. Pence; ``set_at`` is None for the usual limit."""
+
+    person_id: UUID
+    name: str
+    limit_minor: int
+    set_at: datetime | None
+
+
+def limits(session: Session) -> list[OfficerLimit]:
+    """Everybody who may authorise payments, by name, with their limits."""
+    rows = session.execute(
+        select(Person.id, Person.name, func.coalesce(PaymentLimit.limit_minor, LIMIT_MINOR), PaymentLimit.set_at)
+        .where(
+            Person.id.in_(
+                select(RoleGrant.person_id).where(RoleGrant.role == Role.FINANCE_OFFICER, RoleGrant.ended_at.is_(None))
+            )
+        )
+        .outerjoin(PaymentLimit, (PaymentLimit.person_id == Person.id) & PaymentLimit.ended_at.is_(None))
+        .order_by(Person.name, Person.id)
+        .limit(200)
+    )
+    return [OfficerLimit(*row) for row in rows]
+
+
+def write_offs_to_answer(session: Session, person_id: UUID) -> list[Repayment]:
+    """Debts that somebody else wants to write off."""
+    return list(
+        session.scalars(
+            select(Repayment)
+            .where(
+                Repayment.state == RepaymentState.RAISED,
+                Repayment.write_off_asked_by_id.is_not(None),
+                Repayment.write_off_asked_by_id != person_id,
+            )
+            .order_by(Repayment.write_off_asked_at, Repayment.id)
+            .limit(50)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """An instalment whose day has come and that cannot be asked for. ``condition`` is empty when it is met, or none."""
+
+    award_id: UUID
+    title: str
+    payee_id: UUID
+    payee_name: str
+    part: int
+    amount_minor: int
+    instalment_id: UUID
+    condition: str
+    has_account: bool
+
+
+def blocked(session: Session, today: date, funds: Collection[UUID] | None = None, *, limit: int = 50) -> list[Blocked]:
+    """Instalments whose day has come, and what they still wait for: a condition, or a verified bank account."""
+    payee = aliased(Group)
+    verified = select(BankAccount.group_id).where(BankAccount.state == BankAccountState.VERIFIED)
+    asked = select(Disbursement.instalment_id).where(Disbursement.state.in_(LIVE))
+    open_condition = (Instalment.condition != "") & Instalment.met_at.is_(None)
+    rows = session.execute(
+        select(
+            Award.id,
+            Proposal.title,
+            payee.id,
+            payee.name,
+            Instalment.number,
+            Instalment.amount_minor,
+            Instalment.id,
+            case((open_condition, Instalment.condition), else_=""),
+            Award.payee_id.in_(verified),
+        )
+        .join(Award, Award.id == Instalment.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(payee, payee.id == Award.payee_id)
+        .where(
+            Award.state == AwardState.ACTIVE,
+            Instalment.due_on <= today,
+            Instalment.id.not_in(asked),
+            open_condition | Award.payee_id.not_in(verified),
+            *_in(funds),
+        )
+        .order_by(Instalment.due_on, Award.reference, Instalment.number)
+        .limit(limit)
+    )
+    return [Blocked(*row) for row in rows]

@@ -9,6 +9,7 @@ from grants.kernel.errors import RuleBroken
 
 class DisbursementState(StrEnum):
     REQUESTED = "requested"
+    ON_HOLD = "on_hold"
     AUTHORISED = "authorised"
     SENT = "sent"
     PAID = "paid"
@@ -24,21 +25,48 @@ class DisbursementAction(StrEnum):
     FAIL = "fail"
     RETURN = "return"
     CANCEL = "cancel"
+    HOLD = "hold"
+    RELEASE = "release"
 
 
 S, A = DisbursementState, DisbursementAction
 STEPS = {
     (S.REQUESTED, A.AUTHORISE): S.AUTHORISED,
     (S.REQUESTED, A.CANCEL): S.CANCELLED,
+    (S.REQUESTED, A.HOLD): S.ON_HOLD,
+    (S.ON_HOLD, A.RELEASE): S.REQUESTED,
+    (S.ON_HOLD, A.CANCEL): S.CANCELLED,
     (S.AUTHORISED, A.SEND): S.SENT,
     (S.AUTHORISED, A.CANCEL): S.CANCELLED,
     (S.AUTHORISED, A.FAIL): S.FAILED,
+    (S.AUTHORISED, A.HOLD): S.ON_HOLD,
     (S.SENT, A.SETTLE): S.PAID,
     (S.SENT, A.FAIL): S.FAILED,
     (S.PAID, A.RETURN): S.RETURNED,
 }
-LIVE = frozenset({S.REQUESTED, S.AUTHORISED, S.SENT, S.PAID})
+LIVE = frozenset({S.REQUESTED, S.ON_HOLD, S.AUTHORISED, S.SENT, S.PAID})
 """States that use up an instalment: at most one such row for each."""
+
+
+class RepaymentState(StrEnum):
+    RAISED = "raised"
+    RECEIVED = "received"
+    WRITTEN_OFF = "written_off"
+
+
+class RepaymentAction(StrEnum):
+    RECEIVE = "receive"
+    WRITE_OFF = "write_off"
+
+
+REPAYMENT_STEPS = {
+    (RepaymentState.RAISED, RepaymentAction.RECEIVE): RepaymentState.RECEIVED,
+    (RepaymentState.RAISED, RepaymentAction.WRITE_OFF): RepaymentState.WRITTEN_OFF,
+}
+REPAY_DAYS = 28
+"""Days that a group has to give money back."""
+LIMIT_MINOR = 500_000
+"""Pence that an officer may authorise alone, unless an admin has set another limit for them."""
 
 
 class Told(StrEnum):

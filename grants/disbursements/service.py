@@ -1,25 +1,31 @@
-"""Ask, authorise, send, settle, return. The only writer of disbursements, provider events and returns."""
+"""Ask, authorise, hold, send, settle, get back. The only writer of payments, provider events, repayments and limits."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, assert_never
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from grants.awards import queries as award_queries
 from grants.awards import service as awards
 from grants.awards.models import Award, Instalment
 from grants.awards.rules import AwardState
-from grants.disbursements import access, notices
-from grants.disbursements.models import Disbursement, MoneyReturn, PayoutAccount, ProviderEvent
+from grants.disbursements import access, notices, queries
+from grants.disbursements.access import Facts
+from grants.disbursements.models import Disbursement, MoneyReturn, PaymentLimit, PayoutAccount, ProviderEvent, Repayment
 from grants.disbursements.rules import (
+    REPAY_DAYS,
+    REPAYMENT_STEPS,
     STEPS,
     DisbursementAction,
     DisbursementState,
     Notice,
+    RepaymentAction,
+    RepaymentState,
     Told,
     payment_key,
 )
@@ -28,6 +34,7 @@ from grants.funds.rules import return_split
 from grants.kernel.actors import Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.keyring import KeyRing
 from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
@@ -35,10 +42,17 @@ from grants.ledger import service as ledger
 from grants.ledger.queries import award_pockets, lines_of
 from grants.ledger.rules import Line, Pocket, bank_code, grants_code, moved
 from grants.outbox import service as outbox
+from grants.payees import queries as payee_queries
+from grants.payees import service as payees
+from grants.payees.models import BankAccount
+from grants.people import queries as people
 from grants.people.models import Group
 from grants.ports import payments as port
+from grants.ports.accounts import AccountNumbers
 from grants.ports.payments import AccountStanding, PaymentGateway, PayoutReceipt, PayoutRefused
+from grants.review import queries as review
 
+NO_ACCOUNT = "The bank account of this payee is not verified, so nothing can be paid to it."
 Working = Callable[[], AbstractContextManager[UnitOfWork]]
 S, A = DisbursementState, DisbursementAction
 
@@ -47,10 +61,17 @@ def request(uow: UnitOfWork, instalment_id: UUID) -> Disbursement:
     """Ask that an instalment be paid. Counts it against the award, so that all payments stay within it."""
     part = uow.get(Instalment, instalment_id)
     award = uow.get(Award, part.award_id, lock=True)
-    access.ensure_may_request(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    account = payee_queries.verified_account(uow.session, award.payee_id)
+    access.ensure_may_request(uow.actor, _facts(uow, award, account))
     _ensure_active(award)
     if london_day(uow.now) < part.due_on:
         raise StepRefused(f"This part is not to be paid before {part.due_on.day} {part.due_on:%B %Y}.")
+    if part.condition and part.met_at is None:
+        raise StepRefused(
+            f"Something must happen before this part is paid: {part.condition} A steward says when it has."
+        )
+    if account is None:
+        raise StepRefused(NO_ACCOUNT)
     before = uow.session.scalar(
         select(func.max(Disbursement.attempt)).where(Disbursement.instalment_id == instalment_id)
     )
@@ -64,6 +85,7 @@ def request(uow: UnitOfWork, instalment_id: UUID) -> Disbursement:
         amount_minor=part.amount_minor,
         state=S.REQUESTED,
         key=payment_key(part.id, attempt),
+        account_id=account.id,
         requested_by_id=uow.actor.id,
         requested_at=uow.now,
     )
@@ -84,12 +106,22 @@ def request(uow: UnitOfWork, instalment_id: UUID) -> Disbursement:
 
 
 def authorise(uow: UnitOfWork, disbursement_id: UUID) -> Disbursement:
-    """Let a payment go: somebody other than who asked. It leaves after the commit, under its own key."""
+    """Let a payment go: somebody other than who asked. It leaves after the commit, under its own key.
+
+    Above what this officer may let go alone it stays as it is, and waits for a second officer.
+    """
     payment = uow.get(Disbursement, disbursement_id)
     award = uow.get(Award, payment.award_id, lock=True)
-    access.ensure_may_authorise(uow.actor, award.fund_id, award.group_id, award.payee_id, payment.requested_by_id)
+    account = payee_queries.verified_account(uow.session, award.payee_id)
+    access.ensure_may_authorise(uow.actor, _facts(uow, award, account, payment))
     _ensure_active(award)
     next_state(STEPS, payment.state, A.AUTHORISE)
+    if account is None or account.id != payment.account_id:
+        raise StepRefused(f"{NO_ACCOUNT} Put the payment on hold until it is.")
+    assert uow.actor.id is not None
+    if payment.first_by_id is None and payment.amount_minor > queries.limit_of(uow.session, uow.actor.id):
+        _second(uow, payment)
+        return payment
     _claim(uow, payment)
     held = {
         id: pockets.committed_minor
@@ -128,21 +160,142 @@ def _claim(uow: UnitOfWork, payment: Disbursement) -> None:
     uow.session.refresh(payment)
 
 
+def _second(uow: UnitOfWork, payment: Disbursement) -> None:
+    """Write down the first of two authorisers: of two at once, one is the first."""
+    claimed = uow.session.execute(
+        update(Disbursement)
+        .where(Disbursement.id == payment.id, Disbursement.state == S.REQUESTED, Disbursement.first_by_id.is_(None))
+        .values(first_by_id=uow.actor.id, first_at=uow.now)
+        .returning(Disbursement.id)
+        .execution_options(synchronize_session=False)
+    ).scalar()
+    if claimed is None:
+        raise Conflict("Somebody has already dealt with this payment.")
+    uow.session.refresh(payment)
+    uow.record("payment.authorised_first", payment, award=payment.award_id, amount_minor=payment.amount_minor)
+
+
+def _facts(
+    uow: UnitOfWork, award: Award, account: BankAccount | None = None, payment: Disbursement | None = None
+) -> Facts:
+    """Who did what in this payment's history, and who has an interest in the bid behind it."""
+    proposal = award.proposal
+    declared = review.recused(uow.session, award.round_id)
+    pairs = review.interested(uow.session, [proposal]) | {pair for pair in declared if pair[0] == proposal.id}
+    return Facts(
+        award.fund_id,
+        award.group_id,
+        award.payee_id,
+        account.verified_by_id if account is not None else None,
+        frozenset(person_id for _, person_id in pairs),
+        payment.requested_by_id if payment is not None else None,
+        payment.first_by_id if payment is not None else None,
+    )
+
+
 def cancel(uow: UnitOfWork, disbursement_id: UUID, reason: str) -> Disbursement:
-    """Take back a request that nobody has authorised yet."""
+    """Take back a request that nobody has authorised yet, or a payment that is on hold."""
     payment, award = _locked(uow, disbursement_id)
-    access.ensure_may_request(uow.actor, award.fund_id, award.group_id, award.payee_id)
-    if payment.state is not S.REQUESTED:
+    access.ensure_on_desk(uow.actor, _facts(uow, award))
+    if payment.state not in (S.REQUESTED, S.ON_HOLD):
         raise StepRefused("This payment was authorised already. It can only arrive, fail or come back.")
-    why = " ".join(reason.split())[:300]
-    if not why:
-        raise RuleBroken("Say why.", field="reason")
-    payment.state = next_state(STEPS, payment.state, A.CANCEL)
+    why = _why(reason)
+    before = payment.state
+    payment.state = next_state(STEPS, before, A.CANCEL)
     payment.failure = why
     uow.session.flush()
     awards.give_up_payment(uow, award.id, payment.amount_minor)
-    uow.record("payment.cancelled", payment, before=S.REQUESTED, after=payment.state, why=why, award=award.id)
+    uow.record("payment.cancelled", payment, before=before, after=payment.state, why=why, award=award.id)
     return payment
+
+
+def _why(reason: str) -> str:
+    why = " ".join(reason.split())[:300]
+    if not why:
+        raise RuleBroken("Say why.", field="reason")
+    return why
+
+
+# ----------------------------------------------------------------------------------------------------------- on hold
+
+
+def hold(uow: UnitOfWork, disbursement_id: UUID, reason: str) -> Disbursement:
+    """Stop a payment that has not been handed to the provider. Its money is promised again, and not on its way."""
+    payment, award = _locked(uow, disbursement_id)
+    access.ensure_on_desk(uow.actor, _facts(uow, award))
+    if payment.tried_at is not None:
+        raise StepRefused("This payment was handed to the provider. It can only arrive, fail or come back.")
+    _hold(uow, payment, award, _why(reason))
+    return payment
+
+
+def _hold(uow: UnitOfWork, payment: Disbursement, award: Award, why: str) -> None:
+    before = payment.state
+    payment.state = next_state(STEPS, before, A.HOLD)
+    payment.failure = why
+    uow.session.flush()
+    if before is S.AUTHORISED:
+        _reverse(uow, award, f"{payment.key}:send", f"{payment.key}:held", "payment.held")
+    uow.record("payment.held", payment, before=before, after=payment.state, why=why, award=award.id)
+
+
+def release(uow: UnitOfWork, disbursement_id: UUID) -> Disbursement:
+    """Let a payment on hold go on: to the account that is verified now, and to be authorised afresh.
+
+    What had been authorised is not sent under its old key again: it is taken back, and asked for anew.
+    """
+    payment, award = _locked(uow, disbursement_id)
+    account = payee_queries.verified_account(uow.session, award.payee_id)
+    access.ensure_may_request(uow.actor, _facts(uow, award, account))
+    _ensure_active(award)
+    before = payment.state
+    after = next_state(STEPS, before, A.RELEASE)
+    if payment.authorised_at is not None:
+        raise StepRefused(
+            "This payment had been authorised when it was stopped. Take it back and ask for it once more."
+        )
+    if account is None:
+        raise StepRefused(NO_ACCOUNT)
+    assert uow.actor.id is not None
+    payment.state, payment.account_id, payment.failure = after, account.id, None
+    payment.first_by_id = payment.first_at = None
+    payment.requested_by_id, payment.requested_at = uow.actor.id, uow.now
+    uow.record("payment.released", payment, before=before, after=after, award=award.id)
+    return payment
+
+
+def give_account(
+    uow: UnitOfWork, keys: KeyRing, numbers: AccountNumbers, group_id: UUID, name: str, sort_code: str, number: str
+) -> BankAccount:
+    """A member gives where the group's money goes. Every payment that has not left goes on hold."""
+    account = payees.give(uow, keys, numbers, group_id, name, sort_code, number)
+    _hold_unpaid(uow, group_id, "The bank details have changed.")
+    return account
+
+
+def refuse_account(uow: UnitOfWork, account_id: UUID, reason: str) -> BankAccount:
+    """An officer refuses where a group's money goes. Every payment to it that has not left goes on hold."""
+    account = payees.refuse(uow, account_id, reason)
+    _hold_unpaid(uow, account.group_id, "The bank details were refused.")
+    return account
+
+
+def _hold_unpaid(uow: UnitOfWork, payee_id: UUID, why: str) -> None:
+    uow.session.flush()
+    for award_id in award_queries.holding_for(uow.session, payee_id):
+        award = uow.get(Award, award_id, lock=True)
+        for payment in uow.session.scalars(
+            select(Disbursement)
+            .where(
+                Disbursement.award_id == award.id,
+                Disbursement.state.in_((S.REQUESTED, S.AUTHORISED)),
+                Disbursement.tried_at.is_(None),
+            )
+            .order_by(Disbursement.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).all():
+            _hold(uow, payment, award, why)
 
 
 def _ensure_active(award: Award) -> None:
@@ -226,6 +379,10 @@ def _order(uow: UnitOfWork, payment_id: UUID, gateway: PaymentGateway) -> dict[s
             payment.refused = True
             word = "The award was stopped before the money left." if stopped else _NO_ACCOUNT
             _fail(uow, payment, award, word)
+            return None
+        account = payee_queries.verified_account(uow.session, award.payee_id)
+        if account is None or account.id != payment.account_id:
+            _hold(uow, payment, award, "The bank details have changed.")
             return None
         payment.gateway, payment.account_ref = gateway.name, account_ref
     payment.tried_at = payment.tried_at or uow.now
@@ -402,7 +559,7 @@ def _bank_returned(uow: UnitOfWork, provider: str, told: port.BankReturned) -> b
 def recall(uow: UnitOfWork, disbursement_id: UUID) -> Disbursement:
     """Have the provider send back a payment with which something is wrong. That it came is told by an event."""
     payment, award = _locked(uow, disbursement_id)
-    access.ensure_may_record(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    access.ensure_may_record(uow.actor, _facts(uow, award))
     if payment.problem is None or payment.provider_ref is None or payment.gateway is None:
         raise StepRefused("There is nothing wrong with this payment that would be put right by fetching it back.")
     if payment.recalled_at is not None:
@@ -440,7 +597,7 @@ def fetch_back(working: Working, gateway: PaymentGateway, payload: dict[str, Any
 def ask_again(uow: UnitOfWork, disbursement_id: UUID) -> None:
     """Ask the provider once more for an order whose outcome nobody knows: the same one, under the same key."""
     payment, award = _locked(uow, disbursement_id)
-    access.ensure_may_record(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    access.ensure_may_record(uow.actor, _facts(uow, award))
     if payment.state is not S.AUTHORISED:
         raise StepRefused("The outcome of this payment is known.")
     outbox.retry(uow, payment.key)
@@ -553,7 +710,7 @@ def _shares(uow: UnitOfWork, payment: Disbursement) -> list[tuple[UUID, int]]:
 def record_return(uow: UnitOfWork, award_id: UUID, amount_minor: int, reference: str, received_on: date) -> MoneyReturn:
     """Write down money that a group gave back. It goes to the contributions it came from, and the award may close."""
     award = uow.get(Award, award_id, lock=True)
-    access.ensure_may_record(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    access.ensure_may_record(uow.actor, _facts(uow, award))
     kept = {
         id: pockets.paid_minor
         for id, pockets in award_pockets(uow.session, [award.id])[award.id].items()
@@ -594,5 +751,121 @@ def record_return(uow: UnitOfWork, award_id: UUID, amount_minor: int, reference:
         split={str(id): minor for id, minor in shares.items()},
         role=Role.FINANCE_OFFICER,
     )
+    _count_in(uow, award.id, amount_minor)
     awards.close_if_settled(uow, award.id)
     return back
+
+
+def _count_in(uow: UnitOfWork, award_id: UUID, amount_minor: int) -> None:
+    """Count money that came back against what was asked back."""
+    asked = queries.open_repayment(uow.session, award_id)
+    if asked is None:
+        return
+    asked = uow.get(Repayment, asked.id, lock=True)
+    asked.received_minor += min(amount_minor, asked.amount_minor - asked.received_minor)
+    if asked.received_minor < asked.amount_minor:
+        return
+    before = asked.state
+    asked.state, asked.ended_at = next_state(REPAYMENT_STEPS, before, RepaymentAction.RECEIVE), uow.now
+    uow.record("repayment.received", asked, before=before, after=asked.state, award=award_id)
+
+
+def raise_repayment(uow: UnitOfWork, award_id: UUID, amount_minor: int, why: str) -> Repayment:
+    """Ask a group to give money back: what it did not spend, or what was not spent as agreed."""
+    award = uow.get(Award, award_id, lock=True)
+    access.ensure_on_desk(uow.actor, _facts(uow, award))
+    kept = award_queries.pockets(uow.session, award.id).paid_minor - award.written_off_minor
+    if not 0 < amount_minor <= kept:
+        raise RuleBroken(
+            f"Ask for more than £0 and no more than {show_pounds(kept)}: so much was paid.", field="amount"
+        )
+    if queries.open_repayment(uow.session, award.id) is not None:
+        raise StepRefused("Money is asked back for this award already.")
+    assert uow.actor.id is not None
+    asked = Repayment(
+        award_id=award.id,
+        amount_minor=amount_minor,
+        state=RepaymentState.RAISED,
+        why=_why(why),
+        raised_by_id=uow.actor.id,
+        raised_at=uow.now,
+        due_on=london_day(uow.now) + timedelta(days=REPAY_DAYS),
+    )
+    uow.add(asked)
+    uow.record("repayment.raised", asked, after=asked.state, award=award.id, amount_minor=amount_minor)
+    notices.repay(uow, award, asked)
+    return asked
+
+
+def ask_write_off(uow: UnitOfWork, repayment_id: UUID, reason: str) -> Repayment:
+    """An officer says that what is still owed will never come. Another officer must agree."""
+    asked, award = _repayment(uow, repayment_id)
+    access.ensure_on_desk(uow.actor, _facts(uow, award))
+    next_state(REPAYMENT_STEPS, asked.state, RepaymentAction.WRITE_OFF)
+    if asked.write_off_asked_by_id is not None:
+        raise Conflict("Somebody has asked for this already. Another officer must agree.")
+    asked.write_off_reason = _why(reason)
+    asked.write_off_asked_by_id, asked.write_off_asked_at = uow.actor.id, uow.now
+    uow.record("repayment.write_off_asked", asked, why=asked.write_off_reason, award=award.id)
+    return asked
+
+
+def answer_write_off(uow: UnitOfWork, repayment_id: UUID, *, agreed: bool) -> Repayment:
+    """Another officer agrees that the rest is lost, or does not. It stays booked as paid; the award may close."""
+    asked, award = _repayment(uow, repayment_id)
+    access.ensure_may_write_off(uow.actor, _facts(uow, award), asked.write_off_asked_by_id)
+    if asked.write_off_asked_by_id is None:
+        raise StepRefused("Nobody has asked to write this off.")
+    before = asked.state
+    after = next_state(REPAYMENT_STEPS, before, RepaymentAction.WRITE_OFF)
+    if not agreed:
+        asked.write_off_asked_by_id = asked.write_off_asked_at = asked.write_off_reason = None
+        uow.record("repayment.write_off_refused", asked, award=award.id)
+        return asked
+    lost = asked.amount_minor - asked.received_minor
+    asked.state, asked.written_off_by_id, asked.ended_at = after, uow.actor.id, uow.now
+    uow.record(
+        "repayment.written_off",
+        asked,
+        before=before,
+        after=after,
+        why=asked.write_off_reason,
+        award=award.id,
+        amount_minor=lost,
+    )
+    awards.write_off(uow, award.id, lost)
+    return asked
+
+
+def _repayment(uow: UnitOfWork, repayment_id: UUID) -> tuple[Repayment, Award]:
+    asked = uow.get(Repayment, repayment_id)
+    award = uow.get(Award, asked.award_id, lock=True)
+    return uow.get(Repayment, repayment_id, lock=True), award
+
+
+# -------------------------------------------------------------------------------------------------------------- limits
+
+
+def set_limit(uow: UnitOfWork, person_id: UUID, limit_minor: int) -> PaymentLimit:
+    """An admin says how much an officer may authorise alone; above it a second officer is needed."""
+    access.ensure_may_set_limit(uow.actor, person_id)
+    people.person(uow.session, person_id)
+    if limit_minor < 0:
+        raise RuleBroken("Enter £0 or more.", field="limit")
+    standing = uow.session.scalar(
+        select(PaymentLimit)
+        .where(PaymentLimit.person_id == person_id, PaymentLimit.ended_at.is_(None))
+        .with_for_update()
+    )
+    if standing is not None:
+        standing.ended_at = uow.now
+        uow.session.flush()
+    assert uow.actor.id is not None
+    limit = PaymentLimit(person_id=person_id, limit_minor=limit_minor, set_by_id=uow.actor.id, set_at=uow.now)
+    try:
+        with uow.session.begin_nested():
+            uow.add(limit)
+    except IntegrityError:
+        raise Conflict("Somebody else set this limit just now. Look at it again.") from None
+    uow.record("payment.limit_set", limit, person=person_id, limit_minor=limit_minor)
+    return limit

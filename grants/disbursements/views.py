@@ -1,6 +1,6 @@
 """The payments desk, and the pretend bank of the demonstration."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -12,10 +12,20 @@ from markupsafe import Markup
 
 from grants.awards import access as awards_access
 from grants.awards import queries as awards
-from grants.disbursements import queries, service
-from grants.disbursements.forms import BulkForm, CancelForm, ReturnForm
+from grants.disbursements import access, queries, service
+from grants.disbursements.access import Facts
+from grants.disbursements.forms import (
+    AccountForm,
+    AgreeForm,
+    BulkForm,
+    CancelForm,
+    LimitForm,
+    ReasonForm,
+    RepayForm,
+    ReturnForm,
+)
 from grants.disbursements.queries import PaymentLine
-from grants.disbursements.rules import DisbursementState, Notice, Standing, Told, situation
+from grants.disbursements.rules import LIMIT_MINOR, DisbursementState, Notice, RepaymentState, Standing, Told, situation
 from grants.funds import service as funds_service
 from grants.funds.rules import PaysBy
 from grants.kernel.actors import Actor, Role
@@ -24,6 +34,8 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, SeedbedError
 from grants.kernel.work import UnitOfWork
 from grants.ledger.queries import Pockets
 from grants.outbox import service as outbox
+from grants.payees import access as payees_access
+from grants.payees import queries as payees
 from grants.people import queries as people
 from grants.ports.payments import (
     AccountStanding,
@@ -35,8 +47,9 @@ from grants.ports.payments import (
 from grants.web.db import now, reading
 from grants.web.doors import demo_only, signed_in
 from grants.web.forms import Form
+from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, needs_you
-from grants.web.outside import outbox_handlers, pays_by, providers, stripe
+from grants.web.outside import account_numbers, bank_ring, outbox_handlers, pays_by, providers, stripe
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import clockwork, working
@@ -47,6 +60,7 @@ DESK = (Role.FINANCE_OFFICER, Role.STEWARD)
 S = DisbursementState
 SHOWN = {
     "authorise": (S.REQUESTED,),
+    "on-hold": (S.ON_HOLD,),
     "on-the-way": (S.AUTHORISED, S.SENT),
     "paid": (S.PAID,),
     "stopped": (S.FAILED, S.RETURNED, S.CANCELLED),
@@ -92,6 +106,8 @@ def _desk(form: BulkForm, show: str) -> ResponseReturnValue:
         form=form,
         show=show,
         totals=totals,
+        blocked=queries.blocked(reading(), today, funds) if show == "ask" else [],
+        limit=queries.limit_of(reading(), actor.id) if actor.id is not None else 0,
         due=due,
         payments=payments,
         may_authorise=actor.has(Role.FINANCE_OFFICER),
@@ -135,9 +151,9 @@ def authorise() -> ResponseReturnValue:
     if not form.accepted():
         return _desk(form, "authorise")
     outcomes = _each(form, service.authorise)
-    return _done(
-        "Authorised", outcomes, {id: queries.payment(reading(), id) for id, _ in outcomes[: queries.PAGE]}, "on-the-way"
-    )
+    lines = {id: queries.payment(reading(), id) for id, _ in outcomes[: queries.PAGE]}
+    seconds = [id for id, line in lines.items() if line is not None and line.first_by_id and line.state is S.REQUESTED]
+    return _done("Authorised", outcomes, lines, "on-the-way", waits=seconds)
 
 
 def _given(form: BulkForm, known: dict[UUID, Any]) -> list[UUID]:
@@ -145,10 +161,16 @@ def _given(form: BulkForm, known: dict[UUID, Any]) -> list[UUID]:
     return list(dict.fromkeys([*known, *(form.ids.data or ())]))[:1000]
 
 
-def _done(word: str, outcomes: list[tuple[UUID, str | None]], lines: dict[UUID, Any], then: str) -> ResponseReturnValue:
+def _done(
+    word: str,
+    outcomes: list[tuple[UUID, str | None]],
+    lines: dict[UUID, Any],
+    then: str,
+    waits: Collection[UUID] = (),
+) -> ResponseReturnValue:
     refused = sum(1 for _, why in outcomes if why is not None)
     page = render_template(
-        "disbursements/done.html", word=word, outcomes=outcomes, lines=lines, refused=refused, then=then
+        "disbursements/done.html", word=word, outcomes=outcomes, lines=lines, refused=refused, then=then, waits=waits
     )
     return page, 422 if refused == len(outcomes) else 200
 
@@ -168,20 +190,25 @@ def show(payment_id: UUID) -> ResponseReturnValue:
         except RuleBroken as broken:
             form.show(broken)
             line = _line(payment_id)
+    return _payment(line, form, ReasonForm(formdata=None))
+
+
+def _payment(line: PaymentLine, cancel: CancelForm, hold: ReasonForm) -> ResponseReturnValue:
     actor = current_actor()
     apart = line.group_id not in actor.groups and line.payee_id not in actor.groups
+    desk = apart and any(actor.has(role, line.fund_id) for role in DESK)
     return render_template(
         "disbursements/show.html",
-        form=form,
+        form=cancel,
+        hold_form=hold,
         line=line,
-        may_authorise=line.state is S.REQUESTED
-        and actor.has(Role.FINANCE_OFFICER, line.fund_id)
-        and actor.id != line.requested_by_id
-        and apart,
-        may_cancel=line.state is S.REQUESTED and apart and any(actor.has(role, line.fund_id) for role in DESK),
+        may_authorise=line.state is S.REQUESTED and access.may_authorise(actor, _facts(line)),
+        may_cancel=line.state in (S.REQUESTED, S.ON_HOLD) and desk,
+        may_hold=line.state in (S.REQUESTED, S.AUTHORISED) and line.tried_at is None and desk,
+        may_release=line.state is S.ON_HOLD and line.authorised_at is None and desk,
         mine=actor.id == line.requested_by_id,
         **_way(line, actor, apart),
-    ), form.status
+    ), max(cancel.status, hold.status)
 
 
 PROVIDERS = {"stripe": "Stripe", "memory": "the pretend bank", "bank_run": "council finance"}
@@ -238,6 +265,204 @@ def _about(payment_id: UUID, do: Callable[[UnitOfWork, UUID], Any], done: str) -
     except RuleBroken as broken:
         flash(broken.message, "error")
     return redirect(url_for("disbursements.show", payment_id=payment_id))
+
+
+def _facts(line: PaymentLine) -> Facts:
+    """What the line tells of who did what; the service asks again, and knows of interests too."""
+    return Facts(
+        line.fund_id,
+        line.group_id,
+        line.payee_id,
+        line.verified_by_id,
+        (),
+        line.requested_by_id,
+        line.first_by_id,
+    )
+
+
+@bp.post("/payments/<uuid:payment_id>/hold")
+@signed_in(*DESK)
+def hold(payment_id: UUID) -> ResponseReturnValue:
+    """Stop a payment that has not left."""
+    form = ReasonForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.hold(uow, payment_id, form.reason.data or "")
+            flash("The payment is on hold.", "success")
+            return redirect(url_for("disbursements.show", payment_id=payment_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return _payment(_line(payment_id), CancelForm(formdata=None), form)
+
+
+@bp.post("/payments/<uuid:payment_id>/release")
+@signed_in(*DESK)
+def release(payment_id: UUID) -> ResponseReturnValue:
+    """Let a payment on hold go on."""
+    with working() as uow:
+        service.release(uow, payment_id)
+    flash("The payment is asked for again. Somebody else must authorise it.", "success")
+    return redirect(url_for("disbursements.show", payment_id=payment_id))
+
+
+@bp.route("/payments/limits", methods=["GET", "POST"])
+@signed_in(Role.ADMIN, Role.AUDITOR, Role.FINANCE_OFFICER)
+def limits() -> ResponseReturnValue:
+    """How much each officer may authorise alone."""
+    form, found = LimitForm(), queries.limits(reading())
+    form.person.choices = [(str(one.person_id), one.name) for one in found]
+    if form.accepted():
+        assert form.limit.data is not None
+        try:
+            with working() as uow:
+                service.set_limit(uow, form.person.data, form.limit.data)
+            flash("The limit is set.", "success")
+            return redirect(url_for("disbursements.limits"))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template(
+        "disbursements/limits.html",
+        form=form,
+        limits=found,
+        usual=LIMIT_MINOR,
+        may_set=current_actor().has(Role.ADMIN),
+    ), form.status
+
+
+# ----------------------------------------------------------------------------------------------- where the money goes
+
+
+@bp.route("/groups/<uuid:group_id>/bank/give", methods=["GET", "POST"])
+@signed_in(Role.GROUP_MEMBER)
+@post_limit("30 per hour")
+def give_account(group_id: UUID) -> ResponseReturnValue:
+    """Give a group's bank details, or new ones."""
+    group = people.group(reading(), group_id)
+    payees_access.ensure_may_give(current_actor(), group_id)
+    form = AccountForm()
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.give_account(
+                    uow,
+                    bank_ring(),
+                    account_numbers(),
+                    group_id,
+                    form.account_name.data or "",
+                    form.sort_code.data or "",
+                    form.account_number.data or "",
+                )
+            flash("Thank you. Now another member of your group confirms these details.", "success")
+            return redirect(url_for("payees.bank", group_id=group_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template(
+        "disbursements/give_account.html", form=form, group=group, standing=payees.account(reading(), group_id)
+    ), form.status
+
+
+@bp.route("/bank-accounts/<uuid:account_id>/refuse", methods=["GET", "POST"])
+@signed_in(*DESK)
+def refuse_account(account_id: UUID) -> ResponseReturnValue:
+    """Refuse bank details, with a reason that the group reads."""
+    account = payees.by_id(reading(), account_id)
+    if account is None:
+        raise NotFound
+    group, form = people.group(reading(), account.group_id), ReasonForm()
+    group_id = group.id
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.refuse_account(uow, account_id, form.reason.data or "")
+            flash("The details were refused. Payments to them are on hold.", "success")
+            return redirect(url_for("payees.bank", group_id=group_id))
+        except RuleBroken as broken:
+            form.show(broken)
+            group = people.group(reading(), group_id)
+    return render_template("disbursements/refuse_account.html", form=form, group=group), form.status
+
+
+# ------------------------------------------------------------------------------------------------ what must come back
+
+
+@bp.route("/awards/<uuid:award_id>/repayments", methods=["GET", "POST"])
+@signed_in(*DESK)
+def repayments(award_id: UUID) -> ResponseReturnValue:
+    """What must come back of an award: ask for it."""
+    form = RepayForm()
+    if form.accepted():
+        assert form.amount.data is not None
+        try:
+            with working() as uow:
+                service.raise_repayment(uow, award_id, form.amount.data, form.why.data or "")
+            flash("The group was asked to give it back.", "success")
+            return redirect(url_for("disbursements.repayments", award_id=award_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return _repayments(award_id, form, ReasonForm(formdata=None), AgreeForm(formdata=None))
+
+
+def _repayments(award_id: UUID, form: RepayForm, reason: ReasonForm, agree: AgreeForm) -> ResponseReturnValue:
+    page = awards.award_page(reading(), award_id)
+    if page is None:
+        raise NotFound
+    award, actor = page.award, current_actor()
+    access.ensure_on_desk(actor, Facts(award.fund_id, award.group_id, award.payee_id))
+    found = queries.repayments(reading(), award_id)
+    ids = [id for one in found for id in (one.raised_by_id, one.write_off_asked_by_id, one.written_off_by_id) if id]
+    return render_template(
+        "disbursements/repayments.html",
+        form=form,
+        reason_form=reason,
+        agree_form=agree,
+        award=award,
+        line=page.line,
+        pockets=page.pockets,
+        repayments=found,
+        open=next((one for one in found if one.state is RepaymentState.RAISED), None),
+        names=people.names(reading(), ids),
+        may_record=actor.has(Role.FINANCE_OFFICER, award.fund_id),
+    ), max(form.status, reason.status, agree.status)
+
+
+def _award_of(repayment_id: UUID) -> UUID:
+    found = queries.repayment(reading(), repayment_id)
+    if found is None:
+        raise NotFound
+    return found.award_id
+
+
+@bp.post("/repayments/<uuid:repayment_id>/write-off")
+@signed_in(*DESK)
+def ask_write_off(repayment_id: UUID) -> ResponseReturnValue:
+    """Say that the rest will never come."""
+    form, award_id = ReasonForm(), _award_of(repayment_id)
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.ask_write_off(uow, repayment_id, form.reason.data or "")
+            flash("Another officer must agree.", "success")
+            return redirect(url_for("disbursements.repayments", award_id=award_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return _repayments(award_id, RepayForm(formdata=None), form, AgreeForm(formdata=None))
+
+
+@bp.post("/repayments/<uuid:repayment_id>/answer")
+@signed_in(*DESK)
+def answer_write_off(repayment_id: UUID) -> ResponseReturnValue:
+    """Agree that the rest is lost, or not."""
+    form, award_id = AgreeForm(), _award_of(repayment_id)
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.answer_write_off(uow, repayment_id, agreed=form.answer.data == "yes")
+            flash("Written down.", "success")
+            return redirect(url_for("disbursements.repayments", award_id=award_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return _repayments(award_id, RepayForm(formdata=None), ReasonForm(formdata=None), form)
 
 
 def _line(payment_id: UUID) -> PaymentLine:
@@ -352,10 +577,19 @@ def _on_award(award: Any) -> Section | None:
     lines = [line for line in queries.of_award(reading(), award.id) if inside or line.state is S.PAID]
     back = queries.returns_of(reading(), award.id)
     may_record = actor.has(Role.FINANCE_OFFICER, award.fund_id) and any(line.state is S.PAID for line in lines)
+    owed = queries.open_repayment(reading(), award.id) if inside else None
+    desk = any(actor.has(role, award.fund_id) for role in DESK) and any(line.state is S.PAID for line in lines)
     if not lines and not back:
         return None
     html = render_template(
-        "disbursements/_of_award.html", lines=lines, returns=back, inside=inside, award=award, may_record=may_record
+        "disbursements/_of_award.html",
+        lines=lines,
+        returns=back,
+        inside=inside,
+        award=award,
+        may_record=may_record,
+        owed=owed,
+        desk=desk,
     )
     return Section("payments", "Payments", Markup(html))  # noqa: S704
 
@@ -371,6 +605,12 @@ def _needs_of_the_desk(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
     ):
         yield NeedsYou(
             f"Authorise {waiting} payment{'s' if waiting > 1 else ''}", url_for("disbursements.index", show="authorise")
+        )
+    for one in queries.write_offs_to_answer(reading(), actor.id):
+        yield NeedsYou(
+            "Say whether a debt is lost",
+            url_for("disbursements.repayments", award_id=one.award_id),
+            one.write_off_reason or "",
         )
     if troubled := queries.troubled_count(reading(), funds):
         yield NeedsYou(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed
+from grants.payees.rules.checks import CheckKind
 
 OFFICERS = (Role.FINANCE_OFFICER, Role.STEWARD)
 
@@ -50,3 +51,25 @@ def may_judge(actor: Actor, group_id: UUID, given: Collection[UUID | None] = ())
     except NotAllowed:
         return False
     return True
+
+
+def ensure_may_answer(actor: Actor, kind: CheckKind, group_id: UUID) -> UUID:
+    """A member who can edit; for the host's word one who signs off for the host. Gives their id."""
+    if kind is CheckKind.HOST and not actor.can_sign_off_for(group_id):
+        raise NotAllowed("Only a member of the host who can sign off may say this.")
+    return ensure_may_give(actor, group_id)
+
+
+def may_answer(actor: Actor, kind: CheckKind, group_id: UUID) -> bool:
+    """The same as a question, for buttons."""
+    try:
+        ensure_may_answer(actor, kind, group_id)
+    except NotAllowed:
+        return False
+    return True
+
+
+def ensure_another(actor: Actor, asked_by_id: UUID | None) -> None:
+    """Nobody grants what they asked for."""
+    if actor.id == asked_by_id:
+        raise NotAllowed("You asked for this yourself. Another officer must decide.")

@@ -1,6 +1,6 @@
 """Bank accounts, sealed, and what was found out about them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.kernel.tables import Identified, Utc, state_column
 from grants.payees.rules.accounts import BankAccountState, NameAnswer
+from grants.payees.rules.checks import CheckKind, GroupCheckState
 from grants.people.models import Group
 from grants.ports.accounts import Modulus
 
@@ -66,3 +67,33 @@ class NameCheck(Identified):
     """Why a close match is good enough."""
     checked_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     checked_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class GroupCheck(Identified):
+    """One answer about a group: given by a member, judged by an officer. Later rounds use it while it is in date."""
+
+    __tablename__ = "group_check"
+    __table_args__ = (
+        Index("ix_group_check_about", "group_id", "kind"),
+        CheckConstraint("judged_by_id <> waiver_asked_by_id", name="another_waives"),
+        CheckConstraint(
+            "state <> 'waived' OR (award_ref IS NOT NULL AND reason IS NOT NULL)", name="waived_for_one_with_reason"
+        ),
+    )
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("community_group.id"))
+    kind: Mapped[CheckKind] = state_column(CheckKind)
+    state: Mapped[GroupCheckState] = state_column(GroupCheckState, index=True)
+    award_ref: Mapped[UUID | None] = mapped_column(index=True)
+    """The one award that it is for; none: for all while it is in date."""
+    words: Mapped[str] = mapped_column(String(1000), default="")
+    paper: Mapped[str | None] = mapped_column(String(40))
+    given_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    given_at: Mapped[datetime] = mapped_column(Utc())
+    waiver_asked_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    judged_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    judged_at: Mapped[datetime | None] = mapped_column(Utc())
+    reason: Mapped[str | None] = mapped_column(String(500))
+    expires_on: Mapped[date | None]
+
+    group: Mapped[Group] = relationship()

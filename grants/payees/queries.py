@@ -1,13 +1,16 @@
 """Bank accounts, without their numbers. Read only; whoever may open one asks the service, which writes that down."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
 
-from grants.payees.models import BankAccount
+from grants.payees.models import BankAccount, GroupCheck
 from grants.payees.rules.accounts import ENDED, BankAccountState
+from grants.payees.rules.checks import CheckKind, GroupCheckState, Known, about, holds, needed
 
 
 def account(session: Session, group_id: UUID) -> BankAccount | None:
@@ -41,3 +44,103 @@ def live_accounts(session: Session, group_ids: Collection[UUID]) -> dict[UUID, B
         select(BankAccount).where(BankAccount.group_id.in_(group_ids), BankAccount.state.not_in(ENDED))
     )
     return {row.group_id: row for row in rows}
+
+
+def answers(session: Session, group_ids: Collection[UUID]) -> list[GroupCheck]:
+    """Everything that was said and judged about these groups, the newest first."""
+    return list(
+        session.scalars(
+            select(GroupCheck)
+            .where(GroupCheck.group_id.in_(group_ids))
+            .order_by(GroupCheck.given_at.desc(), GroupCheck.id)
+            .limit(1000)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One check that an award asks for: of whom, whether it holds, and what was said of it, newest first."""
+
+    kind: CheckKind
+    group_id: UUID
+    holds: bool
+    answers: list[GroupCheck]
+
+    @property
+    def newest(self) -> GroupCheck | None:
+        return self.answers[0] if self.answers else None
+
+
+def needs_of(
+    session: Session, award_id: UUID, amount_minor: int, group_id: UUID, payee_id: UUID, today: date
+) -> list[Need]:
+    """Every check that an award of so many pence asks for, and where it stands. One query."""
+    said = answers(session, {group_id, payee_id})
+    found = []
+    for kind in needed(amount_minor, hosted=payee_id != group_id):
+        whom = about(kind, group_id, payee_id)
+        here = [one for one in said if one.kind is kind and one.group_id == whom and one.award_ref in (None, award_id)]
+        known = [Known(one.state, one.award_ref, one.expires_on) for one in here]
+        found.append(Need(kind, whom, holds(known, award_id, today), here))
+    return found
+
+
+def check(session: Session, check_id: UUID) -> GroupCheck | None:
+    return session.get(GroupCheck, check_id)
+
+
+def to_judge_count(session: Session) -> int:
+    """How many answers and waivers wait for an officer."""
+    waiting = (GroupCheckState.GIVEN, GroupCheckState.WAIVER_ASKED)
+    return session.scalar(select(func.count()).select_from(GroupCheck).where(GroupCheck.state.in_(waiting))) or 0
+
+
+def is_waived(session: Session, award_id: UUID, kind: CheckKind) -> bool:
+    """Whether two officers waived a check for this award."""
+    found = select(GroupCheck.id).where(
+        GroupCheck.award_ref == award_id, GroupCheck.kind == kind, GroupCheck.state == GroupCheckState.WAIVED
+    )
+    return session.scalar(found.limit(1)) is not None
+
+
+def by_id(session: Session, account_id: UUID) -> BankAccount | None:
+    return session.get(BankAccount, account_id)
+
+
+def to_check(session: Session) -> list[BankAccount]:
+    """Accounts that wait for an officer: shown by a statement, or with a checked name; the oldest first."""
+    waiting = (BankAccountState.EVIDENCED, BankAccountState.NAME_CHECKED)
+    return list(
+        session.scalars(
+            select(BankAccount)
+            .where(BankAccount.state.in_(waiting))
+            .options(joinedload(BankAccount.group))
+            .order_by(BankAccount.given_at, BankAccount.id)
+            .limit(50)
+        )
+    )
+
+
+def to_confirm(session: Session, group_ids: Collection[UUID], person_id: UUID) -> list[BankAccount]:
+    """Accounts of these groups that somebody else gave and nobody has confirmed."""
+    return list(
+        session.scalars(
+            select(BankAccount)
+            .where(
+                BankAccount.group_id.in_(group_ids),
+                BankAccount.state.not_in(ENDED),
+                BankAccount.confirmed_by_id.is_(None),
+                BankAccount.given_by_id != person_id,
+            )
+            .options(joinedload(BankAccount.group))
+            .order_by(BankAccount.given_at, BankAccount.id)
+            .limit(50)
+        )
+    )
+
+
+def groups_to_judge() -> Select[tuple[UUID]]:
+    """Ids of groups that gave an answer, or for which a waiver was asked, that waits for an officer."""
+    waiting = (GroupCheckState.GIVEN, GroupCheckState.WAIVER_ASKED)
+    return select(GroupCheck.group_id).where(GroupCheck.state.in_(waiting))

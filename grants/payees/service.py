@@ -1,16 +1,18 @@
-"""Give, confirm, prove, check and verify where money goes. The only writer of bank accounts and name checks."""
+"""Give, confirm, prove, check, verify, waive. The only writer of bank accounts, name checks and checks of groups."""
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
 
+from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, RuleBroken, StepRefused
 from grants.kernel.keyring import KeyRing
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.payees import access, queries
-from grants.payees.models import BankAccount, NameCheck
+from grants.payees.models import BankAccount, GroupCheck, NameCheck
 from grants.payees.rules.accounts import (
     STEPS,
     BankAccountAction,
@@ -19,6 +21,14 @@ from grants.payees.rules.accounts import (
     NameAnswer,
     clean_details,
     digits_of,
+)
+from grants.payees.rules.checks import (
+    CHECK_STEPS,
+    FOR_ONE_AWARD,
+    CheckKind,
+    GroupCheckAction,
+    GroupCheckState,
+    last_day,
 )
 from grants.payees.rules.evidence import checked_paper
 from grants.people.models import Group
@@ -167,10 +177,7 @@ def refuse(uow: UnitOfWork, account_id: UUID, reason: str) -> BankAccount:
     """
     account = uow.get(BankAccount, account_id, lock=True)
     _judge(uow, account)
-    why = " ".join(reason.split())
-    if not why or len(why) > 500:
-        raise RuleBroken("Say why, in 500 characters or fewer." if why else "Say why.", "reason")
-    account.reason = why
+    account.reason = _reason(reason)
     _end(uow, account, BankAccountAction.REFUSE, "bank.refused")
     return account
 
@@ -217,3 +224,118 @@ def rotate(uow: UnitOfWork, keys: KeyRing) -> int:
         uow.record("bank.sealed_again", account, key=keys.current)
         done += 1
     return done
+
+
+# ------------------------------------------------------------------------------------------------------------- checks
+
+
+def give_answer(
+    uow: UnitOfWork,
+    files: FileStore,
+    kind: CheckKind,
+    group_id: UUID,
+    award_ref: UUID,
+    words: str,
+    content: bytes | None = None,
+) -> GroupCheck:
+    """A member answers a check with words, a paper, or both. Good for later awards too, unless it is said for one."""
+    giver = access.ensure_may_answer(uow.actor, kind, group_id)
+    said = words.strip()
+    if len(said) > 1000:
+        raise RuleBroken("Say it in 1,000 characters or fewer.", "words")
+    if not said and not content:
+        raise RuleBroken("Write something, or choose a file.", "words")
+    name = None
+    if content:
+        paper = checked_paper(content)
+        name = files.put(paper.content, suffix=paper.suffix)
+    given = GroupCheck(
+        group_id=group_id,
+        kind=kind,
+        state=GroupCheckState.GIVEN,
+        award_ref=award_ref if kind in FOR_ONE_AWARD else None,
+        words=said,
+        paper=name,
+        given_by_id=giver,
+        given_at=uow.now,
+    )
+    uow.add(given)
+    uow.record("check.given", given, after=given.state, kind=kind.value, group=group_id, award=award_ref)
+    return given
+
+
+def judge(
+    uow: UnitOfWork, check_id: UUID, *, passed: bool, reason: str = "", expires_on: date | None = None
+) -> GroupCheck:
+    """An officer passes an answer, until a day, or fails it with a reason that the group reads."""
+    found = uow.get(GroupCheck, check_id, lock=True)
+    officer = access.ensure_officer(uow.actor, found.group_id, (found.given_by_id,))
+    before = found.state
+    after = next_state(CHECK_STEPS, before, GroupCheckAction.PASS if passed else GroupCheckAction.FAIL)
+    if passed:
+        found.expires_on = last_day(found.kind, expires_on, london_day(uow.now))
+        found.reason = " ".join(reason.split())[:500] or None
+    else:
+        found.reason = _reason(reason)
+    found.state, found.judged_by_id, found.judged_at = after, officer, uow.now
+    uow.record(
+        "check.judged", found, before=before, after=after, why=found.reason, kind=found.kind.value, group=found.group_id
+    )
+    return found
+
+
+def _reason(text: str) -> str:
+    why = " ".join(text.split())
+    if not why or len(why) > 500:
+        raise RuleBroken("Say why, in 500 characters or fewer." if why else "Say why.", "reason")
+    return why
+
+
+def ask_waiver(uow: UnitOfWork, kind: CheckKind, group_id: UUID, award_ref: UUID, reason: str) -> GroupCheck:
+    """An officer asks that one award go on without a check. Another officer decides."""
+    officer = access.ensure_officer(uow.actor, group_id)
+    waits = select(GroupCheck.id).where(
+        GroupCheck.group_id == group_id,
+        GroupCheck.kind == kind,
+        GroupCheck.award_ref == award_ref,
+        GroupCheck.state == GroupCheckState.WAIVER_ASKED,
+    )
+    why = _reason(reason)
+    if uow.session.scalar(waits.limit(1)) is not None:
+        raise Conflict("Somebody has asked for this already. Another officer must answer.", "reason")
+    asked = GroupCheck(
+        group_id=group_id,
+        kind=kind,
+        state=next_state(CHECK_STEPS, GroupCheckState.GIVEN, GroupCheckAction.ASK_WAIVER),
+        award_ref=award_ref,
+        given_by_id=officer,
+        given_at=uow.now,
+        waiver_asked_by_id=officer,
+        reason=why,
+    )
+    uow.add(asked)
+    uow.record(
+        "check.waiver_asked", asked, after=asked.state, why=why, kind=kind.value, group=group_id, award=award_ref
+    )
+    return asked
+
+
+def answer_waiver(uow: UnitOfWork, check_id: UUID, *, agreed: bool) -> GroupCheck:
+    """Another officer waives the check for that award, or does not."""
+    asked = uow.get(GroupCheck, check_id, lock=True)
+    officer = access.ensure_officer(uow.actor, asked.group_id)
+    access.ensure_another(uow.actor, asked.waiver_asked_by_id)
+    before = asked.state
+    asked.state = next_state(CHECK_STEPS, before, GroupCheckAction.WAIVE if agreed else GroupCheckAction.REFUSE_WAIVER)
+    asked.judged_by_id, asked.judged_at = officer, uow.now
+    uow.record(
+        "check.waiver_answered",
+        asked,
+        before=before,
+        after=asked.state,
+        why=asked.reason,
+        kind=asked.kind.value,
+        group=asked.group_id,
+        award=asked.award_ref,
+    )
+    return asked

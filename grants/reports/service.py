@@ -9,6 +9,8 @@ from grants.awards import queries as award_queries
 from grants.awards import service as awards
 from grants.awards.models import Award
 from grants.awards.rules import AwardState, check_reason
+from grants.disbursements import queries as payment_queries
+from grants.disbursements import service as payments
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.pictures import re_encoded
@@ -32,9 +34,13 @@ from grants.reports.rules import (
 
 
 def countersign(uow: UnitOfWork, agreement_id: UUID) -> Award:
-    """Sign an agreement for the fund: the award is under way, and the day of its report is set."""
+    """Sign an agreement for the fund. If nothing else is missing, the award is under way and its report has a day.
+
+    Else ``tick`` sets the day once the award is under way.
+    """
     award = awards.countersign(uow, agreement_id)
-    schedule(uow, award.id)
+    if award.state is AwardState.ACTIVE:
+        schedule(uow, award.id)
     return award
 
 
@@ -156,6 +162,8 @@ def accept(uow: UnitOfWork, report_id: UUID) -> Report:
     )
     if award.state is not AwardState.TERMINATED:
         awards.complete(uow, award.id, spent)
+    if paid > spent and payment_queries.open_repayment(uow.session, award.id) is None:
+        payments.raise_repayment(uow, award.id, paid - spent, "The report says that it was not spent.")
     notices.accepted(uow, report, paid - spent)
     return report
 

@@ -217,6 +217,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name=op.f("uq_sign_in_link_token_hash")),
     )
     op.create_table(
+        "agreement_template",
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("note", sa.String(length=200), nullable=False),
+        sa.Column("added_by_id", sa.Uuid(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["added_by_id"], ["person.id"], name=op.f("fk_agreement_template_added_by_id")),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_agreement_template")),
+    )
+    op.create_table(
         "bank_account",
         sa.Column("group_id", sa.Uuid(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -322,6 +332,68 @@ def upgrade() -> None:
     with op.batch_alter_table("contribution", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_contribution_fund_id"), ["fund_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_contribution_funder_id"), ["funder_id"], unique=False)
+
+    op.create_table(
+        "group_check",
+        sa.Column("group_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "constitution",
+                "two_people",
+                "safeguarding",
+                "insurance",
+                "host",
+                "subsidy",
+                name="checkkind_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "given",
+                "passed",
+                "failed",
+                "waiver_asked",
+                "waived",
+                "not_waived",
+                name="groupcheckstate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("award_ref", sa.Uuid(), nullable=True),
+        sa.Column("words", sa.String(length=1000), nullable=False),
+        sa.Column("paper", sa.String(length=40), nullable=True),
+        sa.Column("given_by_id", sa.Uuid(), nullable=False),
+        sa.Column("given_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("waiver_asked_by_id", sa.Uuid(), nullable=True),
+        sa.Column("judged_by_id", sa.Uuid(), nullable=True),
+        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=True),
+        sa.Column("expires_on", sa.Date(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "state <> 'waived' OR (award_ref IS NOT NULL AND reason IS NOT NULL)",
+            name=op.f("ck_group_check_waived_for_one_with_reason"),
+        ),
+        sa.CheckConstraint("judged_by_id <> waiver_asked_by_id", name=op.f("ck_group_check_another_waives")),
+        sa.ForeignKeyConstraint(["given_by_id"], ["person.id"], name=op.f("fk_group_check_given_by_id")),
+        sa.ForeignKeyConstraint(["group_id"], ["community_group.id"], name=op.f("fk_group_check_group_id")),
+        sa.ForeignKeyConstraint(["judged_by_id"], ["person.id"], name=op.f("fk_group_check_judged_by_id")),
+        sa.ForeignKeyConstraint(["waiver_asked_by_id"], ["person.id"], name=op.f("fk_group_check_waiver_asked_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_group_check")),
+    )
+    with op.batch_alter_table("group_check", schema=None) as batch_op:
+        batch_op.create_index("ix_group_check_about", ["group_id", "kind"], unique=False)
+        batch_op.create_index(batch_op.f("ix_group_check_award_ref"), ["award_ref"], unique=False)
+        batch_op.create_index(batch_op.f("ix_group_check_state"), ["state"], unique=False)
 
     op.create_table(
         "hosting",
@@ -476,6 +548,29 @@ def upgrade() -> None:
             postgresql_where=sa.text("ended_at IS NULL"),
         )
         batch_op.create_index(batch_op.f("ix_membership_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "payment_limit",
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("limit_minor", sa.BigInteger(), nullable=False),
+        sa.Column("set_by_id", sa.Uuid(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("limit_minor >= 0", name=op.f("ck_payment_limit_limit_not_negative")),
+        sa.CheckConstraint("set_by_id <> person_id", name=op.f("ck_payment_limit_set_by_another")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_payment_limit_person_id")),
+        sa.ForeignKeyConstraint(["set_by_id"], ["person.id"], name=op.f("fk_payment_limit_set_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_limit")),
+    )
+    with op.batch_alter_table("payment_limit", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_payment_limit_live",
+            ["person_id"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
 
     op.create_table(
         "payout_account",
@@ -1308,6 +1403,7 @@ def upgrade() -> None:
             sa.Enum(
                 "offered",
                 "accepted",
+                "in_set_up",
                 "active",
                 "completed",
                 "closed",
@@ -1329,6 +1425,7 @@ def upgrade() -> None:
         sa.Column("active_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("reason", sa.String(length=500), nullable=True),
         sa.Column("accepted_spend_minor", sa.BigInteger(), nullable=True),
+        sa.Column("written_off_minor", sa.BigInteger(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(
             "accepted_spend_minor >= 0 AND accepted_spend_minor <= amount_minor", name=op.f("ck_award_spend_within")
@@ -1336,6 +1433,9 @@ def upgrade() -> None:
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_award_amount_positive")),
         sa.CheckConstraint(
             "disbursing_minor >= 0 AND disbursing_minor <= amount_minor", name=op.f("ck_award_never_overpaid")
+        ),
+        sa.CheckConstraint(
+            "written_off_minor >= 0 AND written_off_minor <= amount_minor", name=op.f("ck_award_written_off_within")
         ),
         sa.ForeignKeyConstraint(["answered_by_id"], ["person.id"], name=op.f("fk_award_answered_by_id")),
         sa.ForeignKeyConstraint(["fund_id"], ["fund.id"], name=op.f("fk_award_fund_id")),
@@ -1774,6 +1874,55 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_award_split_contribution_id"), ["contribution_id"], unique=False)
 
     op.create_table(
+        "change_request",
+        sa.Column("award_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "plan", "days", "money", name="changekind_known", native_enum=False, create_constraint=True, length=32
+            ),
+            nullable=False,
+        ),
+        sa.Column("wish", sa.String(length=1000), nullable=False),
+        sa.Column("reason", sa.String(length=1000), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "submitted",
+                "queried",
+                "approved",
+                "rejected",
+                "applied",
+                name="changerequeststate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("asked_by_id", sa.Uuid(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answer", sa.String(length=500), nullable=True),
+        sa.Column("answered_by_id", sa.Uuid(), nullable=True),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["answered_by_id"], ["person.id"], name=op.f("fk_change_request_answered_by_id")),
+        sa.ForeignKeyConstraint(["asked_by_id"], ["person.id"], name=op.f("fk_change_request_asked_by_id")),
+        sa.ForeignKeyConstraint(["award_id"], ["award.id"], name=op.f("fk_change_request_award_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_change_request")),
+    )
+    with op.batch_alter_table("change_request", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_change_request_award_id"), ["award_id"], unique=False)
+        batch_op.create_index(
+            "ix_change_request_open",
+            ["award_id"],
+            unique=True,
+            sqlite_where=sa.text("state NOT IN ('rejected', 'applied')"),
+            postgresql_where=sa.text("state NOT IN ('rejected', 'applied')"),
+        )
+        batch_op.create_index(batch_op.f("ix_change_request_state"), ["state"], unique=False)
+
+    op.create_table(
         "decision_correction",
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("decision_id", sa.Uuid(), nullable=False),
@@ -1820,9 +1969,13 @@ def upgrade() -> None:
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=False),
         sa.Column("condition", sa.String(length=200), nullable=False),
+        sa.Column("met_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("met_by_id", sa.Uuid(), nullable=True),
+        sa.Column("met_note", sa.String(length=300), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_instalment_amount_positive")),
         sa.ForeignKeyConstraint(["award_id"], ["award.id"], name=op.f("fk_instalment_award_id")),
+        sa.ForeignKeyConstraint(["met_by_id"], ["person.id"], name=op.f("fk_instalment_met_by_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_instalment")),
         sa.UniqueConstraint("award_id", "number", name=op.f("uq_instalment_award_id_number")),
     )
@@ -1917,6 +2070,58 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "repayment",
+        sa.Column("award_id", sa.Uuid(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("received_minor", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "raised",
+                "received",
+                "written_off",
+                name="repaymentstate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("why", sa.String(length=500), nullable=False),
+        sa.Column("raised_by_id", sa.Uuid(), nullable=False),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
+        sa.Column("write_off_reason", sa.String(length=500), nullable=True),
+        sa.Column("write_off_asked_by_id", sa.Uuid(), nullable=True),
+        sa.Column("write_off_asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("written_off_by_id", sa.Uuid(), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("amount_minor > 0", name=op.f("ck_repayment_amount_positive")),
+        sa.CheckConstraint(
+            "received_minor >= 0 AND received_minor <= amount_minor", name=op.f("ck_repayment_received_within")
+        ),
+        sa.CheckConstraint("written_off_by_id <> write_off_asked_by_id", name=op.f("ck_repayment_two_people")),
+        sa.ForeignKeyConstraint(["award_id"], ["award.id"], name=op.f("fk_repayment_award_id")),
+        sa.ForeignKeyConstraint(["raised_by_id"], ["person.id"], name=op.f("fk_repayment_raised_by_id")),
+        sa.ForeignKeyConstraint(
+            ["write_off_asked_by_id"], ["person.id"], name=op.f("fk_repayment_write_off_asked_by_id")
+        ),
+        sa.ForeignKeyConstraint(["written_off_by_id"], ["person.id"], name=op.f("fk_repayment_written_off_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_repayment")),
+    )
+    with op.batch_alter_table("repayment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_repayment_award_id"), ["award_id"], unique=False)
+        batch_op.create_index(
+            "ix_repayment_open",
+            ["award_id"],
+            unique=True,
+            sqlite_where=sa.text("state = 'raised'"),
+            postgresql_where=sa.text("state = 'raised'"),
+        )
+        batch_op.create_index(batch_op.f("ix_repayment_state"), ["state"], unique=False)
+
+    op.create_table(
         "report",
         sa.Column("award_id", sa.Uuid(), nullable=False),
         sa.Column("due_on", sa.Date(), nullable=False),
@@ -1971,6 +2176,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("review_id", "criterion", name=op.f("pk_score")),
     )
     op.create_table(
+        "award_version",
+        sa.Column("award_id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("change_id", sa.Uuid(), nullable=False),
+        sa.Column("words", sa.String(length=1000), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("applied_by_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["applied_by_id"], ["person.id"], name=op.f("fk_award_version_applied_by_id")),
+        sa.ForeignKeyConstraint(["award_id"], ["award.id"], name=op.f("fk_award_version_award_id")),
+        sa.ForeignKeyConstraint(["change_id"], ["change_request.id"], name=op.f("fk_award_version_change_id")),
+        sa.PrimaryKeyConstraint("award_id", "version", name=op.f("pk_award_version")),
+        sa.UniqueConstraint("change_id", name=op.f("uq_award_version_change_id")),
+    )
+    op.create_table(
         "disbursement",
         sa.Column("award_id", sa.Uuid(), nullable=False),
         sa.Column("instalment_id", sa.Uuid(), nullable=False),
@@ -1980,6 +2199,7 @@ def upgrade() -> None:
             "state",
             sa.Enum(
                 "requested",
+                "on_hold",
                 "authorised",
                 "sent",
                 "paid",
@@ -1994,8 +2214,11 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("account_id", sa.Uuid(), nullable=True),
         sa.Column("requested_by_id", sa.Uuid(), nullable=False),
         sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("first_by_id", sa.Uuid(), nullable=True),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("authorised_by_id", sa.Uuid(), nullable=True),
         sa.Column("authorised_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("tried_at", sa.DateTime(timezone=True), nullable=True),
@@ -2015,8 +2238,14 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "authorised_by_id IS NULL OR authorised_by_id <> requested_by_id", name=op.f("ck_disbursement_two_people")
         ),
+        sa.CheckConstraint(
+            "first_by_id <> requested_by_id AND first_by_id <> authorised_by_id",
+            name=op.f("ck_disbursement_another_seconds"),
+        ),
+        sa.ForeignKeyConstraint(["account_id"], ["bank_account.id"], name=op.f("fk_disbursement_account_id")),
         sa.ForeignKeyConstraint(["authorised_by_id"], ["person.id"], name=op.f("fk_disbursement_authorised_by_id")),
         sa.ForeignKeyConstraint(["award_id"], ["award.id"], name=op.f("fk_disbursement_award_id")),
+        sa.ForeignKeyConstraint(["first_by_id"], ["person.id"], name=op.f("fk_disbursement_first_by_id")),
         sa.ForeignKeyConstraint(["instalment_id"], ["instalment.id"], name=op.f("fk_disbursement_instalment_id")),
         sa.ForeignKeyConstraint(["requested_by_id"], ["person.id"], name=op.f("fk_disbursement_requested_by_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disbursement")),
@@ -2029,8 +2258,8 @@ def upgrade() -> None:
             "ix_disbursement_live",
             ["instalment_id"],
             unique=True,
-            sqlite_where=sa.text("state IN ('requested', 'authorised', 'sent', 'paid')"),
-            postgresql_where=sa.text("state IN ('requested', 'authorised', 'sent', 'paid')"),
+            sqlite_where=sa.text("state IN ('requested', 'on_hold', 'authorised', 'sent', 'paid')"),
+            postgresql_where=sa.text("state IN ('requested', 'on_hold', 'authorised', 'sent', 'paid')"),
         )
         batch_op.create_index(batch_op.f("ix_disbursement_provider_ref"), ["provider_ref"], unique=False)
         batch_op.create_index(batch_op.f("ix_disbursement_state"), ["state"], unique=False)
@@ -2074,6 +2303,8 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Uuid(), nullable=False),
         sa.Column("typed_name", sa.String(length=120), nullable=False),
         sa.Column("signed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("request_address", sa.String(length=45), nullable=True),
+        sa.Column("home", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["agreement_id"], ["agreement.id"], name=op.f("fk_signature_agreement_id")),
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_signature_person_id")),
         sa.PrimaryKeyConstraint("agreement_id", "person_id", name=op.f("pk_signature")),
@@ -2097,18 +2328,27 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_disbursement_provider_ref"))
         batch_op.drop_index(
             "ix_disbursement_live",
-            sqlite_where=sa.text("state IN ('requested', 'authorised', 'sent', 'paid')"),
-            postgresql_where=sa.text("state IN ('requested', 'authorised', 'sent', 'paid')"),
+            sqlite_where=sa.text("state IN ('requested', 'on_hold', 'authorised', 'sent', 'paid')"),
+            postgresql_where=sa.text("state IN ('requested', 'on_hold', 'authorised', 'sent', 'paid')"),
         )
         batch_op.drop_index(batch_op.f("ix_disbursement_award_id"))
 
     op.drop_table("disbursement")
+    op.drop_table("award_version")
     op.drop_table("score")
     with op.batch_alter_table("report", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_report_state"))
         batch_op.drop_index(batch_op.f("ix_report_award_id"))
 
     op.drop_table("report")
+    with op.batch_alter_table("repayment", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_repayment_state"))
+        batch_op.drop_index(
+            "ix_repayment_open", sqlite_where=sa.text("state = 'raised'"), postgresql_where=sa.text("state = 'raised'")
+        )
+        batch_op.drop_index(batch_op.f("ix_repayment_award_id"))
+
+    op.drop_table("repayment")
     with op.batch_alter_table("paper_entry", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_paper_entry_serial",
@@ -2132,6 +2372,16 @@ def downgrade() -> None:
         )
 
     op.drop_table("decision_correction")
+    with op.batch_alter_table("change_request", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_change_request_state"))
+        batch_op.drop_index(
+            "ix_change_request_open",
+            sqlite_where=sa.text("state NOT IN ('rejected', 'applied')"),
+            postgresql_where=sa.text("state NOT IN ('rejected', 'applied')"),
+        )
+        batch_op.drop_index(batch_op.f("ix_change_request_award_id"))
+
+    op.drop_table("change_request")
     with op.batch_alter_table("award_split", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_award_split_contribution_id"))
 
@@ -2330,6 +2580,14 @@ def downgrade() -> None:
 
     op.drop_table("priority")
     op.drop_table("payout_account")
+    with op.batch_alter_table("payment_limit", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_payment_limit_live",
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
+    op.drop_table("payment_limit")
     with op.batch_alter_table("membership", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_membership_person_id"))
         batch_op.drop_index(
@@ -2360,6 +2618,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_hosting_group_id"))
 
     op.drop_table("hosting")
+    with op.batch_alter_table("group_check", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_group_check_state"))
+        batch_op.drop_index(batch_op.f("ix_group_check_award_ref"))
+        batch_op.drop_index("ix_group_check_about")
+
+    op.drop_table("group_check")
     with op.batch_alter_table("contribution", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_contribution_funder_id"))
         batch_op.drop_index(batch_op.f("ix_contribution_fund_id"))
@@ -2374,6 +2638,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("bank_account")
+    op.drop_table("agreement_template")
     op.drop_table("sign_in_link")
     with op.batch_alter_table("rate_count", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_rate_count_expires"))

@@ -24,7 +24,7 @@ from grants.people.rules import HostingState
 from grants.proposals.rules import ProposalState
 from grants.rounds.rules import RoundState
 from tests.builders.actors import an_actor
-from tests.builders.awards import a_decided_proposal, a_decided_round, a_decision, an_agreement, an_award
+from tests.builders.awards import a_decided_proposal, a_decided_round, a_decision, all_known, an_agreement, an_award
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_group, a_member, a_person
 from tests.support.clock import START
@@ -42,6 +42,11 @@ def as_actor(session: Session, person: Person) -> Actor:
 
 def a_signer(session: Session, group: Group) -> Actor:
     return as_actor(session, a_member(session, group))
+
+
+def home(number: int) -> str:
+    """Where somebody lives, as it is kept."""
+    return f"{number:064x}"
 
 
 def verbs(session: Session) -> list[str]:
@@ -207,10 +212,11 @@ def test_two_members_sign_and_a_steward_countersigns(session: Session) -> None:
     award = an_award(session, state=AwardState.ACCEPTED)
     agreement = award.agreements[0]
     first, second = a_signer(session, award.group), a_signer(session, award.group)
-    service.sign(work(session, first), agreement.id, "Rose Marwood")
+    service.sign(work(session, first), agreement.id, "Rose Marwood", home=home(1))
     assert agreement.state is AgreementState.SENT
-    service.sign(work(session, second), agreement.id, "Ali Khan")
+    service.sign(work(session, second), agreement.id, "Ali Khan", home=home(2))
     assert agreement.state is AgreementState.SIGNED
+    all_known(session, award)
     service.countersign(work(session, steward(session)), agreement.id)
     assert (agreement.state, award.state) == (AgreementState.COUNTERSIGNED, AwardState.ACTIVE)
     assert award.active_at == START
@@ -220,10 +226,10 @@ def test_one_person_never_signs_twice_nor_countersigns(session: Session) -> None
     award = an_award(session, state=AwardState.ACCEPTED)
     both = as_actor(session, a_member(session, award.group, a_person(session, Role.STEWARD)))
     agreement = award.agreements[0]
-    service.sign(work(session, both), agreement.id, "Rose Marwood")
+    service.sign(work(session, both), agreement.id, "Rose Marwood", home=home(3))
     with pytest.raises(RuleBroken, match="signed already"):
-        service.sign(work(session, both), agreement.id, "Rosemary Marwood")
-    service.sign(work(session, a_signer(session, award.group)), agreement.id, "Ali Khan")
+        service.sign(work(session, both), agreement.id, "Rosemary Marwood", home=home(4))
+    service.sign(work(session, a_signer(session, award.group)), agreement.id, "Ali Khan", home=home(5))
     with pytest.raises(NotAllowed, match="Another steward"):
         service.countersign(work(session, both), agreement.id)
 
@@ -241,10 +247,10 @@ def test_a_hosted_group_needs_a_name_from_its_host(session: Session) -> None:
     host, group = a_group(session, can_host=True), a_group(session, has_bank_account=False)
     award = an_award(session, state=AwardState.ACCEPTED, group=group, payee=host)
     agreement = award.agreements[0]
-    service.sign(work(session, a_signer(session, group)), agreement.id, "Rose Marwood")
+    service.sign(work(session, a_signer(session, group)), agreement.id, "Rose Marwood", home=home(6))
     with pytest.raises(RuleBroken, match="now the host signs"):
-        service.sign(work(session, a_signer(session, group)), agreement.id, "Bo Lee")
-    service.sign(work(session, a_signer(session, host)), agreement.id, "Ali Khan")
+        service.sign(work(session, a_signer(session, group)), agreement.id, "Bo Lee", home=home(7))
+    service.sign(work(session, a_signer(session, host)), agreement.id, "Ali Khan", home=home(8))
     assert agreement.state is AgreementState.SIGNED
 
 
@@ -271,13 +277,13 @@ def test_an_edit_makes_a_new_version_and_voids_the_names(session: Session) -> No
     award = an_award(session, state=AwardState.ACCEPTED)
     old = award.agreements[0]
     member = a_signer(session, award.group)
-    service.sign(work(session, member), old.id, "Rose Marwood")
+    service.sign(work(session, member), old.id, "Rose Marwood", home=home(9))
     new = service.write_agreement(work(session, steward(session)), award.id, "You share your recipes.")
     assert (old.state, new.state, new.version) == (AgreementState.VOID, AgreementState.SENT, 2)
     assert new.signatures == []
     assert new.sha256 != old.sha256
     with pytest.raises(StepRefused, match="replaced by a newer one"):
-        service.sign(work(session, a_signer(session, award.group)), old.id, "Ali Khan")
+        service.sign(work(session, a_signer(session, award.group)), old.id, "Ali Khan", home=home(10))
 
 
 def test_other_parts_make_a_new_version_too(session: Session) -> None:

@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from grants.allocation.models import AllocationRun, Decision
 from grants.allocation.rules.states import DecisionState, Verdict
+from grants.awards import queries
 from grants.awards.models import Agreement, Award, AwardSplit, Instalment, Signature
 from grants.awards.rules import HOLDS_MONEY, AgreementState, AwardState
 from grants.funds.models import Contribution, Fund
 from grants.kernel.money import share_out
 from grants.ledger import service as ledger
 from grants.ledger.rules import Line, Pocket, moved
+from grants.payees.rules.checks import FOR_ONE_AWARD
 from grants.people.models import Group, Person
 from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
@@ -25,6 +27,7 @@ from grants.proposals.rules import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 from tests.builders.funds import a_contribution, a_fund
+from tests.builders.payees import a_check, a_verified_account
 from tests.builders.people import a_group, a_member, a_person
 from tests.support.clock import START
 from tests.support.work import work
@@ -179,7 +182,7 @@ def an_award(
 
     ``contributions``: what it draws on, in proportion to what was promised (one of £10,000 when none is given).
     ``parts``: the pence of each instalment. Awards beyond OFFERED have instalments and an agreement; beyond ACCEPTED
-    the agreement is countersigned.
+    the agreement is countersigned; beyond IN_SET_UP the bank account is verified.
     """
     number = next(_numbers)
     fund = contributions[0].fund if contributions else None
@@ -225,6 +228,8 @@ def an_award(
             session.add(Instalment(award_id=award.id, number=place, amount_minor=part, due_on=START.date()))
         signed = state is not AwardState.ACCEPTED
         an_agreement(session, award, state=AgreementState.COUNTERSIGNED if signed else AgreementState.SENT)
+        if state not in (AwardState.ACCEPTED, AwardState.IN_SET_UP):
+            a_verified_account(session, award.payee)
     session.flush()
     session.expire(award)
     return award
@@ -256,3 +261,11 @@ def an_agreement(
         session.add(Signature(agreement_id=agreement.id, person_id=person.id, typed_name=person.name, signed_at=START))
     session.flush()
     return agreement
+
+
+def all_known(session: Session, award: Award) -> None:
+    """Let everything that an award waits for be there: every check of its tier, and a verified bank account."""
+    for need in queries.needs(session, award, START.date()):
+        group = session.get_one(Group, need.group_id)
+        a_check(session, group, need.kind, award_ref=award.id if need.kind in FOR_ONE_AWARD else None)
+    a_verified_account(session, award.payee)

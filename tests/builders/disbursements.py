@@ -13,6 +13,7 @@ from grants.ledger import service as ledger
 from grants.ledger.queries import award_pockets
 from grants.ledger.rules import Line, Pocket, bank_code, grants_code, moved
 from tests.builders.awards import an_award
+from tests.builders.payees import a_verified_account
 from tests.builders.people import a_person
 from tests.support.clock import START
 from tests.support.work import work
@@ -45,6 +46,7 @@ def a_disbursement(
             "amount_minor": part.amount_minor,
             "state": state,
             "key": key,
+            "account_id": a_verified_account(session, award.payee).id,
             "requested_by_id": a_person(session).id,
             "requested_at": START - timedelta(hours=3),
             "authorised_by_id": a_person(session).id if authorised else None,

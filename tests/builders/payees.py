@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
 from grants.kernel.keyring import KeyRing
 from grants.payees import queries
-from grants.payees.models import BankAccount
+from grants.payees.models import BankAccount, GroupCheck
 from grants.payees.rules.accounts import BankAccountState, Details
+from grants.payees.rules.checks import CheckKind, GroupCheckState
 from grants.people.models import Group
 from grants.ports.accounts import Modulus
 from tests.builders.people import a_person
@@ -56,3 +57,38 @@ def a_bank_account(
     session.add(account)
     session.flush()
     return account
+
+
+def a_verified_account(session: Session, group: Group) -> BankAccount:
+    """The account of a group, verified: the one that it has, or a new one."""
+    return queries.verified_account(session, group.id) or a_bank_account(session, group)
+
+
+def a_check(
+    session: Session,
+    group: Group,
+    kind: CheckKind = CheckKind.CONSTITUTION,
+    *,
+    state: GroupCheckState = GroupCheckState.PASSED,
+    award_ref: UUID | None = None,
+    **fields: object,
+) -> GroupCheck:
+    """An answer about a group, judged by an officer unless it only waits."""
+    judged = state not in (GroupCheckState.GIVEN, GroupCheckState.WAIVER_ASKED)
+    made = GroupCheck(
+        **{
+            "group_id": group.id,
+            "kind": kind,
+            "state": state,
+            "award_ref": award_ref,
+            "words": "We have it.",
+            "given_by_id": a_person(session).id,
+            "given_at": START - timedelta(days=6),
+            "judged_by_id": a_person(session).id if judged else None,
+            "judged_at": START - timedelta(days=5) if judged else None,
+            **fields,
+        }
+    )
+    session.add(made)
+    session.flush()
+    return made
