@@ -491,7 +491,7 @@ def countersign(uow: UnitOfWork, agreement_id: UUID) -> Award:
     uow.record("agreement.countersigned", agreement, before=before, after=agreement.state, sha256=agreement.sha256)
     was = award.state
     award.state = next_state(STEPS, was, AwardAction.SET_UP)
-    uow.record("award.set_up", award, before=was, after=award.state, agreement=agreement.id)
+    uow.record("award.setting_up_started", award, before=was, after=award.state, agreement=agreement.id)
     uow.session.flush()
     _activate_if_ready(uow, award)
     return award

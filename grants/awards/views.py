@@ -353,7 +353,7 @@ def needs(award_id: UUID) -> ResponseReturnValue:
         account=payees.account(reading(), award.payee_id),
         lacking=queries.lacking(reading(), award, london_day(now())),
         ours=access.involved(current_actor(), award.group_id, award.payee_id),
-        may_judge=payees_access.may_judge(current_actor(), award.group_id),
+        may_bank=payees_access.may_look(current_actor(), award.payee_id),
     )
 
 
@@ -416,6 +416,7 @@ def _check(
         need=need,
         ask=ASKS[need.kind],
         about=people.group(reading(), need.group_id),
+        may_read=payees_access.may_look(actor, need.group_id),
         names=people.names(reading(), ids),
         give_form=shown[0],
         judge_form=shown[1],

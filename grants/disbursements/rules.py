@@ -181,6 +181,9 @@ def _others(it: Standing) -> Situation:
     why = f" {it.failure}" if it.failure else ""
     return {
         S.REQUESTED: Situation("It was asked for.", "Somebody else must authorise it.", calm=False),
+        S.ON_HOLD: Situation(
+            f"It is on hold.{why}", "Put right why it was stopped. Then let it go on, or take it back.", calm=False
+        ),
         S.SENT: Situation(f"{it.provider} has it.", "Nothing: it counts as paid once we are told that it arrived."),
         S.PAID: Situation("It arrived.", "Nothing: all is done."),
         S.CANCELLED: Situation(f"It was stopped.{why}", "Ask for the part again when it is to be paid."),

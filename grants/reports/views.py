@@ -255,8 +255,13 @@ def countersign(award_id: UUID) -> ResponseReturnValue:
         raise NotFound
     agreement_id = agreement.id
     with working() as uow:
-        service.countersign(uow, agreement_id)
-    flash("Signed for the fund. The award is under way.", "success")
+        started = service.countersign(uow, agreement_id).state is AwardState.ACTIVE
+    flash(
+        "Signed for the fund. The award is under way."
+        if started
+        else "Signed for the fund. The award starts by itself when nothing is missing any more.",
+        "success",
+    )
     return redirect(url_for("awards.show", award_id=award_id))
 
 

@@ -71,13 +71,15 @@ def test_a_group_says_yes_and_two_members_sign(as_: SignIn, app_session: Session
     answered = rose.post(f"/awards/{award.id}/answer", data={"answer": "yes"}, follow_redirects=True)
     assert "You accepted the offer" in answered.text
     assert "Grant agreement" in answered.text
-    name = {"agree": "y", "typed_name": "Rose Marwood"}
+    name = {"agree": "y", "typed_name": "Rose Marwood", "house": "14", "postcode": "TS18 1AB"}
     assert (
         "One more person must sign" in rose.post(f"/awards/{award.id}/agreement", data=name, follow_redirects=True).text
     )
     again = rose.post(f"/awards/{award.id}/agreement", data=name)
     assert (again.status_code, "You have signed already" in again.text) == (422, True)
     name["typed_name"] = "Ali Khan"
+    assert "Somebody at your address" in ali.post(f"/awards/{award.id}/agreement", data=name).text
+    name["house"] = "15"
     assert (
         "somebody signs for the fund"
         in ali.post(f"/awards/{award.id}/agreement", data=name, follow_redirects=True).text

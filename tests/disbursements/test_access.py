@@ -7,11 +7,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from grants.disbursements import access
+from grants.disbursements.access import Facts
 from grants.kernel.actors import NOBODY, Actor, Rights, Role
 from grants.kernel.errors import NotAllowed
 from tests.builders.actors import an_actor
 
 FUND, GROUP, HOST, ASKED = uuid4(), uuid4(), uuid4(), uuid4()
+FACTS = Facts(FUND, GROUP, HOST, requested_by_id=ASKED)
 
 
 def inside(role: Role, group_id: UUID) -> Actor:
@@ -20,22 +22,22 @@ def inside(role: Role, group_id: UUID) -> Actor:
 
 @pytest.mark.parametrize("role", [Role.FINANCE_OFFICER, Role.STEWARD])
 def test_officers_ask(role: Role) -> None:
-    access.ensure_may_request(an_actor(role, scope=FUND), FUND, GROUP, HOST)
+    access.ensure_may_request(an_actor(role, scope=FUND), FACTS)
 
 
 @pytest.mark.parametrize("actor", [NOBODY, an_actor(), an_actor(Role.AUDITOR), an_actor(Role.STEWARD, scope=uuid4())])
 def test_others_do_not_ask(actor: Actor) -> None:
     with pytest.raises(NotAllowed, match="finance officer or a steward"):
-        access.ensure_may_request(actor, FUND, GROUP, HOST)
+        access.ensure_may_request(actor, FACTS)
 
 
 @pytest.mark.parametrize("group_id", [GROUP, HOST])
 def test_nobody_of_the_group_or_its_host_has_a_hand_in_its_money(group_id: UUID) -> None:
     officer = inside(Role.FINANCE_OFFICER, group_id)
     for refused in (
-        lambda: access.ensure_may_request(officer, FUND, GROUP, HOST),
-        lambda: access.ensure_may_authorise(officer, FUND, GROUP, HOST, ASKED),
-        lambda: access.ensure_may_record(officer, FUND, GROUP, HOST),
+        lambda: access.ensure_may_request(officer, FACTS),
+        lambda: access.ensure_may_authorise(officer, FACTS),
+        lambda: access.ensure_may_record(officer, FACTS),
     ):
         with pytest.raises(NotAllowed, match="you belong to the group"):
             refused()
@@ -43,10 +45,10 @@ def test_nobody_of_the_group_or_its_host_has_a_hand_in_its_money(group_id: UUID)
 
 def test_another_finance_officer_lets_it_go() -> None:
     officer = an_actor(Role.FINANCE_OFFICER, Role.STEWARD)
-    access.ensure_may_authorise(officer, FUND, GROUP, HOST, ASKED)
+    access.ensure_may_authorise(officer, FACTS)
     assert officer.id is not None
     with pytest.raises(NotAllowed, match="you asked for it"):
-        access.ensure_may_authorise(officer, FUND, GROUP, HOST, officer.id)
+        access.ensure_may_authorise(officer, Facts(FUND, GROUP, HOST, requested_by_id=officer.id))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +56,6 @@ def test_another_finance_officer_lets_it_go() -> None:
 )
 def test_nobody_but_a_finance_officer_of_the_fund_lets_money_go_or_writes_it_down(actor: Actor) -> None:
     with pytest.raises(NotAllowed, match="Only a finance officer of this fund"):
-        access.ensure_may_authorise(actor, FUND, GROUP, HOST, ASKED)
+        access.ensure_may_authorise(actor, FACTS)
     with pytest.raises(NotAllowed, match="Only a finance officer of this fund"):
-        access.ensure_may_record(actor, FUND, GROUP, HOST)
+        access.ensure_may_record(actor, FACTS)

@@ -21,6 +21,8 @@ DONE = {
         "kept",
         "left",
         "made",
+        "met",
+        "written",
         "paid",
         "put",
     ),

@@ -25,7 +25,7 @@ from grants.people.queries import actor_for
 from grants.reports import queries, service
 from grants.reports.models import Picture, Report
 from grants.reports.rules import MOST_PICTURES, MeasureDraft, ReportDraft, ReportState
-from tests.builders.awards import an_agreement, an_award
+from tests.builders.awards import all_known, an_agreement, an_award
 from tests.builders.disbursements import a_disbursement
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_member, a_person
@@ -69,6 +69,7 @@ def test_the_last_signature_sets_the_day_of_the_report(any_session: Session) -> 
     signed = an_agreement(
         session, award, version=2, state=AgreementState.SIGNED, signers=[a_person(session), a_person(session)]
     )
+    all_known(session, award)
     service.countersign(work(session, somebody(session, Role.STEWARD)), signed.id)
     report = queries.of_award(session, award.id)
     assert award.state is AwardState.ACTIVE

@@ -13,7 +13,7 @@ from grants.awards.rules import AgreementState, AwardState
 from grants.kernel.actors import Role
 from grants.reports.models import Picture, Report
 from grants.reports.rules import ReportState
-from tests.builders.awards import an_agreement, an_award
+from tests.builders.awards import all_known, an_agreement, an_award
 from tests.builders.people import a_member, a_person
 from tests.builders.reports import a_report
 from tests.conftest import SignIn
@@ -138,6 +138,7 @@ def test_a_steward_signs_for_the_fund(as_: SignIn, app_session: Session) -> None
     award = an_award(app_session, state=AwardState.ACCEPTED)
     signers = [a_person(app_session), a_person(app_session)]
     an_agreement(app_session, award, version=2, state=AgreementState.SIGNED, signers=signers)
+    all_known(app_session, award)
     steward = as_(Role.STEWARD)
     assert "Sign for the fund" in steward.get(f"/awards/{award.id}/agreement").text
     assert "The award is under way" in steward.post(f"/awards/{award.id}/countersign", follow_redirects=True).text
