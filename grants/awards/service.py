@@ -71,7 +71,6 @@ from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
 from grants.proposals.queries import need
 from grants.proposals.rules import ProposalState
-from grants.proposals.service import bids as proposals_service
 from grants.rounds.models import Round
 
 # ------------------------------------------------------------------------------------------------------------ offers
