@@ -51,6 +51,7 @@ DOORS: dict[str, str] = {
     "awards.template": "auditor+steward",
     "awards.verify_account": "finance_officer+steward",
     "awards.waive": "finance_officer+steward",
+    # booths, of voting
     "booths.box": "officer+steward",
     "booths.check_in": "officer",
     "booths.close": "officer+steward",
@@ -62,7 +63,6 @@ DOORS: dict[str, str] = {
     "booths.run": "steward",
     "booths.shifts": "steward",
     "booths.today": "officer",
-    # booths, of voting
     # disbursements
     "disbursements.account": "signed_in",
     "disbursements.answer_write_off": "finance_officer+steward",
@@ -137,19 +137,19 @@ DOORS: dict[str, str] = {
     "issues.support": "signed_in",
     "issues.take_back": "signed_in",
     "issues.yours": "public",
+    # papers, of voting
     "papers.approve": "officer+steward",
     "papers.batch": "admin+auditor+officer+steward",
     "papers.close": "officer+steward",
     "papers.count": "officer+steward",
     "papers.key": "officer+steward",
+    # payees
     "payees.add_statement": "group_member",
     "payees.bank": "signed_in",
     "payees.check_name": "finance_officer+steward",
     "payees.confirm": "group_member",
     "payees.paper": "signed_in",
     "payees.statement": "signed_in",
-    # papers, of voting
-    # payees
     # people
     "people.add_member": "signed_in",
     "people.can_host": "admin+steward",
