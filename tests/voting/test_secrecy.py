@@ -10,13 +10,14 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Column, LargeBinary, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -26,25 +27,31 @@ from grants.kernel.clock import SetClock
 from grants.kernel.tables import Base
 from grants.rounds.models import Round
 from grants.rounds.rules import VotingMethod
-from grants.voting import queries
-from grants.voting.models import Ballot, Envelope, UnfinishedBallot
+from grants.voting import models, queries
+from grants.voting.models import Ballot, EmailCheck, Envelope, RollMark, UnfinishedBallot, VoteReminder
 from grants.voting.rules.ballots import named
+from grants.voting.rules.states import Channel
 from grants.voting.rules.voters import Voter
-from grants.voting.service import casting, unfinished
+from grants.voting.service import casting, papers, unfinished
+from grants.voting.service import votes as service
+from grants.voting.service.papers import Keyed
 from grants.web.db import WRITES, db, transaction
+from tests.builders.people import actor_of
+from tests.builders.voting import a_booth, an_officer, some_papers
 from tests.support.postgres import a_database, find_programs
 from tests.support.schema import an_engine, load_models
 from tests.support.settings import KEYS, settings_for
+from tests.support.work import work
 from tests.voting.test_service import a_vote_under_way
 
-VOTERS, BIDS = 300, 10
+VOTERS, PAPERS, BIDS = 300, 3, 10
 
 
 def known_votes() -> list[tuple[int, ...]]:
-    """A different ballot for each voter, so that every ballot would tell whose it is."""
+    """A different ballot for each voter, so that every ballot would tell whose it is; the last ones are on paper."""
     chance = random.Random(7)
     sets = [tuple(n for n in range(1, BIDS + 1) if number >> (n - 1) & 1) for number in range(2**BIDS)]
-    return chance.sample([one for one in sets if len(one) >= 3], VOTERS)
+    return chance.sample([one for one in sets if len(one) >= 3], VOTERS + PAPERS)
 
 
 class Held:
@@ -55,6 +62,7 @@ class Held:
         self.sealed: list[bytes] = []
         self.commitments: dict[str, str] = {}
         self.private_key = ""
+        self.filled: set[str] = set()
 
 
 @pytest.fixture(
@@ -81,14 +89,16 @@ def hold_a_vote(url: str, folder: Path) -> Held:
         round = a_vote_under_way(session, bids=BIDS)
         round_id, opens_at, closes_at = round.id, round.voting_opens_at, round.voting_closes_at
         session.commit()
-        vote = Held(url, round_id, [f"{n:064x}" for n in range(VOTERS)], known_votes())
-        for key, choices in zip(vote.keys, vote.votes, strict=True):
+        vote = Held(url, round_id, [sha256(b"%d" % n).hexdigest() for n in range(VOTERS)], known_votes())
+        for key, choices in zip(vote.keys, vote.votes, strict=False):
             with transaction(session, engine, NOBODY, opens_at) as uow:
                 unfinished.keep(uow, round_id, Voter(key, VotingMethod.EMAIL_POSTCODE), dict.fromkeys(choices, 1))
                 casting.cast(uow, round_id, Voter(key, VotingMethod.EMAIL_POSTCODE), choices)
         envelopes = session.execute(select(Envelope.sealed, Envelope.commitment, Envelope.voter_key)).all()
         vote.sealed = [row.sealed for row in envelopes] + list(session.scalars(select(UnfinishedBallot.sealed)))
         vote.commitments = {row.voter_key: row.commitment for row in envelopes}
+        put_in_the_rest(session, vote)
+        vote.filled = {str(secret) for secret in secrets() if held_in(session, secret)}
         vote.private_key = session.scalars(select(Round.ballot_private_key).where(Round.id == round_id)).one() or ""
     engine.dispose()
     app = create_app(settings_for(url, folder), SetClock(closes_at))
@@ -96,6 +106,42 @@ def hold_a_vote(url: str, folder: Path) -> Held:
     with app.app_context():
         db.engine.dispose()
     return vote
+
+
+def put_in_the_rest(session: Session, vote: Held) -> None:
+    """Papers, keyed twice and one of them corrected; somebody waiting for a number, and somebody for a reminder."""
+    session.rollback()
+    session.connection(execution_options={WRITES: True})
+    round = session.get_one(Round, vote.round_id)
+    booth = a_booth(session, round, given=PAPERS)
+    vote.keys += session.scalars(select(RollMark.voter_key).where(RollMark.channel == Channel.PAPER))
+    first, second = (actor_of(session, an_officer(session, round, booth)) for _ in range(2))
+    serials = some_papers(session, round, PAPERS)
+    batch = papers.declare_batch(work(session, first), booth.id, paper_count=PAPERS, last=True)
+    for actor in (first, second):
+        for place, (serial, choices) in enumerate(zip(serials, vote.votes[VOTERS:], strict=True), start=1):
+            papers.key_paper(work(session, actor), batch.id, place, Keyed(serial, " ".join(map(str, choices))))
+        if actor is first:
+            same = Keyed(serials[0], " ".join(map(str, vote.votes[VOTERS])))
+            papers.correct_paper(work(session, actor), batch.id, 1, same, "Looked again.")
+            papers.close_batch(work(session, actor), batch.id)
+    papers.approve_batch(work(session, second), batch.id, vote_key=KEYS["vote_key"])
+    about = {"round_id": round.id, "voter_key": vote.keys[0], "address": b"sealed"}
+    times = {"number_hash": "0", "ward_code": "E05014880", "expires_at": round.voting_closes_at}
+    session.add_all([EmailCheck(**about, **times), VoteReminder(**about)])
+    session.commit()
+
+
+def secrets() -> list[Column[Any]]:
+    """Every column of the vote that names a voter, or holds what was sealed: whatever tables there come to be."""
+    tables = [mapper.local_table for mapper in Base.registry.mappers if mapper.class_.__module__ == models.__name__]
+    columns = [column for table in tables for column in table.columns]
+    found = [column for column in columns if column.name == "voter_key" or isinstance(column.type, LargeBinary)]
+    return [column for column in found if column.table.name != "roll"]
+
+
+def held_in(session: Session, column: Column[Any]) -> int:
+    return session.scalar(select(func.count(column))) or 0
 
 
 def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
@@ -119,7 +165,9 @@ def test_the_ballots_are_those_that_were_cast(held: Held) -> None:
     with Session(engine) as session:
         assert sorted(map(named, queries.cast_ballots(session, held.round_id))) == sorted(held.votes)
         assert (
-            len(queries.whole_board(session, held.round_id)) == queries.turnout(session, held.round_id).total == VOTERS
+            len(queries.whole_board(session, held.round_id))
+            == queries.turnout(session, held.round_id).total
+            == VOTERS + PAPERS
         )
     engine.dispose()
 
@@ -131,7 +179,7 @@ def test_no_order_of_the_ballots_tells_the_order_of_voters(held: Held) -> None:
     for place in [*places, "id"]:
         found = rows(held.url, f"SELECT choices FROM ballot ORDER BY {place}")
         order = [was[str(_list(choices))] for (choices,) in found]
-        assert sorted(order) == list(range(VOTERS))
+        assert sorted(order) == list(range(VOTERS + PAPERS))
         assert abs(correlation(order)) < 0.3, place
 
 
@@ -150,7 +198,7 @@ def test_all_ballots_came_in_one_transaction_and_none_of_a_voter(held: Held) -> 
     ballots = {one for (one,) in rows(held.url, "SELECT DISTINCT xmin::text FROM ballot")}
     marks = {one for (one,) in rows(held.url, "SELECT DISTINCT xmin::text FROM roll")}
     assert len(ballots) == 1
-    assert len(marks) == VOTERS
+    assert len(marks) > VOTERS
     assert not ballots & marks
 
 
@@ -166,25 +214,59 @@ def test_no_value_beside_a_ballot_stands_anywhere_else(held: Held) -> None:
             for row in connection.execute(select(table)):
                 elsewhere |= {str(value).replace("-", "") for value in row}
     engine.dispose()
-    assert len(ids) == VOTERS
+    assert len(ids) == VOTERS + PAPERS
     assert not ids & elsewhere
 
 
-def test_no_table_holds_a_key_and_its_commitment(held: Held) -> None:
+def test_whatever_was_sealed_or_named_a_voter_is_gone(held: Held) -> None:
+    assert held.filled == {str(secret) for secret in secrets()}  # a new table is to be filled in ``put_in_the_rest``
     engine = an_engine(held.url)
-    keys, commitments = set(held.keys), set(held.commitments.values())
+    with Session(engine) as session:
+        assert {str(secret): held_in(session, secret) for secret in secrets()} == dict.fromkeys(held.filled, 0)
+    engine.dispose()
+
+
+def test_what_held_secrets_is_swept_out_of_the_files() -> None:
+    assert {secret.table.name for secret in secrets()} <= set(service.HELD_SECRETS)
+
+
+def test_what_stays_of_a_voter_has_no_time() -> None:
+    assert not [column for column in RollMark.__table__.columns if "time" in str(column.type).lower()]
+
+
+def test_in_the_whole_database_each_part_of_a_vote_stands_in_one_table(held: Held) -> None:
+    """A voter's key on the roll, a commitment on the board, choices on a ballot; nowhere else, and so never two."""
+    parts = {
+        "roll": set(held.keys),
+        "board_entry": set(held.commitments.values()),
+        "ballot": {json.dumps(list(choices)) for choices in held.votes if len(choices) > 4},
+    }
+    engine = an_engine(held.url)
     with engine.connect() as connection:
         for table in Base.metadata.sorted_tables:
-            for row in connection.execute(select(table)):
-                values = {str(value) for value in row}
-                assert not (values & keys and values & commitments), table.name
+            text = "\n".join(_written(value) for row in connection.execute(select(table)) for value in row)
+            seen = {name for name, known in parts.items() if any(one in text for one in known)}
+            assert seen == ({table.name} if table.name in parts else set()), table.name
     engine.dispose()
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
 def test_the_trail_tells_the_close_and_no_voter(held: Held) -> None:
     found = rows(held.url, "SELECT verb, body FROM audit_event")
     verbs = [verb for verb, _ in found]
-    assert sorted(verbs) == ["round.votes_counted", "voting.counted"]
+    assert {"round.votes_counted", "voting.counted"} <= set(verbs)
+    assert {verb for verb in verbs if verb.startswith(("voting.", "round."))} <= {
+        "round.votes_counted",
+        "voting.counted",
+        "voting.batch_declared",
+        "voting.booth_closed",
+        "voting.batch_keyed",
+        "voting.batch_approved",
+        "voting.paper_corrected",
+    }
     text = str(found)
     assert not any(key in text for key in held.keys)
     assert not any(commitment in text for commitment in held.commitments.values())

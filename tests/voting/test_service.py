@@ -537,6 +537,14 @@ class TestClosing:
         assert service.forget_called_off(work(session, CLOCK)) == 0
         assert count_of(session, Envelope) == 0
 
+    def test_a_round_called_off_before_anybody_voted_keeps_no_address(self, session: Session) -> None:
+        round = a_vote_under_way(session)
+        session.add(VoteReminder(round_id=round.id, voter_key="0" * 64, address=b"sealed"))
+        round.state, round.cancelled_reason = RoundState.CANCELLED, "The hall is flooded."
+        session.flush()
+        assert service.forget_called_off(work(session, CLOCK)) == 1
+        assert count_of(session, VoteReminder) == 0
+
     def test_a_withdrawal_during_the_vote_stays_listed(self, session: Session) -> None:
         round = a_vote_under_way(session)
         line = queries.ballot_lines(session, round.id)[0]

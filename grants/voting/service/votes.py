@@ -72,6 +72,8 @@ HELD_SECRETS = (
     "outbox",
 )
 """Tables whose deleted rows must not linger in the database's files."""
+ABOUT_VOTERS: tuple[Any, ...] = (EmailCheck, UnfinishedBallot, VoteReminder)
+"""What waits beside the envelopes, and is destroyed with them."""
 NUMBERS_AN_HOUR = 5
 TRIES = 5
 NUMBER_VALID = timedelta(minutes=notices.VALID_MINUTES)
@@ -443,7 +445,7 @@ def forget_called_off(uow: UnitOfWork) -> int:
             select(Round.id).where(
                 Round.state == RoundState.CANCELLED,
                 or_(
-                    exists().where(Envelope.round_id == Round.id),
+                    *(exists().where(table.round_id == Round.id) for table in (Envelope, *ABOUT_VOTERS)),
                     exists().where(PaperEntry.round_id == Round.id, PaperEntry.sealed.is_not(None)),
                 ),
             )
@@ -459,7 +461,7 @@ def forget(uow: UnitOfWork, round_id: UUID) -> None:
     """Delete envelopes, unfinished ballots, what papers say, addresses, checks of them, and the letters to them."""
     papers.forget_marks(uow, round_id)
     uow.session.execute(delete(Envelope).where(Envelope.round_id == round_id))
-    for table in (EmailCheck, UnfinishedBallot, VoteReminder):
+    for table in ABOUT_VOTERS:
         uow.session.execute(delete(table).where(table.round_id == round_id))
     for prefix in ("vote-number:", "vote-reminder:"):
         outbox.drop(uow, prefix=prefix, subject_id=round_id)
