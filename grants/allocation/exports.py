@@ -47,6 +47,17 @@ class Line:
     corrected: str
     """What the decision before said, when this one corrects it."""
     mine: bool = False
+    reserve: int | None = None
+
+    @property
+    def next_in_line(self) -> tuple[int, int]:
+        """Orders the reserve list: as the rule has it, then who was put there otherwise, by place."""
+        return (self.reserve or 10**6, self.place or 10**6)
+
+    @property
+    def tell_here(self) -> bool:
+        """Whether its reason stands on the results page whatever their number: somebody decided otherwise."""
+        return bool(self.departure_reason or self.corrected)
 
 
 def results_csv(lines: Iterable[Line]) -> str:

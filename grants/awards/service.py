@@ -213,8 +213,8 @@ def offer_reserve(uow: UnitOfWork, round_id: UUID) -> Award | None:
 
 def _offer_reserve(uow: UnitOfWork, round: Round) -> Award | None:
     had_one = select(Award.proposal_id).where(Award.round_id == round.id)
-    waiting = uow.session.scalars(
-        select(Proposal)
+    waiting = uow.session.execute(
+        select(Proposal, Decision.details)
         .join(Decision, Decision.proposal_id == Proposal.id)
         .where(
             Decision.round_id == round.id,
@@ -226,7 +226,8 @@ def _offer_reserve(uow: UnitOfWork, round: Round) -> Award | None:
         .order_by(Decision.rank, Proposal.number)
     ).all()
     left = round.pot_minor - queries.awarded_minor(uow.session, round.id)
-    for proposal in waiting:
+    # The rule's own order where it has one: by Phragmén it is not the order of votes.
+    for proposal, _ in sorted(waiting, key=lambda row: row.details.get("reserve") or len(waiting) + 1):
         amount = proposal.applied_for_minor
         if amount > left:
             continue

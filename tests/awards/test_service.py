@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grants.allocation.models import Decision
 from grants.allocation.rules.states import DecisionState, Verdict
 from grants.awards import queries, service
 from grants.awards.models import Award
@@ -21,6 +22,7 @@ from grants.outbox import queries as outbox
 from grants.people.models import Group, Hosting, Person
 from grants.people.queries import actor_for
 from grants.people.rules import HostingState
+from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
 from grants.rounds.rules import RoundState
 from tests.builders.actors import an_actor
@@ -175,7 +177,7 @@ def test_the_clock_ends_an_unanswered_offer_once(session: Session) -> None:
     assert verbs(session).count("award.lapsed") == 1
 
 
-def a_reserve(session: Session, award: Award, rank: int, **fields: object) -> object:
+def a_reserve(session: Session, award: Award, rank: int, **fields: object) -> Proposal:
     proposal = a_decided_proposal(session, award.proposal.round, state=ProposalState.RESERVE, **fields)  # type: ignore[arg-type]
     a_decision(session, proposal, Verdict.RESERVE, state=DecisionState.NOTIFIED, rank=rank)
     return proposal
@@ -191,9 +193,21 @@ def test_when_an_offer_lapses_the_next_in_reserve_that_can_be_paid_is_offered(an
     a_reserve(session, award, 5, ward_codes=["E1"], applied_for_minor=10_000)
     service.lapse_due(work(session, CLOCK, START + timedelta(days=13)))
     offered = session.scalars(select(Award).where(Award.state == AwardState.OFFERED)).one()
-    assert offered.proposal_id == right.id  # type: ignore[attr-defined]
+    assert offered.proposal_id == right.id
     assert offered.amount_minor == 80_000
     assert breaks(session) == []
+
+
+def test_the_reserve_is_offered_in_the_rule_s_own_order(session: Session) -> None:
+    award = an_award(session, state=AwardState.OFFERED, contributions=[a_contribution(session, amount_minor=900_000)])
+    places = {}
+    for rank, place in ((2, 3), (3, 1), (4, 2)):
+        places[place] = a_reserve(session, award, rank, applied_for_minor=10_000)
+        decision = session.scalars(select(Decision).where(Decision.rank == rank)).one()
+        decision.details = {"reserve": place}
+    service.lapse_due(work(session, CLOCK, START + timedelta(days=13)))
+    offered = session.scalars(select(Award).where(Award.state == AwardState.OFFERED)).one()
+    assert offered.proposal_id == places[1].id
 
 
 def test_a_reserve_never_takes_the_round_above_its_pot(session: Session) -> None:

@@ -40,6 +40,7 @@ def lines_of(round_id: UUID) -> list[Line]:
                 left_before_minor=one.details.get("left_before_minor"),
                 corrected=old.reason if old else "",
                 mine=bid.group_id in actor.groups,
+                reserve=one.details.get("reserve"),
             )
         )
     return lines

@@ -106,7 +106,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         voters=ballots,
         lines=lines,
         winners=winners,
-        reserve=[line for line in lines if line.verdict == Verdict.RESERVE],
+        reserve=sorted((one for one in lines if one.verdict == Verdict.RESERVE), key=lambda one: one.next_in_line),
         parts=[*parts, ("Left in the pot", left)] if left else parts,
         spent_minor=spent,
         left_minor=left,
@@ -169,6 +169,7 @@ def why(round_id: UUID, proposal_id: UUID) -> ResponseReturnValue:
         voters=tally.ballot_count if tally else 0,
         run=run,
         announced=queries.is_announced(round),
+        may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),
         full=tally is not None and tally.ballot_count >= book.totals_only_below,
     )
 
