@@ -90,14 +90,20 @@ def pounds(minor: int | None) -> str:
     return "" if minor is None else f"{minor // 100}.{minor % 100:02d}"
 
 
-def results_json(round_id: UUID, rule_book_hash: str, inputs: Any, outcome: Any, checksum: str, lines: Any) -> Any:
-    """All that is needed to check the result: what went in, what came out, and what was decided."""
+def results_json(
+    round_id: UUID, rule_book_hash: str, inputs: Any, outcome: Any, checksum: str, told: Any, lines: Any
+) -> Any:
+    """All that is needed to check the result: what went in, what came out, what was decided.
+
+    ``told``: what the pages tell of the run (``rules.facts.RunFacts``).
+    """
     return {
         "round_id": str(round_id),
         "rule_book_sha256": rule_book_hash,
         "checksum": checksum,
         "inputs": inputs,
         "outcome": outcome,
+        "told": told,
         "decisions": [
             {
                 "proposal_id": str(line.proposal_id),

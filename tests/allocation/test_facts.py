@@ -31,3 +31,11 @@ def test_facts_of_another_version_are_refused() -> None:
 def test_what_is_told_of_a_bid_is_found_by_its_id() -> None:
     assert FACTS.of(B) == FACTS.bids[1]
     assert FACTS.of(UUID(int=3)) is None
+
+
+def test_totals_alone_tell_no_choices_of_anybody() -> None:
+    few = FACTS.totals_only()
+    assert few.most_votes == FACTS.most_votes
+    assert [step.left_minor for step in few.steps] == [400, 0]
+    assert not any(step.price_minor or step.paying or step.emptied for step in few.steps)
+    assert not any(bid.with_one or bid.also_chose or bid.spent or bid.kept_minor for bid in few.bids)

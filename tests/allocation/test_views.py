@@ -412,6 +412,19 @@ def test_few_ballots_are_no_file_for_other_tools(app_session: Session, client: F
     assert "so this is not told: somebody’s choices might be guessed from it." in page
 
 
+def test_a_long_list_of_results_leaves_the_reasons_to_their_own_pages(
+    app_session: Session, client: FlaskClient
+) -> None:
+    counted = a_counted_round(app_session, (15_000,) * 31, ((1, 2, 3), (4, 5)))
+    departure = Departure(counted.proposals[1].id, Verdict.NOT_FUNDED, "The hall burned down.")
+    announced(app_session, counted, departure)
+    page = client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True)
+    assert page.count("<article") == 1
+    assert "The hall burned down." in page
+    assert page.count(">Why?<") == 31
+    assert sound(page)
+
+
 def test_a_round_and_a_bid_tell_their_result(app_session: Session, client: FlaskClient) -> None:
     counted = a_counted_round(app_session)
     announced(app_session, counted)
@@ -437,6 +450,7 @@ def test_few_ballots_are_not_published(app_session: Session, client: FlaskClient
     announced(app_session, counted)
     facts = client.get(f"/rounds/{counted.round.id}/results.json").get_json()
     assert facts["inputs"]["ballots"] is None
+    assert not any(bid["also_chose"] or bid["spent"] for bid in facts["told"]["bids"])
     assert facts["inputs"]["votes"][str(counted.proposals[0].id)] == 5
 
 

@@ -1,7 +1,7 @@
 """What is told of one sharing of the pot beside its outcome: kept with the run, so that no page counts again."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -89,6 +89,15 @@ class RunFacts:
     def of(self, bid_id: UUID) -> BidFacts | None:
         """What is told of one bid."""
         return next((bid for bid in self.bids if bid.bid_id == bid_id), None)
+
+    def totals_only(self) -> "RunFacts":
+        """What may be told where few people voted: nothing from which a reader could work out what somebody chose."""
+        return replace(
+            self,
+            steps=tuple(replace(step, price_minor=None, paying=0, emptied=0) for step in self.steps),
+            bids=tuple(replace(bid, with_one=0, also_chose=(), spent=(), kept_minor=None) for bid in self.bids),
+            outside=None,
+        )
 
     def to_json(self) -> str:
         """Canonical text."""

@@ -184,12 +184,14 @@ def as_json(round_id: UUID) -> ResponseReturnValue:
         raise NotFound
     inputs = queries.inputs(reading(), run)
     full = inputs.ballots.voters >= rounds.rule_book(round).totals_only_below
+    told = queries.facts(run)
     facts = results_json(
         round_id,
         round.rule_book_hash or "",
         inputs.to_public_json(with_ballots=full),
         json.loads(run.outcome),
         run.checksum,
+        json.loads((told if full else told.totals_only()).to_json()) if told else None,
         lines_of(round_id),
     )
     answer = jsonify(facts)
