@@ -52,7 +52,7 @@ from grants.review import views as review
 from grants.rounds import cli as rounds_cli
 from grants.rounds import views as rounds
 from grants.voting import cli as voting_cli
-from grants.voting.views import booths, papers
+from grants.voting.views import booths, devices, papers
 from grants.voting.views import votes as voting
 from grants.web import csrf, db, errors, fields, filters, headers, limits, logs, session, statics
 from grants.web.db import reading
@@ -73,6 +73,7 @@ STAGES = (
     voting,
     booths,
     papers,
+    devices,
     review,
     allocation,
     results,

@@ -48,8 +48,8 @@ def current_token() -> str | None:
 
 
 def enter(token: str, actor: Actor) -> None:
-    """Start the browser's session afresh for ``actor``; nothing of an earlier session is kept, but a ballot in hand."""
-    kept = {key: value for key, value in session.items() if key.startswith("ballot:")}
+    """Start the browser's session afresh for ``actor``; kept are a ballot in hand, and that this is a kiosk."""
+    kept = {key: value for key, value in session.items() if key.startswith("ballot:") or key == "kiosk"}
     session.clear()
     session.update(kept)
     session["seen_at"] = now().timestamp()

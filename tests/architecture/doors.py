@@ -63,6 +63,15 @@ DOORS: dict[str, str] = {
     "booths.run": "steward",
     "booths.shifts": "steward",
     "booths.today": "officer",
+    # devices, of voting
+    "devices.begin_help": "connector+officer+steward",
+    "devices.end_help": "public",
+    "devices.end_kiosk": "connector+officer+steward",
+    "devices.helping_page": "connector+officer+steward",
+    "devices.here": "public",
+    "devices.kiosk": "public",
+    "devices.open_kiosk": "connector+officer+steward",
+    "devices.wipe_now": "public",
     # disbursements
     "disbursements.account": "signed_in",
     "disbursements.answer_write_off": "finance_officer+steward",

@@ -40,10 +40,11 @@ from grants.voting.rules.states import Refusal
 from grants.voting.rules.turnout import publishable
 from grants.voting.rules.voters import Hand, Receipt, Voter, who_may_vote
 from grants.voting.rules.wording import bar_words, explain_limits, how_it_counts
-from grants.voting.service import casting, unfinished
+from grants.voting.service import casting, helping, unfinished
 from grants.voting.service import codes as code_service
 from grants.voting.service import votes as service
 from grants.voting.service.votes import TurnedAway
+from grants.voting.views import devices
 from grants.web.db import give_back_space, now, reading
 from grants.web.doors import public, signed_in
 from grants.web.limits import post_limit
@@ -212,7 +213,8 @@ def who(round_id: UUID) -> ResponseReturnValue:
     book = queries.book_of(round)
     form = WhoForm()
     late = why_not_now(round.voting_closes_at, now()) is not None
-    form.prepare(book, signed_in=current_actor().id is not None, may_remind=not late)
+    alone = devices.helping_until(round_id) is None  # else it is the helper who is signed in
+    form.prepare(book, signed_in=alone and current_actor().id is not None, may_remind=not late)
     valid = form.accepted()
     if request.method == "POST" and form.complete() and valid:
         outcome = _identify(round, form)
@@ -334,8 +336,12 @@ def _cast(round_id: UUID, hand: Hand, voter: Voter) -> ResponseReturnValue:
     """The last minute of a vote comes through here: no form, no page, and only what the service reads."""
     given = request.form
     ready = casting.seal_ballot(reading(), round_id, hand.picks, blank_confirmed="blank" in given, token=hand.token)
-    with working(at_once=True) as uow:
-        receipt = casting.hand_in(uow, voter, ready)
+    if until := devices.helping_until(round_id):
+        with working() as uow:
+            receipt = helping.hand_in_with_help(uow, round_id, voter, ready, until)
+    else:
+        with working(at_once=True) as uow:
+            receipt = casting.hand_in(uow, voter, ready)
     _hand_over(round_id, hand, receipt, show="no_receipt" not in given)
     return redirect(url_for("voting.done", round_id=round_id), 303)
 

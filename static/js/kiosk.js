@@ -1,0 +1,31 @@
+// A kiosk: warns when nobody touches it, then wipes itself; while somebody does, the server is told now and then.
+// <section data-kiosk data-warn="60" data-wipe="90" data-here="/kiosk/here"> with [data-kiosk-warning], [data-kiosk-left]
+// and <form data-kiosk-wipe>. Without scripts the page reloads itself and the server wipes.
+const box = document.querySelector('[data-kiosk]')
+const form = box.querySelector('[data-kiosk-wipe]')
+const [warnAfter, wipeAfter] = [Number(box.dataset.warn), Number(box.dataset.wipe)]
+const [warning, left, rest] = ['warning', 'left', 'rest'].map(name => box.querySelector(`[data-kiosk-${name}]`))
+let touched = Date.now()
+let told = Date.now()
+
+const touch = () => {
+  touched = Date.now()
+  warning.hidden = true
+  rest.hidden = false
+  if (touched - told > 45000) {
+    told = touched
+    fetch(box.dataset.here, {method: 'POST', body: new URLSearchParams({csrf_token: form.elements.csrf_token.value})}).catch(() => {})
+  }
+}
+for (const kind of ['pointerdown', 'keydown', 'scroll', 'input']) document.addEventListener(kind, touch, {passive: true})
+// A page that comes back out of the browser's memory is somebody else's: ask the server again.
+window.addEventListener('pageshow', event => { if (event.persisted) location.reload() })
+setInterval(() => {
+  const idle = (Date.now() - touched) / 1000
+  if (idle >= wipeAfter) form.submit()
+  else if (idle >= warnAfter) {
+    warning.hidden = false
+    rest.hidden = true
+    left.textContent = String(Math.ceil(wipeAfter - idle))
+  }
+}, 1000)
