@@ -8,9 +8,11 @@ from flask.cli import FlaskGroup
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from grants.adapters.clamav_scanning import ClamAv
 from grants.adapters.disk_storage import DiskStore
 from grants.adapters.memory_mail import MemoryMailer
 from grants.adapters.memory_payments import MemoryGateway
+from grants.adapters.memory_scanning import MemoryScanner, NoScanner
 from grants.adapters.modulus_tables import ModulusTables
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
@@ -45,6 +47,7 @@ from grants.priorities import views as priorities
 from grants.proposals import cli as proposals_cli
 from grants.proposals.views import bids as proposals
 from grants.proposals.views import eligibility as proposal_eligibility
+from grants.proposals.views import files as proposal_files
 from grants.proposals.views import partners as proposal_partners
 from grants.reports import cli as reports_cli
 from grants.reports import views as reports
@@ -69,6 +72,7 @@ STAGES = (
     rounds,
     proposals,
     proposal_eligibility,
+    proposal_files,
     proposal_partners,
     voting,
     booths,
@@ -167,8 +171,17 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
             key=key,
         ),
         **disbursements.money_handlers(),
+        **proposal_files.scan_handlers(),
     }
     app.extensions["files"] = DiskStore(settings.files_folder)
+    app.extensions["scanner"] = scanner_for(settings)
+
+
+def scanner_for(settings: Settings) -> object:
+    """Who looks for malware. In production nobody does until ClamAV is named; then nothing that is sent is opened."""
+    if settings.clamd:
+        return ClamAv(settings.clamd)
+    return NoScanner() if settings.env is Env.PRODUCTION else MemoryScanner()
 
 
 def payment_providers(settings: Settings) -> dict[str, object]:

@@ -46,6 +46,8 @@ class Settings:
     proxies: int = 0
     """How many reverse proxies stand in front."""
     files_folder: Path = ROOT / "instance" / "files"
+    clamd: str = ""
+    """ClamAV's daemon: ``host:port``, or the path of its socket."""
     upload_limit: int = 8 * 1024 * 1024
     """Bytes in one request."""
     smtp_host: str = ""
@@ -123,6 +125,7 @@ class Settings:
             trusted_hosts=tuple(h.strip() for h in text("TRUSTED_HOSTS", "").split(",") if h.strip()),
             proxies=_number(text("PROXIES", "0"), "PROXIES"),
             files_folder=Path(text("FILES_FOLDER", str(cls.files_folder))),
+            clamd=text("CLAMD", ""),
             upload_limit=_number(text("UPLOAD_LIMIT", str(cls.upload_limit)), "UPLOAD_LIMIT"),
             smtp_host=text("SMTP_HOST", ""),
             smtp_port=_number(text("SMTP_PORT", "587"), "SMTP_PORT"),

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, RuleBroken, StepRefused
 from grants.kernel.keyring import KeyRing
+from grants.kernel.papers import checked_paper
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.payees import access, queries
@@ -30,7 +31,6 @@ from grants.payees.rules.checks import (
     GroupCheckState,
     last_day,
 )
-from grants.payees.rules.evidence import checked_paper
 from grants.people.models import Group
 from grants.ports.accounts import AccountNumbers, Modulus
 from grants.ports.storage import FileStore

@@ -10,6 +10,7 @@ from grants.proposals.rules import (
     AT_MOST,
     COMMUNITY_WORDS,
     HELP_WORDS,
+    LABEL_AT_MOST,
     LEVEL_WORDS,
     MOST_INSIGHTS,
     MOST_PARTNERS,
@@ -75,7 +76,8 @@ class WhatForm(SectionForm):
     )
     what = fields.AreaField(
         "What will you do?",
-        hint="Write as you would tell a neighbour. What happens, how often, who runs it?",
+        hint="Write as you would tell a neighbour. What happens, how often, who runs it? "
+        "If you would rather say it, leave this empty and add a recording to your files.",
         at_most=AT_MOST["what"],
         counted=True,
         rows=8,
@@ -568,3 +570,20 @@ class QuestionForm(Form):
         at_least=1,
     )
     until = fields.LondonTimeField("By when?", hint="For example 12 5 2027 at 17:00. Give them a few days.")
+
+
+class FileForm(Form):
+    """A picture, a paper or a recording."""
+
+    file = fields.UploadField(
+        "Choose a file",
+        hint="A photo, a PDF, or a recording of sound or film, up to 7 MB.",
+        accept="image/jpeg,image/png,image/webp,application/pdf,audio/*,video/*",
+        message="Choose a file",
+    )
+    label = fields.AreaField(
+        "What does it show, or what do you say in it?",
+        hint="In a few words, for people who cannot see or hear it.",
+        at_most=LABEL_AT_MOST,
+        rows=3,
+    )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
 from grants.people.models import Group, Hosting
 from grants.priorities.models import Priority
-from grants.proposals.rules import Help, Level, PartnerState, ProposalState
+from grants.proposals.rules import FileKind, FileState, Help, Level, PartnerState, ProposalState
 from grants.rounds.models import Round
 
 
@@ -107,6 +107,7 @@ class Proposal(Identified):
     joint: Mapped[list["ProposalPartner"]] = relationship(
         back_populates="proposal", order_by="ProposalPartner.position", cascade="all, delete-orphan"
     )
+    files: Mapped[list["ProposalFile"]] = relationship(order_by="ProposalFile.added_at, ProposalFile.id")
     evidence: Mapped[list["ProposalInsight"]] = relationship(cascade="all, delete-orphan")
 
 
@@ -154,6 +155,23 @@ class ProposalInsight(Base):
 
     proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), primary_key=True)
     insight_id: Mapped[UUID] = mapped_column(ForeignKey("insight.id"), primary_key=True, index=True)
+
+
+class ProposalFile(Identified):
+    """A picture, a paper or a recording, under a name of ours. Nobody opens it before it was found clean."""
+
+    __tablename__ = "proposal_file"
+    __table_args__ = (CheckConstraint("size > 0", name="size_positive"), UniqueConstraint("stored_name"))
+
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), index=True)
+    kind: Mapped[FileKind] = state_column(FileKind)
+    state: Mapped[FileState] = state_column(FileState)
+    stored_name: Mapped[str] = mapped_column(String(40))
+    size: Mapped[int]
+    """Bytes."""
+    label: Mapped[str] = mapped_column(String(600))
+    """What it shows, or what is said in it."""
+    added_at: Mapped[datetime] = mapped_column(Utc())
 
 
 class EligibilityCount(Base):

@@ -14,8 +14,8 @@ from grants.kernel.errors import NotFound
 from grants.people import queries as people
 from grants.people.models import Group, Hosting, Membership
 from grants.people.rules import GroupKind, HostingState
-from grants.proposals.models import EligibilityCount, Proposal, ProposalPartner, ProposalSnapshot
-from grants.proposals.rules import PUBLIC, Facts, Limits, Line, Partner, ProposalState
+from grants.proposals.models import EligibilityCount, Proposal, ProposalFile, ProposalPartner, ProposalSnapshot
+from grants.proposals.rules import PUBLIC, SPOKEN, Facts, FileState, Limits, Line, Partner, ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
@@ -36,6 +36,7 @@ def _whole() -> Select[tuple[Proposal]]:
         selectinload(Proposal.lines),
         selectinload(Proposal.joint),
         selectinload(Proposal.evidence),
+        selectinload(Proposal.files),
     )
 
 
@@ -264,6 +265,7 @@ def facts(session: Session, proposal: Proposal) -> Facts:
         title=proposal.title,
         summary=proposal.summary or "",
         what=proposal.what or "",
+        spoken=any(one.kind in SPOKEN and one.state is not FileState.INFECTED for one in proposal.files),
         starts_on=proposal.starts_on,
         ends_on=proposal.ends_on,
         for_whom=proposal.for_whom or "",
@@ -345,3 +347,11 @@ def eligibility_counts(session: Session, round_id: UUID) -> list[tuple[str, int]
     """How the questions before a proposal ended, the most frequent first."""
     query = select(EligibilityCount.outcome, EligibilityCount.times).where(EligibilityCount.round_id == round_id)
     return [(outcome, times) for outcome, times in session.execute(query.order_by(EligibilityCount.times.desc()))]
+
+
+def file(session: Session, file_id: UUID) -> ProposalFile:
+    """A file of a proposal, or ``NotFound``."""
+    found = session.get(ProposalFile, file_id)
+    if found is None:
+        raise NotFound("There is no such file.")
+    return found

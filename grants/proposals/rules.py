@@ -9,8 +9,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+import filetype
+
 from grants.kernel.errors import RuleBroken
 from grants.kernel.money import show_pounds
+from grants.kernel.papers import checked_paper
 
 
 class ProposalState(StrEnum):
@@ -232,11 +235,13 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a proposal says. ``needs_host``: the group cannot hold the money; ``hosted``: a host has confirmed."""
+    """All that a proposal says. ``spoken``: a voice note or a film tells it;
+    ``needs_host``: the group cannot hold the money; ``hosted``: a host has confirmed."""
 
     title: str = ""
     summary: str = ""
     what: str = ""
+    spoken: bool = False
     starts_on: date | None = None
     ends_on: date | None = None
     for_whom: str = ""
@@ -339,7 +344,11 @@ def _what(facts: Facts, limits: Limits) -> list[_Check]:
     return [
         (not facts.title, "title", "Give it a short name."),
         (not facts.summary, "summary", "Say it in one or two sentences for the ballot."),
-        (not facts.what, "what", "Tell us what you will do."),
+        (
+            not facts.what and not facts.spoken,
+            "what",
+            "Tell us what you will do: write it here, or record it and add the recording as a file.",
+        ),
         (facts.starts_on is None, "starts_on", "Say when it starts; a guess will do."),
         (facts.ends_on is None, "ends_on", "Say when it ends; a guess will do."),
         (
@@ -772,3 +781,80 @@ def compared(before: str, after: str) -> tuple[tuple[str, str], ...]:
 def _words(text: str) -> list[str]:
     """Words, each with the space behind it: together they are the text."""
     return re.findall(r"\S+\s*|\s+", text)
+
+
+class FileKind(StrEnum):
+    """What a file of a proposal is."""
+
+    PICTURE = "picture"
+    PAPER = "paper"
+    SOUND = "sound"
+    FILM = "film"
+
+
+class FileState(StrEnum):
+    """Where a file stands; it is opened by nobody before it was found clean."""
+
+    WAITING = "waiting"
+    CLEAN = "clean"
+    INFECTED = "infected"
+
+
+class FileAction(StrEnum):
+    """What a scan says."""
+
+    FIND_CLEAN = "find_clean"
+    FIND_INFECTED = "find_infected"
+
+
+FILE_STEPS = {
+    (FileState.WAITING, FileAction.FIND_CLEAN): FileState.CLEAN,
+    (FileState.WAITING, FileAction.FIND_INFECTED): FileState.INFECTED,
+}
+SPOKEN = frozenset({FileKind.SOUND, FileKind.FILM})
+"""Kinds that tell what a group will do as well as writing does."""
+MOST_FILES = 8
+LABEL_AT_MOST = 600
+LARGEST_SPOKEN = 7 * 1024 * 1024
+"""Bytes of a voice note or a film: some ten minutes of speech."""
+_SPOKEN_KINDS = {
+    "audio/mpeg": (FileKind.SOUND, "mp3"),
+    "audio/mp4": (FileKind.SOUND, "m4a"),
+    "audio/x-m4a": (FileKind.SOUND, "m4a"),
+    "audio/ogg": (FileKind.SOUND, "ogg"),
+    "audio/x-wav": (FileKind.SOUND, "wav"),
+    "audio/aac": (FileKind.SOUND, "aac"),
+    "video/mp4": (FileKind.FILM, "mp4"),
+    "video/quicktime": (FileKind.FILM, "mov"),
+    "video/webm": (FileKind.FILM, "webm"),
+    "video/3gpp": (FileKind.FILM, "3gp"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Content that may be kept."""
+
+    content: bytes
+    kind: FileKind
+    suffix: str
+
+
+def checked_upload(content: bytes) -> Upload:
+    """What a file is by its bytes, never by its name: a voice note, a film, a picture (drawn anew), a PDF.
+
+    Raises ``RuleBroken`` at ``file``.
+    """
+    spoken = filetype.guess_mime(content[:8192]) if content else None
+    if spoken in _SPOKEN_KINDS:
+        kind, suffix = _SPOKEN_KINDS[spoken]
+        if len(content) > LARGEST_SPOKEN:
+            raise RuleBroken("Choose a recording of 7 MB or less: some ten minutes of speech.", field="file")
+        return Upload(content, kind, suffix)
+    try:
+        paper = checked_paper(content, field="file")
+    except RuleBroken as broken:
+        if broken.message == "Choose a PDF, or a photo (JPEG, PNG or WebP).":
+            raise RuleBroken("Choose a photo, a PDF, or a recording of sound or film.", field="file") from None
+        raise
+    return Upload(paper.content, FileKind.PAPER if paper.suffix == "pdf" else FileKind.PICTURE, paper.suffix)

@@ -14,7 +14,7 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from grants.people import queries as people
 from grants.proposals import queries as proposals
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules import FileState, ProposalState
 from grants.review import access, queries, rules, service
 from grants.review.forms import (
     AssignForm,
@@ -37,6 +37,7 @@ from grants.web.filters import plural
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
+from grants.web.uploads import upload_answer
 from grants.web.work import working
 
 bp = Blueprint("review", __name__)
@@ -143,6 +144,7 @@ def _score_page(found: Any, book: RuleBook, form: Any, status: int) -> ResponseR
         locked=locked,
         given={one.criterion: one for one in found.scores},
         aside=StepAsideForm(formdata=None),
+        file_of_review=lambda one: url_for("review.file", review_id=found.id, file_id=one.id),
     )
     return page, status
 
@@ -185,6 +187,19 @@ def _score(review_id: UUID) -> ResponseReturnValue:
             for field, message in missing:
                 form.show(RuleBroken(message, field=field))
     return _score_page(queries.review(reading(), review_id), book, form, status)
+
+
+@bp.get("/reviews/<uuid:review_id>/files/<uuid:file_id>")
+@signed_in(Role.PANELLIST)
+def file(review_id: UUID, file_id: UUID) -> ResponseReturnValue:
+    """A file of the bid, for whoever may read its text."""
+    found = queries.review(reading(), review_id)
+    access.ensure_is_mine(current_actor(), found.panellist_id, found.proposal.round.fund_id)
+    shown = proposals.file(reading(), file_id)
+    closed = shown.proposal_id != found.proposal_id or shown.state is not FileState.CLEAN
+    if closed or found.state not in READABLE or _gone(found):
+        raise NotFound("There is no such file.")
+    return upload_answer(shown.stored_name, f"seedbed-{shown.id}")
 
 
 @bp.post("/reviews/<uuid:review_id>/declare")

@@ -10,6 +10,7 @@ from grants.ports.accounts import AccountNumbers
 from grants.ports.geography import Geography
 from grants.ports.mail import Mailer
 from grants.ports.payments import PaymentGateway, PaymentProvider
+from grants.ports.scanning import Scanner
 from grants.ports.storage import FileStore
 
 
@@ -43,6 +44,12 @@ def pays_by() -> str:
 
 def files() -> FileStore:
     found: FileStore = current_app.extensions["files"]
+    return found
+
+
+def scanner() -> Scanner:
+    """Who looks for malware in what people send."""
+    found: Scanner = current_app.extensions["scanner"]
     return found
 
 

@@ -1664,6 +1664,49 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_paper_sheet_run_id"), ["run_id"], unique=False)
 
     op.create_table(
+        "proposal_file",
+        sa.Column("proposal_id", sa.Uuid(), nullable=False),
+        sa.Column(
+            "kind",
+            sa.Enum(
+                "picture",
+                "paper",
+                "sound",
+                "film",
+                name="filekind_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "waiting",
+                "clean",
+                "infected",
+                name="filestate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("stored_name", sa.String(length=40), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("label", sa.String(length=600), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("size > 0", name=op.f("ck_proposal_file_size_positive")),
+        sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_proposal_file_proposal_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposal_file")),
+        sa.UniqueConstraint("stored_name", name=op.f("uq_proposal_file_stored_name")),
+    )
+    with op.batch_alter_table("proposal_file", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_proposal_file_proposal_id"), ["proposal_id"], unique=False)
+
+    op.create_table(
         "proposal_insight",
         sa.Column("proposal_id", sa.Uuid(), nullable=False),
         sa.Column("insight_id", sa.Uuid(), nullable=False),
@@ -2411,6 +2454,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_proposal_insight_insight_id"))
 
     op.drop_table("proposal_insight")
+    with op.batch_alter_table("proposal_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_proposal_file_proposal_id"))
+
+    op.drop_table("proposal_file")
     with op.batch_alter_table("paper_sheet", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_paper_sheet_run_id"))
 

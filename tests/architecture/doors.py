@@ -207,6 +207,9 @@ DOORS: dict[str, str] = {
     # proposals
     "eligibility.ask": "public",
     "eligibility.outcome": "public",
+    "proposal_files.files": "signed_in",
+    "proposal_files.open_file": "public",
+    "proposal_files.remove": "signed_in",
     "proposal_partners.answer": "public",
     "proposal_partners.ask": "signed_in",
     "proposals.answer": "signed_in",
@@ -253,6 +256,7 @@ DOORS: dict[str, str] = {
     "review.chair": "steward",
     "review.declare": "panellist",
     "review.desk": "admin+auditor+panellist+steward",
+    "review.file": "panellist",
     "review.findings": "admin+auditor+panellist+steward",
     "review.lock": "panellist+steward",
     "review.member": "steward",

@@ -9,8 +9,8 @@ from PIL import Image
 
 from grants.kernel.errors import RuleBroken
 from grants.kernel.keyring import KeyRing, SealBroken
+from grants.kernel.papers import LARGEST, checked_paper
 from grants.payees.rules.accounts import STEPS, BankAccountAction, BankAccountState, clean_details
-from grants.payees.rules.evidence import LARGEST, checked_paper
 from grants.payees.rules.modulus import BadTable, Tables, check
 
 S = BankAccountState

@@ -1,0 +1,32 @@
+"""What people sent, sent out again: bytes in which a browser runs nothing."""
+
+from flask import Response, make_response
+
+from grants.web.outside import files
+
+MEDIA_TYPES = {
+    "jpg": "image/jpeg",
+    "pdf": "application/pdf",
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "ogg": "audio/ogg",
+    "wav": "audio/wav",
+    "aac": "audio/aac",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "3gp": "video/3gpp",
+}
+"""Suffix of ours → what a browser is told."""
+
+
+def upload_answer(stored_name: str, name: str) -> Response:
+    """A kept file under ``name`` (ours, without suffix). Ask first whether it was found clean, and who may open it."""
+    suffix = stored_name.rpartition(".")[2]
+    answer = make_response(files().get(stored_name))
+    answer.mimetype = MEDIA_TYPES[suffix]
+    shown = "attachment" if suffix == "pdf" else "inline"
+    answer.headers.set("Content-Disposition", shown, filename=f"{name}.{suffix}")
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer.headers["Cache-Control"] = "private, max-age=3600"
+    return answer
