@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.audit import access
 from grants.audit.rules import (
@@ -920,7 +920,7 @@ def _restrictions_broken(session: Session) -> tuple[str, ...]:
         .join(Funder, Funder.id == Contribution.funder_id)
         .join(Proposal, Proposal.id == Award.proposal_id)
         .where(Award.state.in_(HOLDS_MONEY))
-        .options(joinedload(Proposal.group))
+        .options(joinedload(Proposal.group), selectinload(Proposal.lines))
         .order_by(Award.reference, Contribution.id)
     )
     return tuple(

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import joinedload, selectinload
 
 from grants.allocation import service as allocation
 from grants.allocation.models import Decision
@@ -116,7 +117,10 @@ def _offer(uow: UnitOfWork, round: Round, amounts: dict[UUID, int]) -> list[Awar
     proposals = {
         proposal.id: proposal
         for proposal in uow.session.scalars(
-            select(Proposal).where(Proposal.id.in_(amounts)).order_by(Proposal.number, Proposal.id)
+            select(Proposal)
+            .where(Proposal.id.in_(amounts))
+            .options(joinedload(Proposal.group), selectinload(Proposal.lines))
+            .order_by(Proposal.number, Proposal.id)
         )
     }
     ids = {proposal_id: uuid4() for proposal_id in proposals}

@@ -224,6 +224,7 @@ class LineForm(wtforms.Form):
 
     what = fields.TextField("What for", at_most=140, required=False)
     amount = fields.MoneyField("How much", required=False, at_most=10**10)
+    lasting = fields.TickField("It lasts: equipment or building work")
     in_kind = fields.TickField("Given for free (we do not ask for this)")
 
     @property
@@ -241,7 +242,7 @@ class LineForm(wtforms.Form):
         return sound
 
     def to_line(self) -> Line:
-        return Line(self.what.data or "", self.amount.data or 0, bool(self.in_kind.data))
+        return Line(self.what.data or "", self.amount.data or 0, bool(self.in_kind.data), bool(self.lasting.data))
 
 
 class BudgetForm(SectionForm):
@@ -422,7 +423,10 @@ def _where(facts: Facts) -> Mapping[str, Any]:
 
 def _budget(facts: Facts) -> Mapping[str, Any]:
     return {
-        "lines": [{"what": line.what, "amount": line.amount_minor, "in_kind": line.in_kind} for line in facts.lines],
+        "lines": [
+            {"what": line.what, "amount": line.amount_minor, "in_kind": line.in_kind, "lasting": line.lasting}
+            for line in facts.lines
+        ],
         "smaller_minor": facts.smaller_minor,
         "smaller_achieves": facts.smaller_achieves,
     }

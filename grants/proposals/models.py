@@ -122,6 +122,8 @@ class BudgetLine(Identified):
     what: Mapped[str] = mapped_column(String(140))
     amount_minor: Mapped[Minor]
     in_kind: Mapped[bool] = mapped_column(default=False)
+    lasting: Mapped[bool] = mapped_column(default=False)
+    """Something that lasts: capital, for money that is kept for it."""
 
 
 class ProposalPartner(Identified):

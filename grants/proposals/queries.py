@@ -15,7 +15,7 @@ from grants.people import queries as people
 from grants.people.models import Group, Hosting, Membership
 from grants.people.rules import GroupKind, HostingState
 from grants.proposals.models import EligibilityCount, Proposal, ProposalFile, ProposalPartner, ProposalSnapshot
-from grants.proposals.rules import PUBLIC, SPOKEN, Facts, FileState, Limits, Line, Partner, ProposalState
+from grants.proposals.rules import PUBLIC, SPOKEN, Community, Facts, FileState, Limits, Line, Partner, ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
@@ -290,7 +290,7 @@ def facts(session: Session, proposal: Proposal) -> Facts:
         safeguarding=proposal.safeguarding or "",
         smaller_minor=proposal.smaller_minor,
         smaller_achieves=proposal.smaller_achieves or "",
-        lines=tuple(Line(line.what, line.amount_minor, line.in_kind) for line in proposal.lines),
+        lines=tuple(Line(line.what, line.amount_minor, line.in_kind, line.lasting) for line in proposal.lines),
         partners=proposal.partners or "",
         joint=tuple(Partner(one.name, one.role, one.email or "", one.share_minor, one.state) for one in proposal.joint),
         needs_host=needs,
@@ -315,7 +315,9 @@ def need(proposal: Proposal, on: date) -> Need:
         ward_codes=frozenset(proposal.ward_codes),
         imd_deciles=frozenset(proposal.imd_deciles),
         priority_id=proposal.priority_id,
+        beneficiaries=frozenset(proposal.communities) - {Community.EVERYBODY.value},
         group_kind=proposal.group.kind.value,
+        spending=frozenset("capital" if line.lasting else "revenue" for line in proposal.lines if not line.in_kind),
         on=on,
     )
 

@@ -211,6 +211,8 @@ class Line:
     what: str
     amount_minor: int
     in_kind: bool = False
+    lasting: bool = False
+    """It buys something that lasts (capital), not running costs (revenue)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -624,7 +626,8 @@ def as_kept(facts: Facts) -> dict[str, Any]:
             value = [str(one) if isinstance(one, UUID) else one for one in value]
         kept[name] = value
     kept["lines"] = [
-        {"what": one.what, "amount_minor": one.amount_minor, "in_kind": one.in_kind} for one in facts.lines
+        {"what": one.what, "amount_minor": one.amount_minor, "in_kind": one.in_kind, "lasting": one.lasting}
+        for one in facts.lines
     ]
     kept["joint"] = [{"name": one.name, "role": one.role, "share_minor": one.share_minor} for one in facts.joint]
     kept["applied_for_minor"] = facts.applied_for_minor

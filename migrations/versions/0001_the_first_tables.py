@@ -1503,6 +1503,7 @@ def upgrade() -> None:
         sa.Column("what", sa.String(length=140), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("in_kind", sa.Boolean(), nullable=False),
+        sa.Column("lasting", sa.Boolean(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint("amount_minor > 0", name=op.f("ck_budget_line_amount_positive")),
         sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_budget_line_proposal_id")),

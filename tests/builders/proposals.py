@@ -124,7 +124,13 @@ def a_proposal(
     session.add(proposal)
     session.flush()
     proposal.lines = [
-        BudgetLine(position=at, what=line.what, amount_minor=line.amount_minor, in_kind=line.in_kind)
+        BudgetLine(
+            position=at,
+            what=line.what,
+            amount_minor=line.amount_minor,
+            in_kind=line.in_kind,
+            lasting=line.lasting,
+        )
         for at, line in enumerate(lines, 1)
     ]
     if put_in:

@@ -209,7 +209,9 @@ def test_two_people_put_it_in_and_a_copy_with_its_hash_is_kept(any_session: Sess
     snapshot = any_session.scalars(select(ProposalSnapshot)).one()
     assert scene.proposal.state is S.SUBMITTED
     assert snapshot.sha256 == fingerprint(snapshot.body)
-    assert snapshot.body["lines"] == [{"what": "Seeds, pots and soil", "amount_minor": 120_000, "in_kind": False}]
+    assert snapshot.body["lines"] == [
+        {"what": "Seeds, pots and soil", "amount_minor": 120_000, "in_kind": False, "lasting": False}
+    ]
     assert "rose@example.org" not in str(snapshot.body)
     event = any_session.scalars(select(AuditEvent).where(AuditEvent.verb == "proposal.submitted")).one()
     assert (event.body["snapshot"], event.body["writer_id"]) == (snapshot.sha256, str(scene.writer.id))

@@ -570,7 +570,13 @@ def _write_lines(uow: UnitOfWork, proposal: Proposal, lines: tuple[Line, ...]) -
         if not 0 < line.amount_minor <= 10**10:
             raise RuleBroken("Give each line an amount above nought.", field="lines")
     proposal.lines = [
-        BudgetLine(position=at, what=line.what.strip(), amount_minor=line.amount_minor, in_kind=line.in_kind)
+        BudgetLine(
+            position=at,
+            what=line.what.strip(),
+            amount_minor=line.amount_minor,
+            in_kind=line.in_kind,
+            lasting=line.lasting,
+        )
         for at, line in enumerate(lines, 1)
     ]
     proposal.applied_for_minor = total_minor(lines)
