@@ -260,8 +260,16 @@ class TestShowingWhoOneIs:
             enter("token", Actor(uuid4(), "Rose"))
             assert session[f"ballot:{round.id}"]["c"] == [1]
 
-    def test_the_sixth_wrong_try_from_one_browser_is_stopped(
-        self, make_app: Any, sqlite_url: str, clock: SetClock
+    @pytest.mark.parametrize(
+        ("wrong", "reason"),
+        [
+            ({"code": "2222-2222-2222"}, Refusal.UNKNOWN_CODE),
+            ({"email": "ann@residents.example", "postcode": "SW1A 1AA"}, Refusal.OUTSIDE_AREA),
+        ],
+        ids=["code", "residence"],
+    )
+    def test_the_sixth_wrong_try_from_one_browser_is_stopped_and_staff_see_it(
+        self, make_app: Any, sqlite_url: str, clock: SetClock, wrong: dict[str, str], reason: Refusal
     ) -> None:
         from grants.web.db import db
 
@@ -276,12 +284,12 @@ class TestShowingWhoOneIs:
         visitor = app.test_client()
         address = f"/rounds/{round_id}/vote/who"
         visitor.get(f"/rounds/{round_id}/vote")
-        tries = [visitor.post(address, data={"code": "2222-2222-2222", **SAID}).status_code for _ in range(6)]
+        tries = [visitor.post(address, data={**wrong, **SAID}).status_code for _ in range(6)]
         assert tries == [422] * 5 + [429]
         assert visitor.post(address, data={"code": good, **SAID}).status_code == 429
         with app.app_context():
             told = queries.refusals(db.session(), round_id)  # type: ignore[arg-type]
-        assert told == {Refusal.UNKNOWN_CODE: 5, Refusal.TOO_MANY: 2}
+        assert told == {reason: 5, Refusal.TOO_MANY: 2}
 
 
 class TestCasting:
@@ -407,12 +415,15 @@ class TestCasting:
     def test_who_voted_on_paper_is_told_so(
         self, client: FlaskClient, app_session: Session, round: Round, code: str
     ) -> None:
+        choose(client, round, ["2", "3", "4"])
+        known_by(client, round, code)
+        app_session.rollback()
         key = hash_code(code, PEPPER, round.id)
         a_vote(app_session, round, [1, 2, 3], voter_key=key)
         app_session.get(RollMark, (round.id, key)).channel = Channel.PAPER  # type: ignore[union-attr]
         app_session.commit()
-        answer = cast(client, round, code, ["2", "3", "4"])
-        assert "already voted on paper" in text_of(answer)
+        assert "already voted on paper" in text_of(client.post(vote(round, "check"), data={"do": "cast"}))
+        assert "already voted on paper" in text_of(known_by(client, round, code))
 
     def test_the_path_of_a_vote_leaves_no_line_in_the_log(
         self, client: FlaskClient, round: Round, code: str, caplog: pytest.LogCaptureFixture
