@@ -13,7 +13,7 @@ from grants.people import queries as people
 
 def _tell(uow: UnitOfWork, award: Award, group_id: UUID, word: str, subject: str, text: str) -> None:
     for person_id, email in people.emails_of_group(uow.session, group_id):
-        key = f"award:{award.id}:{word}:{person_id}"
+        key = f"award:{award.id}:{word}:{person_id.hex}"  # 120 characters at most
         outbox.put_mail(uow, to=email, subject=subject, text=text, key=key, subject_id=award.id)
 
 

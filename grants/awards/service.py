@@ -657,7 +657,7 @@ def answer_change(uow: UnitOfWork, change_id: UUID, action: ChangeRequestAction,
     )
     event = uow.record("change.answered", asked, before=before, after=after, award=award.id)
     uow.session.flush()
-    notices.change_answered(uow, award, award.proposal.title, after, said, f"change:{event.id}")
+    notices.change_answered(uow, award, award.proposal.title, after, said, f"change:{event.id.hex}")
     return asked
 
 
@@ -728,7 +728,7 @@ def _step(uow: UnitOfWork, award_id: UUID, action: AwardAction, verb: str, words
     award.reason = why
     event = uow.record(verb, award, before=before, after=award.state, why=why)
     uow.session.flush()
-    notices.changed(uow, award, award.proposal.title, words, why, f"{action.value}:{event.id}")
+    notices.changed(uow, award, award.proposal.title, words, why, f"{action.value}:{event.id.hex}")
     return award
 
 

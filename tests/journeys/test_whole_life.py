@@ -79,7 +79,9 @@ def test_a_grant_lives_its_whole_life(town: Town) -> None:
     residents_vote(town)
     the_votes_are_counted(town)
     the_pot_is_shared_and_everybody_is_told(town)
-    the_offer_is_accepted_and_signed(town)
+    the_offer_is_accepted(town)
+    what_must_be_known_is_given_and_checked(town)
+    the_agreement_is_signed(town)
     the_money_is_paid(town)
     the_report_is_written_and_the_rest_comes_back(town)
     everybody_sees_what_came_of_it(town)
@@ -739,8 +741,8 @@ def the_pot_is_shared_and_everybody_is_told(town: Town) -> None:
 # ---------------------------------------------------------------- from the offer to the bank
 
 
-def the_offer_is_accepted_and_signed(town: Town) -> None:
-    tess, yvonne, stella = town.writers[TEA][0], town.writers[HOST][1], town.other_steward
+def the_offer_is_accepted(town: Town) -> None:
+    tess = town.writers[TEA][0]
     tess.needs(f"Answer the offer for “{BIDS[TEA]}”")
     town.award = tess.here.removesuffix("/answer")
     tess.sees("We offer", "£1,000", "Who holds the money", HOST)
@@ -749,12 +751,69 @@ def the_offer_is_accepted_and_signed(town: Town) -> None:
     tess.presses("Send our answer")
     tess.sees("You accepted the offer.")
     tess.looks()
+
+
+def what_must_be_known_is_given_and_checked(town: Town) -> None:
+    """The host's bank account: two give it, a third verifies it. And what a grant of £1,000 asks for, each checked."""
+    tess, (yusuf, yvonne), sam = town.writers[TEA][0], town.writers[HOST], town.steward
+    yusuf.goes(f"{town.groups[HOST]}/bank")
+    yusuf.follows("Give the bank details")
+    yusuf.fills("Name on the account", HOST)
+    yusuf.fills("Sort code", "99-00-12")
+    yusuf.fills("Account number", "6637 4959")
+    yusuf.presses("Give these details")
+    yusuf.sees("do not fit together")
+    yusuf.fills("Account number", "6637 4958")
+    yusuf.presses("Give these details")
+    yusuf.sees("ends in", "4958", "Ask another member of your group")
+    yusuf.page.get_by_label("Choose a statement").set_input_files(
+        {"name": "statement.png", "mimeType": "image/png", "buffer": _a_picture()}
+    )
+    yusuf.presses("Send the statement")
+    yusuf.sees("We have your statement.")
+    yvonne.needs("Confirm your group's bank details")
+    yvonne.looks()
+    yvonne.presses("Yes, these are ours")
+    sam.needs("Check a bank account")
+    sam.chooses("The name matches")
+    sam.presses("Write it down")
+    sam.follows("Verify this account")
+    sam.fills("Sort code on the statement", "990012")
+    sam.fills("Account number on the statement", "66374958")
+    sam.presses("Verify it")
+    sam.sees("Verified. Money can be paid to this account.")
+    sam.sees_not("66374958")
+    sam.looks()
+    for person, title in (
+        (tess, "Two people who are not related"),
+        (tess, "Keeping people safe"),
+        (yvonne, "Your rules"),
+        (yvonne, "Your host says yes to this grant"),
+    ):
+        person.needs(f"Give us what we need before we can pay “{BIDS[TEA]}”")
+        if title == "Two people who are not related":
+            person.looks()
+        person.follows(title)
+        person.fills("Tell us", "Tess and Tom look after it all.")
+        person.presses("Send it")
+        person.sees("Thank you. An officer looks at it next.")
+        sam.goes(f"{town.award}/needs")
+        sam.follows(title)
+        sam.chooses("Yes", exact=True)
+        sam.presses("Write it down")
+    sam.sees("Still missing: The signed agreement.")
+    sam.looks()
+
+
+def the_agreement_is_signed(town: Town) -> None:
+    tess, yvonne, stella = town.writers[TEA][0], town.writers[HOST][1], town.other_steward
     for person in (tess, yvonne):
-        if person is yvonne:
-            person.needs(f"Sign the agreement for “{BIDS[TEA]}”")
+        person.needs(f"Sign the agreement for “{BIDS[TEA]}”")
         person.sees("£1,000", HOST)
         person.ticks("I have read this agreement")
         person.fills("Type your full name", person.name)
+        person.fills("The number or name of your house", "14" if person is tess else "3a")
+        person.fills("Your postcode", "TS18 1AB")
         person.presses("Sign the agreement")
         person.sees("Signed. Now somebody signs" if person is yvonne else "Signed. One more person must sign.")
     stella.needs(f"Sign for the fund: “{BIDS[TEA]}”")
