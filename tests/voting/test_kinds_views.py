@@ -98,6 +98,8 @@ def test_points_keep_what_was_typed_and_say_at_the_field_what_is_wrong(
     page = give(client, round, {"mark_3": "a few", "mark_1": "2"})
     assert page.status_code == 422
     assert 'id="mark_3" name="mark_3" value="a few"' in page.text
+    assert 'id="mark_1" name="mark_1" value="2"' in page.text
+    assert "8 of 10 points left" in text_of(page)
     assert 'href="#mark_3"' in page.text
     page = give(client, round, {"mark_3": "7"})
     assert "You gave 7 points here. One project can get 6 at most." in text_of(page)
@@ -113,6 +115,7 @@ def test_one_place_for_two_projects_is_told_at_the_second(client: FlaskClient, a
     assert page.status_code == 422
     assert "Two projects are your 1st choice. Give each place to one project." in text_of(page)
     assert 'href="#mark_5"' in page.text
+    assert re.findall(r'<option value="(\d)" selected', page.text) == ["1", "1"]
     assert "Two are your 1st choice: change one" in text_of(page)
 
 

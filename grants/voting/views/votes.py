@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from grants.kernel.actors import Actor, Role
-from grants.kernel.errors import RuleBroken
+from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
 from grants.rounds import access
 from grants.rounds import queries as rounds
@@ -128,6 +129,9 @@ def choose(round_id: UUID) -> ResponseReturnValue:
             return redirect(_next_step(round, hand))
         except RuleBroken as broken:
             form.show(broken)
+    elif request.method == "POST":  # something typed is no number: nothing is lost, and nothing kept yet
+        form.take_what_stands(standing)
+        hand = hand.choosing(form.shown.data or [], form.marked(), rules.kind is BallotKind.CHOOSE_ONE)
     hand, gone = _without_withdrawn(round, hand, entries)
     return _choose_page(round, entries, hand, form, gone), form.status
 
@@ -434,7 +438,7 @@ def _keep_everywhere(round: Row, hand: Hand) -> None:
     """Here, and for a voter who has shown who they are, sealed on the server: it is there on another device."""
     _keep(round, hand)
     if voter := hand.voter_at(now()):
-        with working() as uow:
+        with suppress(StepRefused), working() as uow:  # voting closed just now: the next page says so
             unfinished.keep(uow, round.id, voter, hand.picks)
 
 
