@@ -1,13 +1,14 @@
 """Runs and decisions. What is decided is public only once it is announced: the views ask ``access`` first."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Exists, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Exists, exists, func, or_, select
+from sqlalchemy.orm import Session, defer
 
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
 from grants.allocation.rules.ballots import Ballots
@@ -16,12 +17,14 @@ from grants.allocation.rules.packed import packed_hash, unpack
 from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.states import DecisionState
 from grants.kernel.errors import NotFound
+from grants.people.models import Group
 from grants.proposals.models import Proposal
 from grants.review.models import PanelMember
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import BallotRules, RoundState
 from grants.voting import queries as voting
+from grants.voting.models import BallotLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,11 @@ def run(session: Session, run_id: UUID) -> AllocationRun:
 
 
 def standing_run(session: Session, round_id: UUID) -> AllocationRun | None:
-    """The run that the round's decisions stand on; where no bid stood, the latest."""
+    """The run that the decisions of a round stand on; where no bid stood, the latest. Its texts are read when used."""
     standing = select(Decision.run_id).where(Decision.round_id == round_id, Decision.state != DecisionState.SUPERSEDED)
     return session.scalar(
         select(AllocationRun)
+        .options(defer(AllocationRun.inputs), defer(AllocationRun.outcome))
         .where(AllocationRun.round_id == round_id)
         .order_by(AllocationRun.id.in_(standing).desc(), AllocationRun.run_at.desc(), AllocationRun.id)
         .limit(1)
@@ -127,10 +131,34 @@ def counted(kept: PackedBallots, rules: BallotRules, by_number: Mapping[int, UUI
     )
 
 
-def told(session: Session, round_id: UUID) -> tuple[list[Decision], dict[UUID, Decision]]:
-    """The decisions that stand in a round, in the order of votes, and by id those told before that they replaced."""
-    rows = session.scalars(
-        select(Decision)
+def lines(session: Session, round_id: UUID) -> Sequence[Any]:
+    """The decisions that were not replaced unseen, in the order of votes, each with its bid: columns, one query.
+
+    Those that were told and later corrected are among them (SUPERSEDED), so that both stay visible.
+    """
+    return session.execute(
+        select(
+            Decision.id,
+            Decision.proposal_id,
+            Decision.state,
+            Decision.verdict,
+            Decision.awarded_minor,
+            Decision.rank,
+            Decision.votes,
+            Decision.reason_code,
+            Decision.reason,
+            Decision.details,
+            Decision.departure_reason,
+            Decision.follows_id,
+            Proposal.number,
+            Proposal.title,
+            Proposal.group_id,
+            Group.name.label("group_name"),
+            func.coalesce(BallotLine.cost_minor, Proposal.applied_for_minor).label("asked_minor"),
+        )
+        .join(Proposal, Proposal.id == Decision.proposal_id)
+        .join(Group, Group.id == Proposal.group_id)
+        .outerjoin(BallotLine, BallotLine.proposal_id == Decision.proposal_id)
         .where(
             Decision.round_id == round_id,
             or_(Decision.state != DecisionState.SUPERSEDED, Decision.notified_at.is_not(None)),
@@ -138,10 +166,6 @@ def told(session: Session, round_id: UUID) -> tuple[list[Decision], dict[UUID, D
         .order_by(Decision.rank, Decision.id)
         .limit(2_500)
     ).all()
-    return (
-        [one for one in rows if one.state is not DecisionState.SUPERSEDED],
-        {one.id: one for one in rows if one.state is DecisionState.SUPERSEDED},
-    )
 
 
 def in_short(session: Session, round_id: UUID) -> tuple[list[Winner], int]:
