@@ -46,6 +46,7 @@ from grants.places import views as places
 from grants.priorities import views as priorities
 from grants.proposals import cli as proposals_cli
 from grants.proposals.views import bids as proposals
+from grants.proposals.views import comments as proposal_comments
 from grants.proposals.views import eligibility as proposal_eligibility
 from grants.proposals.views import files as proposal_files
 from grants.proposals.views import partners as proposal_partners
@@ -71,6 +72,7 @@ STAGES = (
     funds,
     rounds,
     proposals,
+    proposal_comments,
     proposal_eligibility,
     proposal_files,
     proposal_partners,

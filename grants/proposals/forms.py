@@ -8,7 +8,9 @@ import wtforms
 from grants.proposals.rules import (
     APPROACH_WORDS,
     AT_MOST,
+    COMMENT_AT_MOST,
     COMMUNITY_WORDS,
+    FLAG_AT_MOST,
     HELP_WORDS,
     LABEL_AT_MOST,
     LEVEL_WORDS,
@@ -591,3 +593,21 @@ class FileForm(Form):
         at_most=LABEL_AT_MOST,
         rows=3,
     )
+
+
+class CommentForm(Form):
+    """A question, or an answer."""
+
+    words = fields.AreaField(
+        "Ask the group something",
+        hint="Everybody can read it; your name is not shown. Ask about the plan, not about people.",
+        at_most=COMMENT_AT_MOST,
+        message="Write your question",
+        rows=3,
+    )
+
+
+class FlagForm(Form):
+    """Why something should not stand there."""
+
+    why = fields.AreaField("What is wrong with it?", at_most=FLAG_AT_MOST, message="Say what is wrong with it", rows=2)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
 from grants.people.models import Group, Hosting
 from grants.priorities.models import Priority
-from grants.proposals.rules import FileKind, FileState, Help, Level, PartnerState, ProposalState
+from grants.proposals.rules import CommentState, FileKind, FileState, Help, Level, PartnerState, ProposalState
 from grants.rounds.models import Round
 
 
@@ -174,6 +174,36 @@ class ProposalFile(Identified):
     label: Mapped[str] = mapped_column(String(600))
     """What it shows, or what is said in it."""
     added_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class ProposalComment(Identified):
+    """A question about a public proposal, or its group's answer to one. The page names nobody who asks."""
+
+    __tablename__ = "proposal_comment"
+
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), index=True)
+    answers_id: Mapped[UUID | None] = mapped_column(ForeignKey("proposal_comment.id"), index=True)
+    """The question that it answers; nothing for a question."""
+    author_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    words: Mapped[str] = mapped_column(String(1000))
+    said_at: Mapped[datetime] = mapped_column(Utc())
+    state: Mapped[CommentState] = state_column(CommentState)
+    hidden_reason: Mapped[str | None] = mapped_column(String(300))
+
+    answers: Mapped[list["ProposalComment"]] = relationship(order_by="ProposalComment.said_at, ProposalComment.id")
+
+
+class CommentFlag(Base):
+    """Somebody says that a question or an answer should not stand there."""
+
+    __tablename__ = "comment_flag"
+
+    comment_id: Mapped[UUID] = mapped_column(ForeignKey("proposal_comment.id"), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    why: Mapped[str] = mapped_column(String(300))
+    flagged_at: Mapped[datetime] = mapped_column(Utc())
+    settled_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When a moderator looked, and hid it or let it stand."""
 
 
 class EligibilityCount(Base):

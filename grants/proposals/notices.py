@@ -202,5 +202,38 @@ def partner_answered(uow: UnitOfWork, proposal: Proposal, partner: ProposalPartn
     )
 
 
+def question(uow: UnitOfWork, proposal: Proposal, words: str) -> None:
+    """To every member of the group: somebody asks."""
+    for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
+        put_mail(
+            uow,
+            to=email,
+            subject=f"Somebody asks about “{proposal.title}”",
+            text=(
+                f"Somebody has a question about your proposal “{proposal.title}”:\n\n{words}\n\n"
+                f"Everybody can read it, and your answer:\n\n{address(f'/proposals/{proposal.id}')}"
+            ),
+            key=f"proposal:{proposal.id}:asked:{_stamp(uow.now)}:{person_id}",
+            subject_id=proposal.id,
+        )
+
+
+def question_answered(uow: UnitOfWork, proposal: Proposal, asker_id: UUID, words: str) -> None:
+    """To whoever asked."""
+    email = people.person(uow.session, asker_id).email
+    if email:
+        put_mail(
+            uow,
+            to=email,
+            subject=f"{proposal.group.name} answered your question",
+            text=(
+                f"You asked about “{proposal.title}”. {proposal.group.name} answers:\n\n{words}\n\n"
+                f"{address(f'/proposals/{proposal.id}')}"
+            ),
+            key=f"proposal:{proposal.id}:replied:{_stamp(uow.now)}:{asker_id}",
+            subject_id=proposal.id,
+        )
+
+
 def _stamp(now: datetime) -> str:
     return now.strftime("%Y%m%d%H%M%S%f")

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.funds.rules import Need
 from grants.insights import queries as insights
@@ -14,8 +14,27 @@ from grants.kernel.errors import NotFound
 from grants.people import queries as people
 from grants.people.models import Group, Hosting, Membership
 from grants.people.rules import GroupKind, HostingState
-from grants.proposals.models import EligibilityCount, Proposal, ProposalFile, ProposalPartner, ProposalSnapshot
-from grants.proposals.rules import PUBLIC, SPOKEN, Community, Facts, FileState, Limits, Line, Partner, ProposalState
+from grants.proposals.models import (
+    CommentFlag,
+    EligibilityCount,
+    Proposal,
+    ProposalComment,
+    ProposalFile,
+    ProposalPartner,
+    ProposalSnapshot,
+)
+from grants.proposals.rules import (
+    PUBLIC,
+    SPOKEN,
+    CommentState,
+    Community,
+    Facts,
+    FileState,
+    Limits,
+    Line,
+    Partner,
+    ProposalState,
+)
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
@@ -356,4 +375,79 @@ def file(session: Session, file_id: UUID) -> ProposalFile:
     found = session.get(ProposalFile, file_id)
     if found is None:
         raise NotFound("There is no such file.")
+    return found
+
+
+def questions(session: Session, proposal_id: UUID, *, limit: int = 100) -> list[ProposalComment]:
+    """The questions about a proposal with their answers, hidden ones too, the first first."""
+    return list(
+        session.scalars(
+            select(ProposalComment)
+            .where(ProposalComment.proposal_id == proposal_id, ProposalComment.answers_id.is_(None))
+            .options(selectinload(ProposalComment.answers))
+            .order_by(ProposalComment.said_at, ProposalComment.id)
+            .limit(limit)
+        )
+    )
+
+
+def comment(session: Session, comment_id: UUID) -> ProposalComment:
+    """A question or an answer, or ``NotFound``."""
+    found = session.get(ProposalComment, comment_id)
+    if found is None:
+        raise NotFound("There is no such question.")
+    return found
+
+
+def unanswered_questions(session: Session, group_ids: Collection[UUID]) -> list[tuple[Proposal, int]]:
+    """These groups' proposals with questions that nobody has answered, and how many."""
+    if not group_ids:
+        return []
+    answer = aliased(ProposalComment)
+    rows = session.execute(
+        select(Proposal, func.count(ProposalComment.id))
+        .join(ProposalComment, ProposalComment.proposal_id == Proposal.id)
+        .where(
+            Proposal.group_id.in_(group_ids),
+            Proposal.state == ProposalState.ON_BALLOT,
+            ProposalComment.answers_id.is_(None),
+            ProposalComment.state == CommentState.SHOWN,
+            ~exists().where(answer.answers_id == ProposalComment.id),
+        )
+        .group_by(Proposal.id)
+        .order_by(Proposal.title, Proposal.id)
+        .limit(25)
+    )
+    return [(proposal, int(size)) for proposal, size in rows]
+
+
+def flagged(session: Session, fund_ids: Collection[UUID] | None) -> list[tuple[Proposal, int]]:
+    """Proposals in rounds of these funds (None: of all) with flags that no moderator has looked at, and how many."""
+    query = (
+        select(Proposal, func.count())
+        .join(ProposalComment, ProposalComment.proposal_id == Proposal.id)
+        .join(CommentFlag, CommentFlag.comment_id == ProposalComment.id)
+        .join(Round, Round.id == Proposal.round_id)
+        .where(CommentFlag.settled_at.is_(None))
+        .group_by(Proposal.id)
+        .order_by(Proposal.title, Proposal.id)
+        .limit(25)
+    )
+    if fund_ids is not None:
+        query = query.where(Round.fund_id.in_(fund_ids))
+    return [(proposal, int(size)) for proposal, size in session.execute(query)]
+
+
+def flags_of(session: Session, proposal_id: UUID) -> dict[UUID, list[str]]:
+    """Comment → why people flagged it, for a moderator; those that were settled are left out."""
+    rows = session.execute(
+        select(CommentFlag.comment_id, CommentFlag.why)
+        .join(ProposalComment, ProposalComment.id == CommentFlag.comment_id)
+        .where(ProposalComment.proposal_id == proposal_id, CommentFlag.settled_at.is_(None))
+        .order_by(CommentFlag.flagged_at, CommentFlag.person_id)
+        .limit(200)
+    )
+    found: dict[UUID, list[str]] = {}
+    for comment_id, why in rows:
+        found.setdefault(comment_id, []).append(why)
     return found

@@ -861,3 +861,25 @@ def checked_upload(content: bytes) -> Upload:
             raise RuleBroken("Choose a photo, a PDF, or a recording of sound or film.", field="file") from None
         raise
     return Upload(paper.content, FileKind.PAPER if paper.suffix == "pdf" else FileKind.PICTURE, paper.suffix)
+
+
+class CommentState(StrEnum):
+    """Whether a question or an answer on a public proposal is shown."""
+
+    SHOWN = "shown"
+    HIDDEN = "hidden"
+
+
+class CommentAction(StrEnum):
+    """What a moderator does."""
+
+    HIDE = "hide"
+    SHOW = "show"
+
+
+COMMENT_STEPS = {
+    (CommentState.SHOWN, CommentAction.HIDE): CommentState.HIDDEN,
+    (CommentState.HIDDEN, CommentAction.SHOW): CommentState.SHOWN,
+}
+COMMENT_AT_MOST = 1000
+FLAG_AT_MOST = 300

@@ -1665,6 +1665,29 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_paper_sheet_run_id"), ["run_id"], unique=False)
 
     op.create_table(
+        "proposal_comment",
+        sa.Column("proposal_id", sa.Uuid(), nullable=False),
+        sa.Column("answers_id", sa.Uuid(), nullable=True),
+        sa.Column("author_id", sa.Uuid(), nullable=True),
+        sa.Column("words", sa.String(length=1000), nullable=False),
+        sa.Column("said_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum("shown", "hidden", name="commentstate_known", native_enum=False, create_constraint=True, length=32),
+            nullable=False,
+        ),
+        sa.Column("hidden_reason", sa.String(length=300), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["answers_id"], ["proposal_comment.id"], name=op.f("fk_proposal_comment_answers_id")),
+        sa.ForeignKeyConstraint(["author_id"], ["person.id"], name=op.f("fk_proposal_comment_author_id")),
+        sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_proposal_comment_proposal_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposal_comment")),
+    )
+    with op.batch_alter_table("proposal_comment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_proposal_comment_answers_id"), ["answers_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_proposal_comment_proposal_id"), ["proposal_id"], unique=False)
+
+    op.create_table(
         "proposal_file",
         sa.Column("proposal_id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -1966,6 +1989,17 @@ def upgrade() -> None:
         )
         batch_op.create_index(batch_op.f("ix_change_request_state"), ["state"], unique=False)
 
+    op.create_table(
+        "comment_flag",
+        sa.Column("comment_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("why", sa.String(length=300), nullable=False),
+        sa.Column("flagged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["comment_id"], ["proposal_comment.id"], name=op.f("fk_comment_flag_comment_id")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_comment_flag_person_id")),
+        sa.PrimaryKeyConstraint("comment_id", "person_id", name=op.f("pk_comment_flag")),
+    )
     op.create_table(
         "decision_correction",
         sa.Column("round_id", sa.Uuid(), nullable=False),
@@ -2416,6 +2450,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("decision_correction")
+    op.drop_table("comment_flag")
     with op.batch_alter_table("change_request", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_change_request_state"))
         batch_op.drop_index(
@@ -2459,6 +2494,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_proposal_file_proposal_id"))
 
     op.drop_table("proposal_file")
+    with op.batch_alter_table("proposal_comment", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_proposal_comment_proposal_id"))
+        batch_op.drop_index(batch_op.f("ix_proposal_comment_answers_id"))
+
+    op.drop_table("proposal_comment")
     with op.batch_alter_table("paper_sheet", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_paper_sheet_run_id"))
 

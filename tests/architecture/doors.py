@@ -207,6 +207,11 @@ DOORS: dict[str, str] = {
     # proposals
     "eligibility.ask": "public",
     "eligibility.outcome": "public",
+    "proposal_comments.answer": "signed_in",
+    "proposal_comments.ask": "signed_in",
+    "proposal_comments.flag": "signed_in",
+    "proposal_comments.hide": "steward",
+    "proposal_comments.keep": "steward",
     "proposal_files.files": "signed_in",
     "proposal_files.open_file": "public",
     "proposal_files.remove": "signed_in",

@@ -19,7 +19,14 @@ from grants.people.models import Group
 from grants.ports.geography import Geography
 from grants.proposals import access, notices, queries
 from grants.proposals.access import Parties
-from grants.proposals.models import BudgetLine, Proposal, ProposalInsight, ProposalPartner, ProposalSnapshot
+from grants.proposals.models import (
+    BudgetLine,
+    Proposal,
+    ProposalComment,
+    ProposalInsight,
+    ProposalPartner,
+    ProposalSnapshot,
+)
 from grants.proposals.rules import (
     APPROACH_WORDS,
     AT_MOST,
@@ -379,7 +386,11 @@ def reinstate(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
 
 
 def forget_person(uow: UnitOfWork, person_id: UUID, email: str | None) -> None:
-    """Blank the contact of proposals that name somebody's address; their group gives another when it is asked."""
+    """Blank the contact of proposals that name somebody's address; their group gives another when it is asked.
+
+    What they asked about others' proposals stays, and nobody knows whose it was.
+    """
+    uow.session.execute(update(ProposalComment).where(ProposalComment.author_id == person_id).values(author_id=None))
     if email:
         uow.session.execute(
             update(Proposal)
