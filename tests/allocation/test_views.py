@@ -28,7 +28,7 @@ from grants.proposals.rules import ProposalState
 from grants.review.rules import ReviewState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState, SharingRule
+from grants.rounds.rules import BallotKind, RoundState, SharingRule
 from grants.voting.models import RollMark
 from grants.voting.rules.states import Channel
 from grants.web.filters import money, plural
@@ -402,6 +402,31 @@ def test_where_the_funders_conditions_had_a_say_no_command_is_promised(
     assert "had a say in this result" in page
     assert "grants tally" not in page
     assert f"grants allocation replay results-{counted.round.id}.json" in page
+
+
+@pytest.mark.parametrize("rule", SharingRule)
+def test_where_people_give_points_the_results_tell_of_points(
+    app_session: Session, client: FlaskClient, rule: SharingRule, tmp_path: Path
+) -> None:
+    points = [((1, 7), (2, 3)), ((3, 5), (4, 5)), ((2, 10),)] * 20
+    fields = {"ballot_kind": BallotKind.POINTS, "ballot_minimum": 1, "ballot_maximum": 10, "rule": rule}
+    counted = a_counted_round(app_session, ballots=points, **fields)
+    announced(app_session, counted)
+    page = client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True)
+    told = words_of(page)
+    assert "260 points" in told
+    assert "260 votes" not in told
+    assert "Points" in told
+    assert sound(page)
+    bid = client.get(f"/rounds/{counted.round.id}/results/{counted.proposals[1].id}").get_data(as_text=True)
+    assert "40 people of 60 who voted (67%), with 260 points between them." in words_of(bid).replace(" ,", ",")
+    assert "(260 points)" in words_of(client.get(f"/rounds/{counted.round.id}").get_data(as_text=True))
+    file = tmp_path / "points.pb"
+    file.write_bytes(client.get(f"/rounds/{counted.round.id}/results.pb").data)
+    found = re.search(r"and run: grants tally \S+ (.+?) The same projects win, .+? (\w{64})", told)
+    assert found is not None
+    done = CliRunner().invoke(tally_file, [str(file), *shlex.split(found[1]), "--json"])
+    assert json.loads(done.stdout)["checksum"] == found[2]
 
 
 def test_few_ballots_are_no_file_for_other_tools(app_session: Session, client: FlaskClient) -> None:

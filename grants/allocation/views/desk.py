@@ -61,6 +61,7 @@ def desk(round_id: UUID) -> ResponseReturnValue:
         lines=lines,
         meeting=meeting,
         rule=RULES[run.rule].title if run and run.rule in RULES else "",
+        word="point" if rounds.rule_book(round).ballot.has_points else "vote",
         steps=_steps(round.state, run is not None),
         may_work_out=may_run(actor, round.fund_id) and round.state is RoundState.PANEL,
         may_decide=access.may_decide(actor, round.fund_id, chair)

@@ -24,7 +24,7 @@ from grants.proposals.rules import ProposalState
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run
-from grants.rounds.rules import RoundState
+from grants.rounds.rules import RoundState, RuleBook
 from grants.voting import queries as voting
 from grants.voting.rules.turnout import publishable
 from grants.web.db import now, reading
@@ -103,6 +103,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         names={line.proposal_id: line.title for line in lines},
         costs={line.proposal_id: line.asked_minor for line in lines},
         tally=tally,
+        word=_word(book),
         voters=ballots,
         lines=lines,
         winners=winners,
@@ -122,6 +123,11 @@ def page(round_id: UUID) -> ResponseReturnValue:
         full=full,
         may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),
     )
+
+
+def _word(book: RuleBook) -> str:
+    """What is counted: votes, or where ballots give points, points."""
+    return "point" if book.ballot.has_points else "vote"
 
 
 CHANNELS = {"online": "Online", "assisted": "With help", "paper": "On paper"}
@@ -166,6 +172,7 @@ def why(round_id: UUID, proposal_id: UUID) -> ResponseReturnValue:
         told=facts.of(proposal_id) if facts else None,
         step=next((step for step in facts.steps if step.bid_id == proposal_id), None) if facts else None,
         names={line.proposal_id: line.title for line in lines},
+        word=_word(book),
         voters=tally.ballot_count if tally else 0,
         run=run,
         announced=queries.is_announced(round),
@@ -255,6 +262,7 @@ def on_round(round: Any) -> Section | None:
         announced=announced,
         winners=winners,
         all=all,
+        word=_word(voting.book_of(round)) if announced else "",
         desk=desk,
     )
     return Section("results", "Results", Markup(html))  # noqa: S704  (a template of ours escapes)
