@@ -115,6 +115,9 @@ def kinds(app: Flask, app_session: Session) -> dict[str, Round]:
         "ranked": a_vote_under_way(
             app_session, bids=3, ballot_kind=BallotKind.RANKED, ballot_minimum=1, ballot_maximum=2
         ),
+        "one": a_vote_under_way(
+            app_session, bids=3, ballot_kind=BallotKind.CHOOSE_ONE, ballot_minimum=1, ballot_maximum=1
+        ),
     }
     app_session.commit()
     return found
@@ -139,6 +142,7 @@ def test_points_are_stepped_typed_and_counted_down(page: Page, kinds: dict[str, 
     page.get_by_role("button", name=re.compile("^One point less for")).nth(0).focus()
     page.keyboard.press("Enter")
     expect(boxes.nth(0)).to_have_value("2")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")  # where the bar covers nothing
     assert_no_barriers(page)
     page.get_by_role("button", name="Check my choices").last.click()
     expect(page.locator(".govuk-error-summary")).to_be_focused()
@@ -161,4 +165,20 @@ def test_places_are_given_and_a_double_one_is_said_at_once(page: Page, kinds: di
     places.nth(2).select_option("1")
     expect(total).to_have_text("Two are your 1st choice: change one")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")  # where the bar covers nothing
+    assert_no_barriers(page)
+
+
+def test_one_is_chosen_by_keyboard_and_another_takes_its_place(page: Page, kinds: dict[str, Round]) -> None:
+    page.goto(f"/rounds/{kinds['one'].id}/vote/choose")
+    total, boxes = page.locator("[data-total]"), page.locator("input[data-choice]")
+    boxes.nth(0).focus()
+    page.keyboard.press("Space")
+    expect(total).to_have_text("1 of 1 chosen")
+    page.keyboard.press("ArrowDown")
+    expect(boxes.nth(1)).to_be_checked()
+    expect(boxes.nth(0)).not_to_be_checked()
+    expect(total).to_have_text("1 of 1 chosen")
+    expect(page.locator("[data-money]")).to_have_text("It costs £1,200. The pot is £5,000.")
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")  # where the bar covers nothing
     assert_no_barriers(page)

@@ -107,6 +107,7 @@ def test_points_keep_what_was_typed_and_say_at_the_field_what_is_wrong(
     page = give(client, round, {"mark_3": "6", "mark_1": "6"})
     assert "You gave 12 points, and you have 10: take 2 back." in text_of(page)
     assert "2 points too many: take 2 back" in text_of(page)
+    assert re.search(r'href="#mark_[13]"', page.text)  # the first of them, in the voter's own order
 
 
 def test_one_place_for_two_projects_is_told_at_the_second(client: FlaskClient, app_session: Session) -> None:

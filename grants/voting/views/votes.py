@@ -145,6 +145,9 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
         for entry in _in_order(entries, hand.seed)
         if (not ward or ward in entry.ward_codes) and (not priority or str(entry.priority_id) == priority)
     ]
+    if rules.has_points:  # what is wrong with all of them leads to the first
+        first = next((e for e in shown if e.number in hand.picks), next((e for e in shown if not e.withdrawn), None))
+        form.choices.id = f"mark_{first.number}" if first else "ballot"
     costs = {entry.number: entry.cost_minor for entry in entries}
     here = {entry.number for entry in shown}
     elsewhere = {number: value for number, value in hand.picks.items() if number not in here}
