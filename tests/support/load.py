@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-START_SECONDS, ANSWER_SECONDS = 60, 60
+START_SECONDS, ANSWER_SECONDS = 180, 120
 STANDS_SECONDS = 6
 """Granian gives up when a worker dies within 5.5 seconds of being put in place of another."""
 
@@ -59,7 +59,6 @@ def granian(
             env={**os.environ, **environ},
             stdout=out,
             stderr=out,
-            start_new_session=True,
         )
     served = Served(port, server.pid)
     try:
@@ -70,7 +69,8 @@ def granian(
         try:
             server.wait(10)
         except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)  # its own session: nobody else's processes
+            for process in (*served.workers(), server.pid):
+                os.kill(process, signal.SIGKILL)
             server.wait(10)
 
 
@@ -227,7 +227,11 @@ class Killer:
 
     def _meet(self, worker: int) -> bool:
         """Note when a worker was first seen; one that was killed may still be listed for a moment."""
-        if Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX":
+        try:
+            state = Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return False
+        if state in "ZX":
             return False
         self._born[worker] = time.monotonic()
         return True
