@@ -49,6 +49,7 @@ from grants.proposals.views import bids as proposals
 from grants.proposals.views import comments as proposal_comments
 from grants.proposals.views import eligibility as proposal_eligibility
 from grants.proposals.views import files as proposal_files
+from grants.proposals.views import measures as proposal_measures
 from grants.proposals.views import partners as proposal_partners
 from grants.reports import cli as reports_cli
 from grants.reports import views as reports
@@ -75,6 +76,7 @@ STAGES = (
     proposal_comments,
     proposal_eligibility,
     proposal_files,
+    proposal_measures,
     proposal_partners,
     voting,
     booths,

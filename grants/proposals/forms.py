@@ -1,6 +1,7 @@
 """What people type into a proposal, section by section. Gaps may be saved; what is malformed may not."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import wtforms
@@ -42,6 +43,7 @@ class SectionForm(Form):
 
     version = fields.HiddenField(required=False)
     page_token = fields.HiddenField(required=False)
+    opened = fields.HiddenField(required=False)
 
     def validate(self, extra_validators: Any = None) -> bool:
         asked = [one for one in self if getattr(one, "required", False) is True]
@@ -59,9 +61,14 @@ class SectionForm(Form):
         text = str(self.version.data or "")
         return int(text) if text.isdecimal() and len(text) < 10 else -1
 
+    def seconds_open(self, now: datetime) -> int:
+        """How long the page has been open; a broken one counts as not at all."""
+        text = str(self.opened.data or "")
+        return max(int(now.timestamp()) - int(text), 0) if text.isdecimal() and len(text) < 12 else 0
+
     def values(self) -> dict[str, Any]:
         """The section's values, as the service wants them."""
-        skipped = ("version", "page_token", "csrf_token")
+        skipped = ("version", "page_token", "opened", "csrf_token")
         return {one.short_name: one.data for one in self if one.short_name not in skipped}
 
 
@@ -389,13 +396,14 @@ def section_form(
     *,
     version: int,
     page_token: str,
+    opened: int,
     wards: Sequence[fields.Option],
     priorities: Sequence[fields.Option],
     insights: Sequence[fields.Option] = (),
 ) -> SectionForm:
     """The section's form, filled with what is kept (or with what was posted)."""
     kept: dict[str, Any] = _KEPT[section](facts)
-    form = FORMS[section](data={"version": str(version), "page_token": page_token, **kept})
+    form = FORMS[section](data={"version": str(version), "page_token": page_token, "opened": str(opened), **kept})
     if isinstance(form, WhereForm):
         form.ward_codes.choices = wards  # type: ignore[assignment]
     if isinstance(form, NeedForm):

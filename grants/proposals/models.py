@@ -206,6 +206,17 @@ class CommentFlag(Base):
     """When a moderator looked, and hid it or let it stand."""
 
 
+class SectionEffort(Base):
+    """How long a section of the form takes in a round, over everybody. It adds up, and knows nobody."""
+
+    __tablename__ = "section_effort"
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    section: Mapped[str] = mapped_column(String(20), primary_key=True)
+    saves: Mapped[int]
+    seconds: Mapped[int]
+
+
 class EligibilityCount(Base):
     """How often the questions before a proposal ended in one way. It counts answers, and knows nobody."""
 

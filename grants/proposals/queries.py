@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, exists, func, select
@@ -22,6 +23,7 @@ from grants.proposals.models import (
     ProposalFile,
     ProposalPartner,
     ProposalSnapshot,
+    SectionEffort,
 )
 from grants.proposals.rules import (
     PUBLIC,
@@ -451,3 +453,32 @@ def flags_of(session: Session, proposal_id: UUID) -> dict[UUID, list[str]]:
     for comment_id, why in rows:
         found.setdefault(comment_id, []).append(why)
     return found
+
+
+def effort(session: Session, round_id: UUID) -> dict[str, tuple[int, int]]:
+    """Section → how often it was saved, and seconds in all."""
+    rows = session.execute(
+        select(SectionEffort.section, SectionEffort.saves, SectionEffort.seconds)
+        .where(SectionEffort.round_id == round_id)
+        .order_by(SectionEffort.section)
+    )
+    return {section: (saves, seconds) for section, saves, seconds in rows}
+
+
+def asked_in(session: Session, round_id: UUID) -> int:
+    """What all proposals that were put in ask for, in pence."""
+    total = select(func.coalesce(func.sum(Proposal.applied_for_minor), 0)).where(
+        Proposal.round_id == round_id, Proposal.state.in_(PUT_IN)
+    )
+    return int(session.scalar(total) or 0)
+
+
+def abandoned(session: Session, round_id: UUID) -> list[dict[str, Any]]:
+    """For each proposal of a round that was begun and never put in: how often each section was saved. No names."""
+    rows = session.scalars(
+        select(Proposal.section_versions)
+        .where(Proposal.round_id == round_id, Proposal.state == ProposalState.NOT_SUBMITTED)
+        .order_by(Proposal.id)
+        .limit(2_000)
+    )
+    return list(rows)

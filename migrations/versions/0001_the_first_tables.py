@@ -1279,6 +1279,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_round_priority_priority_id"), ["priority_id"], unique=False)
 
     op.create_table(
+        "section_effort",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("section", sa.String(length=20), nullable=False),
+        sa.Column("saves", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_section_effort_round_id")),
+        sa.PrimaryKeyConstraint("round_id", "section", name=op.f("pk_section_effort")),
+    )
+    op.create_table(
         "tally",
         sa.Column("round_id", sa.Uuid(), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
@@ -2558,6 +2567,7 @@ def downgrade() -> None:
     op.drop_table("unspent_offer")
     op.drop_table("unfinished_ballot")
     op.drop_table("tally")
+    op.drop_table("section_effort")
     with op.batch_alter_table("round_priority", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_round_priority_priority_id"))
 

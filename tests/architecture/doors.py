@@ -215,6 +215,7 @@ DOORS: dict[str, str] = {
     "proposal_files.files": "signed_in",
     "proposal_files.open_file": "public",
     "proposal_files.remove": "signed_in",
+    "proposal_measures.measures": "admin+auditor+finance_officer+funder+steward",
     "proposal_partners.answer": "public",
     "proposal_partners.ask": "signed_in",
     "proposals.answer": "signed_in",

@@ -49,6 +49,7 @@ from grants.proposals.rules import (
     ensure_alone,
     total_minor,
 )
+from grants.proposals.service.eligibility import add_effort
 from grants.proposals.service.partners import write_joint
 from grants.rounds import queries as rounds
 from grants.rounds import service as round_service
@@ -112,12 +113,14 @@ def save_section(
     version: int,
     geography: Geography,
     page_token: str = "",
+    seconds: int = 0,
 ) -> Proposal:
     """Keep one section, whole or with gaps.
 
     ``version``: which version of the section the page showed. When somebody else has saved it since, nothing is kept
     (``SectionConflict``). ``page_token`` names the open page, so that a page can save over its own earlier savings;
-    the trail has one entry for each version. ``values``: the fields of ``rules.SECTION_FIELDS[section]``; the budget's
+    the trail has one entry for each version. ``seconds``: how long the page was open; it is added up without names.
+    ``values``: the fields of ``rules.SECTION_FIELDS[section]``; the budget's
     ``lines`` are ``rules.Line``.
     """
     proposal = _mine(uow, proposal_id)
@@ -131,6 +134,8 @@ def save_section(
     if version != current and not own:
         raise SectionConflict(section, current)
     _write(uow, proposal, section, values, geography)
+    if seconds > 0:
+        add_effort(uow, proposal.round_id, section, seconds)
     if not own:
         proposal.section_versions = {
             **proposal.section_versions,

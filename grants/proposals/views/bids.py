@@ -430,6 +430,7 @@ def _form(part: Section, proposal: Any) -> SectionForm:
         facts,
         version=int(proposal.section_versions.get(part.value, 0)),
         page_token=secrets.token_urlsafe(12),
+        opened=int(now().timestamp()),
         wards=[(ward.code, ward.name) for ward in geography().wards()] if part is Section.WHERE else [],
         priorities=[(one.id, one.title, one.statement) for one in against],
         insights=_insights(facts) if part is Section.NEED else [],
@@ -461,6 +462,7 @@ def _save(proposal_id: UUID, part: Section, form: SectionForm) -> None:
             version=form.version_seen,
             geography=geography(),
             page_token=str(form.page_token.data or "")[:40],
+            seconds=form.seconds_open(now()) if request.endpoint == "proposals.section" else 0,
         )
 
 
