@@ -201,6 +201,7 @@ def the_second_round(play: Play) -> None:
     with play.as_("sue", play.at(-7, 10)) as uow:
         voting.open_vote(uow, play.rounds["second"])
     votes.vote(play, "second", SECOND, -6, 6, coded=170, mailed=45)
+    votes.begin(play, "second", -2, 4)
     papers.a_booth_today(play, "second", -6, 8)
 
 

@@ -11,7 +11,7 @@ from grants.rounds.rules import Connection
 from grants.voting import queries as voting_queries
 from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.voters import Declaration, Voter
-from grants.voting.service import casting
+from grants.voting.service import casting, unfinished
 from grants.voting.service import codes as voting_codes
 from grants.voting.service import votes as voting
 
@@ -55,10 +55,33 @@ def vote(
         _by_mail(play, round_id, f"voter{place}@residents.example", _ballot(play, numbers), pepper, moment)
 
 
-def _by_mail(play: Play, round_id: UUID, email: str, choices: tuple[int, ...], pepper: bytes, moment: datetime) -> None:
+def begin(play: Play, round_key: str, day: int, how_many: int) -> None:
+    """Some residents mark a project or two, ask to be reminded, and put the phone away."""
+    for place in range(how_many):
+        _by_mail(
+            play,
+            play.rounds[round_key],
+            f"begun{place}@residents.example",
+            (1 + place,),
+            pepper_from(play.settings.secret_key),
+            play.at(day, 18, place),
+            finished=False,
+        )
+
+
+def _by_mail(
+    play: Play,
+    round_id: UUID,
+    email: str,
+    choices: tuple[int, ...],
+    pepper: bytes,
+    moment: datetime,
+    *,
+    finished: bool = True,
+) -> None:
     place = play.places.find(play.random.choice(POSTCODES))
     with play.as_nobody(moment) as uow:
-        check_id = voting.start_email_check(uow, round_id, email, place, LIVES, pepper=pepper)
+        check_id = voting.start_email_check(uow, round_id, email, place, LIVES, pepper=pepper, remind=not finished)
         assert isinstance(check_id, UUID), check_id
     letter = outbox.row_by_key(play.session, f"vote-number:{check_id}")
     number = re.search(r"\b\d{6}\b", letter.payload["text"] if letter else "")
@@ -66,7 +89,10 @@ def _by_mail(play: Play, round_id: UUID, email: str, choices: tuple[int, ...], p
     with play.as_nobody(moment) as uow:
         voter = voting.confirm_email(uow, round_id, check_id, number[0], pepper=pepper)
         assert isinstance(voter, Voter), voter
-        casting.cast(uow, round_id, voter, choices)
+        if finished:
+            casting.cast(uow, round_id, voter, choices)
+        else:
+            unfinished.keep(uow, round_id, voter, dict.fromkeys(choices, 1))
 
 
 def _ballot(play: Play, numbers: dict[int, int]) -> tuple[int, ...]:
