@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from grants.allocation.rules.election import Election, Gate
-from grants.allocation.rules.pabulib import PbFile, read_pb, write_pb
+from grants.allocation.rules.open_file import write_pb
+from grants.allocation.rules.pabulib import PbFile, read_pb
 from grants.allocation.rules.reasons import tell_shares
 from grants.allocation.rules.shares import Settings, run_once, share_equally
 from grants.allocation.rules.words import Words

@@ -16,6 +16,7 @@ from grants.adapters.memory_scanning import MemoryScanner, NoScanner
 from grants.adapters.modulus_tables import ModulusTables
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.adapters.smtp_mail import SmtpMailer
+from grants.allocation.cli import elections as elections_cli
 from grants.allocation.cli import results as results_cli
 from grants.allocation.views import desk as allocation
 from grants.allocation.views import results
@@ -93,6 +94,7 @@ STAGES = (
 )
 
 COMMANDS = (
+    elections_cli.cli,
     results_cli.cli,
     audit_cli.books,
     awards_cli.cli,

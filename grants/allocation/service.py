@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from grants.allocation import access, notices, queries
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
 from grants.allocation.rules.ballots import Bid
+from grants.allocation.rules.elsewhere import Elsewhere
 from grants.allocation.rules.explained import AT_ONCE, tell_facts, work_out
 from grants.allocation.rules.facts import RunFacts
 from grants.allocation.rules.outside import About, outside_checksum
@@ -27,13 +28,15 @@ from grants.allocation.rules.states import (
     recommended,
 )
 from grants.funds import queries as funds
+from grants.funds import service as funds_service
 from grants.funds.models import Fund
-from grants.funds.rules import explain, match
+from grants.funds.rules import Restriction, Source, explain, match
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
+from grants.people import service as people_service
 from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
@@ -46,6 +49,7 @@ from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 from grants.voting import queries as voting
 from grants.voting.rules.ballots import as_marks, ballots_hash
+from grants.voting.service import votes as voting_service
 
 REASON_AT_MOST = 1000
 
@@ -63,7 +67,11 @@ def run(uow: UnitOfWork, round_id: UUID) -> AllocationRun:
     ensure_may_run(uow.actor, round.fund_id)
     if round.state is not RoundState.PANEL or voting.tally(uow.session, round_id) is None:
         raise StepRefused("The pot is shared out when the votes are counted, and before the panel has decided.")
-    inputs = gather(uow, round)
+    return _work_out(uow, round)
+
+
+def _work_out(uow: UnitOfWork, round: Round) -> AllocationRun:
+    round_id, inputs = round.id, gather(uow, round)
     began = perf_counter()
     done = replay(inputs)
     took = perf_counter() - began
@@ -150,7 +158,9 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
         ),
         ballots=queries.counted(kept, book.ballot, {line.number: line.proposal_id for line in lines}),
         needs=tuple(proposals.need(bids[line.proposal_id], london_day(uow.now)) for line in lines),
-        sources=tuple(funds.sources(uow.session, round.fund_id)),
+        sources=(Source(round.id, book.pot_minor, Restriction()),)  # elsewhere: its pot, and no funders
+        if round.imported_from
+        else tuple(funds.sources(uow.session, round.fund_id)),
         names=funds.names_for(uow.session),
     )
 
@@ -546,3 +556,42 @@ def _ensure_room(uow: UnitOfWork, round: Round, bid: Proposal) -> None:
     shortfall = match([proposals.need(bid, london_day(uow.now))], funds.sources(uow.session, round.fund_id)).shortfall
     if shortfall is not None:
         raise NotEnoughMoney(explain(shortfall, funds.names_for(uow.session)), shortfall.missing_minor)
+
+
+# ------------------------------------------------------------------------------------------------- elections elsewhere
+
+
+def import_election(uow: UnitOfWork, elsewhere: Elsewhere, imported_from: str) -> Round:
+    """A finished election elsewhere becomes a finished round here, ballots and all. By the clock.
+
+    Shared by the rule of ours that comes nearest to its own. Where it decided otherwise, and its file says so, that is
+    what the round shows, as a departure.
+    """
+    fund = funds_service.fund_for_elsewhere(uow)
+    book = elsewhere.book(fund.id)
+    round = rounds_service.import_finished(uow, book, summary=elsewhere.summary, imported_from=imported_from[:200])
+    reader = people_service.ensure_person(uow, "elsewhere@seedbed.invalid", "Elections from elsewhere")
+    group = people_service.group_elsewhere(uow, "Groups elsewhere", "Those who proposed something in another town.")
+    bids = [
+        proposals_service.import_bid(uow, round, group, reader, title, cost, number)
+        for number, (title, cost) in enumerate(zip(elsewhere.titles, elsewhere.costs_minor, strict=True), start=1)
+    ]
+    uow.session.flush()
+    lines = [(bid.id, bid.applied_for_minor) for bid in bids]
+    voting_service.import_count(uow, round, lines, elsewhere.kept)
+    _work_out(uow, round)
+    selected = {bid.id: there for bid, there in zip(bids, elsewhere.selected, strict=True)}
+    titles = {bid.id: bid for bid in bids}
+    for one in queries.decisions(uow.session, round.id):
+        there = selected[one.proposal_id]
+        departure = None
+        if there is not None and there != (one.verdict is Verdict.AWARDED):
+            verdict = Verdict.AWARDED if there else Verdict.NOT_FUNDED
+            departure = Departure(one.proposal_id, verdict, f"There it was {'' if there else 'not '}funded.")
+        made = _ratify(uow, one, titles[one.proposal_id], departure)
+        before = made.state
+        made.state, made.notified_at = next_state(STEPS, before, DecisionAction.NOTIFY), uow.now
+        uow.record("decision.notified", made, before=before, after=made.state, proposal=made.proposal_id)
+        proposals_service.note_verdict(uow, titles[one.proposal_id], made.verdict.value)
+    rounds_service.finish_imported(uow, round)
+    return round

@@ -61,6 +61,27 @@ def start_fund(uow: UnitOfWork, draft: FundDraft) -> Fund:
     return fund
 
 
+ELSEWHERE = "Elections from elsewhere"
+
+
+def fund_for_elsewhere(uow: UnitOfWork) -> Fund:
+    """The fund under which finished elections elsewhere are shown; it never holds money. For the clock."""
+    _ensure_clock(uow)
+    known = uow.session.scalar(select(Fund).where(Fund.name == ELSEWHERE))
+    if known is not None:
+        return known
+    fund = Fund(
+        name=ELSEWHERE,
+        purpose="Finished elections of other towns, read from their public files, to be shown, explained and compared. "
+        "There is no money here, and nothing is paid.",
+        created_at=uow.now,
+    )
+    uow.add(fund)
+    ledger.open_fund(uow, fund.id)
+    uow.record("fund.started", fund)
+    return fund
+
+
 def change_fund(uow: UnitOfWork, fund_id: UUID, draft: FundDraft) -> Fund:
     """Put the fund's name and purpose into better words."""
     fund = uow.get(Fund, fund_id, lock=True)

@@ -261,6 +261,21 @@ def start_group(uow: UnitOfWork, draft: GroupDraft) -> Group:
     return group
 
 
+def group_elsewhere(uow: UnitOfWork, name: str, about: str) -> Group:
+    """A group without members that stands for those who proposed something elsewhere. For the clock."""
+    if not uow.actor.is_clock:
+        raise NotAllowed("Groups from elsewhere are read in at the command line.")
+    known = uow.session.scalar(select(Group).where(Group.name == name))
+    if known is not None:
+        return known
+    group = Group(
+        name=name, kind=rules.GroupKind.UNCONSTITUTED, about=about, has_bank_account=False, created_at=uow.now
+    )
+    uow.add(group)
+    uow.record("people.group_started", group, kind=group.kind.value)
+    return group
+
+
 def change_group(uow: UnitOfWork, group_id: UUID, draft: GroupDraft) -> Group:
     """Change what a group says about itself."""
     access.ensure_may_edit(uow.actor, group_id)

@@ -53,6 +53,8 @@ class Round(Identified):
     panel_locked_at: Mapped[datetime | None] = mapped_column(Utc())
     votes_counted_at: Mapped[datetime | None] = mapped_column(Utc())
     announced_at: Mapped[datetime | None] = mapped_column(Utc())
+    imported_from: Mapped[str | None] = mapped_column(String(200))
+    """The file of a finished election elsewhere that this round shows; nobody applied, voted or is paid here."""
     cancelled_reason: Mapped[str | None] = mapped_column(String(500))
 
     fund: Mapped[Fund] = relationship()

@@ -839,7 +839,15 @@ APPLICANT_WORDS: dict[ApplicantKind, str] = {
 
 
 def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
-    """The rule-book as people say it: (question, answer) pairs in plain words."""
+    """The rule-book as people say it: (question, answer) pairs in plain words.
+
+    Of an election elsewhere, where nobody's ties to a place are known, only what is known.
+    """
+    if not book.vote_connections:
+        return (
+            ("How much", f"There was {show_pounds(book.pot_minor)} in all."),
+            ("Who gets the money", _sharing(book)),
+        )
     kinds = _joined([APPLICANT_WORDS[kind] for kind in book.applicant_kinds], "and")
     ties = _ties([tie for tie in Connection if tie in book.vote_connections])
     methods = _joined([METHOD_WORDS[method] for method in book.vote_methods], "or with")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from grants.funds.models import Fund
 from grants.kernel.actors import CLOCK
-from grants.kernel.errors import RuleBroken, StepRefused
+from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.sealing import make_key_pair, wrap_private_key
 from grants.kernel.states import next_state
@@ -19,7 +19,16 @@ from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
 from grants.rounds import access, queries
 from grants.rounds.models import Round, RoundChange, RoundPriority
-from grants.rounds.rules import STEPS, RoundAction, RoundDraft, RoundState, put_off, show_moment
+from grants.rounds.rules import (
+    STEPS,
+    RoundAction,
+    RoundDates,
+    RoundDraft,
+    RoundState,
+    RuleBook,
+    put_off,
+    show_moment,
+)
 
 REASON_AT_MOST = 500
 
@@ -304,3 +313,46 @@ def _write_priorities(uow: UnitOfWork, round: Round, draft: RoundDraft) -> None:
     uow.session.execute(delete(RoundPriority).where(RoundPriority.round_id == round.id))
     uow.session.add_all(RoundPriority(round_id=round.id, priority_id=id) for id in sorted(set(draft.priority_ids)))
     uow.session.flush()
+
+
+# Elections elsewhere.
+
+
+def import_finished(uow: UnitOfWork, book: RuleBook, *, summary: str, imported_from: str) -> Round:
+    """A round for a finished election elsewhere, counted and not shared yet; ``finish_imported`` ends it.
+
+    Called by the service that reads its file, for the clock. Its rule-book is what is known of it: nobody promised it
+    here, so it is not checked.
+    """
+    _ensure_clock(uow)
+    round = Round(
+        state=RoundState.PANEL,
+        fund_id=book.fund_id,
+        title=book.round_title,
+        summary=summary,
+        **{name: getattr(book.dates, name) for name in RoundDates.__dataclass_fields__},
+        pot_minor=book.pot_minor,
+        floor_minor=book.floor_minor,
+        cap_minor=book.cap_minor,
+        preview_token=secrets.token_urlsafe(32),
+        rule_book=book.to_canonical_json(),
+        rule_book_hash=book.sha256,
+        scheduled_at=uow.now,
+        votes_counted_at=uow.now,
+        imported_from=imported_from,
+    )
+    uow.add(round)
+    uow.record("round.imported", round, after=round.state, rule_book=book.sha256)
+    return round
+
+
+def finish_imported(uow: UnitOfWork, round: Round) -> Round:
+    """An imported round is shared: its results can be read by everybody."""
+    _ensure_clock(uow)
+    mark_announced(uow, mark_decided(uow, round))
+    return _step(uow, round, RoundAction.COMPLETE, "round.completed")
+
+
+def _ensure_clock(uow: UnitOfWork) -> None:
+    if not uow.actor.is_clock:
+        raise NotAllowed("Elections from elsewhere are read in at the command line.")

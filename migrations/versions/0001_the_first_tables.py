@@ -737,6 +737,7 @@ def upgrade() -> None:
         sa.Column("panel_locked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("votes_counted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("announced_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("imported_from", sa.String(length=200), nullable=True),
         sa.Column("cancelled_reason", sa.String(length=500), nullable=True),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.CheckConstraint(

@@ -8,8 +8,9 @@ from time import perf_counter
 
 import click
 
+from grants.allocation.rules.asked import RULE_NAMES, Asked
 from grants.allocation.rules.pabulib import Unreadable, read_pb
-from grants.allocation.rules.tally import RULE_NAMES, Asked, Result, as_json, tally
+from grants.allocation.rules.tally import Result, as_json, tally
 from grants.kernel.errors import RuleBroken
 
 

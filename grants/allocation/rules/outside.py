@@ -7,9 +7,9 @@ from datetime import date
 from fractions import Fraction
 from uuid import UUID
 
-from grants.allocation.rules.pabulib import read_pb, write_pb
+from grants.allocation.rules.asked import Asked
+from grants.allocation.rules.open_file import BLANK, write_pb
 from grants.allocation.rules.replay import Inputs
-from grants.allocation.rules.tally import Asked, tally
 from grants.rounds.rules import (
     SHARING,
     BallotKind,
@@ -46,19 +46,19 @@ class About:
 def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     """The file: projects in the order of the lot under their numbers on the ballot, ballots in an order of their own.
 
-    Amounts in pounds. ``won``: what is marked as selected. A blank ballot is an empty vote: it counts as a voter, so
-    it is not left out, though Pabulib's checker would rather have none. Nor is a shortest length told.
+    Amounts in pounds. ``won``: what is marked as selected. Pabulib knows no blank ballot, so their number stands in
+    the comment, where ``read_pb`` finds it. A shortest length is not told.
     """
     bids = sorted(inputs.bids, key=lambda bid: bid.lot)
     votes, kind = inputs.ballots.votes(), VOTE_TYPES[about.ballot.kind]
-    points = kind in ("cumulative", "scoring")
+    points, blank = kind in ("cumulative", "scoring"), sum(n for chosen, n in inputs.ballots.approvals if not chosen)
     meta = {
         "description": about.title,
         "country": "United Kingdom",
         "unit": about.place,
         "instance": f"{about.closed_on:%Y}",
         "num_projects": str(len(bids)),
-        "num_votes": str(inputs.ballots.voters),
+        "num_votes": str(inputs.ballots.voters - blank),
         "budget": _pounds(inputs.pot_minor),
         "vote_type": kind,
         "rule": "unknown",
@@ -72,7 +72,8 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     meta |= {
         "language": "en",
         "currency": "GBP",
-        "comment": f"#1: Rule {inputs.rule}; projects stand in the order of the lot that breaks ties.{told}",
+        "comment": f"#1: Rule {inputs.rule}; projects stand in the order of the lot that breaks ties.{told}"
+        + (f" #2: {blank} {BLANK}." if blank else ""),
     }
     projects = [
         {
@@ -81,13 +82,15 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
             "score" if points else "votes": str(votes.get(bid.id, 0)),
             "name": bid.name,
             "selected": "1" if bid.id in won else "0",
-            "proposer": about.groups.get(bid.id, ""),
+            **({"proposer": about.groups[bid.id]} if about.groups else {}),
             "public_id": str(bid.id),
         }
         for bid in bids
     ]
     ballots: list[dict[str, str]] = []
     for chosen, given, people in sorted(_numbered(inputs, about.numbers)):
+        if not chosen:
+            continue
         cells = {"vote": ",".join(map(str, chosen))} | ({"points": ",".join(map(str, given))} if points else {})
         ballots += [{"voter_id": str(len(ballots) + place + 1)} | cells for place in range(people)]
     return write_pb(meta, projects, ballots)
@@ -155,6 +158,10 @@ def outside_checksum(inputs: Inputs, about: About, won: Collection[UUID]) -> str
     ask = asked(inputs.rule, inputs.options)
     if ask is None or not inputs.bids or not inputs.ballots.voters:
         return None
+    # With the first count, not in every worker: numpy is large.
+    from grants.allocation.rules.pabulib import read_pb
+    from grants.allocation.rules.tally import tally
+
     result = tally(read_pb(round_pb(inputs, about, won).encode()), ask)
     ids = {str(about.numbers[id]) for id in won}
     return result.checksum if {result.file.ids[bid] for bid in result.winners} == ids else None

@@ -1,13 +1,15 @@
 """Pabulib's ``.pb`` files of elections: read, and written. Source: pabulib.org/format."""
 
 import csv
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from io import StringIO
 
 from grants.allocation.rules.election import LARGEST, Election
+from grants.allocation.rules.open_file import BLANK
 
 TICKS = ("approval", "choose-1")
 POINTS = ("cumulative", "scoring")
@@ -39,6 +41,10 @@ class PbFile:
     unit: int
     point: int = 1
     repairs: tuple[str, ...] = ()
+    selected: tuple[bool | None, ...] = ()
+    """Whether each project was funded there; nothing where the file does not tell."""
+    places: int = 0
+    """How many places a ranked ballot may name: its first has so many points."""
 
     @property
     def currency(self) -> str:
@@ -58,6 +64,7 @@ class _Reading:
     ids: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     costs: list[Decimal] = field(default_factory=list)
+    selected: list[bool | None] = field(default_factory=list)
     ballots: Counter[tuple[str, str]] = field(default_factory=Counter)
     first_lines: dict[tuple[str, str], int] = field(default_factory=dict)
     repairs: list[str] = field(default_factory=list)
@@ -79,6 +86,9 @@ def read_pb(data: bytes) -> PbFile:
     kind = _kind(read)
     pot = _amount(read.meta["budget"], read.meta_lines["budget"], "the budget")
     unit = 10 ** max([0, *(_places(amount) for amount in [pot, *read.costs])])
+    if blank := re.search(rf"(\d+) {BLANK}", read.meta.get("comment", "")):
+        read.ballots["", ""] += int(blank[1])
+        read.first_lines.setdefault(("", ""), read.meta_lines["comment"])
     kinds, point = _ballots(read, kind)
     default = _number(
         read.meta.get("default_score", "0") or "0", read.meta_lines.get("default_score", 0), "default_score"
@@ -87,7 +97,7 @@ def read_pb(data: bytes) -> PbFile:
     if kind in POINTS and (default or any(point < 0 for _, points, _ in kinds for point in points or ())):
         kinds, point, scores = _scored(kinds, point, default, len(read.ids))
     if told := read.meta.get("num_votes", "").strip():
-        counted = sum(read.ballots.values())
+        counted = sum(read.ballots.values()) - (int(blank[1]) if blank else 0)
         if told != str(counted):
             read.repairs.append(f"the file says that it holds {told} votes; there are {counted}, and all are counted")
     try:
@@ -100,7 +110,18 @@ def read_pb(data: bytes) -> PbFile:
         )
     except (ValueError, OverflowError) as broken:
         raise Unreadable(1, str(broken)) from None
-    return PbFile(read.meta, kind, tuple(read.ids), tuple(read.names), election, unit, point, tuple(read.repairs))
+    return PbFile(
+        read.meta,
+        kind,
+        tuple(read.ids),
+        tuple(read.names),
+        election,
+        unit,
+        point,
+        tuple(read.repairs),
+        tuple(read.selected),
+        _places_of(read, kinds) if kind == "ordinal" else 0,
+    )
 
 
 def _read_lines(text: str, read: _Reading) -> None:
@@ -167,6 +188,9 @@ def _project(row: Sequence[str], columns: Mapping[str, int], line: int, read: _R
     read.ids.append(id)
     read.names.append(" ".join(row[at].split()) if 0 <= at < len(row) else "")
     read.costs.append(cost)
+    chosen = columns.get("selected", -1)
+    told = row[chosen].strip() if 0 <= chosen < len(row) else ""
+    read.selected.append(None if told == "" else told not in ("0", "no", "false"))
 
 
 def _kind(read: _Reading) -> str:
@@ -236,7 +260,7 @@ def _ballots(read: _Reading, kind: str) -> tuple[Kinds, int]:
                 _repair(read, line, people, f"names project {id} twice; it is counted once")
             else:
                 kept[index[id]] = points[place] if points else Decimal(1)
-        if not kept:
+        if not kept and (vote.strip() or points_text.strip() or line not in read.meta_lines.values()):
             _repair(read, line, people, "is empty; it counts as a voter, and for no project")
         longest = max(longest, len(kept))
         if kind == "ordinal":
@@ -251,11 +275,19 @@ def _ballots(read: _Reading, kind: str) -> tuple[Kinds, int]:
     if kind in TICKS:
         return [(chosen, None, people) for chosen, people in named.items()], 1
     if kind == "ordinal":
-        told = read.meta.get("max_length", "").strip()
-        most = max(int(told) if told.isdigit() else 0, longest)
+        most = _most_places(read, longest)
         return [([at for at, _ in key], list(range(most, most - len(key), -1)), n) for key, n in found.items()], 1
     point = 10 ** max([0, *(_places(points) for key in found for _, points in key)])
     return [([at for at, _ in key], [int(one * point) for _, one in key], n) for key, n in found.items()], point
+
+
+def _most_places(read: _Reading, longest: int) -> int:
+    told = read.meta.get("max_length", "").strip()
+    return max(int(told) if told.isdigit() else 0, longest)
+
+
+def _places_of(read: _Reading, kinds: Kinds) -> int:
+    return _most_places(read, max((len(chosen) for chosen, _, _ in kinds), default=0))
 
 
 def _repair(read: _Reading, line: int, people: int, what: str) -> None:
@@ -275,23 +307,3 @@ def _scored(kinds: Kinds, point: int, default: Decimal, size: int) -> tuple[Kind
         kept = sorted((at, one) for at, one in given.items() if one > 0)
         made.append(([at for at, _ in kept], [one for _, one in kept], people))
     return made, point * finer, tuple(scores)
-
-
-def write_pb(
-    meta: Mapping[str, str],
-    projects: Iterable[Mapping[str, str]],
-    ballots: Iterable[Mapping[str, str]],
-) -> str:
-    """A file's text. Every project and every ballot has the columns of the first; ``vote`` holds ids with commas."""
-    projects, ballots = list(projects), list(ballots)
-    out = StringIO(newline="")
-    writer = csv.writer(out, delimiter=";", lineterminator="\n")
-    writer.writerows([["META"], ["key", "value"], *([key, _line(value)] for key, value in meta.items())])
-    for name, rows, least in (("PROJECTS", projects, ["project_id", "cost"]), ("VOTES", ballots, ["voter_id", "vote"])):
-        columns = list(rows[0]) if rows else least
-        writer.writerows([[name], columns, *([_line(row[column]) for column in columns] for row in rows)])
-    return out.getvalue()
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
+from grants.allocation.rules.asked import RULE_NAMES, Asked
 from grants.allocation.rules.ballots import Bid
 from grants.allocation.rules.election import Election, Gate, Progress
 from grants.allocation.rules.enough import guess_for, try_out
@@ -21,28 +22,6 @@ from grants.kernel.canonical import fingerprint
 from grants.kernel.errors import RuleBroken
 from grants.rounds.rules import MostVotesOptions
 from grants.voting.rules.lot import draw_lot
-
-RULE_NAMES = ("most-votes", "equal-shares", "phragmen")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """How to share. Amounts in the file's currency; nothing: the rule's own habit.
-
-    ``start``: the share is rounded down to whole units of the currency by default when it is completed, and exact when
-    it is not. ``min_votes``: most votes takes the file's own threshold. ``lot``: a seed; the file's order by default.
-    ``misfit``: ``skip`` by most votes and ``stop`` by Phragmén by default.
-    """
-
-    rule: str = "equal-shares"
-    utility: str = "cost"
-    completion: str = "add1u"
-    start: str | None = None
-    step: Fraction = Fraction(1)
-    exhaustive_stop: bool = True
-    misfit: str | None = None
-    min_votes: Fraction | None = None
-    lot: str | None = None
 
 
 @dataclass(frozen=True)

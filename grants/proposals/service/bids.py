@@ -15,7 +15,7 @@ from grants.kernel.errors import Conflict, RuleBroken, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
-from grants.people.models import Group
+from grants.people.models import Group, Person
 from grants.ports.geography import Geography
 from grants.proposals import access, notices, queries
 from grants.proposals.access import Parties
@@ -648,3 +648,26 @@ def _said(text: str, message: str, at_most: int, field: str = "reason") -> str:
     if len(text) > at_most:
         raise RuleBroken(f"This must be {at_most:,} characters or fewer.", field=field)
     return text
+
+
+def import_bid(
+    uow: UnitOfWork, round: Round, group: Group, started_by: Person, title: str, cost_minor: int, number: int
+) -> Proposal:
+    """A bid of a finished election elsewhere, on its ballot. Called by the service that reads its file."""
+    if round.imported_from is None:
+        raise StepRefused("Only bids of elections elsewhere are read in.")
+    proposal = Proposal(
+        round_id=round.id,
+        group_id=group.id,
+        state=ProposalState.ON_BALLOT,
+        number=number,
+        started_by_id=started_by.id,
+        started_at=uow.now,
+        submitted_at=uow.now,
+        title=title,
+        applied_for_minor=cost_minor,
+        anywhere=True,
+    )
+    uow.add(proposal)
+    uow.record("proposal.imported", proposal, after=proposal.state, number=number)
+    return proposal

@@ -47,7 +47,7 @@ from grants.voting.models import (
     VoteReminder,
     VotingCode,
 )
-from grants.voting.rules.ballots import Marks, as_kept, ballots_hash, count, mixed, named
+from grants.voting.rules.ballots import Marks, as_kept, as_marks, ballots_hash, count, mixed, named
 from grants.voting.rules.codes import hash_address, hash_code
 from grants.voting.rules.envelope import (
     EnvelopeBroken,
@@ -497,6 +497,34 @@ def _write_ballots(session: Session, round_id: UUID, kept: Sequence[list[Any]], 
     if not kept:
         return
     session.execute(insert(Ballot), [{"id": uuid4(), "round_id": round_id, "choices": choices} for choices in kept])
-    session.execute(
-        insert(BoardEntry), [{"round_id": round_id, "commitment": commitment} for commitment in commitments]
+    if commitments:
+        session.execute(
+            insert(BoardEntry), [{"round_id": round_id, "commitment": commitment} for commitment in commitments]
+        )
+
+
+def import_count(uow: UnitOfWork, round: Round, lines: Sequence[tuple[UUID, int]], kept: Sequence[list[Any]]) -> Tally:
+    """The ballot and the ballots of a finished election elsewhere: nobody voted here, so there is no roll.
+
+    ``lines``: (proposal, pence) by number on the ballot, which is also the lot. ``kept``: see ``as_kept``. Called by
+    the service that reads its file.
+    """
+    if round.imported_from is None:
+        raise StepRefused("Only ballots of elections elsewhere are read in.")
+    uow.session.add_all(
+        BallotLine(round_id=round.id, number=number, proposal_id=id, cost_minor=cost, lot=number)
+        for number, (id, cost) in enumerate(lines, start=1)
     )
+    uow.session.flush()
+    _write_ballots(uow.session, round.id, kept, ())
+    tally = Tally(
+        round_id=round.id,
+        closed_at=uow.now,
+        ballot_count=len(kept),
+        blank_count=sum(1 for ballot in kept if not ballot),
+        ballots_hash=ballots_hash(kept),
+        approvals={str(number): votes for number, votes in count(named(as_marks(ballot)) for ballot in kept).items()},
+    )
+    uow.session.add(tally)
+    uow.record("voting.imported", round, ballots=tally.ballot_count, ballots_hash=tally.ballots_hash)
+    return tally

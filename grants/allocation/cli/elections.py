@@ -1,0 +1,84 @@
+"""A round's election as a file that others can count, and elections elsewhere as rounds here."""
+
+from pathlib import Path
+from uuid import UUID
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from grants.allocation import queries, service
+from grants.allocation.rules.outside import About, round_pb
+from grants.kernel.clock import london_day
+from grants.kernel.errors import NotFound, RuleBroken
+from grants.rounds import queries as rounds
+from grants.voting import queries as voting
+from grants.web.db import now, reading
+from grants.web.work import clockwork
+
+cli = AppGroup("round", help="A round's election as a file, and elections elsewhere.")
+
+
+@cli.command("export")
+@click.argument("round_id", metavar="ROUND")
+@click.option("--format", "format_", type=click.Choice(["pb"]), default="pb", show_default=True, help="Pabulib's .pb")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="[default: print it]")
+def export(round_id: str, format_: str, out: Path | None) -> None:
+    """Write the election of a round whose pot was shared. ROUND: its id, as in the address of its page.
+
+    The file's order is the lot, so grants tally gives the same result from it, but for restrictions of the funders.
+    """
+    del format_
+    try:
+        round = rounds.published(reading(), UUID(round_id))
+    except (ValueError, NotFound):
+        raise click.ClickException(f"There is no round {round_id}.") from None
+    book, run = rounds.rule_book(round), queries.standing_run(reading(), round.id)
+    if run is None:
+        raise click.ClickException("The pot of this round was not shared yet.")
+    inputs = queries.inputs(reading(), run)
+    about = About(
+        numbers={line.proposal_id: line.number for line in voting.ballot_lines(reading(), round.id)},
+        ballot=book.ballot,
+        title=round.title,
+        place=current_app.config["SETTINGS"].place_name,
+        opened_on=london_day(round.voting_opens_at),
+        closed_on=london_day(round.voting_closes_at),
+    )
+    won = [one.proposal_id for one in queries.decisions(reading(), round.id) if one.awarded_minor]
+    text = round_pb(inputs, about, won)
+    if inputs.ballots.voters < book.totals_only_below:
+        click.echo(
+            f"Only {inputs.ballots.voters} people voted. Below {book.totals_only_below}, only totals are published: "
+            "keep this file to yourselves.",
+            err=True,
+        )
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        out.write_text(text, encoding="utf-8", newline="")
+
+
+@cli.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_(file: Path) -> None:
+    """Make a finished round from an election elsewhere. FILE: a .pb file.
+
+    Everybody can read its results, the reason for each project, and the comparison with most votes. Nothing is paid.
+    """
+    from grants.allocation.rules.elsewhere import read_elsewhere
+    from grants.allocation.rules.pabulib import Unreadable, read_pb
+
+    try:
+        read = read_pb(file.read_bytes())
+    except Unreadable as broken:
+        raise click.ClickException(f"{file.name}, {broken}.") from broken
+    for repair in read.repairs:
+        click.echo(f"{file.name}, {repair}.", err=True)
+    try:
+        with clockwork() as uow:
+            round = service.import_election(uow, read_elsewhere(read, now()), file.name)
+            address = f"/rounds/{round.id}/results"
+    except RuleBroken as broken:
+        raise click.ClickException(f"{file.name}: {broken}") from broken
+    click.echo(address)

@@ -1,0 +1,166 @@
+"""A finished election elsewhere, as a round of ours would have it."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from grants.allocation.rules.pabulib import PbFile
+from grants.kernel.errors import RuleBroken
+from grants.rounds.rules import (
+    ApplicantKind,
+    BallotKind,
+    Options,
+    RoundDates,
+    RuleBook,
+    SharingRule,
+)
+
+KINDS = {
+    "approval": BallotKind.APPROVAL,
+    "choose-1": BallotKind.CHOOSE_ONE,
+    "cumulative": BallotKind.POINTS,
+    "scoring": BallotKind.POINTS,
+    "ordinal": BallotKind.RANKED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """``costs_minor``, ``titles``, ``selected`` (nothing where the file does not tell): by index, in the file's order.
+
+    ``kept``: every ballot as ``voting`` keeps it, by number on the ballot from 1.
+    """
+
+    title: str
+    summary: str
+    dates: RoundDates
+    pot_minor: int
+    kind: BallotKind
+    minimum: int
+    maximum: int | None
+    rule: SharingRule
+    options: Options
+    titles: tuple[str, ...]
+    costs_minor: tuple[int, ...]
+    selected: tuple[bool | None, ...]
+    kept: list[list[Any]]
+
+    def book(self, fund_id: UUID) -> RuleBook:
+        """What is known of its rules."""
+        return RuleBook(
+            round_title=self.title,
+            fund_id=fund_id,
+            priority_ids=(),
+            dates=self.dates,
+            floor_minor=min(self.costs_minor),
+            cap_minor=max(self.costs_minor),
+            pot_minor=self.pot_minor,
+            who_may_apply="An election elsewhere: its own rules said who could.",
+            applicant_kinds=(ApplicantKind.CONSTITUTED, ApplicantKind.HOSTED),
+            vote_min_age=0,
+            vote_connections=(),
+            vote_methods=(),
+            lot_seed="the order of the file",
+            ballot_public_key="0" * 64,
+            ballot_kind=self.kind,
+            ballot_minimum=self.minimum,
+            ballot_maximum=self.maximum,
+            rule=self.rule,
+            rule_options=self.options,
+        )
+
+
+def read_elsewhere(file: PbFile, now: datetime) -> Elsewhere:
+    """The round that an election's file makes. Refuses (``RuleBroken``) what cannot be kept to the penny and the point.
+
+    ``now``: stands for dates that the file does not tell.
+    """
+    election, meta = file.election, file.meta
+    if 100 % file.unit:
+        raise RuleBroken("This file has amounts of less than a hundredth of its currency. They cannot be kept here.")
+    if file.point != 1 or election.scores is not None:
+        raise RuleBroken("This file has parts of points, or points below nought. They cannot be kept here.")
+    if not file.ids or not election.pot:
+        raise RuleBroken("This file has no projects, or no money to share.")
+    kind, scale = KINDS[file.kind], 100 // file.unit
+    rule, options = _rule(meta.get("rule", ""), file)
+    where = [meta.get(name, "") for name in ("unit", "district", "subunit", "instance")]
+    told = meta.get("description", "")
+    currency = "" if file.currency in ("GBP", "") else f" Amounts are in {file.currency}: where it says £, read that."
+    return Elsewhere(
+        title=(" ".join(part for part in where if part) or told or "An election elsewhere")[:140],
+        summary=f"{told[:1500]} A finished election elsewhere, from its public file.{currency}".strip(),
+        dates=_dates(meta.get("date_begin", ""), meta.get("date_end", ""), now),
+        pot_minor=election.pot * scale,
+        kind=kind,
+        minimum=1,
+        maximum=_most(kind, file),
+        rule=rule,
+        options=options,
+        titles=tuple((name or id)[:140] for id, name in zip(file.ids, file.names, strict=True)),
+        costs_minor=tuple(cost * scale for cost in election.costs),
+        selected=file.selected,
+        kept=_kept(file, kind),
+    )
+
+
+def _most(kind: BallotKind, file: PbFile) -> int | None:
+    if kind is BallotKind.CHOOSE_ONE:
+        return 1
+    if kind is BallotKind.POINTS:
+        sums = [sum(points for _, points in file.election.kind(at)) for at in range(len(file.election.people))]
+        return max([1, *sums])
+    return file.places if kind is BallotKind.RANKED else None
+
+
+def _kept(file: PbFile, kind: BallotKind) -> list[list[Any]]:
+    """Every ballot; those of one kind one after the other."""
+    kept: list[list[Any]] = []
+    for at, people in enumerate(file.election.people.tolist()):
+        marks = sorted((bid + 1, points) for bid, points in file.election.kind(at))
+        if kind is BallotKind.POINTS:
+            ballot: list[Any] = [list(mark) for mark in marks]
+        elif kind is BallotKind.RANKED:
+            ballot = [[number, file.places - points + 1] for number, points in marks]
+        else:
+            ballot = [number for number, _ in marks]
+        kept.extend([ballot] * people)
+    return kept
+
+
+def _rule(text: str, file: PbFile) -> tuple[SharingRule, Options]:
+    """The rule of ours that comes nearest to what the file calls its own."""
+    text = text.lower()
+    if ours := re.search(r"Rule (\w+); projects", file.meta.get("comment", "")):  # a file of ours
+        text = ours[1].replace("_", "") + "/add1u"
+    if "equalshares" in text or "equal-shares" in text or text.startswith("mes"):
+        completion = next((name for name in ("add1u", "add1") if name in text), "add1u" if "/" in text else "none")
+        return SharingRule.EQUAL_SHARES, {"completion": completion, "minimum_votes": 0}
+    if "phragm" in text:
+        return SharingRule.PHRAGMEN, {"minimum_votes": 0}
+    return SharingRule.MOST_VOTES, {"minimum_votes": file.threshold}
+
+
+def _dates(begin: str, end: str, now: datetime) -> RoundDates:
+    opens, closes = _day(begin), _day(end)
+    closes = (closes or opens or now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)) + timedelta(1)
+    if opens is None or opens >= closes:
+        opens = closes - timedelta(1)
+    return RoundDates(opens - timedelta(2), opens - timedelta(1), opens, closes, closes)
+
+
+def _day(text: str) -> datetime | None:
+    """A day as files tell it: "18.09.2023", "2023-09-18", "2023"."""
+    text = text.strip()
+    if found := re.fullmatch(r"(\d{1,2})[./](\d{1,2})[./](\d{4})", text):
+        day, month, year = map(int, found.groups())
+    elif found := re.fullmatch(r"(\d{4})(?:-(\d{1,2})-(\d{1,2}))?", text):
+        year, month, day = (int(part or 1) for part in found.groups())
+    else:
+        return None
+    try:
+        return datetime(year, month, day, tzinfo=UTC)
+    except ValueError:
+        return None

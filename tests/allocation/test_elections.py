@@ -1,0 +1,260 @@
+"""A round's election as a file that others accept and count alike, and elections elsewhere as rounds here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from pabulib.checker import Checker
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from grants.allocation import queries, service
+from grants.allocation.rules.asked import Asked
+from grants.allocation.rules.elsewhere import read_elsewhere
+from grants.allocation.rules.outside import About, round_pb
+from grants.allocation.rules.pabulib import read_pb
+from grants.allocation.rules.states import Verdict
+from grants.allocation.rules.tally import tally
+from grants.kernel.actors import CLOCK
+from grants.kernel.errors import NotAllowed, RuleBroken
+from grants.kernel.trail import AuditEvent
+from grants.people.models import Person
+from grants.proposals.rules import ProposalState
+from grants.rounds import queries as rounds
+from grants.rounds.models import Round
+from grants.rounds.rules import BallotKind, RoundState, SharingRule
+from grants.voting import queries as voting
+from tests.builders.allocation import a_counted_round
+from tests.builders.people import actor_of
+from tests.support.clock import START
+from tests.support.work import work
+
+KINDS: list[tuple[dict[str, Any], Any]] = [
+    ({}, [[1, 2, 3], [2], [1, 4], []]),
+    ({"ballot_kind": BallotKind.CHOOSE_ONE, "ballot_minimum": 1, "ballot_maximum": 1}, [[1], [2], [2], [4]]),
+    (
+        {"ballot_kind": BallotKind.POINTS, "ballot_minimum": 1, "ballot_maximum": 10},
+        [[(1, 7), (2, 3)], [(4, 10)], [(2, 1)]],
+    ),
+    (
+        {"ballot_kind": BallotKind.RANKED, "ballot_minimum": 1, "ballot_maximum": 3},
+        [[(2, 1), (1, 2), (4, 3)], [(4, 1)], [(1, 2), (3, 1)]],
+    ),
+]
+
+
+def shared(session: Session, ballots: Any, **fields: Any) -> Round:
+    counted = a_counted_round(session, ballots=ballots, **fields)
+    service.run(work(session, actor_of(session, counted.steward)), counted.round.id)
+    session.flush()
+    return counted.round
+
+
+def file_of(session: Session, round: Round) -> str:
+    run = queries.standing_run(session, round.id)
+    assert run is not None
+    about = About(
+        {line.proposal_id: line.number for line in voting.ballot_lines(session, round.id)},
+        rounds.rule_book(round).ballot,
+        round.title,
+        "Stockton",
+        round.voting_opens_at.date(),
+        round.voting_closes_at.date(),
+    )
+    won = [one.proposal_id for one in queries.decisions(session, round.id) if one.awarded_minor]
+    return round_pb(queries.inputs(session, run), about, won)
+
+
+@pytest.mark.parametrize("rule", list(SharingRule))
+@pytest.mark.parametrize(("fields", "ballots"), KINDS)
+def test_a_rounds_file_is_accepted_by_pabulib_and_counted_alike(
+    session: Session, tmp_path: Path, fields: dict[str, Any], ballots: Any, rule: SharingRule
+) -> None:
+    round = shared(session, ballots, rule=rule, **fields)
+    text = file_of(session, round)
+    (tmp_path / "round.pb").write_text(text)
+    said = Checker().process_files([str(tmp_path / "round.pb")])
+    assert said["metadata"]["valid"] == 1, said
+    again = tally(read_pb(text.encode()), Asked(rule.value.replace("_", "-")))
+    lines = {line.proposal_id: str(line.number) for line in voting.ballot_lines(session, round.id)}
+    decisions = queries.decisions(session, round.id)
+    awarded = {lines[one.proposal_id] for one in decisions if one.awarded_minor}
+    assert {again.file.ids[bid] for bid in again.winners} == awarded
+    told = {lines[one.proposal_id]: one.votes for one in decisions}
+    assert {id: again.file.election.votes[at] for at, id in enumerate(again.file.ids)} == told
+
+
+def test_a_withdrawn_bid_is_left_out_of_the_file(session: Session) -> None:
+    counted = a_counted_round(session, ballots=[[1, 2], [2, 3]])
+    counted.proposals[1].state = ProposalState.WITHDRAWN
+    service.run(work(session, actor_of(session, counted.steward)), counted.round.id)
+    read = read_pb(file_of(session, counted.round).encode())
+    assert sorted(read.ids) == ["1", "3", "4"]
+    assert sorted(read.election.votes) == [0, 1, 1]
+
+
+def test_the_command_writes_the_file_and_warns_where_few_voted(
+    app: Flask, app_session: Session, tmp_path: Path
+) -> None:
+    round = shared(app_session, [[1, 2, 3], [2]])
+    app_session.commit()
+    done = app.test_cli_runner().invoke(args=["round", "export", str(round.id), "--out", str(tmp_path / "it.pb")])
+    assert done.exit_code == 0, done.output
+    assert "Only 2 people voted" in done.output
+    assert read_pb((tmp_path / "it.pb").read_bytes()).election.voters == 2
+
+
+@pytest.mark.parametrize("round_id", ["nonsense", str(UUID(int=5))])
+def test_the_command_refuses_a_round_that_is_not_there(app: Flask, app_session: Session, round_id: str) -> None:
+    done = app.test_cli_runner().invoke(args=["round", "export", round_id])
+    assert done.exit_code == 1
+    assert f"There is no round {round_id}" in done.output
+
+
+def test_the_command_refuses_a_round_that_was_not_shared(app: Flask, app_session: Session) -> None:
+    round = a_counted_round(app_session).round
+    app_session.commit()
+    done = app.test_cli_runner().invoke(args=["round", "export", str(round.id)])
+    assert done.exit_code == 1
+    assert "was not shared yet" in done.output
+
+
+# ------------------------------------------------------------------------------------------------ elections elsewhere
+
+ELSEWHERE = """META
+key;value
+description;A vote by the sea
+unit;Elsewhere
+instance;2024
+budget;1000.50
+vote_type;approval
+rule;equalshares/add1
+currency;EUR
+date_begin;01.03.2024
+date_end;14.03.2024
+PROJECTS
+project_id;cost;name;selected
+p;600;Pier;1
+q;500.50;Quay;0
+r;400;Reef;0
+VOTES
+voter_id;vote
+1;p,r
+2;p
+3;q,r
+4;
+"""
+
+
+def imported(session: Session, text: str = ELSEWHERE) -> Round:
+    round = service.import_election(work(session, CLOCK), read_elsewhere(read_pb(text.encode()), START), "sea.pb")
+    session.flush()
+    return round
+
+
+def test_an_election_elsewhere_becomes_a_finished_round_with_its_ballots_and_facts(any_session: Session) -> None:
+    round = imported(any_session)
+    assert (round.state, round.title, round.pot_minor) == (RoundState.COMPLETED, "Elsewhere 2024", 1000_50)
+    assert (round.imported_from, round.fund.name) == ("sea.pb", "Elections from elsewhere")
+    assert "Amounts are in EUR" in round.summary
+    assert sorted(voting.cast_ballots(any_session, round.id)) == [(), ((1, 1),), ((1, 1), (3, 1)), ((2, 1), (3, 1))]
+    run = queries.standing_run(any_session, round.id)
+    facts = queries.facts(run)
+    assert run is not None
+    assert facts is not None
+    assert (run.rule, facts.voters) == ("equal_shares", 4)
+    assert service.replayed(any_session, run).checksum == run.checksum
+    verbs = set(any_session.scalars(select(AuditEvent.verb)))
+    assert {"round.imported", "proposal.imported", "voting.imported", "round.completed"} <= verbs
+
+
+def test_where_the_town_decided_otherwise_that_is_what_the_round_shows(session: Session) -> None:
+    round = imported(session)
+    found = {one.awarded_minor or one.reason_code: one for one in queries.decisions(session, round.id)}
+    assert found[600_00].departs is False
+    assert found["departs"].verdict is Verdict.NOT_FUNDED
+    assert found["departs"].departure_reason == "There it was not funded."
+
+
+def test_everybody_can_read_it(app_session: Session, client: FlaskClient) -> None:
+    round = imported(app_session)
+    app_session.commit()
+    for page in ("", "/results", "/results.json", "/results.csv", "/rule-book"):
+        assert client.get(f"/rounds/{round.id}{page}").status_code == 200, page
+    bid = queries.decisions(app_session, round.id)[0].proposal_id
+    assert client.get(f"/rounds/{round.id}/results/{bid}").status_code == 200
+
+
+def test_a_second_one_shares_fund_and_reader_with_the_first(session: Session) -> None:
+    first, second = imported(session), imported(session)
+    assert first.fund_id == second.fund_id
+    assert len(session.scalars(select(Person).where(Person.email == "elsewhere@seedbed.invalid")).all()) == 1
+
+
+def test_nobody_but_the_command_line_reads_elections_in(session: Session) -> None:
+    counted = a_counted_round(session)
+    with pytest.raises(NotAllowed):
+        service.import_election(
+            work(session, actor_of(session, counted.steward)), read_elsewhere(read_pb(ELSEWHERE.encode()), START), "x"
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (("600", "600.005"), "less than a hundredth"),
+        (("1000.50", "0"), "no money to share"),
+    ],
+)
+def test_what_cannot_be_kept_to_the_penny_is_refused(change: tuple[str, str], why: str) -> None:
+    with pytest.raises(RuleBroken, match=why):
+        read_elsewhere(read_pb(ELSEWHERE.replace(*change).encode()), START)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "kept"),
+    [
+        (("approval",), ("choose-1",), BallotKind.CHOOSE_ONE, None),
+        (("approval",), ("ordinal",), BallotKind.RANKED, [[1, 1], [3, 2]]),
+    ],
+)
+def test_each_kind_of_vote_is_kept(
+    old: tuple[str], new: tuple[str], kind: BallotKind, kept: list[list[int]] | None
+) -> None:
+    text = ELSEWHERE.replace(old[0], new[0])
+    found = read_elsewhere(read_pb(text.encode()), START)
+    assert found.kind is kind
+    if kept:
+        assert kept in found.kept
+
+
+def test_points_are_kept(session: Session) -> None:
+    text = ELSEWHERE.replace("approval", "cumulative").replace("voter_id;vote", "voter_id;vote;points")
+    text = text.replace("1;p,r", "1;p,r;4,1").replace("2;p\n", "2;p;5\n").replace("3;q,r", "3;q,r;2,3")
+    text = text.replace("4;\n", "4;;\n")
+    round = imported(session, text)
+    assert ((1, 4), (3, 1)) in voting.cast_ballots(session, round.id)
+    votes = {one.votes for one in queries.decisions(session, round.id)}
+    assert votes == {9, 2, 4}
+
+
+def test_a_file_that_cannot_be_read_is_refused_with_its_line(app: Flask, app_session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "sea.pb"
+    file.write_text(ELSEWHERE.replace("600", "six hundred"))
+    done = app.test_cli_runner().invoke(args=["round", "import", str(file)])
+    assert done.exit_code == 1
+    assert "sea.pb, line 14: the cost of project p is not a number" in done.output
+
+
+def test_the_command_says_where_the_round_is(app: Flask, app_session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "sea.pb"
+    file.write_text(ELSEWHERE)
+    done = app.test_cli_runner().invoke(args=["round", "import", str(file)])
+    round = app_session.scalars(select(Round)).one()
+    assert f"/rounds/{round.id}/results" in done.output
+    assert "is empty; it counts as a voter" in done.output
