@@ -3,12 +3,10 @@
 import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
 import segno
-from markupsafe import Markup
 
 from grants.rounds.rules import BallotKind, BallotRules
 from grants.voting.queries import Entry
@@ -29,26 +27,6 @@ def defused(text: str) -> str:
     ("'=1+1", 'Seeds')
     """
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-@dataclass(frozen=True, slots=True)
-class QrCode:
-    """A QR code to draw as often as needed: an SVG view box, and the shapes in it."""
-
-    view_box: str
-    shapes: Markup
-
-
-def qr_code(address: str) -> QrCode:
-    """The address as a QR code, dark on white with its quiet zone."""
-    code = segno.make(address, error="m", micro=False)
-    border = 2
-    rows = [
-        f"M{x + border} {y + border}h1v1h-1z" for y, row in enumerate(code.matrix) for x, dark in enumerate(row) if dark
-    ]
-    size = len(code.matrix) + 2 * border
-    shapes = Markup('<path fill="#fff" d="M0 0h{0}v{0}h-{0}z"/><path fill="#000" d="{1}"/>').format(size, "".join(rows))
-    return QrCode(f"0 0 {size} {size}", shapes)
 
 
 def qr_picture(text: str) -> str:

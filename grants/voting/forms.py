@@ -160,11 +160,24 @@ class CodesForm(Form):
     form_of = fields.RadiosField(
         "How do you want them?",
         choices=[
-            ("cards", "As cards to print", "Eight on a page, each with a QR code that opens the vote."),
+            ("cards", "As cards to print", "Eight on a page, each with a QR code that opens the vote with its code."),
+            ("sheets", "As cards to print (PDF)", "Eight on a page of A4, up to 96 at once."),
+            ("letters", "As letters to print (PDF)", "A page each, to put into an envelope; up to 48 at once."),
             ("csv", "As a spreadsheet (CSV)", "For a mail merge."),
         ],
         message="Choose how you want the codes",
     )
+
+
+class HandOverForm(Form):
+    """Who has the cards now."""
+
+    handed_to = fields.TextField(
+        "Who has them now, or where are they?",
+        hint="A connector’s name, or a place. For example: Carl Connor, at the warm table.",
+        message="Say who has them now, or where they are",
+    )
+    handed_on = fields.DayField("On which day were they handed over?")
 
 
 class VoidForm(Form):

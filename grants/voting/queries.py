@@ -74,6 +74,8 @@ class Batch:
     code_count: int
     made_at: date
     void: bool
+    handed_to: str | None
+    handed_on: date | None
 
 
 @lru_cache(maxsize=64)
@@ -186,12 +188,31 @@ def line_of(session: Session, proposal_id: UUID) -> BallotLine | None:
 def batches(session: Session, round_id: UUID) -> list[Batch]:
     """The batches of codes of a round, the latest first."""
     rows = session.execute(
-        select(CodeBatch.id, CodeBatch.label, CodeBatch.code_count, CodeBatch.made_at, CodeBatch.voided_at)
+        select(
+            CodeBatch.id,
+            CodeBatch.label,
+            CodeBatch.code_count,
+            CodeBatch.made_at,
+            CodeBatch.voided_at,
+            CodeBatch.handed_to,
+            CodeBatch.handed_on,
+        )
         .where(CodeBatch.round_id == round_id)
         .order_by(CodeBatch.made_at.desc(), CodeBatch.id)
         .limit(200)
     )
-    return [Batch(row.id, row.label, row.code_count, row.made_at, row.voided_at is not None) for row in rows]
+    return [
+        Batch(
+            row.id,
+            row.label,
+            row.code_count,
+            row.made_at,
+            row.voided_at is not None,
+            row.handed_to,
+            row.handed_on,
+        )
+        for row in rows
+    ]
 
 
 def codes_used(session: Session, round_id: UUID) -> dict[UUID, int]:

@@ -8,6 +8,7 @@ start()
 if (document.querySelector('form[data-ballot]')) import('./ballot.js')
 if (document.querySelector('form[data-autosave]')) import('./autosave.js')
 if (document.querySelector('form[data-warn-unsaved]')) import('./unsaved.js')
+if (location.hash.startsWith('#code=') || document.querySelector('[data-voting-code]')) import('./code.js')
 if (document.querySelector('[data-kiosk]')) import('./kiosk.js')
 for (const button of document.querySelectorAll('[data-print]')) {
   button.hidden = false

@@ -5,6 +5,7 @@ const box = document.querySelector('[data-kiosk]')
 const form = box.querySelector('[data-kiosk-wipe]')
 const [warnAfter, wipeAfter] = [Number(box.dataset.warn), Number(box.dataset.wipe)]
 const [warning, left, rest] = ['warning', 'left', 'rest'].map(name => box.querySelector(`[data-kiosk-${name}]`))
+form.addEventListener('submit', () => sessionStorage.clear())
 let touched = Date.now()
 let told = Date.now()
 
@@ -22,7 +23,7 @@ for (const kind of ['pointerdown', 'keydown', 'scroll', 'input']) document.addEv
 window.addEventListener('pageshow', event => { if (event.persisted) location.reload() })
 setInterval(() => {
   const idle = (Date.now() - touched) / 1000
-  if (idle >= wipeAfter) form.submit()
+  if (idle >= wipeAfter) form.requestSubmit()
   else if (idle >= warnAfter) {
     warning.hidden = false
     rest.hidden = true

@@ -301,6 +301,7 @@ DOORS: dict[str, str] = {
     "voting.count": "steward",
     "voting.desk": "admin+auditor+steward",
     "voting.done": "public",
+    "voting.hand_over": "steward",
     "voting.leave": "public",
     "voting.number": "public",
     "voting.open_vote": "steward",

@@ -489,12 +489,49 @@ class TestDesk:
         answer = steward.post(vote(round, "codes"), data={"label": "Library", "code_count": "3", "form_of": "cards"})
         codes = re.findall(r'app-codes__code">([^<]+)<', answer.text)
         assert len(set(codes)) == 3
-        assert answer.text.count("<use ") == 3
+        assert answer.text.count("data:image/png") == 3
         assert answer.headers["Cache-Control"] == "no-store"
         app_session.rollback()
         stored = set(app_session.scalars(select(VotingCode.code_hash)))
         assert stored == {hash_code(code, PEPPER, round.id) for code in codes}
         assert not any(code in steward.get(vote(round, "desk")).text for code in codes)
+
+    @pytest.mark.parametrize("form_of", ["sheets", "letters"])
+    def test_codes_are_drawn_once_as_cards_and_letters_with_a_qr_code_for_each(
+        self, as_: SignIn, app_session: Session, round: Round, monkeypatch: pytest.MonkeyPatch, form_of: str
+    ) -> None:
+        told: list[str] = []
+        monkeypatch.setattr("grants.voting.exports.qr_picture", lambda text: told.append(text) or "data:,")
+        monkeypatch.setattr("grants.web.pdf.draw", lambda html: html.encode())
+        fields = {"label": "Library", "code_count": "3", "form_of": form_of}
+        answer = as_(Role.STEWARD).post(vote(round, "codes"), data=fields)
+        codes = re.findall(r'class="c-code[^"]*">([^<]+)<', answer.text)
+        assert (answer.mimetype, len(set(codes))) == ("application/pdf", 3)
+        assert [one.partition("#code=")[2] for one in told] == codes
+        assert all(one.startswith("http") and vote(round) in one.partition("#")[0] for one in told)
+        app_session.rollback()
+        assert {hash_code(code, PEPPER, round.id) for code in codes} == set(
+            app_session.scalars(select(VotingCode.code_hash))
+        )
+
+    def test_too_many_codes_for_one_pdf_are_refused_before_any_is_made(
+        self, as_: SignIn, app_session: Session, round: Round
+    ) -> None:
+        fields = {"label": "Library", "code_count": "101", "form_of": "letters"}
+        answer = as_(Role.STEWARD).post(vote(round, "codes"), data=fields)
+        assert (answer.status_code, "at most 48 at once" in answer.text) == (422, True)
+        assert count_of(app_session, VotingCode) == 0
+
+    def test_it_is_written_down_who_has_a_batch_of_codes(self, as_: SignIn, app_session: Session, round: Round) -> None:
+        a_code(app_session, round, batch="Warm table")
+        batch = queries.batches(app_session, round.id)[0].id
+        app_session.commit()
+        steward = as_(Role.STEWARD)
+        page = vote(round, f"codes/{batch}/hand-over")
+        steward.post(page, data={"handed_to": "Carl Connor", "handed_on": "2026-02-27"})
+        assert "with Carl Connor, since 27 February 2026" in text_of(steward.get(vote(round, "desk")))
+        late = steward.post(page, data={"handed_to": "Carl Connor", "handed_on": "2031-01-01"})
+        assert (late.status_code, "today or earlier" in late.text) == (422, True)
 
     def test_codes_are_downloaded_once_as_a_spreadsheet(self, as_: SignIn, client: FlaskClient, round: Round) -> None:
         answer = as_(Role.STEWARD).post(

@@ -1,9 +1,11 @@
 """Voting codes: made once, handed out, and made worthless when they are lost."""
 
+from datetime import date
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, update
 
+from grants.kernel.clock import london_day
 from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
 from grants.rounds import access
@@ -55,6 +57,21 @@ def make_codes(uow: UnitOfWork, round_id: UUID, *, label: str, code_count: int, 
     )
     uow.record("voting.codes_made", batch, round_id=round.id, codes=code_count)
     return list(codes.values())
+
+
+def hand_over(uow: UnitOfWork, batch_id: UUID, *, handed_to: str, day: date) -> None:
+    """Write down which connector has the cards of a batch now, or which place. It can be written anew."""
+    batch = uow.get(CodeBatch, batch_id, lock=True)
+    round = uow.get(Round, batch.round_id)
+    access.ensure_may_run(uow.actor, round.fund_id)
+    if batch.voided_at is not None:
+        raise StepRefused("These codes are worth nothing any more.")
+    if not handed_to.strip():
+        raise RuleBroken("Say who has them now, or where they are.", field="handed_to")
+    if day > london_day(uow.now):
+        raise RuleBroken("Enter the day on which they were handed over, today or earlier.", field="handed_on")
+    batch.handed_to, batch.handed_on = handed_to.strip(), day
+    uow.record("voting.codes_handed_over", batch, round_id=round.id, day=day.isoformat())
 
 
 def void_batch(uow: UnitOfWork, batch_id: UUID, reason: str) -> CodeBatch:

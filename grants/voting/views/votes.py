@@ -20,7 +20,7 @@ from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds.rules import BallotKind, BallotRules, RoundState, VotingMethod
 from grants.voting import exports, queries
-from grants.voting.forms import CastForm, ChooseForm, CodesForm, NumberForm, VoidForm, Way, WhoForm
+from grants.voting.forms import CastForm, ChooseForm, CodesForm, HandOverForm, NumberForm, VoidForm, Way, WhoForm
 from grants.voting.queries import Entry
 from grants.voting.rules.ballots import (
     BlankBallot,
@@ -52,6 +52,7 @@ from grants.web.limits import post_limit
 from grants.web.logs import quiet
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
+from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import working
@@ -70,6 +71,8 @@ DESK_PHASES = (
     RoundState.VOTING,
     RoundState.PANEL,
 )
+AT_ONCE = {"sheets": 96, "letters": 48}
+"""Codes that are drawn as one PDF: some seconds."""
 FILTER_FROM = 7
 """A shorter ballot needs no filter."""
 
@@ -602,7 +605,10 @@ def codes(round_id: UUID) -> ResponseReturnValue:
     round = _round_of_desk(round_id)
     form = CodesForm()
     if form.accepted():
+        most = AT_ONCE.get(form.form_of.data, code_service.LARGEST_BATCH)
         try:
+            if (form.code_count.data or 0) > most:
+                raise RuleBroken(f"Make at most {most} at once in this form, or choose the spreadsheet.", "code_count")
             with working() as uow:
                 made = code_service.make_codes(
                     uow,
@@ -619,16 +625,37 @@ def codes(round_id: UUID) -> ResponseReturnValue:
 
 def _codes_once(round: Row, made: Sequence[str], form: CodesForm) -> ResponseReturnValue:
     address = current_app.config["SETTINGS"].base_url + url_for("voting.start", round_id=round.id)
+    if form.form_of.data in AT_ONCE:
+        return _codes_on_paper(round, made, form, address)
     if form.form_of.data == "csv":
         return _file(exports.codes_csv(made, round.title, address), "text/csv", f"voting-codes-{len(made)}.csv")
     return render_template(
         "voting/cards.html",
         round=round,
-        codes=made,
+        codes=_with_pictures(made, address),
         label=form.label.data,
         address=address,
-        qr=exports.qr_code(address),
-        who=who_may_vote(queries.book_of(round)),
+    )
+
+
+def _with_pictures(codes: Sequence[str], address: str) -> list[tuple[str, str]]:
+    """Each code with a QR code. The code stands behind a # in its address: browsers send that to no server."""
+    return [(code, exports.qr_picture(f"{address}#code={code}")) for code in codes]
+
+
+def _codes_on_paper(round: Row, made: Sequence[str], form: CodesForm, address: str) -> ResponseReturnValue:
+    """Cards or letters."""
+    book = queries.book_of(round)
+    return pdf_answer(
+        "voting/code_sheets.html",
+        f"voting-{'letters' if form.form_of.data == 'letters' else 'cards'}-{len(made)}.pdf",
+        round=round,
+        codes=_with_pictures(made, address),
+        letters=form.form_of.data == "letters",
+        label=form.label.data,
+        address=address,
+        who=who_may_vote(book),
+        in_person=VotingMethod.IN_PERSON in book.vote_methods,
     )
 
 
@@ -644,6 +671,26 @@ def remind(round_id: UUID) -> ResponseReturnValue:
     except RuleBroken as broken:
         flash(broken.message, "warning")
     return redirect(url_for("voting.desk", round_id=round_id))
+
+
+@bp.route("/rounds/<uuid:round_id>/vote/codes/<uuid:batch_id>/hand-over", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def hand_over(round_id: UUID, batch_id: UUID) -> ResponseReturnValue:
+    """Write down who has a batch's cards."""
+    round = _round_of_desk(round_id)
+    batch = next((one for one in queries.batches(reading(), round.id) if one.id == batch_id), None)
+    if batch is None:
+        abort(404)
+    form = HandOverForm(data={"handed_to": batch.handed_to or batch.label, "handed_on": batch.handed_on})
+    if form.accepted():
+        try:
+            with working() as uow:
+                code_service.hand_over(uow, batch_id, handed_to=form.handed_to.data or "", day=form.handed_on.data)
+            flash("It is written down who has these codes.", "success")
+            return redirect(url_for("voting.desk", round_id=round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("voting/hand_over.html", round=round, batch=batch, form=form), form.status
 
 
 @bp.route("/rounds/<uuid:round_id>/vote/codes/<uuid:batch_id>/void", methods=["GET", "POST"])
