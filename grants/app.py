@@ -8,6 +8,7 @@ from flask.cli import FlaskGroup
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from grants.adapters.bank_run import CsvBankRun
 from grants.adapters.clamav_scanning import ClamAv
 from grants.adapters.disk_storage import DiskStore
 from grants.adapters.memory_mail import MemoryMailer
@@ -24,6 +25,8 @@ from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
 from grants.awards import views as awards
+from grants.banking import cli as banking_cli
+from grants.banking import views as banking
 from grants.config import ROOT, Env, Settings
 from grants.demo.cli import demo
 from grants.demo.people import CAST
@@ -89,6 +92,7 @@ STAGES = (
     awards,
     disbursements,
     payment_webhooks,
+    banking,
     reports,
     audit,
 )
@@ -98,6 +102,7 @@ COMMANDS = (
     results_cli.cli,
     audit_cli.books,
     awards_cli.cli,
+    banking_cli.cli,
     funds_cli.cli,
     home_cli.cli,
     payees_cli.cli,
@@ -167,6 +172,7 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
     )
     app.extensions["account_numbers"] = ModulusTables.from_folder(settings.modulus_folder)
     app.extensions["providers"] = payment_providers(settings)
+    app.extensions["bank_run_files"] = CsvBankRun()
     app.extensions["pays_by"] = PaysBy.BANK_RUN if settings.env is Env.PRODUCTION else PaysBy.MEMORY
     app.extensions["geography"] = PackagedGeography()
     app.extensions["outbox_handlers"] = {

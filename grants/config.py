@@ -57,6 +57,9 @@ class Settings:
     smtp_starttls: bool = True
     mail_from: str = "Seedbed <no-reply@seedbed.example>"
     rate_limits: bool = True
+    cost_centre: str = ""
+    account_code: str = ""
+    """What council finance wants to read beside every payment of a bank run."""
     stripe_key: str = ""
     """Empty: nothing is paid through Stripe."""
     stripe_webhook_secrets: tuple[str, ...] = ()
@@ -134,6 +137,8 @@ class Settings:
             smtp_starttls=_yes(text("SMTP_STARTTLS", "1"), "SMTP_STARTTLS"),
             mail_from=text("MAIL_FROM", cls.mail_from),
             rate_limits=_yes(text("RATE_LIMITS", "1"), "RATE_LIMITS"),
+            cost_centre=text("COST_CENTRE", ""),
+            account_code=text("ACCOUNT_CODE", ""),
             stripe_key=text("STRIPE_KEY", ""),
             stripe_webhook_secrets=tuple(s.strip() for s in text("STRIPE_WEBHOOK_SECRETS", "").split(",") if s.strip()),
             stripe_api=text("STRIPE_API", cls.stripe_api).rstrip("/"),

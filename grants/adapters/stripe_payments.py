@@ -336,6 +336,7 @@ class StripePayments:
                     {
                         "created": {"gte": int(since.timestamp())},
                         "limit": 100,
+                        "expand": ["data.source"],
                         **({"starting_after": after} if after else {}),
                     }
                 ).to_dict()
@@ -355,6 +356,13 @@ def _id(thing: Any) -> str:
     if isinstance(thing, dict):
         return str(thing.get("id") or "")
     return str(thing or "")
+
+
+def _of_source(source: Any) -> str:
+    """What a line is about: of a charge, a refund or a dispute its payment, of a reversal its transfer."""
+    if isinstance(source, dict):
+        return _id(source.get("payment_intent") or source.get("transfer") or source)
+    return _id(source)
 
 
 def _payout(transfer: dict[str, Any]) -> Payout:
@@ -424,6 +432,6 @@ def _line(one: dict[str, Any]) -> StatementLine:
         kind=kind,
         amount_minor=int(one["amount"]),
         fee_minor=int(one.get("fee") or 0),
-        source_ref=_id(one.get("source")),
+        source_ref=_of_source(one.get("source")),
         at=datetime.fromtimestamp(int(one["created"]), UTC),
     )

@@ -268,7 +268,7 @@ class Double:
         self.state.balance_minor += amount
         made = self._make("transfer_reversal", "trr", amount=amount, currency="gbp", transfer=ref)
         made["metadata"] = params.get("metadata") or {}
-        self._line("transfer_refund", amount, ref, "transfer_reversal")
+        self._line("transfer_refund", amount, made["id"], "transfer_reversal")
         self._event("transfer.reversed", transfer)
         return made
 
@@ -348,6 +348,8 @@ class Double:
             found = [one for one in self.of("balance_transaction") if one["created"] >= since][::-1]
             if after := params.get("starting_after"):
                 found = found[1 + next(i for i, one in enumerate(found) if one["id"] == after) :]
+            if "data.source" in (params.get("expand") or ()):
+                found = [one | {"source": self.state.things.get(str(one["source"]), one["source"])} for one in found]
         limit = int(params.get("limit", 10))
         more = len(found) > limit
         return {"object": "list", "url": "/v1/balance_transactions", "has_more": more, "data": found[:limit]}

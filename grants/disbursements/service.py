@@ -30,7 +30,7 @@ from grants.disbursements.rules import (
     payment_key,
 )
 from grants.funds import service as funds
-from grants.funds.rules import return_split
+from grants.funds.rules import PaysBy, return_split
 from grants.kernel.actors import Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
@@ -443,6 +443,39 @@ def handle_event(uow: UnitOfWork, provider: str, notice: Notice) -> bool:
     a definite no) pays nothing: it is kept with the payment as a problem that a person must look at. Raises
     ``NotFound`` for a payment that is not ours.
     """
+    _ensure_clock(uow)
+    return _take_notice(uow, provider, notice)
+
+
+def _ensure_clock(uow: UnitOfWork) -> None:
+    if not uow.actor.is_clock:
+        raise NotAllowed("Only a provider tells what became of money.")
+
+
+def told_by_bank(uow: UnitOfWork, notice: Notice) -> bool:
+    """What a finance office's file or a line of the bank statement says of a payment, brought by a finance officer."""
+    payment = uow.session.scalar(select(Disbursement).where(Disbursement.key == notice.key))
+    if payment is None:
+        raise NotFound("There is no such payment.")
+    award = uow.get(Award, payment.award_id)
+    access.ensure_may_record(uow.actor, _facts(uow, award))
+    return _take_notice(uow, PaysBy.BANK_RUN, notice)
+
+
+def hand_over(uow: UnitOfWork, disbursement_id: UUID, reference: str) -> Disbursement:
+    """A payment went to a finance office in a bank run; refused when it was stopped or is paid in another way."""
+    payment, award = _locked(uow, disbursement_id)
+    access.ensure_may_record(uow.actor, _facts(uow, award))
+    _ensure_active(award)
+    if payment.state is not S.AUTHORISED or payment.gateway not in (None, PaysBy.BANK_RUN):
+        raise StepRefused("This payment does not wait for a bank run any more.")
+    payment.gateway, payment.provider_ref = PaysBy.BANK_RUN, reference
+    payment.tried_at, payment.tries = uow.now, 1
+    _sent(uow, payment)
+    return payment
+
+
+def _take_notice(uow: UnitOfWork, provider: str, notice: Notice) -> bool:
     payment_id = uow.session.scalar(select(Disbursement.id).where(Disbursement.key == notice.key))
     if payment_id is None:
         raise NotFound("There is no such payment.")
@@ -474,8 +507,6 @@ def handle_event(uow: UnitOfWork, provider: str, notice: Notice) -> bool:
 
 def _is_new(uow: UnitOfWork, provider: str, event_id: str, kind: str, body: dict[str, Any]) -> bool:
     """Write the event down; False when it stands there already, or somebody writes it in this moment."""
-    if not uow.actor.is_clock:
-        raise NotAllowed("Only a provider tells what became of money.")
     if uow.session.get(ProviderEvent, (provider, event_id)) is not None:
         return False
     event = ProviderEvent(provider=provider, event_id=event_id, kind=kind[:80], received_at=uow.now, body=body)
@@ -498,6 +529,7 @@ def _shown(minor: int) -> str:
 
 def take_event(uow: UnitOfWork, provider: str, event: port.ProviderEvent) -> bool:
     """Take in whatever a provider tells, once, with its effect; False when it is known already or not about us."""
+    _ensure_clock(uow)
     told = event.told
     if isinstance(told, port.PayoutTold):
         return _payout_told(uow, provider, event.id, told.payout)

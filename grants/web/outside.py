@@ -7,6 +7,7 @@ from flask import current_app
 
 from grants.kernel.keyring import KeyRing
 from grants.ports.accounts import AccountNumbers
+from grants.ports.bank_run import BankRun
 from grants.ports.geography import Geography
 from grants.ports.mail import Mailer
 from grants.ports.payments import PaymentGateway, PaymentProvider
@@ -35,6 +36,11 @@ def stripe() -> PaymentProvider | None:
     """Stripe, where it is set up: with accounts for groups, pages for funders and events."""
     found: PaymentProvider | None = providers().get("stripe")
     return found if found is not None and found.onboards else None
+
+
+def bank_run_files() -> BankRun:
+    found: BankRun = current_app.extensions["bank_run_files"]
+    return found
 
 
 def pays_by() -> str:

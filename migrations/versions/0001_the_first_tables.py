@@ -302,6 +302,42 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_bank_account_state"), ["state"], unique=False)
 
     op.create_table(
+        "bank_run",
+        sa.Column("fund_id", sa.Uuid(), nullable=False),
+        sa.Column("batch", sa.String(length=20), nullable=False),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "made",
+                "handed_over",
+                "done",
+                "cancelled",
+                name="runstate_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("pay_by", sa.Date(), nullable=False),
+        sa.Column("made_by_id", sa.Uuid(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("total_minor", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=True),
+        sa.Column("handed_over_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("handed_over_by_id", sa.Uuid(), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["fund_id"], ["fund.id"], name=op.f("fk_bank_run_fund_id")),
+        sa.ForeignKeyConstraint(["handed_over_by_id"], ["person.id"], name=op.f("fk_bank_run_handed_over_by_id")),
+        sa.ForeignKeyConstraint(["made_by_id"], ["person.id"], name=op.f("fk_bank_run_made_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_run")),
+        sa.UniqueConstraint("batch", name=op.f("uq_bank_run_batch")),
+    )
+    with op.batch_alter_table("bank_run", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bank_run_fund_id"), ["fund_id"], unique=False)
+
+    op.create_table(
         "contribution",
         sa.Column("fund_id", sa.Uuid(), nullable=False),
         sa.Column("funder_id", sa.Uuid(), nullable=False),
@@ -774,6 +810,44 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("sign_in_session", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_sign_in_session_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
+        "statement_line",
+        sa.Column("source", sa.String(length=20), nullable=False),
+        sa.Column("fund_id", sa.Uuid(), nullable=True),
+        sa.Column("key", sa.String(length=120), nullable=False),
+        sa.Column("on", sa.Date(), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("reference", sa.String(length=120), nullable=False),
+        sa.Column("words", sa.String(length=200), nullable=False),
+        sa.Column(
+            "about",
+            sa.Enum(
+                "payment",
+                "money_in",
+                "returned",
+                "given_back",
+                name="about_known",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=True,
+        ),
+        sa.Column("about_id", sa.Uuid(), nullable=True),
+        sa.Column("matched_by_id", sa.Uuid(), nullable=True),
+        sa.Column("set_aside_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("set_aside_why", sa.String(length=300), nullable=True),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint("(about IS NULL) = (about_id IS NULL)", name=op.f("ck_statement_line_about_whole")),
+        sa.ForeignKeyConstraint(["fund_id"], ["fund.id"], name=op.f("fk_statement_line_fund_id")),
+        sa.ForeignKeyConstraint(["matched_by_id"], ["person.id"], name=op.f("fk_statement_line_matched_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_statement_line")),
+        sa.UniqueConstraint("source", "key", name=op.f("uq_statement_line_source_key")),
+    )
+    with op.batch_alter_table("statement_line", schema=None) as batch_op:
+        batch_op.create_index("ix_statement_line_open", ["fund_id", "about", "set_aside_at"], unique=False)
 
     op.create_table(
         "allocation_run",
@@ -2397,11 +2471,29 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_signature_person_id")),
         sa.PrimaryKeyConstraint("agreement_id", "person_id", name=op.f("pk_signature")),
     )
+    op.create_table(
+        "bank_run_line",
+        sa.Column("run_id", sa.Uuid(), nullable=False),
+        sa.Column("disbursement_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("reference", sa.String(length=18), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["disbursement_id"], ["disbursement.id"], name=op.f("fk_bank_run_line_disbursement_id")
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["bank_run.id"], name=op.f("fk_bank_run_line_run_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bank_run_line")),
+        sa.UniqueConstraint("disbursement_id", name=op.f("uq_bank_run_line_disbursement_id")),
+        sa.UniqueConstraint("run_id", "reference", name=op.f("uq_bank_run_line_run_id_reference")),
+    )
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_table("bank_run_line")
     op.drop_table("signature")
     with op.batch_alter_table("picture", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_picture_report_id"))
@@ -2653,6 +2745,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_allocation_run_round_id"))
 
     op.drop_table("allocation_run")
+    with op.batch_alter_table("statement_line", schema=None) as batch_op:
+        batch_op.drop_index("ix_statement_line_open")
+
+    op.drop_table("statement_line")
     with op.batch_alter_table("sign_in_session", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_sign_in_session_person_id"))
 
@@ -2728,6 +2824,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_contribution_fund_id"))
 
     op.drop_table("contribution")
+    with op.batch_alter_table("bank_run", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bank_run_fund_id"))
+
+    op.drop_table("bank_run")
     with op.batch_alter_table("bank_account", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_bank_account_state"))
         batch_op.drop_index(

@@ -72,6 +72,16 @@ DOORS: dict[str, str] = {
     "devices.kiosk": "public",
     "devices.open_kiosk": "connector+officer+steward",
     "devices.wipe_now": "public",
+    # banking
+    "banking.advice": "auditor+finance_officer",
+    "banking.cancel": "finance_officer",
+    "banking.file": "finance_officer",
+    "banking.hand_over": "finance_officer",
+    "banking.index": "auditor+finance_officer",
+    "banking.line": "finance_officer",
+    "banking.new": "finance_officer",
+    "banking.show": "auditor+finance_officer",
+    "banking.statements": "auditor+finance_officer",
     # disbursements
     "disbursements.account": "signed_in",
     "disbursements.answer_write_off": "finance_officer+steward",

@@ -1,0 +1,255 @@
+"""Bank runs, what waits for one, and lines of statements. Read only."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session, aliased, joinedload
+
+from grants.awards.models import Award, AwardSplit, Instalment
+from grants.awards.rules import AwardState
+from grants.banking.models import BankRun, BankRunLine, StatementLine
+from grants.banking.rules import About, Expected, run_reference
+from grants.disbursements.models import Disbursement, MoneyReturn
+from grants.disbursements.rules import DisbursementState
+from grants.funds.models import Contribution, Fund, Funder, Receipt
+from grants.funds.rules import ContributionState, PaysBy
+from grants.kernel.errors import NotFound
+from grants.people.models import Group, Person
+from grants.proposals.models import Proposal
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Payments of a fund that wait for a bank run: how many, and pence."""
+
+    fund_id: UUID
+    fund: str
+    count: int
+    total_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One payment of a run, with whom it goes to and who let it go. Pence."""
+
+    id: UUID
+    disbursement_id: UUID
+    award_id: UUID
+    group_id: UUID
+    payee_id: UUID
+    position: int
+    reference: str
+    amount_minor: int
+    title: str
+    payee: str
+    state: DisbursementState
+    key: str
+    failure: str | None
+    asked_by: str
+    authorised_by: str
+
+
+def _by_run(default: str) -> ColumnElement[bool]:
+    """Payments that wait for a bank run: let go, of an award under way, in a fund that is paid so."""
+    chosen = Fund.pays_by == PaysBy.BANK_RUN
+    return (
+        (Disbursement.state == DisbursementState.AUTHORISED)
+        & (Award.state == AwardState.ACTIVE)
+        & or_(Disbursement.gateway.is_(None), Disbursement.gateway == PaysBy.BANK_RUN)
+        & (or_(chosen, Fund.pays_by.is_(None)) if default == PaysBy.BANK_RUN else chosen)
+        & Disbursement.id.not_in(select(BankRunLine.disbursement_id))
+    )
+
+
+def waiting(session: Session, default: str, fund_ids: Collection[UUID] | None) -> list[Waiting]:
+    """Per fund, what waits for a bank run; of these funds (None: of all)."""
+    rows = session.execute(
+        select(Fund.id, Fund.name, func.count(Disbursement.id), func.sum(Disbursement.amount_minor))
+        .join(Award, Award.fund_id == Fund.id)
+        .join(Disbursement, Disbursement.award_id == Award.id)
+        .where(_by_run(default), *((Fund.id.in_(fund_ids),) if fund_ids is not None else ()))
+        .group_by(Fund.id, Fund.name)
+        .order_by(Fund.name)
+    )
+    return [Waiting(id, name, count, int(total)) for id, name, count, total in rows]
+
+
+def waiting_ids(session: Session, default: str, fund_id: UUID) -> list[tuple[UUID, str, int]]:
+    """The payments of one fund that wait, the earliest authorised first: id, our reference, pence. At most 500."""
+    rows = session.execute(
+        select(Disbursement.id, Award.reference, Instalment.number, Disbursement.amount_minor)
+        .join(Award, Award.id == Disbursement.award_id)
+        .join(Fund, Fund.id == Award.fund_id)
+        .join(Instalment, Instalment.id == Disbursement.instalment_id)
+        .where(_by_run(default), Fund.id == fund_id)
+        .order_by(Disbursement.authorised_at, Disbursement.key)
+        .limit(500)
+    )
+    return [(id, run_reference(reference, number), amount) for id, reference, number, amount in rows]
+
+
+def runs(session: Session, fund_ids: Collection[UUID] | None, *, page: int = 1) -> list[BankRun]:
+    """Runs, the newest first."""
+    query = select(BankRun).options(joinedload(BankRun.fund)).order_by(BankRun.made_at.desc(), BankRun.batch)
+    if fund_ids is not None:
+        query = query.where(BankRun.fund_id.in_(fund_ids))
+    return list(session.scalars(query.limit(PAGE).offset((page - 1) * PAGE)))
+
+
+def run(session: Session, run_id: UUID) -> BankRun:
+    """One run with its fund, or ``NotFound``."""
+    found = session.scalar(select(BankRun).options(joinedload(BankRun.fund)).where(BankRun.id == run_id))
+    if found is None:
+        raise NotFound("There is no such bank run.")
+    return found
+
+
+def run_lines(session: Session, run_id: UUID) -> list[RunLine]:
+    """A run's payments in order."""
+    asked, let_go, payee = aliased(Person), aliased(Person), aliased(Group)
+    rows = session.execute(
+        select(
+            BankRunLine.id,
+            Disbursement.id,
+            Award.id,
+            Award.group_id,
+            Award.payee_id,
+            BankRunLine.position,
+            BankRunLine.reference,
+            BankRunLine.amount_minor,
+            Proposal.title,
+            payee.name,
+            Disbursement.state,
+            Disbursement.key,
+            Disbursement.failure,
+            asked.name,
+            func.coalesce(let_go.name, ""),
+        )
+        .join(Disbursement, Disbursement.id == BankRunLine.disbursement_id)
+        .join(Award, Award.id == Disbursement.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(payee, payee.id == Award.payee_id)
+        .join(asked, asked.id == Disbursement.requested_by_id)
+        .outerjoin(let_go, let_go.id == Disbursement.authorised_by_id)
+        .where(BankRunLine.run_id == run_id)
+        .order_by(BankRunLine.position)
+    )
+    return [RunLine(*row) for row in rows]
+
+
+def funder_codes(session: Session, award_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Per award, the open numbers (or names) of the funders whose money it is."""
+    rows = session.execute(
+        select(AwardSplit.award_id, Funder.org_id, Funder.name)
+        .join(Contribution, Contribution.id == AwardSplit.contribution_id)
+        .join(Funder, Funder.id == Contribution.funder_id)
+        .where(AwardSplit.award_id.in_(award_ids))
+        .order_by(AwardSplit.award_id, Funder.name)
+    )
+    found: dict[UUID, list[str]] = {}
+    for award_id, org_id, name in rows:
+        found.setdefault(award_id, []).append(org_id or name)
+    return {id: "; ".join(dict.fromkeys(codes))[:120] for id, codes in found.items()}
+
+
+def payment_keys(session: Session, batch: str, references: Collection[str]) -> dict[str, tuple[UUID, str, int, UUID]]:
+    """A batch's lines by reference: the line's id, the payment's key, pence, the run's fund."""
+    rows = session.execute(
+        select(BankRunLine.reference, BankRunLine.id, Disbursement.key, BankRunLine.amount_minor, BankRun.fund_id)
+        .join(BankRun, BankRun.id == BankRunLine.run_id)
+        .join(Disbursement, Disbursement.id == BankRunLine.disbursement_id)
+        .where(BankRun.batch == batch, BankRunLine.reference.in_(references))
+    )
+    return {reference: (id, key, amount, fund_id) for reference, id, key, amount, fund_id in rows}
+
+
+# ------------------------------------------------------------------------------------------------------- statements
+
+
+def lines_to_explain(session: Session, fund_ids: Collection[UUID] | None, *, limit: int = PAGE) -> list[StatementLine]:
+    """Lines of statements that nobody has found anything for, the oldest first."""
+    query = select(StatementLine).where(StatementLine.about.is_(None), StatementLine.set_aside_at.is_(None))
+    if fund_ids is not None:
+        query = query.where(or_(StatementLine.fund_id.in_(fund_ids), StatementLine.fund_id.is_(None)))
+    return list(session.scalars(query.order_by(StatementLine.on, StatementLine.key).limit(limit)))
+
+
+def line_counts(session: Session, fund_ids: Collection[UUID] | None) -> tuple[int, int]:
+    """How many lines were matched, and how many wait to be explained."""
+    query = select(
+        func.count().filter(StatementLine.about.is_not(None)),
+        func.count().filter(StatementLine.about.is_(None) & StatementLine.set_aside_at.is_(None)),
+    )
+    if fund_ids is not None:
+        query = query.where(or_(StatementLine.fund_id.in_(fund_ids), StatementLine.fund_id.is_(None)))
+    matched, open_count = session.execute(query).one()
+    return int(matched), int(open_count)
+
+
+def line(session: Session, line_id: UUID) -> StatementLine:
+    """One line, or ``NotFound``."""
+    found = session.get(StatementLine, line_id)
+    if found is None:
+        raise NotFound("There is no such line.")
+    return found
+
+
+def expected(session: Session, fund_id: UUID) -> list[Expected]:
+    """What of a fund should stand on its bank statement and was not found there yet. Signed pence, in is positive."""
+    found = select(StatementLine.about_id).where(StatementLine.about_id.is_not(None))
+    out = (DisbursementState.SENT, DisbursementState.PAID)
+    payments = session.execute(
+        select(Disbursement.id, Disbursement.amount_minor, Disbursement.provider_ref, Award.reference)
+        .join(Award, Award.id == Disbursement.award_id)
+        .where(
+            Award.fund_id == fund_id,
+            Disbursement.state.in_(out),
+            Disbursement.gateway == PaysBy.BANK_RUN,
+            Disbursement.id.not_in(found),
+        )
+        .order_by(Disbursement.id)
+        .limit(5_000)
+    )
+    receipts = session.execute(
+        select(Receipt.id, Receipt.amount_minor, Receipt.reference)
+        .join(Contribution, Contribution.id == Receipt.contribution_id)
+        .where(Contribution.fund_id == fund_id, Receipt.recorded_by_id.is_not(None), Receipt.id.not_in(found))
+        .order_by(Receipt.id)
+        .limit(5_000)
+    )
+    returns = session.execute(
+        select(MoneyReturn.id, MoneyReturn.amount_minor, MoneyReturn.reference)
+        .join(Award, Award.id == MoneyReturn.award_id)
+        .where(Award.fund_id == fund_id, MoneyReturn.id.not_in(found))
+        .order_by(MoneyReturn.id)
+        .limit(5_000)
+    )
+    return [
+        *(Expected(About.PAYMENT, id, -amount, ref or reference) for id, amount, ref, reference in payments),
+        *(Expected(About.MONEY_IN, id, amount, reference) for id, amount, reference in receipts),
+        *(Expected(About.RETURNED, id, amount, reference) for id, amount, reference in returns),
+    ]
+
+
+def awaited(session: Session, fund_id: UUID) -> list[Contribution]:
+    """Contributions that money is still to come for, by funder."""
+    return list(
+        session.scalars(
+            select(Contribution)
+            .options(joinedload(Contribution.funder))
+            .join(Funder, Funder.id == Contribution.funder_id)
+            .where(Contribution.fund_id == fund_id, Contribution.state == ContributionState.AGREED)
+            .order_by(Funder.name, Contribution.id)
+            .limit(200)
+        )
+    )
+
+
+def newest_line_at(session: Session, source: str) -> datetime | None:
+    """When a provider's statement was last read."""
+    return session.scalar(select(func.max(StatementLine.taken_at)).where(StatementLine.source == source))

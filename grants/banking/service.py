@@ -1,0 +1,300 @@
+"""Bank runs, and statements: the only writer of runs, their lines, and lines of statements."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from hashlib import sha256
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from grants.banking import access, queries
+from grants.banking.models import BankRun, BankRunLine, StatementLine
+from grants.banking.rules import STEPS, About, Outcome, RunAction, RunState, find
+from grants.disbursements import service as disbursements
+from grants.disbursements.models import Disbursement
+from grants.disbursements.rules import DisbursementState, Notice, Told
+from grants.funds import service as funds
+from grants.funds.models import Checkout, Fund
+from grants.funds.rules import MoneyDraft
+from grants.kernel.clock import london_day
+from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, SeedbedError, StepRefused
+from grants.kernel.keyring import KeyRing
+from grants.kernel.states import next_state
+from grants.kernel.work import UnitOfWork
+from grants.payees import service as payees
+from grants.ports import payments as port
+from grants.ports.bank_run import Answer, BankLine, OrderFile, OrderLine
+from grants.ports.bank_run import BankRun as BankRunFiles
+
+
+def make_run(uow: UnitOfWork, fund_id: UUID, pay_by: date, default: str) -> BankRun:
+    """Put everything of a fund that waits for a bank run into one. A payment is in one run only."""
+    uow.get(Fund, fund_id, lock=True)
+    access.ensure_may_bank(uow.actor, fund_id)
+    assert uow.actor.id is not None
+    if pay_by < london_day(uow.now):
+        raise RuleBroken("Choose today or a later day.", field="pay_by")
+    waiting = queries.waiting_ids(uow.session, default, fund_id)
+    if not waiting:
+        raise StepRefused("Nothing waits for a bank run.")
+    number = (uow.session.scalar(select(func.count(BankRun.id))) or 0) + 1
+    run = BankRun(
+        fund_id=fund_id,
+        batch=f"SB{london_day(uow.now):%y%m%d}-{number:04d}",
+        state=RunState.MADE,
+        pay_by=pay_by,
+        made_by_id=uow.actor.id,
+        made_at=uow.now,
+        count=len(waiting),
+        total_minor=sum(amount for _, _, amount in waiting),
+    )
+    try:
+        with uow.session.begin_nested():
+            uow.add(run)
+            uow.session.add_all(
+                BankRunLine(run_id=run.id, disbursement_id=id, position=place, reference=reference, amount_minor=amount)
+                for place, (id, reference, amount) in enumerate(waiting, start=1)
+            )
+            uow.session.flush()
+    except IntegrityError:
+        raise Conflict("Somebody else has just made a bank run with these payments.") from None
+    uow.record("run.made", run, after=run.state, fund=fund_id, count=run.count, amount_minor=run.total_minor)
+    return run
+
+
+def order_file(
+    uow: UnitOfWork, run_id: UUID, keys: KeyRing, files: BankRunFiles, cost_centre: str, account_code: str
+) -> OrderFile:
+    """The file of a run. Opens each payee's verified account, which the trail tells. Made again, it is the same file.
+
+    Refuses, by name, a payee without a verified account, and details that changed since the file was first made.
+    """
+    run = uow.get(BankRun, run_id, lock=True)
+    access.ensure_may_bank(uow.actor, run.fund_id)
+    if run.state not in (RunState.MADE, RunState.HANDED_OVER):
+        raise StepRefused("This bank run is over.")
+    lines = queries.run_lines(uow.session, run_id)
+    codes = queries.funder_codes(uow.session, {line.award_id for line in lines})
+    order = []
+    for line in lines:
+        try:
+            payee = payees.payee_details(uow, keys, line.payee_id)
+        except StepRefused as refused:
+            raise StepRefused(f"{line.payee}: {refused.message}") from refused
+        order.append(
+            OrderLine(
+                supplier=f"G{line.payee_id.int % 10**8:08d}",
+                payee=payee.details.account_name,
+                sort_code=payee.details.sort_code,
+                account_number=payee.details.account_number,
+                reference=line.reference,
+                amount_minor=line.amount_minor,
+                cost_centre=cost_centre,
+                account_code=account_code,
+                funder_code=codes.get(line.award_id, ""),
+                description=line.title[:60],
+                asked_by=line.asked_by,
+                authorised_by=line.authorised_by,
+                pay_by=run.pay_by,
+            )
+        )
+    made = files.write(run.batch, order)
+    if run.sha256 is not None and run.sha256 != made.sha256:
+        raise Conflict(
+            "Something in this file has changed since it was first made: a payee's bank details, or a name. "
+            "Take the run back and make a new one."
+        )
+    run.sha256 = made.sha256
+    uow.record("run.file_made", run, before=run.state, after=run.state, sha256=made.sha256, count=made.count)
+    return made
+
+
+def hand_over(uow: UnitOfWork, run_id: UUID) -> BankRun:
+    """The file went to the finance office: its payments are on their way. One that may not go stops all."""
+    run = uow.get(BankRun, run_id, lock=True)
+    access.ensure_may_bank(uow.actor, run.fund_id)
+    if run.sha256 is None:
+        raise StepRefused("Get the file first, then hand it over.")
+    before, run.state = run.state, next_state(STEPS, run.state, RunAction.HAND_OVER)
+    run.handed_over_at, run.handed_over_by_id = uow.now, uow.actor.id
+    for line in queries.run_lines(uow.session, run_id):
+        try:
+            disbursements.hand_over(uow, line.disbursement_id, line.reference)
+        except SeedbedError as refused:
+            raise StepRefused(f"{line.reference}: {refused.message} Take the run back and make a new one.") from refused
+    uow.record("run.handed_over", run, before=before, after=run.state)
+    return run
+
+
+def cancel_run(uow: UnitOfWork, run_id: UUID) -> BankRun:
+    """Take back a run that nobody was given: its payments wait for the next one."""
+    run = uow.get(BankRun, run_id, lock=True)
+    access.ensure_may_bank(uow.actor, run.fund_id)
+    before, run.state = run.state, next_state(STEPS, run.state, RunAction.CANCEL)
+    for line in list(run.lines):
+        uow.session.delete(line)
+    uow.session.flush()
+    uow.record("run.cancelled", run, before=before, after=run.state)
+    return run
+
+
+def take_answer(uow: UnitOfWork, run_id: UUID, answer: Answer) -> Outcome:
+    """One line of the finance office's file: matched on batch, reference and amount, or refused with the reason."""
+    run = uow.get(BankRun, run_id, lock=True)
+    access.ensure_may_bank(uow.actor, run.fund_id)
+    words = f"{answer.batch} {answer.reference}"
+    if run.state is not RunState.HANDED_OVER:
+        return Outcome(words, "This bank run was not handed over, or all of it is answered.")
+    found = queries.payment_keys(uow.session, answer.batch, [answer.reference]).get(answer.reference)
+    if answer.batch != run.batch or found is None:
+        return Outcome(words, "No payment of this run has this batch and reference.")
+    line_id, key, amount_minor, _ = found
+    if amount_minor != answer.amount_minor:
+        return Outcome(words, "The amount is another than in the run. Ask the finance office.")
+    told = Told.PAID if answer.paid else Told.FAILED
+    reason = "" if answer.paid else f"The finance office could not pay it: {answer.reason or 'it gave no reason'}"
+    notice = Notice(f"{run.batch}:{answer.reference}:{told}", told, key, amount_minor, answer.reference, reason[:300])
+    if not disbursements.told_by_bank(uow, notice):
+        return Outcome(words, "This was taken in before.")
+    line = uow.get(BankRunLine, line_id)
+    line.told_at = uow.now
+    uow.session.flush()
+    if all(one.told_at is not None for one in run.lines):
+        before, run.state = run.state, next_state(STEPS, run.state, RunAction.FINISH)
+        uow.record("run.finished", run, before=before, after=run.state)
+    return Outcome(words)
+
+
+# ------------------------------------------------------------------------------------------------------- statements
+
+
+def take_statement(uow: UnitOfWork, fund_id: UUID, lines: Sequence[BankLine]) -> tuple[int, int, int]:
+    """Lines of the fund's bank statement, each once: how many were new, of them matched, and known already.
+
+    A line that is about a payment on its way makes it paid: to the penny, with our reference in its text.
+    """
+    uow.get(Fund, fund_id, lock=True)
+    access.ensure_may_bank(uow.actor, fund_id)
+    expected = queries.expected(uow.session, fund_id)
+    seen: Counter[tuple[object, ...]] = Counter()
+    new = matched = 0
+    for one in lines:
+        facts = (fund_id, one.on, one.amount_minor, one.reference, one.words)
+        seen[facts] += 1
+        key = sha256("\n".join(map(str, (*facts, seen[facts]))).encode()).hexdigest()
+        if uow.session.scalar(select(StatementLine.id).where(StatementLine.source == "bank", StatementLine.key == key)):
+            continue
+        line = StatementLine(
+            source="bank",
+            fund_id=fund_id,
+            key=key,
+            on=one.on,
+            amount_minor=one.amount_minor,
+            reference=one.reference,
+            words=one.words,
+            taken_at=uow.now,
+        )
+        about = find(one.amount_minor, f"{one.reference} {one.words}", expected)
+        if about is not None:
+            expected.remove(about)
+            line.about, line.about_id, line.matched_by_id = about.about, about.id, uow.actor.id
+            matched += 1
+        uow.add(line)
+        new += 1
+        if about is not None and about.about is About.PAYMENT:
+            _arrived(uow, line)
+    if new:
+        uow.record("fund.statement_taken", uow.get(Fund, fund_id), count=new, matched=matched)
+    return new, matched, len(lines) - new
+
+
+def _arrived(uow: UnitOfWork, line: StatementLine) -> None:
+    assert line.about_id is not None
+    payment = uow.get(Disbursement, line.about_id)
+    if payment.state is DisbursementState.SENT:
+        told = Notice(f"line:{line.key}"[:80], Told.PAID, payment.key, -line.amount_minor)
+        disbursements.told_by_bank(uow, told)
+
+
+def credit_line(uow: UnitOfWork, line_id: UUID, contribution_id: UUID) -> StatementLine:
+    """A line is money of this contribution: record it as received, with the bank's day and reference."""
+    line = uow.get(StatementLine, line_id, lock=True)
+    _ensure_open(uow, line)
+    if line.amount_minor <= 0 or line.fund_id is None:
+        raise RuleBroken("Only money that came in can be a funder's.")
+    receipt = funds.receive(
+        uow, contribution_id, MoneyDraft(line.amount_minor, line.reference or line.words or line.key[:12], line.on)
+    )
+    line.about, line.about_id, line.matched_by_id = About.MONEY_IN, receipt.id, uow.actor.id
+    return line
+
+
+def set_aside(uow: UnitOfWork, line_id: UUID, why: str) -> StatementLine:
+    """A line is explained in words: it has nothing to do with grants, or it was put right in another way."""
+    line = uow.get(StatementLine, line_id, lock=True)
+    _ensure_open(uow, line)
+    words = " ".join(why.split())[:300]
+    if not words:
+        raise RuleBroken("Say what this line is.", field="why")
+    line.set_aside_at, line.set_aside_why, line.matched_by_id = uow.now, words, uow.actor.id
+    uow.record("statement.explained", line, amount_minor=line.amount_minor)
+    return line
+
+
+def _ensure_open(uow: UnitOfWork, line: StatementLine) -> None:
+    if line.fund_id is not None:
+        access.ensure_may_bank(uow.actor, line.fund_id)
+    if line.about is not None or line.set_aside_at is not None:
+        raise Conflict("Somebody has already dealt with this line.")
+
+
+def take_provider_lines(uow: UnitOfWork, provider: str, lines: Sequence[port.StatementLine]) -> tuple[int, int]:
+    """Lines of a provider's statement, each once: how many were new, and how many of them found nothing.
+
+    A payment that stands there with the same amount is paid, even when no event of it ever came.
+    """
+    if not uow.actor.is_clock:
+        raise NotAllowed("A provider's statement is read by the clock.")
+    new = alone = 0
+    for one in lines:
+        standing = select(StatementLine.id).where(StatementLine.source == provider, StatementLine.key == one.id)
+        if uow.session.scalar(standing) is not None:
+            continue
+        line = StatementLine(
+            source=provider,
+            key=one.id,
+            on=london_day(one.at),
+            amount_minor=one.amount_minor,
+            reference=one.source_ref,
+            words=one.kind.value.replace("_", " "),
+            taken_at=uow.now,
+        )
+        line.about, line.about_id = _about(uow, provider, one)
+        uow.add(line)
+        new, alone = new + 1, alone + (line.about is None)
+    return new, alone
+
+
+def _about(uow: UnitOfWork, provider: str, one: port.StatementLine) -> tuple[About, UUID] | tuple[None, None]:
+    kinds = port.StatementKind
+    if one.kind in (kinds.PAYOUT, kinds.PAYOUT_BACK):
+        payment = uow.session.scalar(
+            select(Disbursement).where(Disbursement.gateway == provider, Disbursement.provider_ref == one.source_ref)
+        )
+        if payment is None:
+            return None, None
+        if one.kind is kinds.PAYOUT_BACK:
+            return About.RETURNED, payment.id
+        told = Notice(f"line:{one.id}", Told.PAID, payment.key, -one.amount_minor, one.source_ref)
+        if payment.state is DisbursementState.SENT:
+            disbursements.handle_event(uow, provider, told)
+        return (About.PAYMENT, payment.id) if -one.amount_minor == payment.amount_minor else (None, None)
+    if one.kind in (kinds.MONEY_IN, kinds.REFUND, kinds.DISPUTE):
+        checkout = uow.session.scalar(
+            select(Checkout).where(Checkout.provider == provider, Checkout.payment_ref == one.source_ref)
+        )
+        if checkout is not None:
+            return (About.MONEY_IN if one.kind is kinds.MONEY_IN else About.GIVEN_BACK), checkout.id
+    return None, None
