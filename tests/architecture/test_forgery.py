@@ -8,7 +8,7 @@ from grants.kernel.actors import Role
 from tests.architecture.test_roles import calls
 from tests.conftest import SignIn
 
-WITHOUT_TOKEN: set[str] = set()
+WITHOUT_TOKEN = {"webhooks.stripe"}
 """Endpoints that prove who calls in another way: a provider's signature."""
 
 

@@ -25,13 +25,15 @@ from grants.funds.rules import ContributionState, PaysBy
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, StepRefused
 from grants.ledger.queries import breaks
+from grants.payees import queries as queries_of_payees
+from grants.payees.rules.accounts import BankAccountState
 from grants.people.queries import actor_for
 from grants.ports.bank_run import Answer, BankLine, FileRefused, OrderFile
 from grants.web.db import WRITES
 from tests.builders.awards import an_award
 from tests.builders.disbursements import a_disbursement
 from tests.builders.funds import a_contribution
-from tests.builders.payees import RING, a_bank_account
+from tests.builders.payees import RING
 from tests.builders.people import a_person
 from tests.conftest import SignIn
 from tests.support.clock import START
@@ -55,7 +57,6 @@ def waiting(session: Session, count: int = 2) -> list[Disbursement]:
     for _ in range(count):
         award = an_award(session, contributions=[contribution])
         found.append(a_disbursement(session, award, state=S.AUTHORISED))
-        a_bank_account(session, award.group)
     session.flush()
     return found
 
@@ -147,9 +148,10 @@ def test_an_answer_counts_once_and_with_its_batch_reference_and_amount_only(any_
 
 def test_a_payee_without_a_verified_account_is_named_and_nothing_is_handed_over(session: Session) -> None:
     payment = waiting(session, 1)[0]
-    from grants.payees.models import BankAccount
-
-    session.query(BankAccount).delete()
+    account = queries_of_payees.verified_account(session, payment.award.payee_id)
+    assert account is not None
+    account.state = BankAccountState.REPLACED
+    session.flush()
     run = a_run(session, [payment])
     with pytest.raises(StepRefused, match="no verified bank account"):
         the_file(session, run)
