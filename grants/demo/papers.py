@@ -6,7 +6,7 @@ from grants.demo.play import Play
 from grants.kernel.clock import london_day
 from grants.voting import queries
 from grants.voting.rules.codes import pepper_from
-from grants.voting.service import booths, papers
+from grants.voting.service import booths, codes, papers
 from grants.voting.service.booths import Shown
 from grants.voting.service.papers import Keyed
 
@@ -59,3 +59,13 @@ def a_booth_today(play: Play, round_key: str, first: int, last: int) -> None:
             booths.give_shift(uow, booth_id, play.cast.people[key][0], days)
         booths.print_papers(uow, play.rounds[round_key], sheet_count=10, large_print=False)
         booths.print_papers(uow, play.rounds[round_key], sheet_count=2, large_print=True)
+    with play.as_("sue", play.at(first - 1, 12)) as uow:
+        codes.make_codes(
+            uow,
+            play.rounds[round_key],
+            label="To hand out at the food bank",
+            code_count=24,
+            pepper=pepper_from(play.settings.secret_key),
+        )
+        batch = next(one for one in queries.batches(uow.session, play.rounds[round_key]) if one.code_count == 24)
+        codes.hand_over(uow, batch.id, handed_to="Carl Connor", day=play.day(first - 1))
