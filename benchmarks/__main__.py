@@ -8,9 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import tally, vote
+from benchmarks import books, tally, vote
 
 NAMES = {
+    "books": lambda given: books.measure(given.rounds, given.entries, given.awards),
     "tally": lambda given: tally.measure(given.rounds, given.file, given.quick),
     "vote": lambda given: vote.measure(given.rounds, given.ballots, given.threads),
 }
@@ -23,6 +24,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3, help="how often to repeat; medians are told")
     parser.add_argument("--ballots", type=int, default=2_000, help="ballots in each repetition")
     parser.add_argument("--threads", type=int, default=vote.THREADS, help="vote: threads of each of the two workers")
+    parser.add_argument("--entries", type=int, default=1_000_000, help="books: entries in the ledger")
+    parser.add_argument("--awards", type=int, default=10_000, help="books: awards of one funder")
     parser.add_argument("--file", type=Path, help="tally: a .pb file")
     parser.add_argument("--quick", action="store_true", help="tally: without pabutools, which takes a minute")
     given = parser.parse_args()

@@ -26,7 +26,7 @@ from grants.disbursements.models import Disbursement, MoneyReturn
 from grants.disbursements.rules import DisbursementState
 from grants.funds import queries as funds
 from grants.funds.models import Contribution, Fund, Funder, Receipt
-from grants.funds.rules import ContributionState, Names, allows, describe
+from grants.funds.rules import ContributionState, Names, Need, allows, describe
 from grants.kernel.actors import Actor
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotFound
@@ -40,6 +40,7 @@ from grants.people.models import Group
 from grants.priorities.models import Priority
 from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
+from grants.proposals.rules import ProposalState
 from grants.reports.models import Report
 from grants.reports.rules import ReportState
 from grants.rounds.models import Round
@@ -678,6 +679,42 @@ def about_entry(session: Session, entry: Entry) -> list[About]:
     found = [About("award", id, f"{title} ({reference})") for id, reference, title in awards]
     names = funder_names(session, given)
     return found + [About("contribution", id, f"Contribution of {names[id]}") for id in given if id in names]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBid:
+    """A bid that waits for money: what it asks of the pot, in which round."""
+
+    id: UUID
+    title: str
+    group_name: str
+    round_title: str
+    need: Need
+
+
+_WAITS = (ProposalState.SUBMITTED, ProposalState.ELIGIBLE, ProposalState.ON_BALLOT, ProposalState.RESERVE)
+
+
+def open_bids(session: Session, fund_id: UUID, on: date) -> list[OpenBid]:
+    """The bids of a fund's rounds that could still be paid for, the newest round first; at most 200."""
+    rows = session.scalars(
+        select(Proposal)
+        .join(Round, Round.id == Proposal.round_id)
+        .where(Round.fund_id == fund_id, Proposal.state.in_(_WAITS), Proposal.priority_id.is_not(None))
+        .options(joinedload(Proposal.group), joinedload(Proposal.round), selectinload(Proposal.lines))
+        .order_by(Round.opens_at.desc(), Proposal.number, Proposal.title, Proposal.id)
+        .limit(200)
+    )
+    return [
+        OpenBid(
+            one.id,
+            one.title or "A proposal without a title",
+            one.group.name,
+            one.round.title,
+            proposals.need(one, on),
+        )
+        for one in rows
+    ]
 
 
 def contributions_at(session: Session, fund_ids: Collection[UUID], as_at: datetime) -> list[Contribution]:

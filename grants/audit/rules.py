@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from grants.kernel.clock import LONDON
+from grants.kernel.errors import RuleBroken
+from grants.kernel.money import parse_pounds
 from grants.ledger.rules import JournalEntry
 
 PICTURED_LEFT, PICTURED_RIGHT = 6, 9
@@ -57,6 +59,32 @@ def days_words(since: date | None, until: date) -> str:
     """
     first = f"{since.day} {since:%B %Y}" if since else "From the beginning"
     return f"{first} to {until.day} {until:%B %Y}"
+
+
+def chosen(
+    offered: Sequence[tuple[UUID, int]], ticked: Sequence[str], typed: Mapping[str, str]
+) -> tuple[dict[UUID, int], dict[UUID, str]]:
+    """Of what is offered (id, pence), what was ticked and for how much; and what is wrong with what was typed.
+
+    >>> one = UUID(int=1)
+    >>> chosen([(one, 500)], [str(one)], {str(one): "2.50"})
+    ({UUID('00000000-0000-0000-0000-000000000001'): 250}, {})
+    """
+    asked: dict[UUID, int] = {}
+    wrong: dict[UUID, str] = {}
+    for id, minor in offered:
+        if str(id) not in ticked:
+            continue
+        text = typed.get(str(id), "").strip()
+        try:
+            asked[id] = parse_pounds(text) if text else minor
+        except RuleBroken as broken:
+            wrong[id] = broken.message
+            continue
+        if not asked[id]:
+            wrong[id] = "Enter an amount above nought"
+            del asked[id]
+    return asked, wrong
 
 
 # ---------------------------------------------------------------- states as at a moment

@@ -16,7 +16,9 @@ from grants.audit.forms import AsAtForm, PeriodForm, RegisterForm, TrailForm
 from grants.audit.queries import PAGE, TRAIL_PAGE, Given, RegisterFilter, Told, TrailFilter
 from grants.audit.rules import Link, Stream
 from grants.funds import queries as funds
-from grants.funds.access import may_keep_money, speaks_for
+from grants.funds import rules as pot_rules
+from grants.funds.access import ensure_may_steward, may_keep_money, speaks_for
+from grants.funds.rules import describe, explain
 from grants.funds.views import parts_of
 from grants.kernel.actors import Role
 from grants.kernel.clock import LONDON, day_begins, london_day
@@ -245,6 +247,43 @@ def _flow(givers: Sequence[tuple[str, str, Pockets]], streams: Sequence[queries.
         "wide": rules.picture(links, names, width=960, side=270, last=rests, tall=300),
         "rows": rows,
     }
+
+
+@bp.route("/funds/<uuid:fund_id>/what-if")
+@signed_in(Role.ADMIN, Role.STEWARD)
+def what_if(fund_id: UUID) -> ResponseReturnValue:
+    """What could be paid today, why not, and what one free pound would unlock. Reads only: nothing is promised."""
+    session = reading()
+    fund = funds.fund(session, fund_id)
+    ensure_may_steward(current_actor(), fund_id)
+    bids = queries.open_bids(session, fund_id, london_day(now()))
+    asked, wrong = rules.chosen(
+        [(one.id, one.need.amount_minor) for one in bids],
+        request.args.getlist("bid"),
+        {key.removeprefix("amount-"): text for key, text in request.args.items() if key.startswith("amount-")},
+    )
+    sources = funds.sources(session, fund_id)
+    lines, matching = pot_rules.what_if(
+        [replace(one.need, amount_minor=asked[one.id]) for one in bids if one.id in asked], sources
+    )
+    names, given = funds.names_for(session), funds.contributions(session, fund_id)
+    told = {
+        line.need.id: explain(line.shortfall, names, newest=line.need.id) if line.shortfall else "" for line in lines
+    }
+    return render_template(
+        "audit/what_if.html",
+        fund=fund,
+        bids=bids,
+        asked=asked,
+        typed=request.args,
+        wrong=wrong,
+        free_minor=sum(source.available_minor for source in sources),
+        lines={line.need.id: line for line in lines},
+        told=told,
+        split=matching.split,
+        funders={one.id: (one.funder.name, describe(funds.restriction_of(one), names)) for one in given},
+        titles={one.id: one.title for one in bids},
+    ), (422 if wrong else 200)
 
 
 @section("fund", 5)

@@ -284,7 +284,7 @@ def the_pot_fills(play: Play) -> None:
     restrictions = (
         Restriction(),
         Restriction(imd_deciles=frozenset({1, 2})),
-        Restriction(priority_ids=frozenset({play.priorities[ACTIVE]})),
+        Restriction(priority_ids=frozenset({play.priorities[ACTIVE]}), spend_by=play.day(45)),
         Restriction(priority_ids=frozenset({play.priorities[WORK]})),
     )
     for number, (funder, restriction) in enumerate(zip(play.facts["funders"], restrictions, strict=True), start=1):
@@ -311,6 +311,22 @@ def the_rest_arrives(play: Play) -> None:
     ):
         first = funder["amount_minor"] * (1 if number == 2 else 3) // 5
         _arrives(play, contribution, funder["amount_minor"] - first, f"SCF-{number:02d}-2", -62)
+
+
+def unspent_money_is_offered_back(play: Play) -> None:
+    """Unspent money: the council lets its own stay, the Care Board is asked; a last day comes near, a period is closed."""
+    with play.as_("sue", play.at(-12)) as uow:
+        kept = funds.offer_unspent(
+            uow, play.contributions[0], "The first round is paid, and more than half of this is still free."
+        ).id
+    with play.as_("ben", play.at(-9)) as uow:
+        funds.carry_over(uow, kept, play.day(400))
+    with play.as_("sue", play.at(-4)) as uow:
+        funds.offer_unspent(uow, play.contributions[1], "Few bids so far are for the neighbourhoods that this is for.")
+    with play.as_("fiona", play.at(-3)) as uow:
+        funds.close_books(uow, play.fund_id, play.day(-62))
+    with play.as_clock(play.at(-2)) as uow:
+        funds.warn_of_last_days(uow)
 
 
 def _arrives(play: Play, contribution: UUID, amount_minor: int, reference: str, offset: int) -> None:

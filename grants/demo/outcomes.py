@@ -279,4 +279,5 @@ SCENES = (
     beginnings.the_rest_arrives,
     the_second_parts_are_paid,
     they_tell_what_changed,
+    beginnings.unspent_money_is_offered_back,
 )

@@ -6,6 +6,7 @@ from uuid import UUID
 from grants.funds.rules import (
     BENEFICIARIES,
     GROUPS,
+    SPENDING,
     ContributionDraft,
     FundDraft,
     FunderDraft,
@@ -80,7 +81,7 @@ class RestrictionForm(Form):
     spending = fields.RadiosField(
         "What it may buy",
         choices=[
-            ("", "Anything"),
+            ("both", "Anything"),
             ("capital", "Only things that last", "Equipment, building work: capital."),
             ("revenue", "Only running costs", "People's time, food, rent, materials: revenue."),
         ],
@@ -107,7 +108,7 @@ class RestrictionForm(Form):
             priority_ids=frozenset(self.priority_ids.data or ()),
             beneficiaries=frozenset(self.beneficiaries.data or ()),
             group_kinds=frozenset(self.group_kinds.data or ()),
-            spending=self.spending.data or "",
+            spending=self.spending.data if self.spending.data in SPENDING else "",
             spend_by=self.spend_by.data,
         )
 

@@ -540,6 +540,46 @@ def explain(shortfall: Shortfall, names: Names, newest: UUID | None = None) -> s
     return " ".join(sentences)
 
 
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """One need of a what-if: whether it could be paid beside those before it, and if not, why and what would unlock it.
+
+    ``missing_minor``: the unrestricted pence that would unlock it; each pays for ``need / missing`` pence of it, the
+    rest comes from money that lies idle.
+    """
+
+    need: Need
+    shortfall: Shortfall | None
+
+    @property
+    def missing_minor(self) -> int:
+        return self.shortfall.missing_minor if self.shortfall else 0
+
+    @property
+    def unlocked_minor(self) -> int:
+        """Pence of this need that one unrestricted pound would unlock; nought when it needs none."""
+        return 100 * self.need.amount_minor // self.missing_minor if self.missing_minor else 0
+
+
+def what_if(needs: Sequence[Need], sources: Sequence[Source]) -> tuple[list[WhatIf], Matching]:
+    """What could be paid today, one after another in this order, and the split of all that could be. Pence.
+
+    >>> one, two = Need(UUID(int=1), 60), Need(UUID(int=2), 100, imd_deciles=frozenset({1}))
+    >>> poor = Restriction(imd_deciles=frozenset({1}))
+    >>> lines, _ = what_if([one, two], [Source(UUID(int=8), 60), Source(UUID(int=9), 80, poor)])
+    >>> [(line.missing_minor, line.unlocked_minor) for line in lines]
+    [(0, 0), (20, 500)]
+    """
+    paid: list[Need] = []
+    lines = []
+    for need in needs:
+        shortfall = match([*paid, need], sources).shortfall
+        if shortfall is None:
+            paid.append(need)
+        lines.append(WhatIf(need, shortfall))
+    return lines, match(paid, sources)
+
+
 def return_split(split: Mapping[UUID, int], amount_minor: int) -> dict[UUID, int]:
     """Pence that go back to each contribution when ``amount_minor`` of an award comes back.
 

@@ -294,7 +294,7 @@ def restriction(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
             "priority_ids": sorted(kept.priority_ids),
             "beneficiaries": sorted(kept.beneficiaries),
             "group_kinds": sorted(kept.group_kinds),
-            "spending": kept.spending,
+            "spending": kept.spending or "both",
             "spend_by": kept.spend_by,
         }
     )

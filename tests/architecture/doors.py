@@ -30,6 +30,7 @@ DOORS: dict[str, str] = {
     "audit.trail_by": "auditor",
     "audit.trail_of": "auditor",
     # awards
+    "audit.what_if": "admin+steward",
     "awards.agreement": "signed_in",
     "awards.agreement_pdf": "signed_in",
     "awards.announce": "steward",

@@ -26,14 +26,18 @@ from grants.kernel.actors import Role
 from grants.kernel.trail import AuditEvent
 from grants.ledger.models import Account, Entry
 from grants.ledger.rules import bank_code
+from grants.proposals.rules import ProposalState
 from grants.reports.rules import ReportState
+from grants.rounds.rules import RoundState
 from tests.audit.test_queries import released
 from tests.builders.actors import an_actor
 from tests.builders.awards import an_award
 from tests.builders.disbursements import a_disbursement
 from tests.builders.funds import a_contribution, a_fund, a_funder
 from tests.builders.people import a_group, a_person
+from tests.builders.proposals import a_proposal
 from tests.builders.reports import a_report
+from tests.builders.rounds import a_round
 from tests.conftest import SignIn
 from tests.support.clock import START
 from tests.support.crawl import faults
@@ -203,6 +207,31 @@ def test_a_funder_s_page_asks_the_database_a_dozen_times_at_most(
             page = page_of(reader, f"{address}{which}")
         assert title in page
         assert len([one for one in heard if str(one).startswith("SELECT")]) <= 12
+
+
+def test_a_steward_sees_what_could_be_paid_today_and_what_one_pound_unlocks(as_: SignIn, app_session: Session) -> None:
+    fund = a_fund(app_session)
+    a_contribution(app_session, fund, 60_000)
+    a_contribution(app_session, fund, 80_000, imd_deciles=[1])
+    round = a_round(app_session, RoundState.VOTING, fund=fund)
+    fits, short = (
+        a_proposal(app_session, round, ProposalState.ON_BALLOT, amount_minor=minor, imd_deciles=deciles)
+        for minor, deciles in ((60_000, [5]), (100_000, [1]))
+    )
+    steward = as_(a_person(app_session, Role.STEWARD, scope_id=fund.id))
+    stranger = as_(a_person(app_session, Role.STEWARD, scope_id=a_fund(app_session).id))
+    path, bids = f"/funds/{fund.id}/what-if", f"bid={fits.id}&bid={short.id}"
+    key = f"amount-{short.id}"
+    app_session.commit()
+    assert path in page_of(steward, f"/funds/{path.split('/')[2]}")
+    page = page_of(steward, f"{path}?{bids}")
+    assert "Could be paid" in page
+    assert "One unrestricted pound would unlock £5.00 of it: £200.00 is missing, the rest lies idle." in page
+    assert "£200 more without restriction would pay for" in page
+    assert faults(page) == []
+    assert "One unrestricted pound" not in page_of(steward, f"{path}?{bids}&{key}=800")
+    assert "Enter an amount in pounds" in page_of(steward, f"{path}?{bids}&{key}=lots", 422)
+    page_of(stranger, path, 403)
 
 
 def test_funders_see_the_same_whatever_they_gave(as_: SignIn, app_session: Session, pot: Award) -> None:

@@ -126,6 +126,8 @@ def test_every_part_of_a_restriction_is_composed_from_boxes(as_: SignIn, app_ses
     assert sentence in text(steward, f"/funds/{fund.id}")
     again = text(steward, f"{path.removesuffix('new')}{one.id}/restriction")
     assert again.count(" checked") == 3
+    anything = steward.post(path, data={**boxes, "spending": "both"})
+    assert "registered charities, to be promised" in anything.text
 
 
 def test_from_a_promise_to_money_in_the_pot(as_: SignIn, app_session: Session) -> None:
