@@ -257,7 +257,7 @@ def _page(folder: Path, rounds: int, awards: int) -> list[Row]:
         first = an_award(session, contributions=[one], amount_minor=1_000)
         address = f"/funders/{one.funder_id}"
         session.commit()
-        bare = _visits(app, engine, client, "/how-it-works", rounds)
+        bare = _visits(app, engine, client, "/privacy", rounds)
         _more_awards(session, first, one, 9)
         few = _visits(app, engine, client, address, rounds)
         _more_awards(session, first, one, awards - 10)
