@@ -25,11 +25,13 @@ from pabutools.tiebreaking import TieBreakingRule
 
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.election import Election, Gate
+from grants.allocation.rules.enough import at_cost, with_more
 from grants.allocation.rules.fundable import always_fundable
 from grants.allocation.rules.phragmen import share_in_turn
 from grants.allocation.rules.registry import rule_named
 from grants.allocation.rules.result import Reason, Run, run_rule
 from grants.allocation.rules.shares import Settings, follow, run_once, share_equally
+from grants.allocation.rules.tries import Tries
 from grants.kernel.errors import RuleBroken
 
 Papers = list[dict[int, int]]
@@ -217,6 +219,29 @@ def naive(made: Made, share: Fraction, by_cost: bool) -> tuple[list[int], list[d
             paid[at][best[3]] = min(held[at], best[0] * value)
             held[at] -= paid[at][best[3]]
         order.append(best[3])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_leaving_out_runs_that_are_certain_changes_no_answer(seed: int) -> None:
+    made = Made(seed, points=seed % 2 == 1)
+    election, chance = made.election(), made.chance
+    settings = Settings(
+        by_cost=seed % 4 == 0,
+        completion=chance.choice(["none", "add1", "add1u", "add1u"]),
+        floor=chance.random() < 0.7,
+        step=chance.choice([1, 1, 2]),
+        unit=1,
+        exhaustive_stop=chance.random() < 0.7,
+    )
+    shared = share_equally(election, settings, Gate(election))
+    tries = Tries(election, settings, Gate, shared)
+    for bid in set(range(len(made.costs))) - set(shared.winners):
+        for cost in {1, chance.randint(1, made.costs[bid]), made.costs[bid] - 1} - {0}:
+            changed = at_cost(election, bid, cost)
+            assert tries.wins_at(bid, cost) == (bid in share_equally(changed, settings, Gate(changed)).winners)
+        for number in (1, chance.randint(1, 9)):
+            changed = with_more(election, bid, number)
+            assert tries.wins_with(bid, number) == (bid in share_equally(changed, settings, Gate(changed)).winners)
 
 
 @pytest.mark.parametrize("seed", range(100))

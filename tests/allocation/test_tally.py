@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 from grants.allocation.cli.tally import tally_file
 from grants.allocation.rules.asked import Asked
 from grants.allocation.rules.election import Gate
-from grants.allocation.rules.pabulib import PbFile, Unreadable, read_pb, write_pb
+from grants.allocation.rules.open_file import write_pb
+from grants.allocation.rules.pabulib import PbFile, Unreadable, read_pb
 from grants.allocation.rules.shares import Settings, share_equally
 from grants.allocation.rules.tally import tally
 from grants.cli import command_line

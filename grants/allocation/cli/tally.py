@@ -45,7 +45,7 @@ class Amount(click.ParamType[Fraction]):
 @click.option(
     "--explain",
     metavar="ID|all",
-    help="Say why, and what would have been enough. Slow: the rule runs some forty times for each.",
+    help="Say why, and what would have been enough. The rule runs some four times for each.",
 )
 @click.option("--json", "json_", is_flag=True, help="For a program to read.")
 def tally_file(

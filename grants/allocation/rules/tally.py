@@ -17,6 +17,7 @@ from grants.allocation.rules.phragmen import share_in_turn
 from grants.allocation.rules.reasons import Told, tell_phragmen, tell_shares
 from grants.allocation.rules.result import Reason
 from grants.allocation.rules.shares import Settings, share_equally
+from grants.allocation.rules.tries import Tries
 from grants.allocation.rules.words import Words
 from grants.kernel.canonical import fingerprint
 from grants.kernel.errors import RuleBroken
@@ -36,6 +37,7 @@ class Result:
     share: Fraction | None
     _rerun: Callable[[Election], Sequence[int]]
     _enough: dict[int, str]
+    _tries: Tries | None = None
 
     @property
     def winners(self) -> list[int]:
@@ -80,8 +82,11 @@ class Result:
         """What would have been enough for a bid that was not funded, in words, each tried by running the rule again."""
         if bid not in self._enough:
             (one,) = [one for one in self.told if one.bid == bid]
-            guess = guess_for(self.file.election, one, self.share)
-            self._enough[bid] = try_out(self.file.election, bid, self._rerun, guess).words(self.words)
+            if self._tries is not None:
+                found = self._tries.enough(bid, one.left_before)
+            else:
+                found = try_out(self.file.election, bid, self._rerun, guess_for(self.file.election, one, self.share))
+            self._enough[bid] = found.words(self.words)
         return self._enough[bid]
 
 
@@ -139,7 +144,7 @@ def tally(file: PbFile, asked: Asked, progress: Progress | None = None) -> Resul
     gate = Gate(file.election, minimum_votes=least)
     shared = share_equally(file.election, settings, gate, progress)
     names = [f"“{name}”" if name else id for id, name in zip(file.ids, file.names, strict=True)]
-    return _result(
+    result = _result(
         file,
         asked,
         options,
@@ -149,6 +154,8 @@ def tally(file: PbFile, asked: Asked, progress: Progress | None = None) -> Resul
         lambda election: share_equally(election, settings, Gate(election, minimum_votes=least)).winners,
         {},
     )
+    tries = Tries(file.election, settings, lambda election: Gate(election, minimum_votes=least), shared)
+    return replace(result, _tries=tries)
 
 
 def _result(

@@ -171,7 +171,8 @@ class Tries:
         for place in range(most + 1):
             if place == most:  # at the end: all that they have
                 costs = np.maximum(costs, held @ people)
-                wanted = np.minimum(wanted, (cost - held @ people) / shares)
+                with np.errstate(divide="ignore", invalid="ignore"):  # where nobody holds anything, nobody is enough
+                    wanted = np.minimum(wanted, (cost - held @ people) / shares)
                 break
             rate = paces[:, place] / worth[orders[:, place]]
             full = rate * (cost if by_cost else 1.0)
@@ -189,7 +190,7 @@ class Tries:
             if (there & ~look).any():
                 rest = there & ~look
                 paid[rest] = np.minimum(full[rest] * everybody, cost)
-            with np.errstate(divide="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore"):
                 wanted = np.where(there, np.minimum(wanted, (cost - paid) / each), wanted)
             held -= paces[:, place, None] * chosen[orders[:, place]]
             np.maximum(held, 0.0, out=held)
