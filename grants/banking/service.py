@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from grants.banking import access, queries
+from grants.banking import access, notices, queries
 from grants.banking.models import BankRun, BankRunLine, StatementLine
 from grants.banking.rules import STEPS, About, Outcome, RunAction, RunState, find
 from grants.disbursements import service as disbursements
@@ -119,11 +119,13 @@ def hand_over(uow: UnitOfWork, run_id: UUID) -> BankRun:
         raise StepRefused("Get the file first, then hand it over.")
     before, run.state = run.state, next_state(STEPS, run.state, RunAction.HAND_OVER)
     run.handed_over_at, run.handed_over_by_id = uow.now, uow.actor.id
-    for line in queries.run_lines(uow.session, run_id):
+    lines = queries.run_lines(uow.session, run_id)
+    for line in lines:
         try:
             disbursements.hand_over(uow, line.disbursement_id, line.reference)
         except SeedbedError as refused:
             raise StepRefused(f"{line.reference}: {refused.message} Take the run back and make a new one.") from refused
+    notices.advice(uow, run, lines)
     uow.record("run.handed_over", run, before=before, after=run.state)
     return run
 

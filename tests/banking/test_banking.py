@@ -25,6 +25,7 @@ from grants.funds.rules import ContributionState, PaysBy
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, StepRefused
 from grants.ledger.queries import breaks
+from grants.outbox.models import OutboxRow
 from grants.payees import queries as queries_of_payees
 from grants.payees.rules.accounts import BankAccountState
 from grants.people.queries import actor_for
@@ -117,6 +118,9 @@ def test_handed_over_its_payments_are_on_their_way_and_paid_only_when_the_answer
     the_file(any_session, run)
     service.hand_over(work(any_session, officer(any_session)), run.id)
     assert [one.state for one in payments] == [S.SENT, S.SENT]
+    letters = any_session.scalars(select(OutboxRow).where(OutboxRow.subject_id == run.id)).all()
+    assert letters
+    assert all(line.reference in " ".join(one.payload["text"] for one in letters) for line in run.lines)
     first, second = answers(run)
     teller = officer(any_session)
     assert service.take_answer(work(any_session, teller), run.id, first).refused == ""
