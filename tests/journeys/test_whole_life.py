@@ -522,7 +522,7 @@ def the_panel_reads_and_locks(town: Town) -> None:
     town.neighbour.sees_not("Every Tuesday from two to four", "Hire of the hall")  # the text shows after the answer
     town.neighbour.looks()
     town.neighbour.chooses("Yes, I have an interest in it")
-    town.neighbour.fills("If yes: what ties you to it?", "My sister pours the tea.")
+    town.neighbour.fills("If there is a tie: what is it?", "My sister pours the tea.")
     town.neighbour.presses("Continue")
     town.neighbour.sees("You have stepped aside from this bid.", "You stepped aside", BIDS[TEA])
     for member in panel:
