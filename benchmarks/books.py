@@ -37,6 +37,7 @@ from grants.web.db import db, engine_options, load_models, prepare_engine
 from tests.builders.awards import an_award
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_person
+from tests.support.schema import do_not_wait_for_the_disk
 from tests.support.settings import KEYS, settings_for
 from tests.support.sign_in import signed_in
 
@@ -119,6 +120,7 @@ def _fill(url: str, entries: int) -> None:
     load_models()
     engine = create_engine(url, **engine_options(url))
     prepare_engine(engine)
+    do_not_wait_for_the_disk(engine)
     Base.metadata.create_all(engine)
     chance = random.Random(2026)
     fund, funder = _id(chance), _id(chance)
@@ -168,6 +170,7 @@ def _fill(url: str, entries: int) -> None:
             session.execute(insert(Posting), postings)
             for line in postings:
                 sums[line["account_id"]] = sums.get(line["account_id"], 0) + line["amount_minor"]
+            session.commit()  # or the log grows as large as the ledger
         for id, total in sums.items():
             session.execute(
                 Account.__table__.update().where(Account.id == id).values(balance_minor=total, guarded=False)
