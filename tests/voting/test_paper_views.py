@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from grants.kernel.actors import Role
 from grants.kernel.clock import london_day
 from grants.rounds.models import Round
-from grants.rounds.rules import PaperPolicy
+from grants.rounds.rules import PaperPolicy, VotingMethod
 from grants.voting import queries
 from grants.voting.models import Booth, BoothShift, PaperEntry, PaperSheet, RollMark
 from grants.voting.rules.paper import Invalid
@@ -247,3 +247,22 @@ def test_nobody_else_sees_voting_in_person(as_: SignIn, app_session: Session, bo
     for role in (Role.PANELLIST, Role.FUNDER, Role.CONNECTOR):
         assert as_(role).get(f"/rounds/{booth.round_id}/booths").status_code == 403
     assert a_person(app_session) is not None
+
+
+class TestTheWayToIt:
+    def test_the_vote_says_where_people_vote_on_paper(self, client: FlaskClient, round: Round, booth: Booth) -> None:
+        page = text_of(client.get(f"/rounds/{round.id}/vote"))
+        assert "Or vote on paper" in page
+        assert "Thornaby library" in page
+        assert "Show that you may vote" in page
+
+    def test_where_all_vote_on_paper_nobody_is_led_to_a_screen(self, app_session: Session, client: FlaskClient) -> None:
+        made = a_vote_under_way(app_session, bids=3, vote_methods=(VotingMethod.IN_PERSON,))
+        a_booth(app_session, made, name="Thornaby library")
+        app_session.commit()
+        page = text_of(client.get(f"/rounds/{made.id}/vote"))
+        assert "In this round people vote on paper only." in page
+        assert "See the projects and choose" not in page
+        for way in ("choose", "who"):
+            answer = client.get(f"/rounds/{made.id}/vote/{way}")
+            assert answer.location == f"/rounds/{made.id}/vote"

@@ -101,7 +101,14 @@ def start(round_id: UUID) -> ResponseReturnValue:
         wards=_ward_names(),
         now=now(),
         counted=round.votes_counted_at is not None,
+        online=_online(round),
+        booths=[one for one in queries.booths(reading(), round.id) if one.closed_at is None],
     )
+
+
+def _online(round: Row) -> bool:
+    """Whether the rule-book lets people vote on a screen of their own."""
+    return set(queries.book_of(round).vote_methods) != {VotingMethod.IN_PERSON}
 
 
 @bp.route("/rounds/<uuid:round_id>/vote/choose", methods=["GET", "POST"])
@@ -109,7 +116,7 @@ def start(round_id: UUID) -> ResponseReturnValue:
 def choose(round_id: UUID) -> ResponseReturnValue:
     """Browse and tick, before anybody asks who one is."""
     round = rounds.published(reading(), round_id)
-    if rounds.phase(round, now()) is not RoundState.VOTING:
+    if rounds.phase(round, now()) is not RoundState.VOTING or not _online(round):
         return redirect(url_for("voting.start", round_id=round_id))
     entries = queries.entries(reading(), round.id)
     standing = _standing(entries)
@@ -218,7 +225,7 @@ def add(round_id: UUID) -> ResponseReturnValue:
 def who(round_id: UUID) -> ResponseReturnValue:
     """Identify, once."""
     round = rounds.published(reading(), round_id)
-    if rounds.phase(round, now()) is not RoundState.VOTING:
+    if rounds.phase(round, now()) is not RoundState.VOTING or not _online(round):
         return redirect(url_for("voting.start", round_id=round_id))
     book = queries.book_of(round)
     form = WhoForm()
