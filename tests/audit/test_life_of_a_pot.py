@@ -270,11 +270,7 @@ class Life(RuleBasedStateMachine):
         else:
             paid = queries.ledger.award_pockets(self.session, [award.id])[award.id]
             spent = sum(one.paid_minor for one in paid.values())
-            award.state = AwardState.REPORT_DUE
-            self.session.flush()
-            if not self._try(lambda uow: awards.complete(uow, award.id, spent), self.steward):
-                award.state = AwardState.ACTIVE
-                self.session.flush()
+            self._try(lambda uow: awards.complete(uow, award.id, spent), self.steward)
 
     # what holds after every step
 

@@ -57,7 +57,9 @@ def test_every_command_exists(app: Flask, told: str) -> None:
     group, *rest = told.split()
     commands = {**app.cli.commands, **command_line().commands}
     assert group in commands, f"grants {told}"
-    if rest:
+    if rest and rest[0].startswith("--"):
+        assert rest[0] in {name for option in commands[group].params for name in option.opts}, f"grants {told}"
+    elif rest:
         names = commands[group].commands  # type: ignore[attr-defined]
         assert rest[0] in names, f"grants {told}"
 

@@ -380,7 +380,7 @@ ACTS: dict[str, tuple[Act, frozenset[ProposalState]]] = {
     "reopen": (lambda s: service.reopen(s.work(s.writer), s.proposal.id), frozenset()),
     "withdraw": (
         lambda s: service.withdraw(s.work(s.writer), s.proposal.id),
-        frozenset({S.DRAFT, S.AWAITING_SIGN_OFF, S.SUBMITTED, S.ELIGIBLE, S.ON_BALLOT}),
+        frozenset({S.DRAFT, S.AWAITING_SIGN_OFF, S.SUBMITTED, S.MORE_INFO_REQUESTED, S.ELIGIBLE, S.ON_BALLOT}),
     ),
     "screen": (lambda s: service.screen(s.work(s.steward), s.proposal.id, eligible=True), frozenset({S.SUBMITTED})),
     "reinstate": (lambda s: service.reinstate(s.work(s.steward), s.proposal.id, "x"), frozenset({S.INELIGIBLE})),
@@ -438,7 +438,7 @@ def test_a_steward_does_not_check_their_own_group(session: Session) -> None:
 
 def test_what_it_would_ask_of_the_pot_is_told(session: Session) -> None:
     proposal = a_proposal(session, state=S.ELIGIBLE)
-    need = queries.need(proposal)
+    need = queries.need(proposal, START.date())
     assert (need.id, need.amount_minor, need.priority_id) == (proposal.id, 120_000, proposal.priority_id)
     assert (need.ward_codes, need.imd_deciles) == (frozenset({"E05014882"}), frozenset({1}))
 

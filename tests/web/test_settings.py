@@ -11,10 +11,12 @@ from grants.config import Env, Settings, SettingsError
 
 SECRET = "a long phrase drawn with dice: 5142-6633-1254"
 VOTE_KEY = "0123456789abcdef" * 4
+BANK_KEYS = "first:" + "fedcba9876543210" * 4
 LIVE = {
     "GRANTS_ENV": "production",
     "GRANTS_SECRET_KEY": SECRET,
     "GRANTS_VOTE_KEY": VOTE_KEY,
+    "GRANTS_BANK_KEYS": BANK_KEYS,
     "GRANTS_DATABASE_URL": "postgresql+psycopg://seedbed@db/seedbed",
     "GRANTS_BASE_URL": "https://grants.example.org/",
 }
@@ -58,6 +60,9 @@ def test_letters_are_encrypted_and_rates_limited_unless_told() -> None:
         ({"GRANTS_SECRET_KEY": SECRET[:31]}, "GRANTS_SECRET_KEY"),
         ({"GRANTS_SECRET_KEY": "a" * 64}, "GRANTS_SECRET_KEY"),
         ({"GRANTS_VOTE_KEY": ""}, "GRANTS_VOTE_KEY"),
+        ({"GRANTS_BANK_KEYS": ""}, "GRANTS_BANK_KEYS"),
+        ({"GRANTS_BANK_KEYS": "first:" + "0" * 64}, "GRANTS_BANK_KEYS"),
+        ({"GRANTS_BANK_KEYS": "first:short"}, "GRANTS_BANK_KEYS"),
         ({"GRANTS_VOTE_KEY": VOTE_KEY[:62]}, "GRANTS_VOTE_KEY"),
         ({"GRANTS_VOTE_KEY": "0" * 64}, "GRANTS_VOTE_KEY"),
         ({"GRANTS_VOTE_KEY": "x" + VOTE_KEY[1:]}, "GRANTS_VOTE_KEY"),
