@@ -21,7 +21,7 @@ OPENINGS = {
     Verdict.AWARDED: "Good news: your proposal “{title}” will be funded with {awarded}.",
     Verdict.RESERVE: (
         "Your proposal “{title}” is on the reserve list. There was not enough money left for it. If money comes free, "
-        "we offer it to the reserve list in the order of votes, and we write to you again."
+        "we offer it to the reserve list in the order that the results show, and we write to you again."
     ),
     Verdict.NOT_FUNDED: "We are sorry: your proposal “{title}” was not funded this time.",
 }
