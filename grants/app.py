@@ -61,7 +61,7 @@ from grants.review import views as review
 from grants.rounds import cli as rounds_cli
 from grants.rounds import views as rounds
 from grants.voting import cli as voting_cli
-from grants.voting.views import booths, devices, papers
+from grants.voting.views import booths, devices, keys, papers
 from grants.voting.views import votes as voting
 from grants.web import csrf, db, errors, fields, filters, headers, limits, logs, session, statics
 from grants.web.db import reading
@@ -85,6 +85,7 @@ STAGES = (
     voting,
     booths,
     papers,
+    keys,
     devices,
     review,
     allocation,

@@ -12,6 +12,7 @@ import pytest
 from _pytest.mark import ParameterSet
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -33,6 +34,8 @@ from tests.support.settings import settings_for
 from tests.support.sign_in import signed_in
 from tests.support.town import Town, load_town
 
+settings.register_profile("no clock", deadline=None)  # how long an example takes says something of the machine only
+settings.load_profile("no clock")
 MARKS = {"postgres_server": "postgres", "browser": "browser"}
 
 

@@ -38,6 +38,26 @@ def unwrap_private_key(wrapped: str, wrapping_key: bytes, round_id: UUID) -> byt
         raise EnvelopeBroken("The round's key does not unwrap with this installation's key.") from broken
 
 
+def wrap_share(share: bytes, wrapping_key: bytes, round_id: UUID, number: int) -> bytes:
+    """One returning officer's share of a private half, sealed like it: nonce first, bound to round and number."""
+    nonce = secrets.token_bytes(_WRAP_NONCE)
+    return nonce + AESGCM(_strong(wrapping_key)).encrypt(nonce, share, _about_share(round_id, number))
+
+
+def unwrap_share(wrapped: bytes, wrapping_key: bytes, round_id: UUID, number: int) -> bytes:
+    """The share again. Raises ``EnvelopeBroken`` with another key, for another round or number, or when changed."""
+    nonce, sealed = wrapped[:_WRAP_NONCE], wrapped[_WRAP_NONCE:]
+    try:
+        return AESGCM(_strong(wrapping_key)).decrypt(nonce, sealed, _about_share(round_id, number))
+    except InvalidTag as broken:
+        raise EnvelopeBroken("A share of the round's key does not unwrap with this installation's key.") from broken
+
+
+def public_half(private: bytes) -> str:
+    """The public half that belongs to a private one (32 bytes): 64 hex digits."""
+    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw().hex()
+
+
 def _strong(wrapping_key: bytes) -> bytes:
     if len(wrapping_key) != 32:
         raise ValueError("the key that wraps round keys has 32 bytes")
@@ -46,3 +66,7 @@ def _strong(wrapping_key: bytes) -> bytes:
 
 def _about_key(round_id: UUID) -> bytes:
     return b"seedbed round key v1\n" + round_id.bytes
+
+
+def _about_share(round_id: UUID, number: int) -> bytes:
+    return b"seedbed key share v1\n" + round_id.bytes + bytes([number])

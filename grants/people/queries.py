@@ -156,6 +156,13 @@ def holders(session: Session, role: Role, scope: UUID) -> list[Person]:
     return list(session.scalars(select(Person).where(Person.id.in_(holds)).order_by(Person.name, Person.id).limit(500)))
 
 
+def holders_of_any(session: Session, roles: Collection[Role], scopes: Collection[UUID]) -> list[Person]:
+    """Everybody who holds one of ``roles`` everywhere or for one of ``scopes``, by name."""
+    reach = or_(RoleGrant.scope_id.is_(None), RoleGrant.scope_id.in_(scopes))
+    holds = select(RoleGrant.person_id).where(RoleGrant.role.in_(roles), RoleGrant.ended_at.is_(None), reach)
+    return list(session.scalars(select(Person).where(Person.id.in_(holds)).order_by(Person.name, Person.id).limit(500)))
+
+
 def emails_of_signers(session: Session, group_id: UUID) -> list[tuple[UUID, str]]:
     """(person id, address) of every member of a group who may sign off."""
     rows = session.execute(

@@ -9,6 +9,7 @@ from grants.rounds.rules import (
     ApplicantKind,
     BallotKind,
     Connection,
+    KeyKeeping,
     PaperPolicy,
     RoundDates,
     RoundDraft,
@@ -103,6 +104,29 @@ class RoundForm(Form):
     )
     help_cap = fields.NumberField(
         "How many people may one helper help to vote?", hint="0 means that nobody helps.", at_most=1000, required=False
+    )
+    key_keeping = fields.RadiosField(
+        "Who holds the key that opens the votes?",
+        choices=[
+            (
+                KeyKeeping.STANDARD,
+                "This service",
+                "Votes are counted by themselves, and voters can edit what they cast.",
+            ),
+            (
+                KeyKeeping.STRONG,
+                "Three returning officers, of whom two must come to count",
+                "Nobody can open a vote before, whoever runs the server. Voters who change their mind vote afresh. "
+                "Not with voting on paper.",
+            ),
+        ],
+        coerce=KeyKeeping,
+        required=False,
+    )
+    key_officers = fields.UuidChecks(
+        "Which three people hold a part of the key?",
+        hint="Only where returning officers hold it. Each gets one part, once. If two lose theirs, nobody can count.",
+        required=False,
     )
     ballot_kind = fields.RadiosField("What do voters do?", choices=_KINDS, coerce=BallotKind)
     ballot_minimum = fields.NumberField(
@@ -217,6 +241,8 @@ class RoundForm(Form):
             vote_methods=tuple(self.vote_methods.data or ()),
             paper_policy=self.paper_policy.data or PaperPolicy.REPLACE,
             help_cap=40 if self.help_cap.data is None else self.help_cap.data,
+            key_keeping=self.key_keeping.data or KeyKeeping.STANDARD,
+            key_officers=tuple(self.key_officers.data or ()) if self.key_keeping.data is KeyKeeping.STRONG else (),
             **self._ballot(),
             rule=self.rule.data,
             minimum_votes=self.minimum_votes.data or 0,
@@ -267,6 +293,7 @@ FRESH: dict[str, Any] = {
     "vote_methods": list(VotingMethod),
     "paper_policy": PaperPolicy.REPLACE,
     "help_cap": 40,
+    "key_keeping": KeyKeeping.STANDARD,
     "vote_min_age": 11,
     "ballot_kind": BallotKind.APPROVAL,
     "ballot_minimum": 3,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DDL, JSON, CheckConstraint, ForeignKey, String, Table, Text, event
+from sqlalchemy import DDL, JSON, CheckConstraint, ForeignKey, LargeBinary, String, Table, Text, UniqueConstraint, event
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.funds.models import Fund
@@ -46,7 +46,7 @@ class Round(Identified):
     rule_book_hash: Mapped[str | None] = mapped_column(String(64))
     ballot_public_key: Mapped[str | None] = mapped_column(String(64))
     ballot_private_key: Mapped[str | None] = mapped_column(String(200))
-    """Wrapped by the installation's vote key; destroyed at the close."""
+    """Wrapped by the installation's vote key; destroyed at the close. Nothing where returning officers hold it."""
     preview_token: Mapped[str] = mapped_column(String(43))
     drafted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     scheduled_at: Mapped[datetime | None] = mapped_column(Utc())
@@ -67,6 +67,29 @@ class RoundPriority(Base):
 
     round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
     priority_id: Mapped[UUID] = mapped_column(ForeignKey("priority.id"), primary_key=True, index=True)
+
+
+class KeyShare(Base):
+    """One returning officer's share of a round's private key, while it waits to be collected or to be joined."""
+
+    __tablename__ = "key_share"
+    __table_args__ = (
+        UniqueConstraint("round_id", "number"),
+        CheckConstraint("number IN (1, 2, 3)", name="number_known"),
+        CheckConstraint("waiting IS NULL OR collected_at IS NULL", name="collected_is_deleted"),
+    )
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True, index=True)
+    number: Mapped[int]
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    """By which a share that is typed is known again (``kernel.shares.share_fingerprint``)."""
+    waiting: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The share, wrapped by the installation's vote key, until its officer has seen it."""
+    collected_at: Mapped[datetime | None] = mapped_column(Utc())
+    brought: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The share as its officer typed it after the close, wrapped, until another officer brings theirs."""
+    brought_at: Mapped[datetime | None] = mapped_column(Utc())
 
 
 class RoundChange(Identified):

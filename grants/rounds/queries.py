@@ -5,13 +5,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, and_, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from grants.funds import queries as funds
 from grants.kernel.errors import NotFound, StepRefused
+from grants.people.models import Person
 from grants.priorities.models import Priority
-from grants.rounds.models import Round, RoundChange, RoundPriority
+from grants.rounds.models import KeyShare, Round, RoundChange, RoundPriority
 from grants.rounds.rules import RoundDates, RoundDraft, RoundState, RuleBook, phase_at
 
 PER_PAGE = 25
@@ -180,3 +181,47 @@ def room_minor(session: Session, fund_id: UUID, but_for: UUID | None = None) -> 
     set_aside = int(session.scalar(query) or 0)
     spent = pot.committed_minor + pot.sending_minor + pot.paid_minor
     return funds.promised_minor(session, fund_id) - spent - set_aside
+
+
+# Where returning officers hold the key.
+
+
+def key_holders(session: Session, round_id: UUID) -> list[Row[tuple[UUID, datetime | None, datetime | None, str]]]:
+    """The round's returning officers by the number of their share: (person, collected at, brought at, name)."""
+    return list(
+        session.execute(
+            select(KeyShare.person_id, KeyShare.collected_at, KeyShare.brought_at, Person.name)
+            .join(Person, Person.id == KeyShare.person_id)
+            .where(KeyShare.round_id == round_id)
+            .order_by(KeyShare.number)
+        )
+    )
+
+
+def key_share_of(session: Session, round_id: UUID, person_id: UUID | None) -> KeyShare | None:
+    """Whether, and how far, somebody is a returning officer of this round."""
+    return session.get(KeyShare, (round_id, person_id)) if person_id is not None else None
+
+
+def uncollected_shares(session: Session, round_id: UUID) -> int:
+    """How many returning officers have not collected their share."""
+    waits = (KeyShare.round_id == round_id, KeyShare.collected_at.is_(None))
+    return session.scalar(select(func.count()).select_from(KeyShare).where(*waits)) or 0
+
+
+def shares_to_see_to(session: Session, person_id: UUID, now: datetime) -> list[tuple[Round, KeyShare]]:
+    """Shares that wait for this person: to be collected, or to be brought now that voting has closed."""
+    before_vote = (RoundState.SCHEDULED, RoundState.OPEN, RoundState.CLOSED, RoundState.CHECKING)
+    closed = and_(Round.state == RoundState.VOTING, Round.voting_closes_at <= now, KeyShare.brought_at.is_(None))
+    return list(
+        session.execute(
+            select(Round, KeyShare)
+            .join(KeyShare, KeyShare.round_id == Round.id)
+            .where(
+                KeyShare.person_id == person_id,
+                or_(and_(Round.state.in_(before_vote), KeyShare.collected_at.is_(None)), closed),
+            )
+            .order_by(Round.voting_opens_at, Round.id)
+            .limit(50)
+        ).tuples()
+    )

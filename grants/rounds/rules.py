@@ -172,6 +172,20 @@ class PaperPolicy(StrEnum):
     REPLACE = "replace"
 
 
+class KeyKeeping(StrEnum):
+    """Who holds the private half of the ballot's key until the count.
+
+    ``STANDARD``: the service, wrapped. ``STRONG``: three returning officers, of whom any two make it; the service
+    none of it while people vote.
+    """
+
+    STANDARD = "standard"
+    STRONG = "strong"
+
+
+KEY_OFFICERS = 3
+
+
 class ApplicantKind(StrEnum):
     """Who may apply."""
 
@@ -521,6 +535,7 @@ class RuleBook:
     information" is left out of both sides. ``quorum``: panellists without an interest. ``ballot_…``: see
     ``BallotRules``; ``ballot_minimum`` falls to the number of bids that stand, where fewer do. ``rule``,
     ``rule_options``: see ``SHARING``. ``lot_seed`` is published, and with it the order that breaks ties.
+    ``key_keeping``: who holds the key that opens the votes; with officers there is no voting on paper.
     ``paper_policy``: what a booth does for who voted online already. ``help_cap``: how many people one helper may help
     to vote in this round; 0 means that nobody helps.
     ``suppress_below``: no published cell counts fewer people; below ``totals_only_below`` ballots only totals are
@@ -554,6 +569,7 @@ class RuleBook:
     quorum: int = 2
     paper_policy: PaperPolicy = PaperPolicy.REPLACE
     help_cap: int = 40
+    key_keeping: KeyKeeping = KeyKeeping.STANDARD
     suppress_below: int = 10
     totals_only_below: int = 50
     version: int = 1
@@ -610,6 +626,7 @@ class RuleBook:
             "rule": SharingRule,
             "panel_part": PanelPart,
             "paper_policy": PaperPolicy,
+            "key_keeping": KeyKeeping,
             "criteria": lambda them: tuple(Criterion(**{**it, "steps": tuple(it["steps"])}) for it in them),
         }
         book = cls(**{name: read[name](value) if name in read else value for name, value in facts.items()})
@@ -645,6 +662,12 @@ class RuleBook:
             (not 0 <= self.vote_min_age <= 18, "Enter the youngest age for voting, 0 to 18.", "vote_min_age"),
             (not self.vote_connections, "Choose who may vote.", "vote_connections"),
             (not self.vote_methods, "Choose at least one way to vote.", "vote_methods"),
+            (
+                self.key_keeping is KeyKeeping.STRONG and VotingMethod.IN_PERSON in self.vote_methods,
+                "Leave out voting on paper, or let this service hold the key: two people compare what they read on "
+                "each paper before the count, and for that the key must be here.",
+                "vote_methods",
+            ),
             *self.ballot.complaints(),
             (self.rule not in list(SharingRule), "Choose a way to share the pot that we have.", "rule"),
             (not self.criteria, "Choose at least one criterion.", "criteria"),
@@ -671,6 +694,7 @@ class RuleBook:
 class RoundDraft:
     """What a steward writes down about a round before it is scheduled. Money in pence; see ``RuleBook``.
 
+    ``key_officers``: the three people who will hold the key; their names are no part of the public rule-book.
     From ``minimum_votes`` on: options of the rule, of which the book takes those that the rule knows.
     """
 
@@ -689,6 +713,8 @@ class RoundDraft:
     vote_methods: tuple[VotingMethod, ...] = tuple(VotingMethod)
     paper_policy: PaperPolicy = PaperPolicy.REPLACE
     help_cap: int = 40
+    key_keeping: KeyKeeping = KeyKeeping.STANDARD
+    key_officers: tuple[UUID, ...] = ()
     ballot_kind: BallotKind = BallotKind.APPROVAL
     ballot_minimum: int = 3
     ballot_maximum: int | None = None
@@ -726,6 +752,7 @@ class RoundDraft:
             vote_methods=self.vote_methods,
             paper_policy=self.paper_policy,
             help_cap=self.help_cap,
+            key_keeping=self.key_keeping,
             lot_seed=lot_seed,
             ballot_public_key=ballot_public_key,
             ballot_kind=self.ballot_kind,
@@ -748,6 +775,8 @@ class RoundDraft:
         """Refuse (``RuleBroken``, with the field) what no round could keep."""
         if not self.who_may_apply.strip():
             raise RuleBroken("Say in a sentence who may apply.", field="who_may_apply")
+        if self.key_keeping is KeyKeeping.STRONG and len(set(self.key_officers)) != KEY_OFFICERS:
+            raise RuleBroken("Choose three people to hold the key.", field="key_officers")
         self.preview().check()
 
     def terms(self) -> dict[str, Any]:
@@ -767,6 +796,8 @@ class RoundDraft:
             "vote_connections": lambda ties: tuple(map(Connection, ties)),
             "vote_methods": lambda methods: tuple(map(VotingMethod, methods)),
             "paper_policy": PaperPolicy,
+            "key_keeping": KeyKeeping,
+            "key_officers": lambda ids: tuple(map(UUID, ids)),
             "ballot_kind": BallotKind,
             "ballot_weights": tuple,
             "rule": SharingRule,
@@ -784,6 +815,8 @@ _TERMS = (
     "vote_methods",
     "paper_policy",
     "help_cap",
+    "key_keeping",
+    "key_officers",
     "ballot_kind",
     "ballot_minimum",
     "ballot_maximum",
@@ -880,15 +913,30 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
         ),
         (
             "How votes stay secret",
-            "Votes are sealed until voting closes. Then they are mixed and counted, and the key that opens them is "
-            f"destroyed. No figure about fewer than {book.suppress_below} people is published. With fewer than "
-            f"{book.totals_only_below} votes, only totals are.",
+            f"{_sealed_until(book)} No figure about fewer than {book.suppress_below} people is published. "
+            f"With fewer than {book.totals_only_below} votes, only totals are.",
         ),
+    )
+
+
+def _sealed_until(book: RuleBook) -> str:
+    """How votes are sealed, and who can open them."""
+    if book.key_keeping is KeyKeeping.STRONG:
+        return (
+            "Votes are sealed until voting closes. The key that opens them is not kept on this service: three "
+            "returning officers hold a part of it each, and it takes two of them to count. Then the votes are mixed "
+            "and counted, and the sealed votes are destroyed."
+        )
+    return (
+        "Votes are sealed until voting closes. "
+        "Then they are mixed and counted, and the key that opens them is destroyed."
     )
 
 
 def _changes(book: RuleBook) -> str:
     """What may be changed after voting."""
+    if book.key_keeping is KeyKeeping.STRONG:
+        return ", and can vote afresh until voting closes: the last vote counts."
     if VotingMethod.IN_PERSON not in book.vote_methods:
         return ", and can change the vote until voting closes."
     if book.vote_methods == (VotingMethod.IN_PERSON,):

@@ -5,22 +5,25 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from grants.funds.models import Fund
 from grants.kernel.actors import CLOCK
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
-from grants.kernel.sealing import make_key_pair, wrap_private_key
+from grants.kernel.sealing import make_key_pair, public_half, unwrap_share, wrap_private_key, wrap_share
+from grants.kernel.shares import join, share_fingerprint, split
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
+from grants.people import queries as people
 from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
 from grants.rounds import access, queries
-from grants.rounds.models import Round, RoundChange, RoundPriority
+from grants.rounds.models import KeyShare, Round, RoundChange, RoundPriority
 from grants.rounds.rules import (
     STEPS,
+    KeyKeeping,
     RoundAction,
     RoundDates,
     RoundDraft,
@@ -80,7 +83,8 @@ def note_refusal(uow: UnitOfWork, round_id: UUID, what: str) -> None:
 def schedule(uow: UnitOfWork, round_id: UUID, vote_key: str) -> Round:
     """Freeze and publish the rule-book: from now on nothing in it can change.
 
-    ``vote_key``: the installation's key that wraps the private half of the ballot's key pair (64 hex digits).
+    ``vote_key``: the installation's key that wraps the private half of the ballot's key pair, or the shares of it until
+    they are collected (64 hex digits).
     """
     round = uow.get(Round, round_id, lock=True)
     access.ensure_may_run(uow.actor, round.fund_id)
@@ -96,7 +100,7 @@ def schedule(uow: UnitOfWork, round_id: UUID, vote_key: str) -> Round:
     book = draft.book(lot_seed=secrets.token_hex(16), ballot_public_key=public)
     book.check()
     round.ballot_public_key = public
-    round.ballot_private_key = wrap_private_key(private, bytes.fromhex(vote_key), round.id)
+    _keep_key(uow, round, draft, private, bytes.fromhex(vote_key))
     round.rule_book = book.to_canonical_json()
     round.rule_book_hash = book.sha256
     round.scheduled_at = uow.now
@@ -143,7 +147,7 @@ def cancel(uow: UnitOfWork, round_id: UUID, reason: str) -> Round:
     before = round.state
     round.state = next_state(STEPS, before, RoundAction.CANCEL)
     round.cancelled_reason = reason
-    round.ballot_private_key = None
+    _forget_key(uow, round)
     uow.record("round.cancelled", round, before=before, after=round.state, why=reason)
     return round
 
@@ -185,7 +189,7 @@ def mark_counted(uow: UnitOfWork, round: Round) -> Round:
         raise StepRefused(f"Voting is open until {show_moment(round.voting_closes_at)}. Nothing is counted before.")
     _step(uow, round, RoundAction.CLOSE_VOTE, "round.votes_counted")
     round.votes_counted_at = uow.now
-    round.ballot_private_key = None
+    _forget_key(uow, round)
     return round
 
 
@@ -297,6 +301,10 @@ def _check(session: Session, draft: RoundDraft) -> None:
     )
     if any(states.get(id) is not PriorityState.AGREED for id in draft.priority_ids):
         raise RuleBroken("Choose priorities that the community has agreed.", field="priority_ids")
+    if draft.key_keeping is KeyKeeping.STRONG:
+        may = {person.id for role in access.KEY_HOLDERS for person in people.holders(session, role, draft.fund_id)}
+        if not may.issuperset(draft.key_officers):
+            raise RuleBroken("Choose stewards or booth officers of this fund.", field="key_officers")
 
 
 def _check_money(session: Session, draft: RoundDraft, round_id: UUID) -> None:
@@ -313,6 +321,94 @@ def _write_priorities(uow: UnitOfWork, round: Round, draft: RoundDraft) -> None:
     uow.session.execute(delete(RoundPriority).where(RoundPriority.round_id == round.id))
     uow.session.add_all(RoundPriority(round_id=round.id, priority_id=id) for id in sorted(set(draft.priority_ids)))
     uow.session.flush()
+
+
+# The key of the votes, where returning officers hold it.
+
+
+def _keep_key(uow: UnitOfWork, round: Round, draft: RoundDraft, private: bytes, wrapping: bytes) -> None:
+    """Wrap the private half; or split it, each share to wait for its officer."""
+    if draft.key_keeping is not KeyKeeping.STRONG:
+        round.ballot_private_key = wrap_private_key(private, wrapping, round.id)
+        return
+    for person_id, (number, share) in zip(sorted(set(draft.key_officers)), split(private).items(), strict=True):
+        uow.session.add(
+            KeyShare(
+                round_id=round.id,
+                person_id=person_id,
+                number=number,
+                fingerprint=share_fingerprint(share, round.id, number),
+                waiting=wrap_share(share, wrapping, round.id, number),
+            )
+        )
+
+
+def _forget_key(uow: UnitOfWork, round: Round) -> None:
+    round.ballot_private_key = None
+    uow.session.execute(update(KeyShare).where(KeyShare.round_id == round.id).values(waiting=None, brought=None))
+
+
+def collect_share(uow: UnitOfWork, round_id: UUID, vote_key: str) -> tuple[int, bytes]:
+    """Give an officer their share (number, 32 bytes), and delete it: nobody can be shown it again.
+
+    Whoever calls this should have the database give back the freed space afterwards (``web.db.give_back_space``).
+    """
+    round = uow.get(Round, round_id, lock=True)
+    share = _my_share(uow, round)
+    if share.waiting is None:
+        raise StepRefused(
+            "You have collected your share. It was shown once, and is not kept here."
+            if share.collected_at
+            else "There is no share to collect any more."
+        )
+    told = unwrap_share(share.waiting, bytes.fromhex(vote_key), round.id, share.number)
+    share.waiting, share.collected_at = None, uow.now
+    uow.record("round.share_collected", round, share=share.number)
+    return share.number, told
+
+
+def bring_share(uow: UnitOfWork, round: Round, number: int, told: bytes, vote_key: str) -> bytes | None:
+    """After the close an officer brings their share. The first waits, wrapped; the second gives the private half.
+
+    ``round`` is locked, so that of two who come at once one is the second. Called by the service that counts. Refuses
+    (``RuleBroken``, field ``share``) what is not this officer's share.
+    """
+    share = _my_share(uow, round)
+    if round.state is not RoundState.VOTING:
+        raise StepRefused("There is no vote to count: it was counted already, or never opened.")
+    if uow.now < round.voting_closes_at:
+        raise StepRefused(f"Voting is open until {show_moment(round.voting_closes_at)}. Nothing is counted before.")
+    if share.brought_at is not None:
+        raise StepRefused("You have typed your share. Another officer must type theirs.")
+    if number != share.number or share_fingerprint(told, round.id, number) != share.fingerprint:
+        raise RuleBroken("This is not your share of this round’s key. Type what stands on your own page.", "share")
+    wrapping = bytes.fromhex(vote_key)
+    share.brought_at = uow.now
+    uow.record("round.share_brought", round, share=number)
+    first = uow.session.scalar(
+        select(KeyShare).where(KeyShare.round_id == round.id, KeyShare.brought.is_not(None)).limit(1)
+    )
+    if first is None:
+        share.brought = wrap_share(told, wrapping, round.id, number)
+        return None
+    kept = unwrap_share(first.brought or b"", wrapping, round.id, first.number)
+    private = join({first.number: kept, number: told})
+    if public_half(private) != round.ballot_public_key:
+        raise RuleBroken("These two shares do not make this round’s key. Nothing was counted.", "share")
+    return private
+
+
+def _my_share(uow: UnitOfWork, round: Round) -> KeyShare:
+    """The acting officer's share, locked."""
+    share = uow.session.scalar(
+        select(KeyShare)
+        .where(KeyShare.round_id == round.id, KeyShare.person_id == uow.actor.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    access.ensure_holds_share(uow.actor, round.fund_id, share.person_id if share else None)
+    assert share is not None
+    return share
 
 
 # Elections elsewhere.

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from grants.funds import queries as funds
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
+from grants.people import queries as people
 from grants.priorities import queries as priorities
 from grants.rounds import access, queries, service
 from grants.rounds.forms import FRESH, ExtendForm, ReasonForm, RoundForm, as_typed
@@ -176,8 +177,15 @@ def _form(data: dict[str, Any]) -> RoundForm:
     scopes = current_actor().scopes(Role.STEWARD)
     mine = [fund for fund in funds.funds(reading()) if scopes is None or fund.id in scopes]
     form.fund_id.choices = [(fund.id, fund.name) for fund in mine]
+    form.key_officers.choices = _may_hold_the_key([fund.id for fund in mine])
     form.priority_ids.choices = [(one.id, one.title) for one in priorities.agreed(reading())]
     return form
+
+
+def _may_hold_the_key(fund_ids: list[UUID]) -> list[tuple[UUID, str]]:
+    """Stewards and officers of these funds; the service checks them against the one that is chosen."""
+    found = {one.id: one.name for one in people.holders_of_any(reading(), access.KEY_HOLDERS, fund_ids)}
+    return list(found.items())
 
 
 @bp.route("/rounds/new", methods=["GET", "POST"])

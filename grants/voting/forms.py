@@ -297,3 +297,14 @@ class CountForm(Form):
 
     paper_count = fields.NumberField("How many papers are there?", at_least=1, at_most=500)
     why = fields.TextField("Why was it wrong?", at_most=500)
+
+
+class ShareForm(Form):
+    """A returning officer's share of the key."""
+
+    share = fields.AreaField(
+        "Your share of the key",
+        hint="The 14 groups on your page. Small letters and missing blanks do not matter.",
+        at_most=200,
+        rows=3,
+    )

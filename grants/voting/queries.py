@@ -19,7 +19,7 @@ from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotRules, RoundDates, RoundState, RuleBook
+from grants.rounds.rules import BallotRules, KeyKeeping, RoundDates, RoundState, RuleBook
 from grants.voting.models import (
     Ballot,
     BallotLine,
@@ -91,6 +91,16 @@ def limits(round: Any) -> BallotRules:
 def book_of(round: Any) -> RuleBook:
     """The frozen rule-book, read once for each text: a vote asks for it at every step."""
     return _read_book(round.rule_book or "")
+
+
+def key_is_here(round: Any) -> bool:
+    """Whether the service holds the private half of an open vote's key; else returning officers do."""
+    return round.ballot_private_key is not None
+
+
+def key_by_officers(round: Any) -> bool:
+    """Whether returning officers hold the round's key, by its rule-book."""
+    return book_of(round).key_keeping is KeyKeeping.STRONG
 
 
 def ballot_lines(session: Session, round_id: UUID) -> list[BallotLine]:

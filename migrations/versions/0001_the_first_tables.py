@@ -1041,6 +1041,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("issue_id", "person_id", name=op.f("pk_issue_support")),
     )
     op.create_table(
+        "key_share",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("person_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("waiting", sa.LargeBinary(), nullable=True),
+        sa.Column("collected_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("brought", sa.LargeBinary(), nullable=True),
+        sa.Column("brought_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("number IN (1, 2, 3)", name=op.f("ck_key_share_number_known")),
+        sa.CheckConstraint("waiting IS NULL OR collected_at IS NULL", name=op.f("ck_key_share_collected_is_deleted")),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_key_share_person_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_key_share_round_id")),
+        sa.PrimaryKeyConstraint("round_id", "person_id", name=op.f("pk_key_share")),
+        sa.UniqueConstraint("round_id", "number", name=op.f("uq_key_share_round_id_number")),
+    )
+    with op.batch_alter_table("key_share", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_key_share_person_id"), ["person_id"], unique=False)
+
+    op.create_table(
         "name_check",
         sa.Column("account_id", sa.Uuid(), nullable=False),
         sa.Column(
@@ -2707,6 +2727,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_name_check_account_id"))
 
     op.drop_table("name_check")
+    with op.batch_alter_table("key_share", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_key_share_person_id"))
+
+    op.drop_table("key_share")
     op.drop_table("issue_support")
     op.drop_table("envelope")
     with op.batch_alter_table("email_check", schema=None) as batch_op:

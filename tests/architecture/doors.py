@@ -157,6 +157,10 @@ DOORS: dict[str, str] = {
     "issues.support": "signed_in",
     "issues.take_back": "signed_in",
     "issues.yours": "public",
+    # keys, of voting
+    "keys.collect": "officer+steward",
+    "keys.hand_in": "officer+steward",
+    "keys.share": "officer+steward",
     # papers, of voting
     "papers.approve": "officer+steward",
     "papers.batch": "admin+auditor+officer+steward",

@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.actors import Role
 from grants.kernel.clock import london_day
+from grants.kernel.sealing import unwrap_private_key, wrap_share
+from grants.kernel.shares import share_fingerprint, split
 from grants.people.models import Person
 from grants.proposals.models import Proposal
 from grants.proposals.rules import ProposalState
-from grants.rounds.models import Round
+from grants.rounds.models import KeyShare, Round
 from grants.rounds.rules import RoundState
 from grants.voting.models import (
     Ballot,
@@ -36,6 +38,7 @@ from grants.voting.rules.ballots import Mark, as_kept, as_marks, ballots_hash, c
 from grants.voting.rules.codes import hash_code, make_code, pepper_from
 from grants.voting.rules.envelope import seal
 from grants.voting.rules.serials import make_serial
+from grants.voting.rules.shares import write_share
 from grants.voting.rules.states import Channel, CodeState
 from tests.builders.people import a_person
 from tests.support.clock import START
@@ -148,6 +151,28 @@ def a_vote(
     )
     session.flush()
     return key
+
+
+def give_key_to(session: Session, round: Round, officers: Sequence[Person], *, collected: bool = True) -> list[str]:
+    """Strong keeping: the round's key goes to three officers. Gives what stands on their pages, in their order."""
+    wrapping = bytes.fromhex(KEYS["vote_key"])
+    private = unwrap_private_key(round.ballot_private_key or "", wrapping, round.id)
+    round.ballot_private_key = None
+    told = []
+    for officer, (number, share) in zip(officers, split(private).items(), strict=True):
+        session.add(
+            KeyShare(
+                round_id=round.id,
+                person_id=officer.id,
+                number=number,
+                fingerprint=share_fingerprint(share, round.id, number),
+                waiting=None if collected else wrap_share(share, wrapping, round.id, number),
+                collected_at=round.scheduled_at if collected else None,
+            )
+        )
+        told.append(write_share(number, share, round.id))
+    session.flush()
+    return told
 
 
 def an_officer(session: Session, round: Round, booth: Booth | None = None, *, day: date | None = None) -> Person:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -17,30 +18,35 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import Column, LargeBinary, func, select
+from sqlalchemy import Column, LargeBinary, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from grants.app import create_app
-from grants.kernel.actors import NOBODY
+from grants.kernel.actors import NOBODY, Role
 from grants.kernel.clock import SetClock
+from grants.kernel.shares import join
 from grants.kernel.tables import Base
-from grants.rounds.models import Round
-from grants.rounds.rules import VotingMethod
+from grants.people.models import Person
+from grants.rounds.models import KeyShare, Round
+from grants.rounds.rules import KeyKeeping, RoundState, VotingMethod
 from grants.voting import models, queries
 from grants.voting.models import Ballot, EmailCheck, Envelope, RollMark, UnfinishedBallot, VoteReminder
 from grants.voting.rules.ballots import named
+from grants.voting.rules.envelope import open_envelope
+from grants.voting.rules.shares import read_share
 from grants.voting.rules.states import Channel
 from grants.voting.rules.voters import Voter
 from grants.voting.service import casting, papers, unfinished
 from grants.voting.service import votes as service
 from grants.voting.service.papers import Keyed
 from grants.web.db import WRITES, db, transaction
-from tests.builders.people import actor_of
-from tests.builders.voting import a_booth, an_officer, some_papers
+from tests.builders.people import a_person, actor_of
+from tests.builders.voting import a_booth, a_vote, an_officer, give_key_to, some_papers
 from tests.support.postgres import a_database, find_programs
 from tests.support.schema import an_engine, load_models
 from tests.support.settings import KEYS, settings_for
+from tests.support.sign_in import signed_in
 from tests.support.work import work
 from tests.voting.test_service import a_vote_under_way
 
@@ -291,3 +297,107 @@ def test_a_dump_holds_no_envelope_and_no_key(held: Held) -> None:
     assert held.private_key.encode() not in dump
     assert KEYS["vote_key"].encode() not in dump
     assert all(key.encode() in dump for key in held.keys)  # the roll stays: that somebody voted is no secret
+
+
+class HeldByOfficers:
+    """A vote of which three officers hold the key: what each of them was shown, and the files at two moments."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        load_models()
+        engine = an_engine(url)
+        self.url = url
+        with Session(engine) as session:
+            session.connection(execution_options={WRITES: True})
+            officers = [a_person(session, Role.OFFICER) for _ in range(3)]
+            ids, online = tuple(one.id for one in officers), (VotingMethod.CODE, VotingMethod.EMAIL_POSTCODE)
+            kept = {"key_keeping": KeyKeeping.STRONG, "key_officers": ids, "vote_methods": online}
+            round = a_vote_under_way(session, **kept)
+            self.round_id, closes_at = round.id, round.voting_closes_at
+            round.state = RoundState.CHECKING  # the shares are collected before the vote opens
+            give_key_to(session, round, officers, collected=False)
+            session.commit()
+            self.wrapped = [one for one in session.scalars(select(KeyShare.waiting)) if one is not None]
+        app = create_app(settings_for(url, folder), SetClock(closes_at))
+        app.config["WTF_CSRF_ENABLED"] = False
+        with Session(engine) as session:
+            session.connection(execution_options={WRITES: True})
+            pages = [signed_in(app, session, session.get_one(Person, person_id)) for person_id in ids]
+        at = f"/rounds/{self.round_id}/key"
+        told = [re.findall(r'app-share__group">(\w{4})<', page.post(f"{at}/collect").text) for page in pages]
+        self.texts = [" ".join(groups) for groups in told]
+        self.shares = dict(read_share(text, self.round_id) for text in self.texts)
+        with Session(engine) as session:
+            session.connection(execution_options={WRITES: True})
+            session.get_one(Round, self.round_id).state = RoundState.VOTING
+            for number in range(20):
+                a_vote(session, session.get_one(Round, self.round_id), [1, 2, 3 + number % 2])
+            session.commit()
+            self.sealed = list(session.scalars(select(Envelope.sealed)))
+        self.during = whole(url)
+        self.brought = [
+            page.post(f"{at}/hand-in", data={"share": text}).status_code
+            for page, text in zip(pages[1:], self.texts[1:], strict=True)
+        ]
+        self.after = whole(url)
+        with app.app_context():
+            db.engine.dispose()
+        engine.dispose()
+
+
+def whole(url: str) -> bytes:
+    """All that a thief of the database has."""
+    if url.startswith("sqlite"):
+        database = Path(make_url(url).database or "")
+        return b"".join(file.read_bytes() for file in sorted(database.parent.glob(database.name + "*")))
+    engine = an_engine(url)
+    with engine.connect() as connection:
+        rows = [tuple(row) for table in Base.metadata.sorted_tables for row in connection.execute(select(table))]
+    engine.dispose()
+    return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
+
+
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], ids=["sqlite", "postgres"]
+)
+def strong(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldByOfficers]:
+    folder = tmp_path_factory.mktemp("strong")
+    if request.param == "sqlite":
+        file = shutil.copyfile(request.getfixturevalue("sqlite_template"), folder / "strong.db")
+        yield HeldByOfficers(f"sqlite:///{file}", folder)
+        return
+    server = request.getfixturevalue("postgres_server")
+    with a_database(server, request.getfixturevalue("postgres_template")) as name:
+        yield HeldByOfficers(server.url(name), folder)
+
+
+def test_while_people_vote_nothing_that_the_service_keeps_opens_a_vote(strong: HeldByOfficers) -> None:
+    assert (len(strong.shares), len(strong.wrapped), len(strong.sealed)) == (3, 3, 20)
+    private = join({number: strong.shares[number] for number in (1, 2)})
+    assert open_envelope(strong.sealed[0], private, strong.round_id).choices  # two shares would
+    assert all(sealed in strong.during for sealed in strong.sealed)
+    for secret in (private, *strong.shares.values()):
+        assert secret not in strong.during
+        assert secret.hex().encode() not in strong.during
+    assert not [wrapped for wrapped in strong.wrapped if wrapped in strong.during or wrapped[:24] in strong.during]
+    assert not [group for text in strong.texts for group in [text[:24].encode()] if group in strong.during]
+
+
+def test_after_two_officers_have_counted_no_share_and_no_envelope_is_left(strong: HeldByOfficers) -> None:
+    assert strong.brought == [302, 302]
+    assert not [sealed for sealed in strong.sealed if sealed in strong.after or sealed[:32] in strong.after]
+    for share in strong.shares.values():
+        assert share not in strong.after
+    engine = an_engine(strong.url)
+    with Session(engine) as session:
+        assert session.scalar(select(func.count()).select_from(Ballot)) == 20
+        held = session.execute(select(KeyShare.waiting, KeyShare.brought)).tuples().all()
+        assert held == [(None, None)] * 3
+        events = session.execute(text("SELECT verb, body FROM audit_event")).tuples().all()
+    engine.dispose()
+    assert {verb for verb, _ in events if verb.startswith(("voting.", "round."))} == {
+        "round.share_collected",
+        "round.share_brought",
+        "round.votes_counted",
+        "voting.counted",
+    }
+    assert not [text for text in strong.texts if text[:24] in str(events)]

@@ -247,7 +247,7 @@ class Papers:
     invalid: dict[Invalid, int]
 
 
-def for_the_count(session: Session, round: Round, *, vote_key: str) -> Papers:
+def for_the_count(session: Session, round: Round, private: bytes) -> Papers:
     """Every valid paper, opened. Refuses (``StepRefused``) while batches wait, and more papers than were given out."""
     ensure_all_in(session, round.id)
     of_paper = (RollMark.round_id == round.id, RollMark.channel == Channel.PAPER)
@@ -255,7 +255,6 @@ def for_the_count(session: Session, round: Round, *, vote_key: str) -> Papers:
     rows = session.scalars(select(PaperEntry).where(PaperEntry.round_id == round.id, PaperEntry.keying == FIRST)).all()
     if not rows:
         return Papers((), given, {})
-    private = _private_key(round, vote_key)
     valid = [_opened(row, row.sealed, private, round.id) for row in rows if row.invalid is None]
     if beyond := papers_beyond(len(valid), given):
         raise StepRefused(beyond)

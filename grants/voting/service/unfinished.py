@@ -14,7 +14,7 @@ from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
 from grants.rounds import access
 from grants.rounds.models import Round
-from grants.voting import notices
+from grants.voting import notices, queries
 from grants.voting.models import RollMark, UnfinishedBallot, VoteReminder
 from grants.voting.rules.ballots import Marks
 from grants.voting.rules.envelope import open_envelope, seal
@@ -26,9 +26,12 @@ from grants.voting.service.votes import ensure_open, hold_open, insert_into, pri
 def keep(uow: UnitOfWork, round_id: UUID, voter: Voter, picks: Mapping[int, int]) -> None:
     """Keep what a voter has marked so far, sealed like a ballot, until the close: it is there on another device.
 
-    It never counts. Whatever an envelope cannot hold (more bids or points than any ballot has) is not kept.
+    It never counts. Whatever an envelope cannot hold (more bids or points than any ballot has) is not kept, and nothing
+    where returning officers hold the key: it could not be opened for the voter.
     """
     round = hold_open(uow, round_id)
+    if not queries.key_is_here(round):
+        return
     try:
         sealed = seal(picks.items(), round.ballot_public_key or "", round.id).envelope if picks else b""
     except ValueError:
@@ -56,6 +59,8 @@ def kept_choices(session: Session, round: Round, voter: Voter, *, vote_key: str)
 
     Only in standard keeping, as ``votes.own_choices``.
     """
+    if not queries.key_is_here(round):
+        return None
     sealed = session.scalar(
         select(UnfinishedBallot.sealed).where(
             UnfinishedBallot.round_id == round.id, UnfinishedBallot.voter_key == voter.key

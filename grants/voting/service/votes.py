@@ -70,6 +70,7 @@ HELD_SECRETS = (
     "email_check",
     "vote_reminder",
     "outbox",
+    "key_share",
 )
 """Tables whose deleted rows must not linger in the database's files."""
 ABOUT_VOTERS: tuple[Any, ...] = (EmailCheck, UnfinishedBallot, VoteReminder)
@@ -127,6 +128,9 @@ def what_keeps_it_shut(session: Session, round: Round) -> list[str]:
         return []
     waiting = proposals.unscreened_count(session, round.id)
     reasons = []
+    if uncollected := rounds.uncollected_shares(session, round.id):
+        has = "1 returning officer has" if uncollected == 1 else f"{uncollected} returning officers have"
+        reasons.append(f"{has} not collected their share of the key yet.")
     if waiting:
         still = "1 proposal still waits" if waiting == 1 else f"{waiting} proposals still wait"
         reasons.append(f"{still} for the eligibility check: check every proposal first.")
@@ -297,7 +301,10 @@ def know_signed_in(
 def hold_open(uow: UnitOfWork, round_id: UUID) -> Any:
     """A row of the round, held against the close until this transaction ends: what is written about a voter is then
     there to be destroyed by it. Casts and other voters pass. Refuses (``StepRefused``) when voting is not open."""
-    columns = [getattr(Round, name) for name in ("id", "state", "ballot_public_key", *RoundDates.__dataclass_fields__)]
+    columns = [
+        getattr(Round, name)
+        for name in ("id", "state", "ballot_public_key", "ballot_private_key", *RoundDates.__dataclass_fields__)
+    ]
     row = uow.session.execute(
         select(*columns).where(Round.id == round_id).with_for_update(read=True, key_share=True)
     ).one_or_none()
@@ -359,8 +366,11 @@ def _number_hash(number: str, check_id: UUID, pepper: bytes) -> str:
 def own_choices(session: Session, round: Round, voter: Voter, *, vote_key: str) -> Marks | None:
     """What a voter cast before, out of their own envelope, for them to change; None when they have not voted.
 
-    Only in standard keeping, where the service holds the round's private key (wrapped by ``vote_key``, 64 hex digits).
+    Only in standard keeping, where the service holds the round's private key (wrapped by ``vote_key``, 64 hex digits);
+    else None, and who has voted (``has_cast``) votes afresh.
     """
+    if not queries.key_is_here(round):
+        return None
     row = session.execute(
         select(Envelope.sealed, Envelope.commitment).where(
             Envelope.round_id == round.id, Envelope.voter_key == voter.key
@@ -371,28 +381,40 @@ def own_choices(session: Session, round: Round, voter: Voter, *, vote_key: str) 
     return open_envelope(row.sealed, private_key(round, vote_key), round.id, row.commitment).choices
 
 
+def has_cast(session: Session, round: Round, voter: Voter) -> bool:
+    """Whether a voter's own envelope waits for the close. For nobody but that voter."""
+    return session.get(Envelope, (round.id, voter.key)) is not None
+
+
 # The close.
 
 
 def close_vote(uow: UnitOfWork, round_id: UUID, *, vote_key: str) -> Tally:
-    """The mix, in one transaction: open the envelopes, shuffle, count; then destroy them and the round's private key.
+    """Count (``mix``) with the key that the service holds: by a steward or the clock, once voting has closed.
 
-    By a steward or the clock, once voting has closed. Whoever runs it should have the database give back the freed
-    space afterwards (``web.db.give_back_space``). Refuses (``RuleBroken``) to count when roll and envelopes differ.
+    Whoever runs it should have the database give back the freed space afterwards (``web.db.give_back_space``).
     """
     round = uow.get(Round, round_id, lock=True)
     if not uow.actor.is_clock:
         access.ensure_may_run(uow.actor, round.fund_id)
-    if round.state is not RoundState.VOTING:
-        raise StepRefused("There is no vote to count: it was counted already, or never opened.")
-    if uow.now < round.voting_closes_at:
-        raise StepRefused(f"Voting is open until {show_moment(round.voting_closes_at)}. Nothing is counted before.")
-    envelopes = _open_all(uow.session, round, vote_key)
+    _ensure_to_count(round, uow.now)
+    if not queries.key_is_here(round):
+        raise StepRefused("Two returning officers must type their shares of the key: then the votes are counted.")
+    return mix(uow, round, private_key(round, vote_key))
+
+
+def mix(uow: UnitOfWork, round: Round, private: bytes) -> Tally:
+    """In one transaction: open the envelopes, shuffle, count; then destroy them and all that is held of the key.
+
+    ``round`` is locked. Refuses (``RuleBroken``) to count when roll and envelopes differ in number.
+    """
+    _ensure_to_count(round, uow.now)
+    envelopes = _open_all(uow.session, round, private)
     not_on_paper = (RollMark.round_id == round.id, RollMark.channel != Channel.PAPER)
     marks = uow.session.scalar(select(func.count()).select_from(RollMark).where(*not_on_paper))
     if marks != len(envelopes):
         raise RuleBroken(f"Nothing was counted: the roll has {marks} marks and there are {len(envelopes)} envelopes.")
-    on_paper = papers.for_the_count(uow.session, round, vote_key=vote_key)
+    on_paper = papers.for_the_count(uow.session, round, private)
     opened = mixed([*envelopes, *(_as_opened(round, marks) for marks in on_paper.marks)])
     aside = _set_aside_withdrawn(uow.session, round.id)
     chosen = [ballot.choices for ballot in opened]
@@ -426,6 +448,13 @@ def close_vote(uow: UnitOfWork, round_id: UUID, *, vote_key: str) -> Tally:
     return tally
 
 
+def _ensure_to_count(round: Round, now: datetime) -> None:
+    if round.state is not RoundState.VOTING:
+        raise StepRefused("There is no vote to count: it was counted already, or never opened.")
+    if now < round.voting_closes_at:
+        raise StepRefused(f"Voting is open until {show_moment(round.voting_closes_at)}. Nothing is counted before.")
+
+
 def _as_opened(round: Round, marks: Sequence[tuple[int, int]]) -> Opened:
     """A paper among the envelopes: it stands on the board like them, with a secret number that nobody keeps."""
     sealed = seal(marks, round.ballot_public_key or "", round.id)
@@ -433,8 +462,9 @@ def _as_opened(round: Round, marks: Sequence[tuple[int, int]]) -> Opened:
 
 
 def due(session: Session, now: datetime) -> list[UUID]:
-    """Rounds whose vote has closed and is not counted."""
-    query = select(Round.id).where(Round.state == RoundState.VOTING, Round.voting_closes_at <= now)
+    """Rounds whose vote has closed and is not counted, and whose key is here: others wait for their officers."""
+    closed = (Round.state == RoundState.VOTING, Round.voting_closes_at <= now)
+    query = select(Round.id).where(*closed, Round.ballot_private_key.is_not(None))
     return list(session.scalars(query.order_by(Round.voting_closes_at, Round.id).limit(100)))
 
 
@@ -472,8 +502,7 @@ def private_key(round: Round, vote_key: str) -> bytes:
     return unwrap_private_key(round.ballot_private_key or "", bytes.fromhex(vote_key), round.id)
 
 
-def _open_all(session: Session, round: Round, vote_key: str) -> list[Opened]:
-    private = private_key(round, vote_key)
+def _open_all(session: Session, round: Round, private: bytes) -> list[Opened]:
     rows = session.execute(select(Envelope.sealed, Envelope.commitment).where(Envelope.round_id == round.id))
     try:
         return [open_envelope(row.sealed, private, round.id, row.commitment) for row in rows]

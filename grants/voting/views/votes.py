@@ -97,7 +97,8 @@ def start(round_id: UUID) -> ResponseReturnValue:
         phase=phase,
         entries=_in_order(entries, hand.seed),
         chosen=len(hand.choices),
-        saved=hand.voter_at(now()) is not None,
+        saved=hand.voter_at(now()) is not None and not queries.key_by_officers(round),
+        by_officers=queries.key_by_officers(round),
         wards=_ward_names(),
         now=now(),
         counted=round.votes_counted_at is not None,
@@ -292,8 +293,14 @@ def _welcome(round: Row, voter: Voter) -> ResponseReturnValue:
     """Back to the same ballot. Who comes with empty hands gets what they had not finished, or else what they cast."""
     round = rounds.published(reading(), round.id)
     earlier = service.own_choices(reading(), round, voter, vote_key=_vote_key())
-    hand = _hand(round).known(voter, now(), earlier is not None)
+    afresh = earlier is None and queries.key_by_officers(round) and service.has_cast(reading(), round, voter)
+    hand = _hand(round).known(voter, now(), earlier is not None or afresh)
     _keep(round, hand)
+    if afresh:
+        flash(
+            "You have voted before. Nobody can open that vote, so choose afresh. It counts until you cast another.",
+            "info",
+        )
     if hand.picks or hand.blank:
         return redirect(_next_step(round, hand))
     begun = unfinished.kept_choices(reading(), round, voter, vote_key=_vote_key())
@@ -339,7 +346,7 @@ def check(round_id: UUID) -> ResponseReturnValue:
         elif hand.picks:
             flash("Your vote is not cast yet. First show that you may vote.", "info")
         return redirect(_next_step(round, hand))
-    if request.method == "POST" and broken is None:
+    if request.method == "POST" and broken is None and not queries.key_by_officers(round):
         return _take_up(round, hand, service.own_choices(reading(), round, voter, vote_key=_vote_key()) or ())
     form = CastForm()
     if broken is not None:
@@ -384,6 +391,7 @@ def _check_page(
         left=(rules.maximum or 0) - sum(hand.picks.values()),
         counts=how_it_counts(rules, len(standing)),
         problem=_problem(hand, standing, rules),
+        by_officers=queries.key_by_officers(round),
         missing=len(chosen) < least_of(rules, len(standing)),
         ward=_ward_names().get(voter.ward_code or "", ""),
     )
@@ -568,6 +576,7 @@ def _desk_page(round: Row, form: CodesForm | None = None) -> tuple[str, int]:
         refusals=queries.refusals(reading(), round.id),
         by_email=VotingMethod.EMAIL_POSTCODE in queries.book_of(round).vote_methods,
         too_late=why_not_now(round.voting_closes_at, now()),
+        holders=rounds.key_holders(reading(), round.id) if queries.key_by_officers(round) else [],
         has_codes=VotingMethod.CODE in queries.book_of(round).vote_methods,
         form=form,
     )
@@ -842,7 +851,15 @@ def _on_desk(round: Row) -> Section | None:
     ready = phase is RoundState.CHECKING and round.panel_locked_at is not None and round.state is RoundState.CHECKING
     due = round.state is RoundState.VOTING and phase is RoundState.PANEL
     in_person = VotingMethod.IN_PERSON in queries.book_of(round).vote_methods
-    html = render_template("voting/_on_desk.html", round=round, ready=ready, due=due, phase=phase, in_person=in_person)
+    html = render_template(
+        "voting/_on_desk.html",
+        round=round,
+        ready=ready,
+        due=due,
+        phase=phase,
+        in_person=in_person,
+        by_officers=queries.key_by_officers(round),
+    )
     return Section("vote", "The vote", Markup(html))  # noqa: S704 - our own template
 
 
@@ -876,5 +893,5 @@ def _votes_wait(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
                 "The panel has finished. The ballot waits to be frozen.",
                 round.voting_opens_at,
             )
-        elif round.state is RoundState.VOTING and moment >= round.voting_closes_at:
+        elif round.state is RoundState.VOTING and moment >= round.voting_closes_at and queries.key_is_here(round):
             yield NeedsYou(f"Count the votes of {round.title}", href, "Voting has closed.")
