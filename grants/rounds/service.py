@@ -384,7 +384,7 @@ def bring_share(uow: UnitOfWork, round: Round, number: int, told: bytes, vote_ke
         raise RuleBroken("This is not your share of this round’s key. Type what stands on your own page.", "share")
     wrapping = bytes.fromhex(vote_key)
     share.brought_at = uow.now
-    uow.record("round.share_brought", round, share=number)
+    uow.record("round.share_typed", round, share=number)
     first = uow.session.scalar(
         select(KeyShare).where(KeyShare.round_id == round.id, KeyShare.brought.is_not(None)).limit(1)
     )

@@ -396,7 +396,7 @@ def test_after_two_officers_have_counted_no_share_and_no_envelope_is_left(strong
     engine.dispose()
     assert {verb for verb, _ in events if verb.startswith(("voting.", "round."))} == {
         "round.share_collected",
-        "round.share_brought",
+        "round.share_typed",
         "round.votes_counted",
         "voting.counted",
     }
