@@ -14,6 +14,16 @@ def may_see_desk(actor: Actor, fund_id: UUID, sits: bool) -> bool:
     return sits or may_see_round_desk(actor, fund_id)
 
 
+def may_try(actor: Actor, fund_id: UUID) -> bool:
+    """Who may try a finished round's ballots under other rules: stewards of the fund, auditors, admins."""
+    return may_see_round_desk(actor, fund_id)
+
+
+def ensure_may_try(actor: Actor, fund_id: UUID) -> None:
+    if not may_try(actor, fund_id):
+        raise NotAllowed("Only stewards and auditors of this fund can read this page.")
+
+
 def may_decide(actor: Actor, fund_id: UUID, chair_id: UUID | None) -> bool:
     """The panel's chair, who is no steward of the fund."""
     is_chair = actor.id is not None and actor.id == chair_id and actor.has(Role.PANELLIST, fund_id)

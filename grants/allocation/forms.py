@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from grants.allocation.rules.states import Departure, Verdict
+from grants.rounds.forms import RoundForm
 from grants.web import fields
 from grants.web.forms import Form
 
@@ -67,3 +68,32 @@ class AnswerForm(Form):
         choices=[("yes", "Yes, correct it and write to the group"), ("no", "No, the decision stands")],
         message="Choose yes or no",
     )
+
+
+class SandboxForm(Form):
+    """How to share a finished round's pot in a try; asked in the words of a round's own form, by GET."""
+
+    class Meta:
+        csrf = False
+
+    rule = cast("fields.RadiosField", RoundForm.rule)
+    pot_minor = cast("fields.MoneyField", RoundForm.pot_minor)
+    minimum_votes = cast("fields.NumberField", RoundForm.minimum_votes)
+    stop_at_misfit = cast("fields.RadiosField", RoundForm.stop_at_misfit)
+    utility = cast("fields.RadiosField", RoundForm.utility)
+    completion = cast("fields.RadiosField", RoundForm.completion)
+    start = cast("fields.RadiosField", RoundForm.start)
+    step_minor = cast("fields.MoneyField", RoundForm.step_minor)
+    exhaustive_stop = cast("fields.RadiosField", RoundForm.exhaustive_stop)
+
+    SHARES = ("utility", "completion", "start", "step_minor", "exhaustive_stop")
+    YES_OR_NO = ("stop_at_misfit", "exhaustive_stop")
+
+    def heard(self) -> bool:
+        """Whether everything that was asked for can be understood."""
+        return bool(self.validate())
+
+    def options(self) -> dict[str, Any]:
+        """What was chosen, of every rule, as a rule-book names it."""
+        names = ("minimum_votes", "stop_at_misfit", *self.SHARES)
+        return {name: self[name].data == "yes" if name in self.YES_OR_NO else self[name].data for name in names}

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, defer
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
 from grants.allocation.rules.ballots import Ballots
 from grants.allocation.rules.facts import RunFacts
-from grants.allocation.rules.packed import packed_hash, unpack
+from grants.allocation.rules.packed import packed_hash, size, unpack
 from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.states import DecisionState
 from grants.kernel.errors import NotFound
@@ -112,6 +112,12 @@ def inputs(session: Session, run: AllocationRun) -> Inputs:
     lines = voting.ballot_lines(session, run.round_id)
     by_number = {line.number: line.proposal_id for line in lines if line.proposal_id in took_part}
     return Inputs.from_json(run.inputs, counted(kept, rounds.rule_book(round).ballot, by_number))
+
+
+def ballots_size(session: Session, round_id: UUID) -> int:
+    """How many different ballots and choices on them a round's packed copy holds; 0 where there is none."""
+    kept = session.get(PackedBallots, round_id)
+    return size(kept.ballots) if kept is not None else 0
 
 
 def counted(kept: PackedBallots, rules: BallotRules, by_number: Mapping[int, UUID]) -> Ballots:
@@ -223,6 +229,27 @@ def to_work_out(session: Session, fund_ids: Collection[UUID] | None) -> list[Rou
     if fund_ids is not None:
         query = query.where(Round.fund_id.in_(fund_ids))
     return list(session.scalars(query))
+
+
+def last_announced(session: Session, fund_ids: Collection[UUID] | None, fund_id: UUID | None) -> Round | None:
+    """The round of these funds (None: of all) that was announced last, before all of them one of ``fund_id``.
+
+    Elections from elsewhere come last.
+    """
+    query = (
+        select(Round)
+        .where(Round.state.in_(PUBLIC_ROUND), _worked_out())
+        .order_by(
+            (Round.fund_id == fund_id).desc(),
+            Round.imported_from.is_not(None),
+            func.coalesce(Round.announced_at, Round.voting_closes_at).desc(),
+            Round.id,
+        )
+        .limit(1)
+    )
+    if fund_ids is not None:
+        query = query.where(Round.fund_id.in_(fund_ids))
+    return session.scalar(query)
 
 
 def to_announce(session: Session, fund_ids: Collection[UUID] | None) -> list[tuple[Round, PanelMeeting]]:

@@ -201,7 +201,8 @@ def new() -> ResponseReturnValue:
             return redirect(url_for("rounds.desk", round_id=round_id))
         except RuleBroken as broken:
             form.show(broken)
-    return render_template("rounds/form.html", form=form, round=None), form.status
+    more = sections_for("round_form", None)
+    return render_template("rounds/form.html", form=form, round=None, more=more), form.status
 
 
 @bp.route("/rounds/<uuid:round_id>/edit", methods=["GET", "POST"])
@@ -228,7 +229,8 @@ def edit(round_id: UUID) -> ResponseReturnValue:
             return render_template("rounds/frozen.html", round=round), 422
         except RuleBroken as broken:
             form.show(broken)
-    return render_template("rounds/form.html", form=form, round=round), form.status
+    more = sections_for("round_form", round)
+    return render_template("rounds/form.html", form=form, round=round, more=more), form.status
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ _providers: dict[str, list[tuple[int, str, Provider]]] = defaultdict(list)
 def section(page: str, order: int) -> Callable[[Provider], Provider]:
     """Register a provider for ``page``; lower orders first.
 
-    Pages: "priority", "fund", "round", "desk" of a round, "proposal", "group", "home".
+    Pages: "priority", "fund", "round", "desk" of a round, "round_form" (a draft, or None), "proposal", "group",
+    "home".
 
     The provider takes the page's subject (a row) and returns a ``Section``, or None when it has nothing to show.
     """

@@ -304,6 +304,8 @@ DOORS: dict[str, str] = {
     "rounds.rule_book": "public",
     "rounds.rule_book_json": "public",
     "rounds.schedule": "steward",
+    # sandbox
+    "sandbox.page": "admin+auditor+steward",
     # voting
     "voting.add": "public",
     "voting.ballots": "public",

@@ -55,6 +55,16 @@ def unpack(packed: bytes) -> list[tuple[Pairs, int]]:
     return [(tuple(islice(numbers, length)), size) for size, length in zip(people, lengths, strict=True)]
 
 
+def size(packed: bytes) -> int:
+    """How much there is to unpack, without doing it: different ballots, and choices on them.
+
+    >>> size(pack([((2, 1), (1, 3)), (), ()]))
+    4
+    """
+    _, kinds, pairs = _words(zlib.decompressobj().decompress(packed, 12))
+    return kinds + pairs
+
+
 def packed_hash(packed: bytes) -> str:
     """SHA-256 (64 hex digits) of what is packed, however it was deflated."""
     return sha256(zlib.decompress(packed)).hexdigest()

@@ -72,6 +72,7 @@ def desk(round_id: UUID) -> ResponseReturnValue:
         decided=round.state is RoundState.DECIDED,
         runs=may_run(actor, round.fund_id),
         announced=queries.is_announced(round),
+        may_try=access.may_try(actor, round.fund_id),
         corrections=[(one, titles.get(one.decision_id, "")) for one in queries.open_corrections(reading(), [round_id])],
         chairs=access.may_decide(actor, round.fund_id, chair),
         answer=AnswerForm(formdata=None),

@@ -122,6 +122,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         announced=queries.is_announced(round),
         full=full,
         may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),
+        may_try=access.may_try(current_actor(), round.fund_id) and queries.is_announced(round),
     )
 
 
