@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
@@ -33,6 +34,7 @@ from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_person
 from tests.builders.rounds import a_round
 from tests.conftest import SignIn
+from tests.support.clock import START
 from tests.support.statements import statements, writes
 
 MIXED = tuple(((1, 2), (1, 2, 5), (1, 2), (3, 4), (3,), (4, 5), (1,), ())[n % 8] for n in range(64))
@@ -221,6 +223,24 @@ def test_whoever_drafts_a_round_finds_the_one_announced_last(app_session: Sessio
         page = steward.get(path).get_data(as_text=True)
         assert f'href="/rounds/{counted.round.id}/sandbox"' in page
         assert "The first one" in page
+
+
+def test_the_last_round_of_the_same_fund_comes_first_then_the_last_of_all(any_session: Session) -> None:
+    older, newer = a_counted_round(any_session), a_counted_round(any_session)
+    for counted in (older, newer):
+        worked_out(any_session, counted)
+        after(counted)
+    older.round.announced_at, newer.round.announced_at = START, START + timedelta(days=1)
+    any_session.flush()
+    assert older.round.fund_id != newer.round.fund_id
+    mine = frozenset({older.round.fund_id})
+    assert queries.last_announced(any_session, None, None) is newer.round
+    assert queries.last_announced(any_session, None, older.round.fund_id) is older.round
+    assert queries.last_announced(any_session, mine, newer.round.fund_id) is older.round
+    assert queries.last_announced(any_session, frozenset(), None) is None
+    newer.round.imported_from = "elsewhere.pb"
+    any_session.flush()
+    assert queries.last_announced(any_session, None, None) is older.round
 
 
 # ------------------------------------------------------------------------------------------------------------ the page
