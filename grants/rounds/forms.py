@@ -116,7 +116,7 @@ class RoundForm(Form):
             (
                 KeyKeeping.STRONG,
                 "Three returning officers, of whom two must come to count",
-                "Nobody can open a vote before, whoever runs the server. Voters who change their mind vote afresh. "
+                "This service cannot open a vote before. Voters who change their mind vote afresh. "
                 "Not with voting on paper.",
             ),
         ],
