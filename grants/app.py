@@ -20,7 +20,7 @@ from grants.adapters.smtp_mail import SmtpMailer
 from grants.allocation.cli import elections as elections_cli
 from grants.allocation.cli import results as results_cli
 from grants.allocation.views import desk as allocation
-from grants.allocation.views import results, sandbox
+from grants.allocation.views import exclusive, results, sandbox
 from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
@@ -89,6 +89,7 @@ STAGES = (
     devices,
     review,
     allocation,
+    exclusive,
     results,
     sandbox,
     awards,

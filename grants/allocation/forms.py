@@ -1,4 +1,4 @@
-"""What the chair decides, and what a steward asks to put right."""
+"""What the chair decides, what a steward asks to put right, and which projects exclude each other."""
 
 from __future__ import annotations
 
@@ -97,3 +97,24 @@ class SandboxForm(Form):
         """What was chosen, of every rule, as a rule-book names it."""
         names = ("minimum_votes", "stop_at_misfit", *self.SHARES)
         return {name: self[name].data == "yes" if name in self.YES_OR_NO else self[name].data for name in names}
+
+
+class OnlyOneForm(Form):
+    bids = fields.UuidChecks("Of which projects can only one be funded?", hint="Choose two or more.", required=False)
+    reason = fields.AreaField(
+        "Why?",
+        hint="Everybody can read it: on the ballot, and beside each of these projects. Say it in one sentence.",
+        at_most=500,
+        rows=3,
+        message="Say why only one of them can be funded",
+    )
+
+
+class LiftForm(Form):
+    reason = fields.AreaField(
+        "Why can all of them be funded after all?",
+        hint="Everybody can read it.",
+        at_most=500,
+        rows=3,
+        message="Say why all of them can be funded after all",
+    )

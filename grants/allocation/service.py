@@ -38,9 +38,10 @@ from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.people import service as people_service
 from grants.proposals import queries as proposals
-from grants.proposals.models import Proposal
+from grants.proposals.models import ExclusiveSet, Proposal
 from grants.proposals.rules import ProposalState
 from grants.proposals.service import bids as proposals_service
+from grants.proposals.service import exclusive
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds import service as rounds_service
@@ -140,6 +141,7 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
     lines = [line for line in voting.ballot_lines(uow.session, round.id) if not line.set_aside_reason]
     bids = {bid.id: bid for bid in proposals.by_ids(uow.session, [line.proposal_id for line in lines])}
     lines = [line for line in lines if bids[line.proposal_id].state is not ProposalState.WITHDRAWN]
+    sets = proposals.exclusions(uow.session, round.id)
     return Inputs(
         round_id=round.id,
         rule_book_sha256=book.sha256,
@@ -153,6 +155,7 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
                 line.lot,
                 bids[line.proposal_id].group_id,
                 bids[line.proposal_id].title,
+                sets.get(line.proposal_id, ()),
             )
             for line in lines
         ),
@@ -163,6 +166,26 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
         else tuple(funds.sources(uow.session, round.fund_id)),
         names=funds.names_for(uow.session),
     )
+
+
+def exclude(uow: UnitOfWork, round_id: UUID, proposal_ids: Collection[UUID], reason: str) -> ExclusiveSet:
+    """Say that of these bids only one can be funded (``proposals``); what was worked out is worked out again."""
+    made = exclusive.exclude(uow, round_id, proposal_ids, reason)
+    _again(uow, round_id)
+    return made
+
+
+def lift_exclusion(uow: UnitOfWork, set_id: UUID, reason: str) -> ExclusiveSet:
+    """All of these bids can be funded after all; what was worked out is worked out again."""
+    lifted = exclusive.lift(uow, set_id, reason)
+    _again(uow, lifted.round_id)
+    return lifted
+
+
+def _again(uow: UnitOfWork, round_id: UUID) -> None:
+    uow.session.flush()
+    if queries.decisions(uow.session, round_id):
+        _work_out(uow, uow.get(Round, round_id, lock=True))
 
 
 def _supersede_recommended(uow: UnitOfWork, round_id: UUID) -> int:
@@ -247,7 +270,9 @@ def decide(
         one.proposal_id: by_bid[one.proposal_id].verdict if one.proposal_id in by_bid else one.verdict
         for one in standing
     }
-    _ensure_money(uow, round, [bids[id] for id, verdict in verdicts.items() if verdict is Verdict.AWARDED])
+    winners = [bids[id] for id, verdict in verdicts.items() if verdict is Verdict.AWARDED]
+    _ensure_one_of_each(uow, round, winners)
+    _ensure_money(uow, round, winners)
     made = [_ratify(uow, one, bids[one.proposal_id], by_bid.get(one.proposal_id)) for one in standing]
     uow.session.add(
         PanelMeeting(
@@ -326,6 +351,17 @@ def verdict_field(proposal_id: UUID) -> str:
 def reason_field(proposal_id: UUID) -> str:
     """The form field in which a departure's reason is typed."""
     return f"reason_{proposal_id.hex}"
+
+
+def _ensure_one_of_each(uow: UnitOfWork, round: Round, winners: Sequence[Proposal]) -> None:
+    """Refuse (``RuleBroken``) two awards of which only one can be made."""
+    sets = proposals.exclusions(uow.session, round.id)
+    holds: dict[UUID, Proposal] = {}
+    for bid in winners:
+        for name in sets.get(bid.id, ()):
+            if name in holds:
+                raise RuleBroken(f"Only one of “{holds[name].title}” and “{bid.title}” can be funded. Choose one.")
+            holds[name] = bid
 
 
 def _ensure_money(uow: UnitOfWork, round: Round, winners: Sequence[Proposal]) -> None:
@@ -472,6 +508,8 @@ def answer_correction(uow: UnitOfWork, correction_id: UUID, agreed: bool) -> Dec
         return None
     newly = asked.verdict is Verdict.AWARDED and old.verdict is not Verdict.AWARDED
     if newly:
+        awarded_ids = [one.proposal_id for one in queries.decisions(uow.session, round.id) if one.awarded_minor]
+        _ensure_one_of_each(uow, round, [*proposals.by_ids(uow.session, awarded_ids), bid])
         _ensure_room(uow, round, bid)
     before = old.state
     old.state = next_state(STEPS, before, DecisionAction.SUPERSEDE)

@@ -69,6 +69,7 @@ from grants.payees.models import BankAccount, GroupCheck
 from grants.payees.rules.checks import CheckKind
 from grants.people import queries as people
 from grants.priorities.models import Priority
+from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
 from grants.proposals.queries import need
 from grants.proposals.rules import ProposalState
@@ -230,10 +231,11 @@ def _offer_reserve(uow: UnitOfWork, round: Round) -> Award | None:
         .order_by(Decision.rank, Proposal.number)
     ).all()
     left = round.pot_minor - queries.awarded_minor(uow.session, round.id)
+    shut_out = _shut_out(uow, round)
     # The rule's own order where it has one: by Phragmén it is not the order of votes.
     for proposal, _ in sorted(waiting, key=lambda row: row.details.get("reserve") or len(waiting) + 1):
         amount = proposal.applied_for_minor
-        if amount > left:
+        if amount > left or proposal.id in shut_out:
             continue
         try:
             award = _offer(uow, round, {proposal.id: amount})[0]
@@ -242,6 +244,24 @@ def _offer_reserve(uow: UnitOfWork, round: Round) -> Award | None:
         allocation.move_up(uow, proposal.id)
         return award
     return None
+
+
+def _shut_out(uow: UnitOfWork, round: Round) -> set[UUID]:
+    """Proposals beside which another is funded, of which only one can be; a declined or lapsed offer funds nothing."""
+    sets = proposals.exclusions(uow.session, round.id)
+    if not sets:
+        return set()
+    ended = select(Award.proposal_id).where(
+        Award.round_id == round.id, Award.state.in_((AwardState.DECLINED, AwardState.LAPSED))
+    )
+    funded = select(Decision.proposal_id).where(
+        Decision.round_id == round.id,
+        Decision.state == DecisionState.NOTIFIED,
+        Decision.verdict == Verdict.AWARDED,
+        Decision.proposal_id.not_in(ended),
+    )
+    taken = {name for id in uow.session.scalars(funded) for name in sets.get(id, ())}
+    return {id for id, mine in sets.items() if taken.intersection(mine)}
 
 
 # ------------------------------------------------------------------------------------------------------------ answers

@@ -206,6 +206,37 @@ class CommentFlag(Base):
     """When a moderator looked, and hid it or let it stand."""
 
 
+class ExclusiveSet(Identified):
+    """Bids of a round of which only one can win: two plans for one site. Set and lifted with reasons, never deleted."""
+
+    __tablename__ = "exclusive_set"
+    __table_args__ = (CheckConstraint("(lifted_at IS NULL) = (lifted_reason IS NULL)", name="lifted_with_a_reason"),)
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), index=True)
+    reason: Mapped[str] = mapped_column(String(500))
+    """Everybody can read it."""
+    set_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    set_at: Mapped[datetime] = mapped_column(Utc())
+    after_vote: Mapped[bool] = mapped_column(default=False)
+    """Voters did not know of it: it was set when they had voted."""
+    lifted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    lifted_at: Mapped[datetime | None] = mapped_column(Utc())
+    lifted_reason: Mapped[str | None] = mapped_column(String(500))
+    lifted_after_vote: Mapped[bool] = mapped_column(default=False)
+    """Voters had read that only one of these can be funded."""
+
+    bids: Mapped[list["ExclusiveBid"]] = relationship(order_by="ExclusiveBid.proposal_id")
+
+
+class ExclusiveBid(Base):
+    """One bid of an exclusive set."""
+
+    __tablename__ = "exclusive_bid"
+
+    set_id: Mapped[UUID] = mapped_column(ForeignKey("exclusive_set.id"), primary_key=True)
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), primary_key=True, index=True)
+
+
 class SectionEffort(Base):
     """How long a section of the form takes in a round, over everybody. It adds up, and knows nobody."""
 

@@ -18,6 +18,7 @@ from grants.people.rules import GroupKind, HostingState
 from grants.proposals.models import (
     CommentFlag,
     EligibilityCount,
+    ExclusiveSet,
     Proposal,
     ProposalComment,
     ProposalFile,
@@ -36,6 +37,7 @@ from grants.proposals.rules import (
     Line,
     Partner,
     ProposalState,
+    only_one_of,
 )
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
@@ -45,6 +47,14 @@ PER_PAGE = 25
 SHOWN = frozenset({RoundState.VOTING, RoundState.PANEL, RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED})
 """Phases of a round in which everybody may read its proposals."""
 OPEN_STATES = (ProposalState.DRAFT, ProposalState.AWAITING_SIGN_OFF)
+TAKES_PART = (
+    ProposalState.ELIGIBLE,
+    ProposalState.ON_BALLOT,
+    ProposalState.AWARDED,
+    ProposalState.RESERVE,
+    ProposalState.NOT_FUNDED,
+)
+"""States in which a proposal takes, or has taken, part in its round's vote."""
 PUT_IN = tuple(state for state in ProposalState if state not in (*OPEN_STATES, ProposalState.NOT_SUBMITTED))
 
 
@@ -108,6 +118,53 @@ def of_round(session: Session, round_id: UUID, states: Collection[ProposalState]
 def eligible(session: Session, round_id: UUID) -> list[Proposal]:
     """Proposals that passed the eligibility check and are not on the ballot so far, by title."""
     return of_round(session, round_id, (ProposalState.ELIGIBLE,))
+
+
+def exclusive_sets(session: Session, round_id: UUID) -> list[ExclusiveSet]:
+    """A round's sets of bids of which only one can win, each with its bids; lifted ones too, the first first."""
+    return list(
+        session.scalars(
+            select(ExclusiveSet)
+            .where(ExclusiveSet.round_id == round_id)
+            .options(selectinload(ExclusiveSet.bids))
+            .order_by(ExclusiveSet.set_at, ExclusiveSet.id)
+            .limit(500)
+        )
+    )
+
+
+def exclusions(session: Session, round_id: UUID) -> dict[UUID, tuple[UUID, ...]]:
+    """Proposal → the sets that stand and in which another bid takes part too, in order; the others are left out."""
+    standing = [(one.id, [bid.proposal_id for bid in one.bids]) for one in _standing_sets(session, round_id)]
+    if not standing:
+        return {}
+    gone = select(Proposal.id).where(Proposal.round_id == round_id, Proposal.state.not_in(TAKES_PART))
+    out, found = set(session.scalars(gone)), dict[UUID, tuple[UUID, ...]]()
+    for set_id, bids in sorted(standing):
+        if len(left := [id for id in bids if id not in out]) > 1:
+            for id in left:
+                found[id] = (*found.get(id, ()), set_id)
+    return found
+
+
+def only_one_words(session: Session, round_id: UUID) -> dict[UUID, str]:
+    """Proposal → what everybody is told of those beside which it cannot win; proposals without any are left out."""
+    sets = exclusions(session, round_id)
+    if not sets:
+        return {}
+    titles = {one.id: one.title for one in by_ids(session, list(sets))}
+    reasons = {one.id: one.reason for one in _standing_sets(session, round_id)}
+    return {
+        id: " ".join(
+            only_one_of([titles[other] for other in titles if other != id and name in sets[other]], reasons[name])
+            for name in mine
+        )
+        for id, mine in sets.items()
+    }
+
+
+def _standing_sets(session: Session, round_id: UUID) -> list[ExclusiveSet]:
+    return [one for one in exclusive_sets(session, round_id) if one.lifted_at is None]
 
 
 def counts(session: Session, round_id: UUID) -> dict[ProposalState, int]:

@@ -297,6 +297,16 @@ class Gap:
     message: str
 
 
+def only_one_of(others: Sequence[str], reason: str) -> str:
+    """What everybody is told of a bid that cannot win beside these others.
+
+    >>> only_one_of(["A garden", "A car park"], "Both want the corner of Hill Street")
+    'Only one of these can be funded: this, “A garden” or “A car park”. Both want the corner of Hill Street.'
+    """
+    *first, last = ["this", *(f"“{title}”" for title in others)]
+    return f"Only one of these can be funded: {', '.join(first)} or {last}. {reason.strip().rstrip('.')}."
+
+
 def total_minor(lines: tuple[Line, ...] | list[Line]) -> int:
     """The cash asked for, in pence.
 

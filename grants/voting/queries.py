@@ -10,13 +10,14 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from grants.kernel.errors import NotFound
 from grants.people.models import Group, Person
 from grants.priorities.models import Priority
-from grants.proposals.models import Proposal
+from grants.proposals import queries as proposals
+from grants.proposals.models import ExclusiveBid, Proposal
 from grants.proposals.rules import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import BallotRules, KeyKeeping, RoundDates, RoundState, RuleBook
@@ -63,6 +64,8 @@ class Entry:
     priority_id: UUID | None
     priority_title: str
     withdrawn: bool
+    only_one: str = ""
+    """Beside which others it cannot win, and why; nothing for nearly all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,7 @@ def standing_ballot(session: Session, round_id: UUID) -> StandingBallot:
 
 
 def entries(session: Session, round_id: UUID) -> list[Entry]:
-    """The ballot as voters read it, by number, in one query."""
+    """The ballot as voters read it, by number; in one query, where no projects exclude each other."""
     rows = session.execute(
         select(
             BallotLine.number,
@@ -164,13 +167,15 @@ def entries(session: Session, round_id: UUID) -> list[Entry]:
             Group.name.label("group_name"),
             Priority.id.label("priority_id"),
             Priority.title.label("priority_title"),
+            exists().where(ExclusiveBid.proposal_id == Proposal.id).label("marked"),
         )
         .join(Proposal, Proposal.id == BallotLine.proposal_id)
         .join(Group, Group.id == Proposal.group_id)
         .outerjoin(Priority, Priority.id == Proposal.priority_id)
         .where(BallotLine.round_id == round_id)
         .order_by(BallotLine.number)
-    )
+    ).all()
+    only_one = proposals.only_one_words(session, round_id) if any(row.marked for row in rows) else {}
     return [
         Entry(
             number=row.number,
@@ -185,6 +190,7 @@ def entries(session: Session, round_id: UUID) -> list[Entry]:
             priority_id=row.priority_id,
             priority_title=row.priority_title or "",
             withdrawn=row.state is ProposalState.WITHDRAWN,
+            only_one=only_one.get(row.id, ""),
         )
         for row in rows
     ]

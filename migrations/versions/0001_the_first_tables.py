@@ -1033,6 +1033,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("round_id", "voter_key", name=op.f("pk_envelope")),
     )
     op.create_table(
+        "exclusive_set",
+        sa.Column("round_id", sa.Uuid(), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("set_by_id", sa.Uuid(), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("after_vote", sa.Boolean(), nullable=False),
+        sa.Column("lifted_by_id", sa.Uuid(), nullable=True),
+        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lifted_reason", sa.String(length=500), nullable=True),
+        sa.Column("lifted_after_vote", sa.Boolean(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.CheckConstraint(
+            "(lifted_at IS NULL) = (lifted_reason IS NULL)", name=op.f("ck_exclusive_set_lifted_with_a_reason")
+        ),
+        sa.ForeignKeyConstraint(["lifted_by_id"], ["person.id"], name=op.f("fk_exclusive_set_lifted_by_id")),
+        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_exclusive_set_round_id")),
+        sa.ForeignKeyConstraint(["set_by_id"], ["person.id"], name=op.f("fk_exclusive_set_set_by_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_exclusive_set")),
+    )
+    with op.batch_alter_table("exclusive_set", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_exclusive_set_round_id"), ["round_id"], unique=False)
+
+    op.create_table(
         "issue_support",
         sa.Column("issue_id", sa.Uuid(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
@@ -1682,6 +1705,17 @@ def upgrade() -> None:
             sqlite_where=sa.text("state <> 'superseded'"),
             postgresql_where=sa.text("state <> 'superseded'"),
         )
+
+    op.create_table(
+        "exclusive_bid",
+        sa.Column("set_id", sa.Uuid(), nullable=False),
+        sa.Column("proposal_id", sa.Uuid(), nullable=False),
+        sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_exclusive_bid_proposal_id")),
+        sa.ForeignKeyConstraint(["set_id"], ["exclusive_set.id"], name=op.f("fk_exclusive_bid_set_id")),
+        sa.PrimaryKeyConstraint("set_id", "proposal_id", name=op.f("pk_exclusive_bid")),
+    )
+    with op.batch_alter_table("exclusive_bid", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_exclusive_bid_proposal_id"), ["proposal_id"], unique=False)
 
     op.create_table(
         "panel_finding",
@@ -2634,6 +2668,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_panel_finding_round_id"))
 
     op.drop_table("panel_finding")
+    with op.batch_alter_table("exclusive_bid", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_exclusive_bid_proposal_id"))
+
+    op.drop_table("exclusive_bid")
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_decision_standing",
@@ -2732,6 +2770,10 @@ def downgrade() -> None:
 
     op.drop_table("key_share")
     op.drop_table("issue_support")
+    with op.batch_alter_table("exclusive_set", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_exclusive_set_round_id"))
+
+    op.drop_table("exclusive_set")
     op.drop_table("envelope")
     with op.batch_alter_table("email_check", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_email_check_voter_key"))

@@ -104,6 +104,9 @@ DOORS: dict[str, str] = {
     "disbursements.repayments": "finance_officer+steward",
     "disbursements.returned": "finance_officer",
     "disbursements.show": "admin+auditor+finance_officer+steward",
+    # exclusive
+    "exclusive.lift": "steward",
+    "exclusive.page": "admin+auditor+steward",
     # funds
     "funds.agree": "admin+steward",
     "funds.answer_unspent": "funder",

@@ -4,8 +4,9 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 
@@ -14,6 +15,7 @@ class Bid:
     """One proposal on the ballot. ``lot``: its place in the order drawn before the vote (lower wins a tie).
 
     ``group_id``: bids of one group may be limited together, by number or by pence. ``name``: as it is told of.
+    ``sets``: the exclusive sets that it belongs to; of all bids of one set only one can win.
     """
 
     id: UUID
@@ -21,10 +23,27 @@ class Bid:
     lot: int
     group_id: UUID | None = None
     name: str = ""
+    sets: tuple[UUID, ...] = ()
 
     def __post_init__(self) -> None:
         if self.cost_minor <= 0:
             raise ValueError("a bid costs more than nothing")
+
+    def excludes(self, other: "Bid") -> bool:
+        """Whether only one of the two can win."""
+        return bool(self.sets) and self.id != other.id and not set(self.sets).isdisjoint(other.sets)
+
+    def facts(self) -> dict[str, Any]:
+        """For canonical JSON. ``sets``, in an order of their own, only where there are any: a bid that nothing excludes
+        is told as it was before there were sets, and so keeps its checksum."""
+        facts = asdict(self)
+        sets = facts.pop("sets")
+        return facts | {"sets": sorted(set(sets))} if sets else facts
+
+
+def excluded_by(bid: Bid, others: Iterable[Bid]) -> Bid | None:
+    """Which of these takes the place of ``bid``: the first of which only one can win; nothing when it may stand."""
+    return next((other for other in others if bid.excludes(other)), None) if bid.sets else None
 
 
 @dataclass(frozen=True, slots=True)

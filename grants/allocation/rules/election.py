@@ -11,8 +11,9 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from grants.allocation.rules.ballots import Ballots, Bid
+from grants.allocation.rules.ballots import Ballots, Bid, excluded_by
 from grants.allocation.rules.fundable import Fundable, always_fundable
+from grants.allocation.rules.words import only_one
 
 Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
@@ -182,10 +183,14 @@ class Gate:
     group_limit: int | None = None
     group_cap: int | None = None
     minimum_votes: int = 0
+    bids: Sequence[Bid] = ()
+    """By index, where some exclude each other: of one exclusive set only one can win."""
     _known: dict[tuple[frozenset[int], int], str | None] = field(default_factory=dict)
 
     def refuses(self, funded: Sequence[int], bid: int) -> tuple[str, str | None] | None:
-        """Why ``bid`` cannot be funded beside ``funded``: (reason code, the funders' words); nothing when it can."""
+        """Why ``bid`` cannot be funded beside ``funded``: (reason code, its own words if any); nothing when it can."""
+        if (conflict := self.excluded(funded, bid)) is not None:
+            return conflict
         group = self.election.groups[bid] if self.election.groups else None
         if group is not None and (self.group_limit is not None or self.group_cap is not None):
             kin = [other for other in funded if self.election.groups[other] == group]
@@ -201,6 +206,13 @@ class Gate:
             self._known[key] = self.fundable([*(self.ids[other] for other in funded), self.ids[bid]])
         words = self._known[key]
         return None if words is None else ("not_fundable", words)
+
+    def excluded(self, funded: Sequence[int], bid: int) -> tuple[str, str | None] | None:
+        """The same, where it is because only one of two can win."""
+        if not self.bids:
+            return None
+        rival = excluded_by(self.bids[bid], (self.bids[other] for other in funded))
+        return None if rival is None else ("conflict", only_one(rival.name))
 
     def wants(self, bid: int) -> bool:
         """Whether it has the votes that the round asks for."""

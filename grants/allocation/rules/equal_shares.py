@@ -84,7 +84,13 @@ def gate_of(election: "Election", bids: Sequence[Bid], fundable: Fundable, read:
     from grants.allocation.rules.election import Gate
 
     return Gate(
-        election, [bid.id for bid in bids], fundable, read.group_limit, read.group_cap_minor, read.minimum_votes
+        election,
+        [bid.id for bid in bids],
+        fundable,
+        read.group_limit,
+        read.group_cap_minor,
+        read.minimum_votes,
+        bids if any(bid.sets for bid in bids) else (),
     )
 
 

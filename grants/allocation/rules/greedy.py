@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from grants.allocation.rules.ballots import Ballots, Bid
+from grants.allocation.rules.ballots import Ballots, Bid, excluded_by
 from grants.allocation.rules.fundable import Fundable
 from grants.allocation.rules.result import WANTING_MONEY, Outcome, Reason
-from grants.allocation.rules.words import POUNDS, Words, words_for
+from grants.allocation.rules.words import POUNDS, Words, only_one, words_for
 from grants.rounds.rules import MostVotesOptions, Options
 
 
@@ -39,9 +39,10 @@ def share_by_votes(
 ) -> tuple[Outcome, ...]:
     """Fund by votes until the pot is spent. Pence.
 
-    Ties: the cheaper, then the lower lot. A bid is passed over, with its reason, when it has too few votes, when its
-    group has had its part, when it asks more than is left, or when the funders' restrictions cannot bear it beside
-    those already funded. Only a bid that asks more than is left ends the sharing under ``stop_at_misfit``.
+    Ties: the cheaper, then the lower lot. A bid is passed over, with its reason, when it has too few votes, when one
+    beside which it cannot win is funded already, when its group has had its part, when it asks more than is left, or
+    when the funders' restrictions cannot bear it beside those already funded. Only a bid that asks more than is left
+    ends the sharing under ``stop_at_misfit``.
     Source: greedy utilitarian welfare with cost satisfaction (pabutools ``greedy_utilitarian_welfare``, ``Cost_Sat``).
     """
     sharing = _Sharing(bids, votes, pot_minor, options, fundable, words)
@@ -105,6 +106,8 @@ class _Sharing:
             return Reason.AFTER_STOP, (
                 f"a bid with more {self.words.many} asked for more than was left, and that ends the sharing."
             )
+        if (rival := excluded_by(bid, earlier)) is not None:
+            return Reason.CONFLICT, only_one(rival.name)
         kin = [other for other in earlier if bid.group_id is not None and other.group_id == bid.group_id]
         if options.group_limit is not None and len(kin) >= options.group_limit:
             if options.group_limit == 1:

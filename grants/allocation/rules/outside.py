@@ -67,7 +67,7 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     }
     if about.ballot.maximum and kind != "scoring":
         meta["max_sum_points" if points else "max_length"] = str(about.ballot.maximum)
-    ask = asked(inputs.rule, inputs.options)
+    ask = None if any(bid.sets for bid in bids) else asked(inputs.rule, inputs.options)  # no file tells of sets
     told = f" {command(ask, 'FILE.pb')}" if ask else ""
     meta |= {
         "language": "en",
@@ -153,7 +153,7 @@ def command(ask: Asked, file: str) -> str:
 def outside_checksum(inputs: Inputs, about: About, won: Collection[UUID]) -> str | None:
     """The checksum that the command prints; nothing where the file alone does not give the same winners.
 
-    That is so where the funders' restrictions or the limits of a group had a say.
+    That is so where the funders' restrictions, the limits of a group or bids that exclude each other had a say.
     """
     ask = asked(inputs.rule, inputs.options)
     if ask is None or not inputs.bids or not inputs.ballots.voters:

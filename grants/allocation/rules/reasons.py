@@ -117,7 +117,8 @@ def _not_bought(
             f"Not funded: {words.votes(election.votes[bid])}; this round asks for at least "
             f"{words.number(gate.minimum_votes)}.",
         )
-    refusal = shared.final.refused.get(bid) or (gate.refuses(shared.winners, bid) if tops and cost <= before else None)
+    refusal = shared.final.refused.get(bid) or gate.excluded(shared.winners, bid)
+    refusal = refusal or (gate.refuses(shared.winners, bid) if tops and cost <= before else None)
     if refusal:
         return told(Reason(refusal[0]), f"Not funded: {refused(refusal, gate, words)}")
     parts = [f"Not funded: it asks for {words.money(cost)}."]
@@ -181,8 +182,8 @@ def tell_phragmen(election: Election, gate: Gate, paced: Paced, words: Words) ->
                 Reason.TOO_FEW_VOTES,
                 f"{words.votes(election.votes[bid])}; this round asks for at least {least}.",
             )
-        elif bid in paced.refused:
-            code, reason = Reason(paced.refused[bid][0]), refused(paced.refused[bid], gate, words)
+        elif refusal := paced.refused.get(bid) or gate.excluded(paced.order, bid):
+            code, reason = Reason(refusal[0]), refused(refusal, gate, words)
         elif not election.supporters[bid]:
             code, reason = Reason.SUPPORTERS_SHORT, "nobody chose it."
         elif cost > election.pot:

@@ -64,7 +64,7 @@ class Inputs:
             "rule": self.rule,
             "options": dict(self.options),
             "pot_minor": self.pot_minor,
-            "bids": [asdict(bid) for bid in sorted(self.bids, key=lambda bid: bid.lot)],
+            "bids": [bid.facts() for bid in sorted(self.bids, key=lambda bid: bid.lot)],
             "ballots_sha256": self.ballots.sha256,
             "voters": self.ballots.voters,
             "with_points": self.ballots.points is not None,
@@ -153,7 +153,14 @@ def _ballots(kinds: list[list[Any]], with_points: bool) -> Ballots:
 
 def _bid(facts: dict[str, Any]) -> Bid:
     group = facts["group_id"]
-    return Bid(UUID(facts["id"]), facts["cost_minor"], facts["lot"], UUID(group) if group else None, facts["name"])
+    return Bid(
+        UUID(facts["id"]),
+        facts["cost_minor"],
+        facts["lot"],
+        UUID(group) if group else None,
+        facts["name"],
+        tuple(map(UUID, facts.get("sets", ()))),
+    )
 
 
 def _need(facts: dict[str, Any]) -> Need:

@@ -1,12 +1,12 @@
 """What comes out of sharing the pot: one outcome with its reason per bid, and a run that anyone can check."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
-from grants.allocation.rules.ballots import Ballots, Bid
+from grants.allocation.rules.ballots import Ballots, Bid, excluded_by
 from grants.allocation.rules.fundable import Fundable
 from grants.kernel.canonical import canonical_json, fingerprint
 from grants.rounds.rules import Options
@@ -22,6 +22,7 @@ class Reason(StrEnum):
     NOT_FUNDABLE = "not_fundable"
     GROUP_FULL = "group_full"
     GROUP_CAP = "group_cap"
+    CONFLICT = "conflict"
     SUPPORTERS_SHORT = "supporters_short"
 
 
@@ -109,7 +110,7 @@ class Run:
             "rule": self.rule,
             "options": dict(self.options),
             "pot_minor": self.pot_minor,
-            "bids": [asdict(bid) for bid in self.bids],
+            "bids": [bid.facts() for bid in self.bids],
             "ballots_sha256": self.ballots_hash,
             "voters": self.voters,
         }
@@ -133,6 +134,7 @@ def run_rule(
         raise ValueError(f"votes for what is not on the ballot: {sorted(strange)}")
     rule.check_options(options)
     outcomes = rule.share(bids, ballots, pot_minor, options, fundable)
+    outcomes = _only_one_waits(bids, outcomes)
     assert sum(outcome.awarded_minor for outcome in outcomes) <= pot_minor
     return Run(
         rule=rule.name,
@@ -143,3 +145,19 @@ def run_rule(
         voters=ballots.voters,
         outcomes=outcomes,
     )
+
+
+def _only_one_waits(bids: Sequence[Bid], outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    """No bid waits on the reserve list that a winner excludes: money that comes free would not help it.
+
+    Two that exclude each other may both wait: the first to move up shuts the other out then.
+    """
+    known = {bid.id: bid for bid in bids}
+    won = [known[one.bid_id] for one in outcomes if one.awarded_minor]
+    waits = sorted(
+        (one.reserve, one.bid_id)
+        for one in outcomes
+        if one.reserve is not None and excluded_by(known[one.bid_id], won) is None
+    )
+    places = {id: place for place, (_, id) in enumerate(waits, start=1)}
+    return tuple(replace(one, reserve=places.get(one.bid_id)) for one in outcomes)

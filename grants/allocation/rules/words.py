@@ -46,5 +46,14 @@ def words_for(has_points: bool) -> Words:
     return POUNDS_AND_POINTS if has_points else POUNDS
 
 
+def only_one(winner: str) -> str:
+    """Why a bid that is excluded by a winner was not funded.
+
+    >>> only_one("A garden on the corner")
+    'only one of this and “A garden on the corner” could be funded, and “A garden on the corner” had its turn first.'
+    """
+    return f"only one of this and “{winner}” could be funded, and “{winner}” had its turn first."
+
+
 def people(number: int) -> str:
     return f"{number:,} {'person' if number == 1 else 'people'}"

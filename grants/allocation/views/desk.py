@@ -13,6 +13,7 @@ from grants.allocation import access, queries, service
 from grants.allocation.forms import VERDICT_WORDS, AnswerForm, CorrectForm, decide_form
 from grants.allocation.rules.registry import RULES
 from grants.allocation.rules.states import CORRECTIONS, DecisionState, Verdict
+from grants.allocation.views.exclusive import only_ones
 from grants.allocation.views.lines import lines_of
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
@@ -76,6 +77,7 @@ def desk(round_id: UUID) -> ResponseReturnValue:
         corrections=[(one, titles.get(one.decision_id, "")) for one in queries.open_corrections(reading(), [round_id])],
         chairs=access.may_decide(actor, round.fund_id, chair),
         answer=AnswerForm(formdata=None),
+        only_ones=only_ones(round_id),
     )
 
 

@@ -16,6 +16,7 @@ from grants.allocation.rules.outside import About, asked, command, round_pb
 from grants.allocation.rules.plain import in_short, options_in_words
 from grants.allocation.rules.registry import RULES
 from grants.allocation.rules.states import Verdict
+from grants.allocation.views.exclusive import only_ones
 from grants.allocation.views.lines import lines_of
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
@@ -120,6 +121,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         meeting=meeting,
         took_part=len(meeting.took_part) if meeting else 0,
         announced=queries.is_announced(round),
+        only_ones=only_ones(round_id),
         full=full,
         may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),
         may_try=access.may_try(current_actor(), round.fund_id) and queries.is_announced(round),

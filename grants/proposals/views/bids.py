@@ -327,6 +327,7 @@ def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
         and proposal.writer_id is not None
         and access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
         and now() < proposal.asked_until,
+        "only_one": _only_one(proposal, parties),
         "why_not": SCREENING_WORDS.get(_code(proposal.screening_code)) if proposal.screening_code else None,
         "may_sign": awaiting
         and access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
@@ -340,6 +341,13 @@ def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
         "writer": who.get(proposal.writer_id) if proposal.writer_id else None,
         "signer": who.get(proposal.signed_off_by_id) if proposal.signed_off_by_id else None,
     }
+
+
+def _only_one(proposal: Any, parties: Parties) -> str:
+    """Beside which others it cannot win: for everybody once the proposals are public, before that for stewards."""
+    if not queries.is_public(proposal, now()) and not access.may_screen(current_actor(), parties):
+        return ""
+    return queries.only_one_words(reading(), proposal.round_id).get(proposal.id, "")
 
 
 def _code(text: str) -> Any:
