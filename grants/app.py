@@ -148,7 +148,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     limits.init_app(app)
     csrf.init_app(app)
     session.init_app(app, lambda token, now: people_queries.actor_of_session(reading(), token, now))
-    Migrate(app, db.db, directory=str(ROOT / "migrations"), render_as_batch=True)
+    Migrate(app, db.db, directory=str(ROOT / "migrations"))
     for kit in (statics, filters, fields, errors):
         kit.init_app(app)
     choose_adapters(app, settings)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.migration import MigrationContext
 from alembic.operations import MigrationScript
 from alembic.script import ScriptDirectory
 from flask import current_app
@@ -17,10 +20,17 @@ from sqlalchemy.engine import Connection
 from grants.kernel.tables import Base, Utc
 from grants.web.db import WRITES, db, gate
 
+sys.path.insert(0, str(Path(__file__).parent))
 
-def numbered(_context: Any, _revision: Any, directives: list[MigrationScript]) -> None:
+import altering  # noqa: F401  (registers the operations that migrations use)
+
+
+def numbered(found: MigrationContext, _revision: Any, directives: list[MigrationScript]) -> None:
     """Number migrations 0001, 0002 …, and write none when nothing has changed."""
+    from drafting import drafted
+
     script = directives[0]
+    drafted(AutogenContext(found), script)
     if script.upgrade_ops is not None and script.upgrade_ops.is_empty():
         directives.clear()
         return

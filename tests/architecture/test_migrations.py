@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy.exc import DBAPIError
 
-from grants.kernel.tables import Base
+from grants.kernel.tables import Base, append_only_ddl
 from tests.support.postgres import Server, a_database
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 TRIGGERS = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgname",
+    "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name",
+    "postgresql": """
+        SELECT pg_get_triggerdef(t.oid) || ' ' || p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
+        WHERE NOT t.tgisinternal ORDER BY t.tgname
+    """,
 }
 
 
@@ -68,10 +75,75 @@ def guards(engine: Engine) -> dict[str, list[str]]:
     """What Alembic does not compare: the CHECKs of every table, and the triggers."""
     looked_at = inspect(engine)
     found = {
-        table: sorted(str(check["name"]) for check in looked_at.get_check_constraints(table))
+        table: sorted(f"{check['name']} {check['sqltext']}" for check in looked_at.get_check_constraints(table))
         for table in looked_at.get_table_names()
         if table != "alembic_version"
     }
     with engine.connect() as connection:
         found["triggers"] = list(connection.scalars(text(TRIGGERS[engine.dialect.name])))
     return found
+
+
+def test_a_table_that_stands_keeps_its_rows_and_guards_when_altered(empty_urls: tuple[str, str]) -> None:
+    engine = create_engine(empty_urls[0])
+    try:
+        with engine.begin() as connection:
+            for statement in STANDING:
+                connection.exec_driver_sql(statement)
+            make_append_only(engine.dialect.name, connection)
+            op = loaded_operations(connection)
+            op.add_check("pot", "ck_pot_whole", "pence % 5 = 0 AND word <> '),('")
+            op.replace_check("pot", "ck_pot_positive", "pence > 9")
+            op.drop_check("pot", "ck_pot_word")
+            op.make_nullable("pot", "word")
+            op.make_required("pot", "spare")
+            op.resize("pot", "word", 9, 20)
+            op.add_reference("pot", "of_id", "pot")
+            op.drop_columns("pot", "gone", "gone_too")
+        looked_at = inspect(engine)
+        columns = {column["name"]: column for column in looked_at.get_columns("pot")}
+        assert set(columns) == {"id", "pence", "word", "spare", "of_id"}
+        assert columns["word"]["nullable"]
+        assert not columns["spare"]["nullable"]
+        assert columns["word"]["type"].length == 20  # type: ignore[attr-defined]
+        assert {index["name"] for index in looked_at.get_indexes("pot")} == {"ix_pot_pence"}
+        assert [key["constrained_columns"] for key in looked_at.get_foreign_keys("pot")] == [["of_id"]]
+        assert {check["name"] for check in looked_at.get_check_constraints("pot")} == {
+            "ck_pot_whole",
+            "ck_pot_positive",
+        }
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT pence, word, spare FROM pot")).all() == [(10, "ten, (x)", "kept")]
+        for refused in (
+            "INSERT INTO pot (id, pence, spare) VALUES ('00000000000000000000000000000002', 5, 's')",
+            "INSERT INTO pot (id, pence, spare) VALUES ('00000000000000000000000000000002', 12, 's')",
+            "UPDATE pot SET pence = 20",
+        ):
+            with pytest.raises(DBAPIError), engine.begin() as connection:
+                connection.execute(text(refused))
+    finally:
+        engine.dispose()
+
+
+STANDING = (
+    """CREATE TABLE pot (
+        id UUID PRIMARY KEY, pence INTEGER NOT NULL, word VARCHAR(9) NOT NULL, gone TEXT, spare TEXT, gone_too TEXT,
+        CONSTRAINT ck_pot_positive CHECK (pence > 0), CONSTRAINT ck_pot_word CHECK (word <> 'a, (b')
+    )""",
+    "CREATE INDEX ix_pot_pence ON pot (pence)",
+    "INSERT INTO pot VALUES ('00000000000000000000000000000001', 10, 'ten, (x)', 'x', 'kept', 'y')",
+)
+
+
+def make_append_only(dialect: str, connection: Connection) -> None:
+    for statement in append_only_ddl("pot")[dialect]:
+        connection.exec_driver_sql(statement)
+
+
+def loaded_operations(connection: Connection) -> Any:
+    """Alembic's operations with ours, as a migration has them."""
+    described = spec_from_file_location("altering", MIGRATIONS / "altering.py")
+    assert described is not None
+    assert described.loader is not None
+    described.loader.exec_module(module_from_spec(described))
+    return Operations(MigrationContext.configure(connection))
