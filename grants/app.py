@@ -16,6 +16,7 @@ from grants.adapters.memory_payments import MemoryGateway
 from grants.adapters.memory_scanning import MemoryScanner, NoScanner
 from grants.adapters.modulus_tables import ModulusTables
 from grants.adapters.packaged_geography import PackagedGeography
+from grants.adapters.s3_storage import Bucket, S3Store
 from grants.adapters.smtp_mail import SmtpMailer
 from grants.allocation.cli import elections as elections_cli
 from grants.allocation.cli import results as results_cli
@@ -47,6 +48,7 @@ from grants.people import cli as people_cli
 from grants.people import queries as people_queries
 from grants.people import views as people
 from grants.places import views as places
+from grants.ports.storage import FileStore
 from grants.priorities import views as priorities
 from grants.proposals import cli as proposals_cli
 from grants.proposals.views import bids as proposals
@@ -188,8 +190,24 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
         **disbursements.money_handlers(),
         **proposal_files.scan_handlers(),
     }
-    app.extensions["files"] = DiskStore(settings.files_folder)
+    app.extensions["files"] = store_for(settings)
     app.extensions["scanner"] = scanner_for(settings)
+
+
+def store_for(settings: Settings) -> FileStore:
+    """Where files are kept: in a bucket where one is named, else in a folder of this machine."""
+    if not settings.s3_bucket:
+        return DiskStore(settings.files_folder)
+    return S3Store(
+        Bucket(
+            name=settings.s3_bucket,
+            endpoint=settings.s3_endpoint,
+            region=settings.s3_region,
+            key_id=settings.s3_key_id,
+            secret=settings.s3_secret,
+            path_style=settings.s3_path_style,
+        )
+    )
 
 
 def scanner_for(settings: Settings) -> object:

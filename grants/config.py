@@ -46,6 +46,13 @@ class Settings:
     proxies: int = 0
     """How many reverse proxies stand in front."""
     files_folder: Path = ROOT / "instance" / "files"
+    s3_bucket: str = ""
+    """Keeps files in this bucket; empty: in ``files_folder``."""
+    s3_endpoint: str = ""
+    s3_region: str = "eu-west-2"
+    s3_key_id: str = ""
+    s3_secret: str = ""
+    s3_path_style: bool = False
     clamd: str = ""
     """ClamAV's daemon: ``host:port``, or the path of its socket."""
     upload_limit: int = 8 * 1024 * 1024
@@ -109,6 +116,9 @@ class Settings:
             vote_key = vote_key or kept_secret("vote_key")
             bank_keys = bank_keys or f"here:{kept_secret('bank_key')}"
         _ensure_stripe(env, text("STRIPE_KEY", ""), text("STRIPE_WEBHOOK_SECRETS", ""), text("STRIPE_API", ""))
+        _ensure_bucket(
+            env, text("S3_BUCKET", ""), text("S3_ENDPOINT", ""), text("S3_KEY_ID", ""), text("S3_SECRET", "")
+        )
         if len(vote_key) != 64 or any(c not in "0123456789abcdef" for c in vote_key):
             raise SettingsError("GRANTS_VOTE_KEY is 64 hex digits (0-9, a-f)")
         try:
@@ -128,6 +138,12 @@ class Settings:
             trusted_hosts=tuple(h.strip() for h in text("TRUSTED_HOSTS", "").split(",") if h.strip()),
             proxies=_number(text("PROXIES", "0"), "PROXIES"),
             files_folder=Path(text("FILES_FOLDER", str(cls.files_folder))),
+            s3_bucket=text("S3_BUCKET", ""),
+            s3_endpoint=text("S3_ENDPOINT", "").rstrip("/"),
+            s3_region=text("S3_REGION", cls.s3_region),
+            s3_key_id=text("S3_KEY_ID", ""),
+            s3_secret=text("S3_SECRET", ""),
+            s3_path_style=_yes(text("S3_PATH_STYLE", "0"), "S3_PATH_STYLE"),
             clamd=text("CLAMD", ""),
             upload_limit=_number(text("UPLOAD_LIMIT", str(cls.upload_limit)), "UPLOAD_LIMIT"),
             smtp_host=text("SMTP_HOST", ""),
@@ -143,6 +159,20 @@ class Settings:
             stripe_webhook_secrets=tuple(s.strip() for s in text("STRIPE_WEBHOOK_SECRETS", "").split(",") if s.strip()),
             stripe_api=text("STRIPE_API", cls.stripe_api).rstrip("/"),
         )
+
+
+def _ensure_bucket(env: Env, bucket: str, endpoint: str, key_id: str, secret: str) -> None:
+    """A bucket is reached by a whole pair of keys, and in production over HTTPS."""
+    if not bucket:
+        return
+    if bool(key_id) != bool(secret):
+        raise SettingsError("GRANTS_S3_KEY_ID and GRANTS_S3_SECRET are set together, or neither")
+    address = urlsplit(endpoint)
+    if endpoint and (address.scheme not in ("http", "https") or not address.hostname):
+        raise SettingsError("GRANTS_S3_ENDPOINT is an address like https://s3.example.org")
+    here = address.hostname in ("127.0.0.1", "localhost", "::1")
+    if env is Env.PRODUCTION and endpoint and address.scheme != "https" and not here:
+        raise SettingsError("GRANTS_S3_ENDPOINT begins with https:// in production")
 
 
 def _ensure_stripe(env: Env, key: str, secrets: str, api: str) -> None:

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from grants.kernel.actors import NOBODY
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
+from grants.ports.storage import StoreAway
 from grants.web.limits import wait_seconds
 from grants.web.logs import log, reference
 
@@ -93,6 +94,11 @@ def init_app(app: Flask) -> None:
             log.error("no database", exc_info=error, extra={"facts": {"request_id": reference()}})
             return _later(None)
         return _broken(error)
+
+    @app.errorhandler(StoreAway)
+    def _no_files(error: StoreAway) -> ResponseReturnValue:
+        log.error("no files", extra={"facts": {"request_id": reference(), "why": str(error)}})
+        return _later("We cannot reach our files at this moment. Nothing was saved: please try again.")
 
     @app.errorhandler(Exception)
     def _broken(error: Exception) -> ResponseReturnValue:

@@ -2,6 +2,7 @@
 
 from flask import Response, make_response
 
+from grants.kernel.errors import NotFound
 from grants.web.outside import files
 
 MEDIA_TYPES = {
@@ -23,7 +24,10 @@ MEDIA_TYPES = {
 def upload_answer(stored_name: str, name: str) -> Response:
     """A kept file under ``name`` (ours, without suffix). Ask first whether it was found clean, and who may open it."""
     suffix = stored_name.rpartition(".")[2]
-    answer = make_response(files().get(stored_name))
+    try:
+        answer = make_response(files().get(stored_name))
+    except FileNotFoundError:
+        raise NotFound("There is no such file.") from None
     answer.mimetype = MEDIA_TYPES[suffix]
     shown = "attachment" if suffix == "pdf" else "inline"
     answer.headers.set("Content-Disposition", shown, filename=f"{name}.{suffix}")

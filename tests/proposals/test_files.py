@@ -23,6 +23,7 @@ from grants.kernel.errors import NotFound, RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
 from grants.outbox.models import OutboxRow
 from grants.ports.scanning import ScannerAway
+from grants.ports.storage import StoreAway
 from grants.proposals import queries
 from grants.proposals.models import ProposalFile
 from grants.proposals.rules import FileKind, FileState, ProposalState, Section, checked_upload, gaps
@@ -181,6 +182,22 @@ def test_nobody_opens_what_was_not_found_clean(app: Flask, app_session: Session,
     proposal = a_proposal(app_session, state=S.DRAFT)
     file = a_file(app_session, app, proposal, state)
     assert as_(a_member(app_session, proposal.group)).get(f"/proposals/files/{file.id}").status_code == 404
+
+
+class _Away:
+    def get(self, name: str) -> bytes:
+        raise StoreAway("no answer")
+
+
+def test_while_the_store_is_away_the_page_says_so_and_to_come_back(
+    app: Flask, app_session: Session, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = a_file(app_session, app, a_proposal(app_session, state=S.ON_BALLOT))
+    app_session.commit()
+    monkeypatch.setitem(app.extensions, "files", _Away())
+    answer = client.get(f"/proposals/files/{file.id}")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    assert "We cannot reach our files at this moment" in text_of(answer)
 
 
 def test_a_file_is_read_by_whoever_may_read_its_proposal(

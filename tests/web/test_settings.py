@@ -119,3 +119,26 @@ def test_a_kept_secret_never_serves_production(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("grants.config.kept_secret", kept)
     with pytest.raises(SettingsError):
         Settings.from_environ({**LIVE, "GRANTS_SECRET_KEY": ""})
+
+
+BUCKET = {**LIVE, "GRANTS_S3_BUCKET": "seedbed", "GRANTS_S3_ENDPOINT": "https://s3.example.org/"}
+
+
+def test_a_bucket_is_read_with_its_keys() -> None:
+    settings = Settings.from_environ({**BUCKET, "GRANTS_S3_KEY_ID": "A", "GRANTS_S3_SECRET": "b"})
+    assert (settings.s3_bucket, settings.s3_endpoint) == ("seedbed", "https://s3.example.org")
+    assert (settings.s3_key_id, settings.s3_secret, settings.s3_path_style) == ("A", "b", False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"GRANTS_S3_KEY_ID": "A"}, "GRANTS_S3_SECRET"),
+        ({"GRANTS_S3_ENDPOINT": "http://s3.example.org"}, "https://"),
+        ({"GRANTS_S3_ENDPOINT": "s3.example.org"}, "an address like"),
+        ({"GRANTS_S3_PATH_STYLE": "yes"}, "GRANTS_S3_PATH_STYLE"),
+    ],
+)
+def test_a_bucket_that_is_not_wholly_told_or_not_over_https_is_refused(changed: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        Settings.from_environ({**BUCKET, **changed})
