@@ -28,6 +28,7 @@ def reasons(part: str) -> set[str]:
     ("part", "required"),
     [
         ("## The application", PROJECT["dependencies"]),
+        ("## Only where it is used", PROJECT["optional-dependencies"]["s3"]),
         ("## For development only", PROJECT["optional-dependencies"]["dev"]),
     ],
 )

@@ -20,7 +20,7 @@ LINK = re.compile(r"\]\((?!https?://|mailto:|#)([^)#\s]+)")
 
 
 def test_every_setting_stands_in_the_table_and_the_reverse() -> None:
-    told = re.findall(r"^\| `GRANTS_([A-Z_]+)` \|", README, re.MULTILINE)
+    told = re.findall(r"^\| `GRANTS_([A-Z0-9_]+)` \|", README, re.MULTILINE)
     assert sorted(told) == sorted(field.name.upper() for field in fields(Settings))
 
 
@@ -31,7 +31,7 @@ def test_every_setting_is_read_from_the_environment() -> None:
 
 
 def test_the_defaults_in_the_table_are_those_of_the_code() -> None:
-    told = dict(re.findall(r"^\| `GRANTS_([A-Z_]+)` \| `([^`]+)` \|", README, re.MULTILINE))
+    told = dict(re.findall(r"^\| `GRANTS_([A-Z0-9_]+)` \| `([^`]+)` \|", README, re.MULTILINE))
     defaults = {field.name.upper(): field.default for field in fields(Settings)}
     plain = {name: value for name, value in told.items() if name != "FILES_FOLDER"}
     assert plain == {
