@@ -39,7 +39,7 @@ from grants.kernel.work import UnitOfWork
 from grants.people import service as people_service
 from grants.proposals import queries as proposals
 from grants.proposals.models import ExclusiveSet, Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposals_service
 from grants.proposals.service import exclusive
 from grants.review import queries as review

@@ -40,7 +40,7 @@ from grants.people.models import Group
 from grants.priorities.models import Priority
 from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.reports.models import Report
 from grants.reports.rules import ReportState
 from grants.rounds.models import Round

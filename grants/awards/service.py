@@ -72,7 +72,7 @@ from grants.priorities.models import Priority
 from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
 from grants.proposals.queries import need
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 
 # ------------------------------------------------------------------------------------------------------------ offers

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from grants.demo import beginnings as b
-from grants.proposals.rules import Approach, Community, Help, Level, Line
+from grants.proposals.rules.facts import Approach, Community, Help, Level, Line
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from uuid import UUID
 from grants.demo import beginnings, bids, panel, papers, votes
 from grants.demo.bids import Bid
 from grants.demo.play import Play
-from grants.proposals.rules import Partner, ScreeningCode, Section
+from grants.proposals.rules.partners import Partner
+from grants.proposals.rules.screening import ScreeningCode
+from grants.proposals.rules.sections import Section
 from grants.proposals.service import bids as proposals
 from grants.proposals.service import partners
 from grants.rounds import service as rounds

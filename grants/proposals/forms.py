@@ -6,32 +6,26 @@ from typing import Any
 
 import wtforms
 
-from grants.proposals.rules import (
+from grants.proposals.rules.comments import COMMENT_AT_MOST, FLAG_AT_MOST
+from grants.proposals.rules.facts import (
     APPROACH_WORDS,
     AT_MOST,
-    COMMENT_AT_MOST,
     COMMUNITY_WORDS,
-    FLAG_AT_MOST,
     HELP_WORDS,
-    LABEL_AT_MOST,
     LEVEL_WORDS,
     MOST_INSIGHTS,
-    MOST_PARTNERS,
-    SCREENING_WORDS,
-    SECTION_FIELDS,
-    SECTION_TITLES,
-    Answers,
     Approach,
-    Asker,
     Community,
     Facts,
     Help,
     Level,
     Line,
-    Partner,
-    ScreeningCode,
-    Section,
 )
+from grants.proposals.rules.files import LABEL_AT_MOST
+from grants.proposals.rules.hurdles import Answers, Asker
+from grants.proposals.rules.partners import MOST_PARTNERS, Partner
+from grants.proposals.rules.screening import SCREENING_WORDS, ScreeningCode
+from grants.proposals.rules.sections import SECTION_FIELDS, SECTION_TITLES, Section
 from grants.web import fields
 from grants.web.forms import Form
 

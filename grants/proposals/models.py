@@ -10,7 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
 from grants.people.models import Group, Hosting
 from grants.priorities.models import Priority
-from grants.proposals.rules import CommentState, FileKind, FileState, Help, Level, PartnerState, ProposalState
+from grants.proposals.rules.comments import CommentState
+from grants.proposals.rules.facts import Help, Level
+from grants.proposals.rules.files import FileKind, FileState
+from grants.proposals.rules.partners import PartnerState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 
 

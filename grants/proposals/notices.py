@@ -10,7 +10,9 @@ from grants.kernel.work import UnitOfWork
 from grants.outbox.service import address, put_mail
 from grants.people import queries as people
 from grants.proposals.models import Proposal, ProposalPartner
-from grants.proposals.rules import COMMUNITY_WORDS, SECTION_TITLES, Community, Facts, PartnerState, Section
+from grants.proposals.rules.facts import COMMUNITY_WORDS, Community, Facts
+from grants.proposals.rules.partners import PartnerState
+from grants.proposals.rules.sections import SECTION_TITLES, Section
 from grants.rounds.rules import show_moment
 
 Readers = Collection[tuple[UUID, str]]

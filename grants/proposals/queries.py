@@ -26,19 +26,13 @@ from grants.proposals.models import (
     ProposalSnapshot,
     SectionEffort,
 )
-from grants.proposals.rules import (
-    PUBLIC,
-    SPOKEN,
-    CommentState,
-    Community,
-    Facts,
-    FileState,
-    Limits,
-    Line,
-    Partner,
-    ProposalState,
-    only_one_of,
-)
+from grants.proposals.rules.comments import CommentState
+from grants.proposals.rules.facts import Community, Facts, Line
+from grants.proposals.rules.files import SPOKEN, FileState
+from grants.proposals.rules.partners import Partner
+from grants.proposals.rules.screening import only_one_of
+from grants.proposals.rules.sections import Limits
+from grants.proposals.rules.states import PUBLIC, ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState

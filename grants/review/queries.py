@@ -15,7 +15,7 @@ from grants.people import queries as people
 from grants.people.models import Hosting, Membership, Person
 from grants.people.rules import HostingState
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.review.models import PanelFinding, PanelMember, Review
 from grants.review.rules import COUNTED, Pair, ReviewState
 from grants.rounds.models import Round

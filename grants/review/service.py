@@ -14,7 +14,7 @@ from grants.people import queries as people
 from grants.people.models import Person
 from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposals_service
 from grants.review import access, notices, queries, rules
 from grants.review.models import PanelFinding, PanelMember, Review, Score

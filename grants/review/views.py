@@ -14,7 +14,8 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from grants.people import queries as people
 from grants.proposals import queries as proposals
-from grants.proposals.rules import FileState, ProposalState
+from grants.proposals.rules.files import FileState
+from grants.proposals.rules.states import ProposalState
 from grants.review import access, queries, rules, service
 from grants.review.forms import (
     AssignForm,

@@ -18,7 +18,7 @@ from grants.people.models import Group, Person
 from grants.priorities.models import Priority
 from grants.proposals import queries as proposals
 from grants.proposals.models import ExclusiveBid, Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import BallotRules, KeyKeeping, RoundDates, RoundState, RuleBook
 from grants.voting.models import (

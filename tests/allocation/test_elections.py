@@ -24,7 +24,7 @@ from grants.kernel.actors import CLOCK
 from grants.kernel.errors import NotAllowed, RuleBroken
 from grants.kernel.trail import AuditEvent
 from grants.people.models import Person
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import BallotKind, RoundState, SharingRule

@@ -18,7 +18,7 @@ from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.proposals import queries as proposals
 from grants.proposals.models import ExclusiveBid, ExclusiveSet
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 from grants.voting import queries as voting

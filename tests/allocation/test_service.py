@@ -24,7 +24,7 @@ from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRef
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
 from grants.people.models import Person
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.review.rules import ReviewState
 from grants.rounds.rules import BallotKind, BallotRules, RoundState, SharingRule
 from grants.voting.models import Ballot

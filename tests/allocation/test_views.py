@@ -24,7 +24,7 @@ from grants.allocation.rules.states import DecisionState, Departure, Verdict
 from grants.kernel.actors import Role
 from grants.people.models import Person
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.review.rules import ReviewState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round

@@ -26,7 +26,7 @@ from grants.kernel.actors import Role
 from grants.kernel.trail import AuditEvent
 from grants.ledger.models import Account, Entry
 from grants.ledger.rules import bank_code
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.reports.rules import ReportState
 from grants.rounds.rules import RoundState
 from tests.audit.test_queries import released

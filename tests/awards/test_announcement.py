@@ -20,7 +20,7 @@ from grants.kernel.actors import CLOCK, Rights, Role
 from grants.kernel.errors import NotAllowed, NotEnoughMoney
 from grants.ledger.queries import breaks
 from grants.outbox.models import OutboxRow
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.rules import RoundState
 from tests.builders.actors import an_actor
 from tests.builders.allocation import Counted, a_counted_round

@@ -23,7 +23,7 @@ from grants.people.models import Group, Hosting, Person
 from grants.people.queries import actor_for
 from grants.people.rules import HostingState
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.rules import RoundState
 from tests.builders.actors import an_actor
 from tests.builders.awards import a_decided_proposal, a_decided_round, a_decision, all_known, an_agreement, an_award

@@ -27,7 +27,7 @@ from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.payees import service as payees
 from grants.payees.rules.accounts import BankAccountState
 from grants.payees.rules.checks import CheckKind, GroupCheckState
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from tests.builders.awards import (
     a_decided_proposal,
     a_decision,

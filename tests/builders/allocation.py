@@ -11,7 +11,7 @@ from grants.funds.models import Fund
 from grants.kernel.actors import Actor, Role
 from grants.people.models import Person
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 from tests.builders.people import a_person, actor_of

@@ -23,7 +23,7 @@ from grants.people.models import Group, Person
 from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 from tests.builders.funds import a_contribution, a_fund

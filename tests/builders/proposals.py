@@ -14,7 +14,9 @@ from grants.people.models import Group, Person
 from grants.people.rules import GroupKind
 from grants.priorities.models import Priority
 from grants.proposals.models import BudgetLine, Proposal, ProposalSnapshot
-from grants.proposals.rules import Help, Level, Line, ProposalState, Section, total_minor
+from grants.proposals.rules.facts import Help, Level, Line, total_minor
+from grants.proposals.rules.sections import Section
+from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState

@@ -15,7 +15,7 @@ from grants.kernel.sealing import unwrap_private_key, wrap_share
 from grants.kernel.shares import share_fingerprint, split
 from grants.people.models import Person
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import KeyShare, Round
 from grants.rounds.rules import RoundState
 from grants.voting.models import (

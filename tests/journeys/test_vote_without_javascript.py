@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from grants.kernel.clock import SetClock
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.rules import RoundState
 from grants.web.db import WRITES
 from tests.builders.proposals import a_proposal

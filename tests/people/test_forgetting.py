@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from tests.builders.issues import an_issue
 from tests.builders.people import a_person
 from tests.builders.proposals import a_proposal

@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 from sqlalchemy.orm import Session
 
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from tests.builders.people import a_member
 from tests.builders.proposals import a_proposal
 from tests.conftest import SignIn

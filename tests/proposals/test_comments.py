@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.proposals import queries
-from grants.proposals.rules import CommentState, ProposalState
+from grants.proposals.rules.comments import CommentState
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids, comments
 from tests.builders.people import a_member, a_person
 from tests.builders.proposals import a_proposal

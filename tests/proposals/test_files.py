@@ -26,7 +26,9 @@ from grants.ports.scanning import ScannerAway
 from grants.ports.storage import StoreAway
 from grants.proposals import queries
 from grants.proposals.models import ProposalFile
-from grants.proposals.rules import FileKind, FileState, ProposalState, Section, checked_upload, gaps
+from grants.proposals.rules.files import FileKind, FileState, checked_upload
+from grants.proposals.rules.sections import Section, gaps
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids, files
 from grants.review.rules import ReviewState
 from grants.rounds.rules import RoundState

@@ -15,7 +15,10 @@ from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
 from grants.proposals import queries
 from grants.proposals.models import SectionEffort
-from grants.proposals.rules import Help, ProposalState, Section, minutes_per_hundred, rates
+from grants.proposals.rules.facts import Help
+from grants.proposals.rules.measures import minutes_per_hundred, rates
+from grants.proposals.rules.sections import Section
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import eligibility
 from grants.rounds.rules import RoundState
 from tests.builders.people import a_member, a_person

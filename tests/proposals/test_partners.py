@@ -15,7 +15,9 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.proposals import queries
 from grants.proposals.models import EligibilityCount, Proposal
-from grants.proposals.rules import Partner, PartnerState, ProposalState, Section, gaps
+from grants.proposals.rules.partners import Partner, PartnerState
+from grants.proposals.rules.sections import Section, gaps
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids, eligibility, partners
 from grants.rounds.rules import RoundState
 from tests.builders.insights import an_insight

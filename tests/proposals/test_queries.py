@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from grants.proposals import queries
-from grants.proposals.rules import Line
+from grants.proposals.rules.facts import Line
 from tests.builders.proposals import a_proposal
 from tests.support.clock import START
 

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.proposals import queries
-from grants.proposals.rules import Line, ProposalState, Section
+from grants.proposals.rules.facts import Line
+from grants.proposals.rules.sections import Section
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids
 from tests.builders.people import a_member, a_person
 from tests.conftest import SignIn

@@ -16,7 +16,8 @@ from grants.kernel.tables import Identified
 from grants.kernel.work import UnitOfWork
 from grants.people.queries import actor_for
 from grants.proposals.models import Proposal, ProposalSnapshot
-from grants.proposals.rules import ProposalState, Section
+from grants.proposals.rules.sections import Section
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as service
 from grants.web.db import WRITES, transaction
 from tests.builders.people import a_group, a_member

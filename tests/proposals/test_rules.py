@@ -11,36 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grants.kernel.errors import RuleBroken
-from grants.proposals.rules import (
-    AT_MOST,
-    PUBLIC,
+from grants.proposals.rules.copies import as_kept, compared, from_kept
+from grants.proposals.rules.facts import AT_MOST, Facts, Help, Level, Line, ensure_alone, total_minor
+from grants.proposals.rules.hurdles import Answers, Asker, Hurdle, hurdle
+from grants.proposals.rules.partners import Partner, PartnerState
+from grants.proposals.rules.sections import (
     SECTION_FIELDS,
-    STEPS,
-    Answers,
-    Asker,
-    Facts,
-    Help,
-    Hurdle,
-    Level,
     Limits,
-    Line,
-    Partner,
-    PartnerState,
-    ProposalAction,
-    ProposalState,
     Section,
     SectionStatus,
     all_gaps,
-    as_kept,
-    compared,
-    ensure_alone,
-    from_kept,
     gaps,
-    hurdle,
     money_gap,
     status_of,
-    total_minor,
 )
+from grants.proposals.rules.states import PUBLIC, STEPS, ProposalAction, ProposalState
 
 PRIORITY = UUID(int=7)
 LIMITS = Limits(floor_minor=10_000, cap_minor=200_000, priority_ids=frozenset({PRIORITY}))

@@ -20,7 +20,10 @@ from grants.outbox.models import OutboxRow
 from grants.people.models import Person
 from grants.proposals import queries
 from grants.proposals.models import Proposal, ProposalSnapshot
-from grants.proposals.rules import Line, ProposalState, ScreeningCode, Section, all_gaps
+from grants.proposals.rules.facts import Line
+from grants.proposals.rules.screening import ScreeningCode
+from grants.proposals.rules.sections import Section, all_gaps
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as service
 from grants.rounds.rules import ApplicantKind, RoundDates, RoundState
 from tests.builders.people import a_group, a_hosting, a_member, a_person, actor_of

@@ -15,7 +15,8 @@ from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
 from grants.outbox.models import OutboxRow
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState, Section
+from grants.proposals.rules.sections import Section
+from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
 from tests.builders.people import a_group, a_hosting, a_member, a_person

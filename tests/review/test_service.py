@@ -16,7 +16,7 @@ from grants.outbox.models import OutboxRow
 from grants.people.models import Person
 from grants.people.rules import HostingState
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.review import queries, service
 from grants.review.models import Review, Score
 from grants.review.rules import Mark, ReviewDraft, ReviewState

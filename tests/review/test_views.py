@@ -12,7 +12,7 @@ from grants.kernel.clock import SetClock
 from grants.kernel.trail import AuditEvent
 from grants.people.models import Person
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.review import queries
 from grants.review.models import Review
 from grants.review.rules import ReviewState

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from grants.app import create_app
 from grants.kernel.actors import CLOCK
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState, VotingMethod
 from grants.voting.models import Envelope, RollMark

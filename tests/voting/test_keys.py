@@ -25,7 +25,7 @@ from grants.kernel.trail import AuditEvent
 from grants.kernel.work import UnitOfWork
 from grants.people.models import Person
 from grants.people.queries import actor_for
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds import service as round_service
 from grants.rounds.models import KeyShare, Round
 from grants.rounds.rules import KeyKeeping, RoundState, VotingMethod

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.clock import SetClock
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import BallotKind
 from grants.voting import queries

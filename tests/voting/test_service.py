@@ -15,7 +15,7 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposal_service
 from grants.rounds.models import Round
 from grants.rounds.rules import Connection, RoundState, VotingMethod

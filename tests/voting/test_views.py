@@ -23,7 +23,7 @@ from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
 from grants.outbox.models import OutboxRow
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 from grants.voting import queries

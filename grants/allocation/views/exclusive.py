@@ -12,7 +12,7 @@ from grants.allocation.forms import LiftForm, OnlyOneForm
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.proposals import queries as proposals
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service.exclusive import may_change
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run, may_see_desk

@@ -21,7 +21,7 @@ from grants.allocation.views.lines import lines_of
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.proposals import queries as proposals
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run

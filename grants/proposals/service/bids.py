@@ -27,28 +27,23 @@ from grants.proposals.models import (
     ProposalPartner,
     ProposalSnapshot,
 )
-from grants.proposals.rules import (
+from grants.proposals.rules.copies import as_kept
+from grants.proposals.rules.facts import (
     APPROACH_WORDS,
     AT_MOST,
     MOST_INSIGHTS,
     MOST_LINES,
-    SECTION_FIELDS,
-    SECTION_TITLES,
-    STEPS,
     Approach,
     Community,
     Facts,
     Line,
-    PartnerState,
-    ProposalAction,
-    ProposalState,
-    ScreeningCode,
-    Section,
-    all_gaps,
-    as_kept,
     ensure_alone,
     total_minor,
 )
+from grants.proposals.rules.partners import PartnerState
+from grants.proposals.rules.screening import ScreeningCode
+from grants.proposals.rules.sections import SECTION_FIELDS, SECTION_TITLES, Section, all_gaps
+from grants.proposals.rules.states import STEPS, ProposalAction, ProposalState
 from grants.proposals.service.eligibility import add_effort
 from grants.proposals.service.partners import write_joint
 from grants.rounds import queries as rounds

@@ -10,14 +10,8 @@ from grants.kernel.work import UnitOfWork
 from grants.proposals import access, notices, queries
 from grants.proposals.access import Parties
 from grants.proposals.models import CommentFlag, Proposal, ProposalComment
-from grants.proposals.rules import (
-    COMMENT_AT_MOST,
-    COMMENT_STEPS,
-    FLAG_AT_MOST,
-    CommentAction,
-    CommentState,
-    ProposalState,
-)
+from grants.proposals.rules.comments import COMMENT_AT_MOST, COMMENT_STEPS, FLAG_AT_MOST, CommentAction, CommentState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
 

@@ -6,7 +6,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from grants.kernel.work import UnitOfWork
 from grants.proposals.models import EligibilityCount, SectionEffort
-from grants.proposals.rules import LONGEST_SECONDS, MAY_APPLY, Hurdle, Section
+from grants.proposals.rules.hurdles import MAY_APPLY, Hurdle
+from grants.proposals.rules.measures import LONGEST_SECONDS
+from grants.proposals.rules.sections import Section
 from grants.rounds.models import Round
 
 

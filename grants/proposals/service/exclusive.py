@@ -7,7 +7,7 @@ from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
 from grants.proposals import access, queries
 from grants.proposals.models import ExclusiveBid, ExclusiveSet, Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service.bids import parties_of
 from grants.rounds.access import ensure_may_run
 from grants.rounds.models import Round

@@ -15,15 +15,8 @@ from grants.ports.storage import FileStore
 from grants.proposals import access, queries
 from grants.proposals.access import Parties
 from grants.proposals.models import Proposal, ProposalFile
-from grants.proposals.rules import (
-    FILE_STEPS,
-    LABEL_AT_MOST,
-    MOST_FILES,
-    FileAction,
-    FileState,
-    ProposalState,
-    checked_upload,
-)
+from grants.proposals.rules.files import FILE_STEPS, LABEL_AT_MOST, MOST_FILES, FileAction, FileState, checked_upload
+from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
 

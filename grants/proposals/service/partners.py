@@ -11,14 +11,8 @@ from grants.people import queries as people
 from grants.proposals import access, notices, queries
 from grants.proposals.access import Parties
 from grants.proposals.models import Proposal, ProposalPartner
-from grants.proposals.rules import (
-    MOST_PARTNERS,
-    PARTNER_STEPS,
-    Partner,
-    PartnerAction,
-    PartnerState,
-    ProposalState,
-)
+from grants.proposals.rules.partners import MOST_PARTNERS, PARTNER_STEPS, Partner, PartnerAction, PartnerState
+from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
 

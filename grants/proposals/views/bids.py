@@ -36,32 +36,31 @@ from grants.proposals.forms import (
     remove_row,
     section_form,
 )
-from grants.proposals.rules import (
+from grants.proposals.rules.copies import compared, from_kept
+from grants.proposals.rules.facts import (
     APPROACH_WORDS,
     COMMUNITY_WORDS,
     HELP_WORDS,
-    HURDLE_WORDS,
     LEVEL_WORDS,
-    PARTNER_WORDS,
-    SCREENING_WORDS,
-    SECTION_FIELDS,
-    SECTION_TITLES,
     Approach,
     Community,
     Facts,
     Help,
     Level,
-    PartnerState,
-    ProposalState,
-    ScreeningCode,
+)
+from grants.proposals.rules.hurdles import HURDLE_WORDS
+from grants.proposals.rules.partners import PARTNER_WORDS, PartnerState
+from grants.proposals.rules.screening import SCREENING_WORDS, ScreeningCode
+from grants.proposals.rules.sections import (
+    SECTION_FIELDS,
+    SECTION_TITLES,
     Section,
     SectionStatus,
     all_gaps,
-    compared,
-    from_kept,
     gaps,
     status_of,
 )
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as service
 from grants.rounds import queries as rounds
 from grants.rounds.rules import ApplicantKind, RoundState

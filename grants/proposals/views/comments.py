@@ -15,7 +15,8 @@ from grants.people import queries as people
 from grants.proposals import access, queries
 from grants.proposals.access import Parties
 from grants.proposals.forms import CommentForm, FlagForm
-from grants.proposals.rules import CommentState, ProposalState
+from grants.proposals.rules.comments import CommentState
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import comments as service
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState

@@ -12,7 +12,8 @@ from grants.people import queries as people
 from grants.proposals import access, queries
 from grants.proposals.access import Parties
 from grants.proposals.forms import FileForm
-from grants.proposals.rules import MOST_FILES, FileState, ProposalState
+from grants.proposals.rules.files import MOST_FILES, FileState
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import files as service
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState

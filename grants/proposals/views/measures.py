@@ -10,19 +10,11 @@ from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed
 from grants.people.rules import GroupKind
 from grants.proposals import queries
-from grants.proposals.rules import (
-    HELP_WORDS,
-    HURDLE_WORDS,
-    MAY_APPLY,
-    SECTION_TITLES,
-    SMALLEST_CELL,
-    ProposalState,
-    Rate,
-    Section,
-    decile_band,
-    minutes_per_hundred,
-    rates,
-)
+from grants.proposals.rules.facts import HELP_WORDS
+from grants.proposals.rules.hurdles import HURDLE_WORDS, MAY_APPLY
+from grants.proposals.rules.measures import SMALLEST_CELL, Rate, decile_band, minutes_per_hundred, rates
+from grants.proposals.rules.sections import SECTION_TITLES, Section
+from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
 from grants.web.db import now, reading

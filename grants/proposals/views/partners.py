@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from grants.kernel.errors import RuleBroken
 from grants.proposals import queries
 from grants.proposals.forms import AnswerForm
-from grants.proposals.rules import Section
+from grants.proposals.rules.sections import Section
 from grants.proposals.service import partners as service
 from grants.web.db import reading
 from grants.web.doors import public, signed_in

@@ -25,7 +25,7 @@ from grants.people import queries as people
 from grants.ports.geography import Place
 from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
-from grants.proposals.rules import ProposalState
+from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposal_service
 from grants.rounds import access
 from grants.rounds import queries as rounds

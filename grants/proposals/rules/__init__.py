@@ -1,0 +1,1 @@
+"""What a proposal is, pure: its life, what it says, what it lacks, and what goes with it."""
