@@ -28,9 +28,9 @@ from grants.allocation.rules.states import (
     recommended,
 )
 from grants.funds import queries as funds
-from grants.funds import service as funds_service
 from grants.funds.models import Fund
 from grants.funds.rules import Restriction, Source, explain, match
+from grants.funds.service import pots
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
@@ -605,7 +605,7 @@ def import_election(uow: UnitOfWork, elsewhere: Elsewhere, imported_from: str) -
     Shared by the rule of ours that comes nearest to its own. Where it decided otherwise, and its file says so, that is
     what the round shows, as a departure.
     """
-    fund = funds_service.fund_for_elsewhere(uow)
+    fund = pots.fund_for_elsewhere(uow)
     book = elsewhere.book(fund.id)
     round = rounds_service.import_finished(uow, book, summary=elsewhere.summary, imported_from=imported_from[:200])
     reader = people_service.ensure_person(uow, "elsewhere@seedbed.invalid", "Elections from elsewhere")

@@ -15,9 +15,9 @@ from grants.banking.rules import STEPS, About, Outcome, RunAction, RunState, fin
 from grants.disbursements import service as disbursements
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState, Notice, Told
-from grants.funds import service as funds
 from grants.funds.models import Checkout, Fund
 from grants.funds.rules import MoneyDraft
+from grants.funds.service import contributions
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, SeedbedError, StepRefused
 from grants.kernel.keyring import KeyRing
@@ -226,7 +226,7 @@ def credit_line(uow: UnitOfWork, line_id: UUID, contribution_id: UUID) -> Statem
     _ensure_open(uow, line)
     if line.amount_minor <= 0 or line.fund_id is None:
         raise RuleBroken("Only money that came in can be a funder's.")
-    receipt = funds.receive(
+    receipt = contributions.receive(
         uow, contribution_id, MoneyDraft(line.amount_minor, line.reference or line.words or line.key[:12], line.on)
     )
     line.about, line.about_id, line.matched_by_id = About.MONEY_IN, receipt.id, uow.actor.id

@@ -4,8 +4,8 @@ from grants.demo.beginnings import GROUPS
 from grants.demo.play import Play
 from grants.demo.stripe_double import KNOWN
 from grants.disbursements import service as disbursements
-from grants.funds import service as funds
 from grants.funds.rules import PaysBy
+from grants.funds.service import pots
 from grants.ports.payments import AccountStanding
 
 TO_SET_UP = frozenset({"willows"})
@@ -15,7 +15,7 @@ TO_SET_UP = frozenset({"willows"})
 def groups_say_where_they_are_paid(play: Play) -> None:
     """The fund pays through Stripe from now on, and the groups with an account of their own have said where."""
     with play.as_("sue", play.at(-12, 9)) as uow:
-        funds.choose_payments(uow, play.fund_id, PaysBy.STRIPE)
+        pots.choose_payments(uow, play.fund_id, PaysBy.STRIPE)
     for key, _, _, _, has_account, _, signer, _ in GROUPS:
         if not has_account or key in TO_SET_UP:
             continue

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from grants.demo.people import CAST, DOMAIN, NEIGHBOURS
 from grants.demo.play import Play
-from grants.funds import service as funds
 from grants.funds.rules import ContributionDraft, FundDraft, FunderDraft, MoneyDraft, Restriction
+from grants.funds.service import contributions, pots, unspent
 from grants.insights import service as insights
 from grants.insights.rules import InsightDraft
 from grants.issues import service as issues
@@ -273,7 +273,7 @@ def priorities_are_agreed(play: Play) -> None:
 def the_pot_fills(play: Play) -> None:
     """Four funders put money into one pot, some of it for particular places or priorities."""
     with play.as_("ada", play.at(-238)) as uow:
-        play.fund_id = funds.start_fund(
+        play.fund_id = pots.start_fund(
             uow,
             FundDraft(
                 name=FUND,
@@ -289,13 +289,13 @@ def the_pot_fills(play: Play) -> None:
     )
     for number, (funder, restriction) in enumerate(zip(play.facts["funders"], restrictions, strict=True), start=1):
         with play.as_("ada", play.at(-238, 11)) as uow:
-            funder_id = funds.add_funder(uow, FunderDraft(name=funder["name"], org_id=funder.get("org_id"))).id
+            funder_id = pots.add_funder(uow, FunderDraft(name=funder["name"], org_id=funder.get("org_id"))).id
             play.funders.append(funder_id)
         with play.as_("sue", play.at(-236)) as uow:
             draft = ContributionDraft(funder_id=funder_id, amount_minor=funder["amount_minor"], restriction=restriction)
-            contribution = funds.pledge(uow, play.fund_id, draft).id
+            contribution = contributions.pledge(uow, play.fund_id, draft).id
         with play.as_("sue", play.at(-232)) as uow:
-            funds.agree(uow, contribution)
+            contributions.agree(uow, contribution)
         play.contributions.append(contribution)
         first = funder["amount_minor"] * (1 if number == 2 else 3) // 5
         _arrives(play, contribution, first, f"SCF-{number:02d}-1", -226)
@@ -316,22 +316,24 @@ def the_rest_arrives(play: Play) -> None:
 def unspent_money_is_offered_back(play: Play) -> None:
     """Unspent money: the council lets its own stay, the Care Board is asked; a last day comes near, a period is closed."""
     with play.as_("sue", play.at(-12)) as uow:
-        kept = funds.offer_unspent(
+        kept = unspent.offer_unspent(
             uow, play.contributions[0], "The first round is paid, and more than half of this is still free."
         ).id
     with play.as_("ben", play.at(-9)) as uow:
-        funds.carry_over(uow, kept, play.day(400))
+        unspent.carry_over(uow, kept, play.day(400))
     with play.as_("sue", play.at(-4)) as uow:
-        funds.offer_unspent(uow, play.contributions[1], "Few bids so far are for the neighbourhoods that this is for.")
+        unspent.offer_unspent(
+            uow, play.contributions[1], "Few bids so far are for the neighbourhoods that this is for."
+        )
     with play.as_("fiona", play.at(-3)) as uow:
-        funds.close_books(uow, play.fund_id, play.day(-62))
+        pots.close_books(uow, play.fund_id, play.day(-62))
     with play.as_clock(play.at(-2)) as uow:
-        funds.warn_of_last_days(uow)
+        unspent.warn_of_last_days(uow)
 
 
 def _arrives(play: Play, contribution: UUID, amount_minor: int, reference: str, offset: int) -> None:
     with play.as_("fiona", play.at(offset)) as uow:
-        funds.receive(
+        contributions.receive(
             uow, contribution, MoneyDraft(amount_minor=amount_minor, reference=reference, on=play.day(offset))
         )
 

@@ -29,8 +29,8 @@ from grants.disbursements.rules import (
     Told,
     payment_key,
 )
-from grants.funds import service as funds
 from grants.funds.rules import PaysBy, return_split
+from grants.funds.service import checkouts, taken_back
 from grants.kernel.actors import Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
@@ -542,11 +542,11 @@ def take_event(uow: UnitOfWork, provider: str, event: port.ProviderEvent) -> boo
         case port.AccountTold():
             return _account_told(uow, provider, told)
         case port.CheckoutTold():
-            return funds.checkout_told(uow, provider, told.facts)
+            return checkouts.checkout_told(uow, provider, told.facts)
         case port.DisputeTold():
-            return funds.dispute_told(uow, provider, told)
+            return taken_back.dispute_told(uow, provider, told)
         case port.RefundTold():
-            return funds.refund_told(uow, provider, told)
+            return taken_back.refund_told(uow, provider, told)
         case port.NothingToUs():
             return False
         case _:

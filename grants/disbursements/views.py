@@ -26,8 +26,8 @@ from grants.disbursements.forms import (
 )
 from grants.disbursements.queries import PaymentLine
 from grants.disbursements.rules import LIMIT_MINOR, DisbursementState, Notice, RepaymentState, Standing, Told, situation
-from grants.funds import service as funds_service
 from grants.funds.rules import PaysBy
+from grants.funds.service import taken_back
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, SeedbedError
@@ -701,7 +701,7 @@ def _refund(payload: dict[str, Any], key: str) -> None:
     provider = stripe()
     if provider is None:
         raise OutcomeUnknown("Stripe is not set up in this installation.")
-    funds_service.send_refund(clockwork, provider, payload, key)
+    taken_back.send_refund(clockwork, provider, payload, key)
 
 
 def _provider(name: str) -> PaymentGateway:

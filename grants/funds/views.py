@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from grants.funds import access, queries, service
+from grants.funds import access, queries
 from grants.funds.forms import (
     AmountForm,
     AnswerUnspentForm,
@@ -38,6 +38,7 @@ from grants.funds.rules import (
     UnspentState,
     describe,
 )
+from grants.funds.service import checkouts, contributions, pots, taken_back, unspent
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound, RuleBroken
@@ -93,7 +94,7 @@ def new() -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                fund_id = service.start_fund(uow, form.to_draft()).id
+                fund_id = pots.start_fund(uow, form.to_draft()).id
             flash("The fund is open. Add what funders promise.", "success")
             return redirect(url_for("funds.show", fund_id=fund_id))
         except RuleBroken as broken:
@@ -141,7 +142,7 @@ def change(fund_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.change_fund(uow, fund_id, form.to_draft())
+                pots.change_fund(uow, fund_id, form.to_draft())
             flash("The words are saved.", "success")
             return redirect(url_for("funds.show", fund_id=fund_id))
         except RuleBroken as broken:
@@ -167,7 +168,7 @@ def new_funder() -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                name = service.add_funder(uow, form.to_draft()).name
+                name = pots.add_funder(uow, form.to_draft()).name
             flash(f"{name} is added.", "success")
             return redirect(url_for("funds.funders"))
         except RuleBroken as broken:
@@ -193,7 +194,7 @@ def contribute(fund_id: UUID) -> ResponseReturnValue:
         if form.checked.data == sentence:
             try:
                 with working() as uow:
-                    contribution_id = service.pledge(uow, fund_id, form.to_draft(wards)).id
+                    contribution_id = contributions.pledge(uow, fund_id, form.to_draft(wards)).id
                 flash(
                     "The promise is written down. Mark it as agreed when the funder has agreed in writing.", "success"
                 )
@@ -254,7 +255,7 @@ def agree(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     queries.contribution(reading(), contribution_id, fund_id)
     try:
         with working() as uow:
-            service.agree(uow, contribution_id)
+            contributions.agree(uow, contribution_id)
         flash("Agreed. A finance officer records the money when it arrives.", "success")
     except RuleBroken as broken:
         flash(broken.message, "error")
@@ -271,7 +272,7 @@ def amount(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.change_amount(uow, contribution_id, form.amount.data, form.why.data or "")
+                contributions.change_amount(uow, contribution_id, form.amount.data, form.why.data or "")
             flash("The amount is changed.", "success")
             return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
         except RuleBroken as broken:
@@ -304,7 +305,9 @@ def restriction(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
         if form.checked.data == sentence:
             try:
                 with working() as uow:
-                    service.change_restriction(uow, contribution_id, form.restriction(), wards, form.why.data or "")
+                    contributions.change_restriction(
+                        uow, contribution_id, form.restriction(), wards, form.why.data or ""
+                    )
                 flash("Saved.", "success")
                 return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
             except RuleBroken as broken:
@@ -328,7 +331,7 @@ def receive(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.receive(uow, contribution_id, form.to_draft())
+                contributions.receive(uow, contribution_id, form.to_draft())
             flash(f"{money(form.amount.data)} is in the pot.", "success")
             return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
         except RuleBroken as broken:
@@ -348,7 +351,7 @@ def give_back(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.give_back(uow, contribution_id, form.to_draft())
+                contributions.give_back(uow, contribution_id, form.to_draft())
             flash(f"{money(form.amount.data)} is given back.", "success")
             return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
         except RuleBroken as broken:
@@ -368,7 +371,7 @@ def offer_unspent(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.offer_unspent(uow, contribution_id, form.reason.data or "")
+                unspent.offer_unspent(uow, contribution_id, form.reason.data or "")
             flash("The funder is asked.", "success")
             return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
         except RuleBroken as broken:
@@ -389,9 +392,9 @@ def answer_unspent(fund_id: UUID, contribution_id: UUID, offer_id: UUID) -> Resp
         try:
             with working() as uow:
                 if form.answer.data == "stay":
-                    service.carry_over(uow, offer_id, form.spend_by.data)
+                    unspent.carry_over(uow, offer_id, form.spend_by.data)
                 else:
-                    service.ask_back(uow, offer_id)
+                    unspent.ask_back(uow, offer_id)
             flash("Thank you. Those who keep the fund are told.", "success")
             return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
         except RuleBroken as broken:
@@ -409,7 +412,7 @@ def withdraw_unspent(fund_id: UUID, contribution_id: UUID, offer_id: UUID) -> Re
     queries.unspent_offer(reading(), offer_id, contribution_id)
     try:
         with working() as uow:
-            service.withdraw_unspent(uow, offer_id)
+            unspent.withdraw_unspent(uow, offer_id)
         flash("The question is taken back.", "success")
     except RuleBroken as broken:
         flash(broken.message, "error")
@@ -427,7 +430,7 @@ def close_books(fund_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.close_books(uow, fund_id, form.through.data)
+                pots.close_books(uow, fund_id, form.through.data)
             flash("The period is closed. From now on nothing can be entered in it.", "success")
             return redirect(url_for("audit.books"))
         except RuleBroken as broken:
@@ -551,7 +554,7 @@ def payments(fund_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.choose_payments(uow, fund_id, PaysBy(form.pays_by.data))
+                pots.choose_payments(uow, fund_id, PaysBy(form.pays_by.data))
             flash("Saved. What is on its way already goes on as it began.", "success")
             return redirect(url_for("funds.show", fund_id=fund_id))
         except RuleBroken as broken:
@@ -589,7 +592,7 @@ def pay(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
 def _open_checkout(provider: PaymentProvider, fund_id: UUID, id: UUID, fund: str, amount_minor: int) -> None:
     """Begin, then ask Stripe for its page under the key that was written down, then keep where it is."""
     with working() as uow:
-        begun = service.start_checkout(uow, id, amount_minor, provider.name)
+        begun = checkouts.start_checkout(uow, id, amount_minor, provider.name)
         checkout_id, key, amount = begun.id, begun.key, begun.amount_minor
     back = url_for("funds.contribution", fund_id=fund_id, contribution_id=id)
     base, what = current_app.config["SETTINGS"].base_url, f"Contribution to {fund}"[:120]
@@ -600,7 +603,7 @@ def _open_checkout(provider: PaymentProvider, fund_id: UUID, id: UUID, fund: str
     except (OutcomeUnknown, ProviderRefused) as failed:
         raise RuleBroken(f"{failed} Nothing was paid. Try again in a minute.", field="amount") from failed
     with working() as uow:
-        service.checkout_opened(uow, checkout_id, page)
+        checkouts.checkout_opened(uow, checkout_id, page)
 
 
 @bp.route(
@@ -617,7 +620,7 @@ def refund(fund_id: UUID, contribution_id: UUID, checkout_id: UUID) -> ResponseR
         assert form.amount.data is not None
         try:
             with working() as uow:
-                service.refund(uow, checkout_id, form.amount.data, form.reason.data or "")
+                taken_back.refund(uow, checkout_id, form.amount.data, form.reason.data or "")
             flash("It goes back within moments, the way it came.", "success")
             return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
         except RuleBroken as broken:
@@ -641,7 +644,7 @@ def make_good(fund_id: UUID, contribution_id: UUID, taken_back_id: UUID) -> Resp
         assert form.amount.data is not None
         try:
             with working() as uow:
-                service.make_good(uow, taken_back_id, form.amount.data, form.reference.data or "")
+                taken_back.make_good(uow, taken_back_id, form.amount.data, form.reference.data or "")
             flash("Written down.", "success")
             return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
         except RuleBroken as broken:

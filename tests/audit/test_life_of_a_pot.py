@@ -27,9 +27,9 @@ from grants.disbursements import service as payments
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState, Notice, Told
 from grants.funds import queries as pot
-from grants.funds import service as funds
 from grants.funds.models import Contribution, Receipt, TakenBack
 from grants.funds.rules import ContributionDraft, MoneyDraft, Restriction
+from grants.funds.service import checkouts, contributions, taken_back, unspent
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotEnoughMoney, RuleBroken
@@ -131,16 +131,16 @@ class Life(RuleBasedStateMachine):
     def give(self, amount: int, limits: Restriction, part: int) -> None:
         draft = ContributionDraft(a_funder(self.session).id, amount, limits, {"E1": "Newtown"})
         if limits.spend_by and limits.spend_by < london_day(self.now):
-            assert not self._try(lambda uow: funds.pledge(uow, self.fund.id, draft), self.steward)
+            assert not self._try(lambda uow: contributions.pledge(uow, self.fund.id, draft), self.steward)
             return
-        one = funds.pledge(work(self.session, self.steward, self.now), self.fund.id, draft)
-        funds.agree(work(self.session, self.steward, self.now), one.id)
+        one = contributions.pledge(work(self.session, self.steward, self.now), self.fund.id, draft)
+        contributions.agree(work(self.session, self.steward, self.now), one.id)
         self.given.append(one.id)
         self._arrive(one.id, max(1, amount * part // 4))
 
     def _arrive(self, id: UUID, amount: int) -> None:
         draft = MoneyDraft(amount, f"IN {self._next()}", london_day(self.now))
-        self._try(lambda uow: funds.receive(uow, id, draft), self.officer)
+        self._try(lambda uow: contributions.receive(uow, id, draft), self.officer)
 
     @precondition(lambda self: self.given)
     @rule(at=which, amount=pence)
@@ -155,39 +155,39 @@ class Life(RuleBasedStateMachine):
         name = f"pay{self._next()}"
 
         def paid(uow: UnitOfWork) -> None:
-            checkout = funds.start_checkout(uow, one.id, amount, "memory")
+            checkout = checkouts.start_checkout(uow, one.id, amount, "memory")
             uow.session.flush()
             told = CheckoutFacts(name, checkout.key, CheckoutStanding.PAID, amount, f"{name}-money")
             for _ in range(2):  # told twice, credited once
-                assert funds.checkout_told(work(self.session, CLOCK, self.now), "memory", told)
+                assert checkouts.checkout_told(work(self.session, CLOCK, self.now), "memory", told)
 
         if self._try(paid, funder):
             taken = DisputeTold(f"{name}-dispute", f"{name}-money", max(1, amount * back // 4), False, "unknown")
             for _ in range(2):
-                self._try(lambda uow: funds.dispute_told(uow, "memory", taken), CLOCK)
+                self._try(lambda uow: taken_back.dispute_told(uow, "memory", taken), CLOCK)
             if back == 2:
                 won = DisputeTold(taken.dispute_ref, taken.payment_ref, 0, True, "")
-                self._try(lambda uow: funds.dispute_told(uow, "memory", won), CLOCK)
+                self._try(lambda uow: taken_back.dispute_told(uow, "memory", won), CLOCK)
 
     @precondition(lambda self: self.given)
     @rule(at=which, amount=pence)
     def goes_back_to_its_funder(self, at: int, amount: int) -> None:
         id = self.given[at % len(self.given)]
         draft = MoneyDraft(amount, f"OUT {self._next()}", london_day(self.now), "Unspent.")
-        self._try(lambda uow: funds.give_back(uow, id, draft), self.officer)
+        self._try(lambda uow: contributions.give_back(uow, id, draft), self.officer)
 
     @precondition(lambda self: self.given)
     @rule(at=which, stays=st.booleans())
     def unspent_is_offered_back(self, at: int, stays: bool) -> None:
         one = self.session.get_one(Contribution, self.given[at % len(self.given)])
         asked: list[UUID] = []
-        ask = lambda uow: asked.append(funds.offer_unspent(uow, one.id, "It is idle.").id)  # noqa: E731
+        ask = lambda uow: asked.append(unspent.offer_unspent(uow, one.id, "It is idle.").id)  # noqa: E731
         if self._try(ask, self.steward):
             funder = self._actor(Role.FUNDER, one.funder_id)
             if stays:
-                assert self._try(lambda uow: funds.carry_over(uow, asked[0], None), funder)
+                assert self._try(lambda uow: unspent.carry_over(uow, asked[0], None), funder)
             else:
-                assert self._try(lambda uow: funds.ask_back(uow, asked[0]), funder)
+                assert self._try(lambda uow: unspent.ask_back(uow, asked[0]), funder)
 
     # awards
 

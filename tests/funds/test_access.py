@@ -9,8 +9,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy.orm import Session
 
-from grants.funds import access, service
+from grants.funds import access
 from grants.funds.rules import ContributionDraft, ContributionState, FundDraft, FunderDraft, MoneyDraft, Restriction
+from grants.funds.service import contributions, pots
 from grants.kernel.actors import NOBODY, Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed
@@ -84,16 +85,16 @@ def test_a_contribution_is_closed_to_others(actor: Actor) -> None:
 
 
 STEPS: dict[str, Callable[[UnitOfWork, UUID, UUID, UUID], object]] = {
-    "start": lambda uow, fund, funder, one: service.start_fund(uow, FundDraft("New", "New.")),
-    "change": lambda uow, fund, funder, one: service.change_fund(uow, fund, FundDraft("New", "New.")),
-    "add": lambda uow, fund, funder, one: service.add_funder(uow, FunderDraft("New")),
-    "pledge": lambda uow, fund, funder, one: service.pledge(uow, fund, ContributionDraft(funder, 100)),
-    "agree": lambda uow, fund, funder, one: service.agree(uow, one),
-    "amount": lambda uow, fund, funder, one: service.change_amount(uow, one, 50, "Why."),
-    "restriction": lambda uow, fund, funder, one: service.change_restriction(uow, one, Restriction(), {}, "Why."),
-    "receive": lambda uow, fund, funder, one: service.receive(uow, one, MONEY),
-    "close": lambda uow, fund, funder, one: service.close_books(uow, fund, london_day(START - timedelta(days=5))),
-    "give back": lambda uow, fund, funder, one: service.give_back(uow, one, MONEY),
+    "start": lambda uow, fund, funder, one: pots.start_fund(uow, FundDraft("New", "New.")),
+    "change": lambda uow, fund, funder, one: pots.change_fund(uow, fund, FundDraft("New", "New.")),
+    "add": lambda uow, fund, funder, one: pots.add_funder(uow, FunderDraft("New")),
+    "pledge": lambda uow, fund, funder, one: contributions.pledge(uow, fund, ContributionDraft(funder, 100)),
+    "agree": lambda uow, fund, funder, one: contributions.agree(uow, one),
+    "amount": lambda uow, fund, funder, one: contributions.change_amount(uow, one, 50, "Why."),
+    "restriction": lambda uow, fund, funder, one: contributions.change_restriction(uow, one, Restriction(), {}, "Why."),
+    "receive": lambda uow, fund, funder, one: contributions.receive(uow, one, MONEY),
+    "close": lambda uow, fund, funder, one: pots.close_books(uow, fund, london_day(START - timedelta(days=5))),
+    "give back": lambda uow, fund, funder, one: contributions.give_back(uow, one, MONEY),
 }
 
 

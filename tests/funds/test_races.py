@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from grants.funds import queries, service
+from grants.funds import queries
 from grants.funds.models import Contribution, Fund, Receipt
 from grants.funds.rules import ContributionState, MoneyDraft, Restriction, match
 from grants.funds.rules import Need as NeedOf
+from grants.funds.service import contributions
 from grants.kernel.actors import Role
 from grants.kernel.errors import RuleBroken
 from grants.ledger import queries as books
@@ -42,7 +43,7 @@ def record(ready: Callable[[], None], url: str, contribution_id: UUID, officer_i
             session.scalar(select(func.count(Receipt.id)))
             ready()
             with transaction(session, engine, officer, START) as uow:
-                service.receive(uow, contribution_id, MoneyDraft(600, reference, date(2026, 3, 2)))
+                contributions.receive(uow, contribution_id, MoneyDraft(600, reference, date(2026, 3, 2)))
         return "recorded"
     except RuleBroken as broken:
         return str(broken.field)
@@ -80,7 +81,7 @@ def promise_or_narrow(ready: Callable[[], None], url: str, fund_id: UUID, contri
             ready()
             with transaction(session, engine, an_actor(Role.STEWARD), START) as uow:
                 if lane == "narrow":
-                    service.change_restriction(uow, contribution_id, NARROW, {}, "The funder asked.")
+                    contributions.change_restriction(uow, contribution_id, NARROW, {}, "The funder asked.")
                     return "narrowed"
                 uow.get(Fund, fund_id, lock=True)
                 matching = match([NeedOf(UUID(int=1), 600)], queries.sources(session, fund_id))

@@ -8,9 +8,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grants.funds import queries, service
+from grants.funds import queries
 from grants.funds.models import Contribution, UnspentOffer
 from grants.funds.rules import MoneyDraft, UnspentState
+from grants.funds.service import contributions, unspent
 from grants.funds.views import last_days, unspent_to_answer
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.clock import london_day
@@ -38,7 +39,7 @@ def actor(session: Session, role: Role, scope: object = None) -> Actor:
 def asked(session: Session, **fields: object) -> tuple[Contribution, UnspentOffer, Actor]:
     one = a_contribution(session, amount_minor=10_000, **fields)  # type: ignore[arg-type]
     an_award(session, amount_minor=2_500, contributions=[one])
-    offer = service.offer_unspent(work(session, actor(session, Role.STEWARD)), one.id, "The round is over.")
+    offer = unspent.offer_unspent(work(session, actor(session, Role.STEWARD)), one.id, "The round is over.")
     return one, offer, actor(session, Role.FUNDER, one.funder_id)
 
 
@@ -46,21 +47,21 @@ def test_what_nobody_was_promised_is_offered_once(any_session: Session) -> None:
     one, offer, _ = asked(any_session)
     assert (offer.amount_minor, offer.state) == (7_500, UnspentState.OFFERED)
     with pytest.raises(StepRefused, match="asked already"):
-        service.offer_unspent(work(any_session, actor(any_session, Role.STEWARD)), one.id, "Again.")
+        unspent.offer_unspent(work(any_session, actor(any_session, Role.STEWARD)), one.id, "Again.")
     assert queries.sources(any_session, one.fund_id)[0].available_minor == 7_500
-    service.withdraw_unspent(work(any_session, actor(any_session, Role.STEWARD)), offer.id)
-    service.offer_unspent(work(any_session, actor(any_session, Role.STEWARD)), one.id, "Again.")
+    unspent.withdraw_unspent(work(any_session, actor(any_session, Role.STEWARD)), offer.id)
+    unspent.offer_unspent(work(any_session, actor(any_session, Role.STEWARD)), one.id, "Again.")
 
 
 def test_only_its_own_funder_answers(session: Session) -> None:
     one, offer, _ = asked(session)
     for other in (an_actor(*(set(Role) - {Role.FUNDER})), an_actor(Role.FUNDER), an_actor(Role.FUNDER, scope=one.id)):
-        for step in (lambda uow: service.carry_over(uow, offer.id, None), lambda uow: service.ask_back(uow, offer.id)):
+        for step in (lambda uow: unspent.carry_over(uow, offer.id, None), lambda uow: unspent.ask_back(uow, offer.id)):
             with pytest.raises(NotAllowed):
                 step(work(session, other))
     for step in (
-        lambda uow: service.offer_unspent(uow, one.id, "Why."),
-        lambda uow: service.withdraw_unspent(uow, offer.id),
+        lambda uow: unspent.offer_unspent(uow, one.id, "Why."),
+        lambda uow: unspent.withdraw_unspent(uow, offer.id),
     ):
         with pytest.raises(NotAllowed):
             step(work(session, an_actor(Role.FUNDER, Role.FINANCE_OFFICER, Role.AUDITOR)))
@@ -70,28 +71,28 @@ def test_money_is_carried_over_to_a_later_day_even_when_some_is_promised(any_ses
     one, offer, funder = asked(any_session, limits={"spend_by": LAST.isoformat()}, imd_deciles=[1])
     for early in (LAST - timedelta(days=1), TODAY - timedelta(days=1)):
         with pytest.raises(RuleBroken, match="not before"), any_session.begin_nested():
-            service.carry_over(work(any_session, funder), offer.id, early)
+            unspent.carry_over(work(any_session, funder), offer.id, early)
     any_session.refresh(offer)
     later = LAST + timedelta(days=365)
-    service.carry_over(work(any_session, funder), offer.id, later)
+    unspent.carry_over(work(any_session, funder), offer.id, later)
     limits = queries.restriction_of(one)
     assert (limits.spend_by, limits.imd_deciles) == (later, frozenset({1}))
     assert offer.state is UnspentState.CARRIED_OVER
     event = any_session.scalars(select(AuditEvent).where(AuditEvent.verb == "contribution.carried_over")).one()
     assert (event.body["was"], event.body["spend_by"]) == (LAST.isoformat(), later.isoformat())
     with pytest.raises(StepRefused):
-        service.ask_back(work(any_session, funder), offer.id)
+        unspent.ask_back(work(any_session, funder), offer.id)
 
 
 def test_money_that_is_asked_back_is_promised_to_nobody_and_returns_through_the_books(any_session: Session) -> None:
     one, offer, funder = asked(any_session)
-    service.ask_back(work(any_session, funder), offer.id)
+    unspent.ask_back(work(any_session, funder), offer.id)
     any_session.flush()
     assert queries.sources(any_session, one.fund_id) == []
     officer = actor(any_session, Role.FINANCE_OFFICER)
-    service.give_back(work(any_session, officer), one.id, MoneyDraft(7_000, "OUT 1", TODAY, "As they asked."))
+    contributions.give_back(work(any_session, officer), one.id, MoneyDraft(7_000, "OUT 1", TODAY, "As they asked."))
     assert (offer.state, offer.amount_minor) == (UnspentState.TO_RETURN, 500)
-    service.give_back(work(any_session, officer), one.id, MoneyDraft(500, "OUT 2", TODAY, "As they asked."))
+    contributions.give_back(work(any_session, officer), one.id, MoneyDraft(500, "OUT 2", TODAY, "As they asked."))
     assert offer.state is UnspentState.RETURNED
     assert books.pockets_of(any_session, [one.id])[one.id].returned_minor == 7_500
     assert books.breaks(any_session) == []
@@ -100,7 +101,7 @@ def test_money_that_is_asked_back_is_promised_to_nobody_and_returns_through_the_
 def test_what_was_promised_since_does_not_go_back(any_session: Session) -> None:
     one, offer, funder = asked(any_session)
     an_award(any_session, amount_minor=7_000, contributions=[one])
-    service.ask_back(work(any_session, funder), offer.id)
+    unspent.ask_back(work(any_session, funder), offer.id)
     assert offer.amount_minor == 500
     assert queries.sources(any_session, one.fund_id) == []
 
@@ -113,16 +114,16 @@ def test_stewards_are_warned_once_for_each_last_day(any_session: Session) -> Non
     spent = a_contribution(any_session, amount_minor=500, limits={"spend_by": LAST.isoformat()})
     an_award(any_session, amount_minor=500, contributions=[spent])
     clock = work(any_session, CLOCK)
-    assert [service.warn_of_last_days(clock) for _ in range(2)] == [1, 0]
+    assert [unspent.warn_of_last_days(clock) for _ in range(2)] == [1, 0]
     letters = any_session.scalars(select(OutboxRow).where(OutboxRow.subject_id == near.id)).all()
     assert [(x.payload["to"], x.payload["subject"]) for x in letters] == [
         (steward.email, "£5 to promise by 31 March 2026")
     ]
     near.restriction = {**near.restriction, "spend_by": "2026-04-15"}
     any_session.flush()
-    assert service.warn_of_last_days(clock) == 1
+    assert unspent.warn_of_last_days(clock) == 1
     with pytest.raises(NotAllowed):
-        service.warn_of_last_days(work(any_session, an_actor(Role.STEWARD)))
+        unspent.warn_of_last_days(work(any_session, an_actor(Role.STEWARD)))
 
 
 def test_from_the_warning_to_the_answer_on_the_pages(as_: SignIn, app_session: Session) -> None:
@@ -162,7 +163,7 @@ def test_the_work_lists_name_what_waits(app_session: Session, app: object) -> No
         assert near.text.startswith("Promise £75 from")
         assert list(last_days(an_actor(Role.STEWARD, scope=one.id), START)) == []
         assert list(unspent_to_answer(an_actor(Role.FINANCE_OFFICER), START)) == []
-    service.ask_back(work(app_session, funder), offer.id)
+    unspent.ask_back(work(app_session, funder), offer.id)
     app_session.commit()
     with app.test_request_context():  # type: ignore[attr-defined]
         [to_pay] = unspent_to_answer(an_actor(Role.FINANCE_OFFICER), START)

@@ -1,0 +1,1 @@
+"""What is done with the pot and its contributions: one function, one use case, one transaction."""
