@@ -8,8 +8,10 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup
 
-from grants.audit import queries, rules
+from grants.audit import rules
 from grants.audit.exports.journal import Format, told
+from grants.audit.queries import books as books_queries
+from grants.audit.queries import checks as checks_queries
 from grants.kernel.clock import day_begins
 from grants.kernel.errors import NotFound
 from grants.ledger.queries import hold_still
@@ -22,7 +24,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @books.command("check")
 def check() -> None:
     """Try every rule that the money must keep; name the first that is broken and end with 1."""
-    checks = queries.checks(reading())
+    checks = checks_queries.checks(reading())
     for one in checks:
         click.echo(f"{'holds ' if one.holds else 'BROKEN'}  {one.says}")
     first = next((words for one in checks for words in one.breaks), None)
@@ -47,7 +49,7 @@ def export(format_: str, since: datetime | None, as_at: datetime | None, funder:
     if begin is not None and begin > until:
         raise click.UsageError("The first day must not be after the last.")
     try:
-        shown = queries.books_told(session, until, begin, funder)
+        shown = books_queries.books_told(session, until, begin, funder)
     except NotFound as missing:
         raise click.UsageError(str(missing)) from missing
     pieces = told(shown, Format(format_))

@@ -10,10 +10,18 @@ from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from grants.audit import access, queries, rules
+from grants.audit import access, rules
 from grants.audit.exports.tables import register_csv, statement_csv, statement_sheets
 from grants.audit.forms import AsAtForm, PeriodForm, RegisterForm, TrailForm
-from grants.audit.queries import PAGE, TRAIL_PAGE, Given, RegisterFilter, Told, TrailFilter
+from grants.audit.queries import books as books_queries
+from grants.audit.queries import checks as checks_queries
+from grants.audit.queries import register as register_queries
+from grants.audit.queries import statements as statements_queries
+from grants.audit.queries import trail as trail_queries
+from grants.audit.queries import what_if as what_if_queries
+from grants.audit.queries.register import PAGE, RegisterFilter
+from grants.audit.queries.statements import Given, Told
+from grants.audit.queries.trail import TRAIL_PAGE, TrailFilter
 from grants.audit.rules import Link, Stream
 from grants.funds import queries as funds
 from grants.funds import rules as pot_rules
@@ -84,7 +92,7 @@ def statement(funder_id: UUID) -> ResponseReturnValue:
     """What one funder gave, where each pound of it went, and what came of it."""
     form, as_at = _as_at()
     told = _told(funder_id, as_at)
-    shares, count = queries.shares(reading(), told.ids, as_at, page=_page())
+    shares, count = statements_queries.shares(reading(), told.ids, as_at, page=_page())
     return render_template(
         "audit/statement.html",
         told=told,
@@ -95,7 +103,7 @@ def statement(funder_id: UUID) -> ResponseReturnValue:
         total=told.total,
         parts=parts_of(told.total),
         several_funds=len({one.contribution.fund_id for one in told.given}) > 1,
-        flow=_streams(told.given, queries.streams(reading(), told.ids, as_at)),
+        flow=_streams(told.given, statements_queries.streams(reading(), told.ids, as_at)),
         shares=shares,
         count=count,
         page=_page(),
@@ -109,11 +117,11 @@ def statement(funder_id: UUID) -> ResponseReturnValue:
 def _told(funder_id: UUID, as_at: datetime | None) -> Told:
     """What the reader may know of a funder at a moment, before anything of awards."""
     session = reading()
-    funder, given, kept = queries.statement_for(session, current_actor(), funder_id)
+    funder, given, kept = statements_queries.statement_for(session, current_actor(), funder_id)
     ids = [one.id for one in given]
     pockets = ledger.pockets_of(session, ids, as_at)
-    then = queries.promises_at(session, ids, as_at) if as_at else {}
-    names = queries.names_for(session, given)
+    then = statements_queries.promises_at(session, ids, as_at) if as_at else {}
+    names = statements_queries.names_for(session, given)
     return Told(
         funder=funder,
         given=[
@@ -132,9 +140,9 @@ def _told(funder_id: UUID, as_at: datetime | None) -> Told:
 def statement_file(funder_id: UUID) -> ResponseReturnValue:
     """The same as a file."""
     session = reading()
-    _, given, _ = queries.statement_for(session, current_actor(), funder_id)
+    _, given, _ = statements_queries.statement_for(session, current_actor(), funder_id)
     _, as_at = _as_at()
-    shares, _ = queries.shares(session, [one.id for one in given], as_at, page=None)
+    shares, _ = statements_queries.shares(session, [one.id for one in given], as_at, page=None)
     return _file(statement_csv(shares), f"statement-{funder_id}.csv")
 
 
@@ -144,7 +152,7 @@ def period(funder_id: UUID) -> ResponseReturnValue:
     """A statement of any days, as a PDF or as a spreadsheet; the same for every funder."""
     session, form = reading(), PeriodForm(request.args)
     if not form.heard():
-        funder, _, _ = queries.statement_for(session, current_actor(), funder_id)
+        funder, _, _ = statements_queries.statement_for(session, current_actor(), funder_id)
         return render_template("audit/period.html", form=form, funder=funder), 422
     until = rules.end_of_day(form.until.data, now()) if form.until.data else now()
     since = day_begins(form.since.data) if form.since.data else None
@@ -152,16 +160,16 @@ def period(funder_id: UUID) -> ResponseReturnValue:
     before = None
     if since:
         before = ledger.added_up(list(ledger.pockets_of(session, told.ids, since - timedelta(microseconds=1)).values()))
-    moved = queries.moved_between(session, told.ids, since, until)
+    moved = statements_queries.moved_between(session, told.ids, since, until)
     last = london_day(until)
     name = f"statement-{form.since.data or 'to'}-{last}"
     days = rules.days_words(form.since.data, last)
     if request.args.get("as") == "xlsx":
-        shares, _ = queries.shares(session, told.ids, until, page=None)
-        steps = queries.movements(session, told.ids, since, until)
+        shares, _ = statements_queries.shares(session, told.ids, until, page=None)
+        steps = statements_queries.movements(session, told.ids, since, until)
         sheets = statement_sheets(told, before or Pockets(), moved, shares, steps, days)
         return xlsx_answer(sheets, f"{told.funder.name}: {days}", f"{name}.xlsx")
-    shares, count = queries.shares(session, told.ids, until, page=1, size=PRINTED)
+    shares, count = statements_queries.shares(session, told.ids, until, page=1, size=PRINTED)
     return pdf_answer(
         "audit/statement_print.html",
         f"{name}.pdf",
@@ -183,7 +191,7 @@ def _file(text: str, name: str) -> Response:
     return answer
 
 
-def _streams(given: Sequence[Given], streams: Sequence[queries.Streamed]) -> dict[str, object]:
+def _streams(given: Sequence[Given], streams: Sequence[statements_queries.Streamed]) -> dict[str, object]:
     """The picture of contributions → awards → priorities (on a phone in two halves), and its table."""
     names = {RESTS: "Not promised yet", BACK: "Given back", OTHERS: "Other awards"}
     found, rows = [], []
@@ -218,7 +226,7 @@ def _streams(given: Sequence[Given], streams: Sequence[queries.Streamed]) -> dic
     }
 
 
-def _flow(givers: Sequence[tuple[str, str, Pockets]], streams: Sequence[queries.Flow]) -> dict[str, object]:
+def _flow(givers: Sequence[tuple[str, str, Pockets]], streams: Sequence[statements_queries.Flow]) -> dict[str, object]:
     """The picture of who gave → where it went, narrow and wide, and its table."""
     names = {RESTS: "Not promised yet", BACK: "Given back"}
     links = []
@@ -256,7 +264,7 @@ def what_if(fund_id: UUID) -> ResponseReturnValue:
     session = reading()
     fund = funds.fund(session, fund_id)
     ensure_may_steward(current_actor(), fund_id)
-    bids = queries.open_bids(session, fund_id, london_day(now()))
+    bids = what_if_queries.open_bids(session, fund_id, london_day(now()))
     asked, wrong = rules.chosen(
         [(one.id, one.need.amount_minor) for one in bids],
         request.args.getlist("bid"),
@@ -292,7 +300,7 @@ def where_it_went(fund: object) -> Section | None:
     session = reading()
     given = [one for one in funds.contributions(session, fund.id) if one.agreed_at]  # type: ignore[attr-defined]
     ids = [one.id for one in given]
-    streams = queries.flows(session, ids)
+    streams = statements_queries.flows(session, ids)
     if not streams:
         return None
     pockets = ledger.pockets_of(session, ids)
@@ -310,12 +318,12 @@ def register() -> ResponseReturnValue:
     """Every award in public, added up beside the books."""
     session = reading()
     form = RegisterForm(request.args)
-    rounds, priorities = queries.rounds_and_priorities(session)
+    rounds, priorities = register_queries.rounds_and_priorities(session)
     form.round.choices, form.priority.choices = rounds, priorities
     wanted = RegisterFilter()
     if form.heard():
         wanted = RegisterFilter(form.round.data, form.priority.data, form.words.data or "")
-    rows, count = queries.register(session, wanted, page=_page())
+    rows, count = register_queries.register(session, wanted, page=_page())
     return render_template(
         "audit/register.html",
         form=form,
@@ -324,7 +332,7 @@ def register() -> ResponseReturnValue:
         page=_page(),
         pages=_shown_page(count, _page(), PAGE),
         narrowed=wanted != RegisterFilter(),
-        sums=queries.register_sum(session),
+        sums=register_queries.register_sum(session),
         extra={"words": wanted.words, "round": wanted.round_id, "priority": wanted.priority_id},
     ), form.status
 
@@ -333,7 +341,7 @@ def register() -> ResponseReturnValue:
 @public
 def register_file() -> ResponseReturnValue:
     """The whole register as a file."""
-    rows, _ = queries.register(reading(), RegisterFilter(), page=None)
+    rows, _ = register_queries.register(reading(), RegisterFilter(), page=None)
     return _file(register_csv(rows), "register-of-awards.csv")
 
 
@@ -348,11 +356,11 @@ def home() -> ResponseReturnValue:
     form, as_at = _as_at()
     moment = as_at or now()
     pots = funds.funds(session)
-    given = queries.contributions_at(session, [fund.id for fund in pots], moment)
+    given = books_queries.contributions_at(session, [fund.id for fund in pots], moment)
     ids = [one.id for one in given]
     pockets = ledger.pockets_of(session, ids, as_at)
-    states = queries.states_at(session, "contribution", moment, ids)
-    awards, count = queries.awards_at(session, moment, page=_page())
+    states = trail_queries.states_at(session, "contribution", moment, ids)
+    awards, count = statements_queries.awards_at(session, moment, page=_page())
     return render_template(
         "audit/home.html",
         form=form,
@@ -363,7 +371,7 @@ def home() -> ResponseReturnValue:
             for fund in pots
         ],
         given=[(one, pockets[one.id], states.get(one.id, one.state.value)) for one in given],
-        counts=queries.counts_at(session, moment),
+        counts=trail_queries.counts_at(session, moment),
         awards=awards,
         count=count,
         page=_page(),
@@ -386,7 +394,7 @@ def trail_of(kind: str, subject_id: UUID) -> ResponseReturnValue:
     """Everything that happened to one thing."""
     wanted = TrailFilter(subject_type=kind, subject_ids=(subject_id,))
     if kind == "award":
-        wanted = TrailFilter(subject_ids=queries.parts_of_award(reading(), subject_id))
+        wanted = TrailFilter(subject_ids=trail_queries.parts_of_award(reading(), subject_id))
     place = PLACES.get(kind, "").format(subject_id)
     return _trail(wanted, f"What happened to this {_kind(kind).lower()}", request.path, place)
 
@@ -404,7 +412,7 @@ def trail_by(person_id: UUID) -> ResponseReturnValue:
 def _trail(wanted: TrailFilter, title: str, action: str, place: str = "") -> ResponseReturnValue:
     session = reading()
     form = TrailForm(request.args)
-    known = queries.verbs(session)
+    known = trail_queries.verbs(session)
     stages = sorted({verb.split(".")[0] for verb in known})
     form.verb.choices = [(stage, f"Anything about: {_kind(stage).lower()}") for stage in stages] + [
         (verb, _said(verb)) for verb in known
@@ -415,7 +423,7 @@ def _trail(wanted: TrailFilter, title: str, action: str, place: str = "") -> Res
         until = form.until.data and rules.end_of_day(form.until.data, datetime.max.replace(tzinfo=UTC))
         wanted = replace(wanted, verb=form.verb.data or "", since=since, until=until)
         asked = {"verb": form.verb.data, "since": form.since.data, "until": form.until.data}
-    events, count = queries.trail(session, wanted, page=_page())
+    events, count = trail_queries.trail(session, wanted, page=_page())
     if not events and wanted.subject_ids and not (wanted.verb or wanted.since or wanted.until):
         raise NotFound("Nothing happened to such a thing.")
     names = people.names(session, [event.actor_id for event in events if event.actor_id])
@@ -460,7 +468,7 @@ def books() -> ResponseReturnValue:
     shown = [fund for fund in funds.funds(session) if read is None or fund.id in read]
     balances = ledger.trial_balances(session, [fund.id for fund in shown], as_at)
     ids = [b.account.contribution_id for b in balances if b.account.contribution_id]
-    names = queries.funder_names(session, ids)
+    names = books_queries.funder_names(session, ids)
     closed = {one.fund_id: one.through for one in ledger.closes(session, [fund.id for fund in shown])}
     return render_template(
         "audit/books.html",
@@ -484,7 +492,7 @@ def entries(fund_id: UUID) -> ResponseReturnValue:
     pages = _shown_page(count, _page(), PAGE)
     shown = ledger.entries(session, fund_id, limit=PAGE, offset=(_page() - 1) * PAGE)
     ids = [p.account.contribution_id for entry in shown for p in entry.postings if p.account.contribution_id]
-    names = queries.funder_names(session, ids)
+    names = books_queries.funder_names(session, ids)
     return render_template(
         "audit/entries.html",
         fund=fund,
@@ -508,14 +516,14 @@ def entry(entry_id: UUID) -> ResponseReturnValue:
         raise NotFound("There is no such entry.")
     access.ensure_may_read_books(actor, one.fund_id)
     ids = [p.account.contribution_id for p in one.postings if p.account.contribution_id]
-    names = queries.funder_names(session, ids)
+    names = books_queries.funder_names(session, ids)
     return render_template(
         "audit/entry.html",
         entry=one,
         fund=funds.fund(session, one.fund_id),
         words=lambda account: _account(account, names),
         said=_said,
-        about=queries.about_entry(session, one),
+        about=books_queries.about_entry(session, one),
         checks=actor.has(Role.AUDITOR),
     )
 
@@ -532,7 +540,7 @@ def account(account_id: UUID) -> ResponseReturnValue:
     form, as_at = _as_at()
     lines, count = ledger.account_lines(session, account_id, as_at, limit=PAGE, offset=(_page() - 1) * PAGE)
     stood = ledger.sums_at(session, [account_id], as_at).get(account_id, 0) if as_at else one.balance_minor
-    names = queries.funder_names(session, [one.contribution_id] if one.contribution_id else [])
+    names = books_queries.funder_names(session, [one.contribution_id] if one.contribution_id else [])
     return render_template(
         "audit/account.html",
         account=one,
@@ -555,7 +563,7 @@ def account(account_id: UUID) -> ResponseReturnValue:
 @signed_in(Role.AUDITOR, Role.FINANCE_OFFICER)
 def check() -> ResponseReturnValue:
     """Every rule that the money must keep, tried at this moment."""
-    return render_template("audit/check.html", checks=queries.checks(reading()), moment=now())
+    return render_template("audit/check.html", checks=checks_queries.checks(reading()), moment=now())
 
 
 def _account(account: object, names: dict[UUID, str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from grants.kernel.errors import RuleBroken
@@ -302,6 +302,19 @@ def allows(restriction: Restriction, need: Need) -> bool:
 
 def _within(part: frozenset[T], whole: frozenset[T]) -> bool:
     return bool(part) and part <= whole
+
+
+def as_plain(restriction: Restriction) -> dict[str, Any]:
+    """A restriction in plain words and numbers, as the trail and the row keep it (JSON)."""
+    return {
+        "ward_codes": sorted(restriction.ward_codes),
+        "imd_deciles": sorted(restriction.imd_deciles),
+        "priority_ids": sorted(str(id) for id in restriction.priority_ids),
+        "beneficiaries": sorted(restriction.beneficiaries),
+        "group_kinds": sorted(restriction.group_kinds),
+        "spending": restriction.spending,
+        "spend_by": restriction.spend_by.isoformat() if restriction.spend_by else None,
+    }
 
 
 def describe(restriction: Restriction, names: Names) -> str:

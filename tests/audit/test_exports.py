@@ -19,8 +19,8 @@ import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from grants.audit import queries
 from grants.audit.exports.journal import Format, told
+from grants.audit.queries import books as books_queries
 from grants.audit.rules import ToldBooks
 from grants.disbursements.rules import DisbursementState
 from grants.funds.models import Contribution
@@ -86,7 +86,7 @@ def text_of(books: ToldBooks, format: Format) -> str:
 
 
 def every(session: Session, format: Format, **which: object) -> str:
-    return text_of(queries.books_told(session, START + 9 * DAY, **which), format)  # type: ignore[arg-type]
+    return text_of(books_queries.books_told(session, START + 9 * DAY, **which), format)  # type: ignore[arg-type]
 
 
 TOOLS = [Format.BEANCOUNT, Format.HLEDGER]
@@ -118,7 +118,7 @@ def test_a_funder_s_share_is_whole_and_nobody_else_s(
     assert str(one.id)[:8] not in books
     assert "Funder-" in books
     assert holds[format](books)
-    ends = queries.books_told(session, START + 9 * DAY, None, two.funder_id).accounts.values()
+    ends = books_queries.books_told(session, START + 9 * DAY, None, two.funder_id).accounts.values()
     stood = {told.name.rsplit(":", 1)[-1]: told.closing_minor for told in ends}
     paid = 333  # of the award of £10, by largest remainder
     assert stood == {
@@ -132,8 +132,8 @@ def test_a_part_of_the_books_begins_where_the_part_before_ended(
     session: Session, holds: dict[Format, Checker], format: Format
 ) -> None:
     some_money(session)
-    before = queries.books_told(session, START + DAY)
-    after = queries.books_told(session, START + 9 * DAY, START + DAY + timedelta(microseconds=1))
+    before = books_queries.books_told(session, START + DAY)
+    after = books_queries.books_told(session, START + 9 * DAY, START + DAY + timedelta(microseconds=1))
     assert {id: one.closing_minor for id, one in before.accounts.items()} == {
         id: one.opening_minor for id, one in after.accounts.items()
     }
@@ -151,7 +151,7 @@ def test_every_entry_names_its_event_in_a_comment(session: Session) -> None:
         lines = every(session, format).splitlines()
         comments = [line for line in lines if line.startswith("; ") and "." in line.split()[1]]
         assert comments[-1] == "; contribution.given_back refund:1"
-        assert len(comments) == len(list(queries.books_told(session, START + 9 * DAY).entries)) == 7
+        assert len(comments) == len(list(books_queries.books_told(session, START + 9 * DAY).entries)) == 7
 
 
 def test_the_table_adds_up_for_every_account(any_session: Session) -> None:

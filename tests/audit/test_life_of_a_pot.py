@@ -19,7 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.orm import Session
 
-from grants.audit import queries
+from grants.audit.queries import checks as checks_queries
+from grants.audit.queries import register as register_queries
 from grants.awards import service as awards
 from grants.awards.models import Award, Instalment
 from grants.awards.rules import AwardState
@@ -35,6 +36,7 @@ from grants.kernel.clock import london_day
 from grants.kernel.errors import NotEnoughMoney, RuleBroken
 from grants.kernel.tables import Base
 from grants.kernel.work import UnitOfWork
+from grants.ledger import queries as ledger_queries
 from grants.ledger.queries import pockets_of
 from grants.people.queries import actor_for
 from grants.ports.payments import CheckoutFacts, CheckoutStanding, DisputeTold
@@ -268,7 +270,7 @@ class Life(RuleBasedStateMachine):
         if early:
             self._try(lambda uow: awards.terminate(uow, award.id, "The hall closed."), self.steward)
         else:
-            paid = queries.ledger.award_pockets(self.session, [award.id])[award.id]
+            paid = ledger_queries.award_pockets(self.session, [award.id])[award.id]
             spent = sum(one.paid_minor for one in paid.values())
             self._try(lambda uow: awards.complete(uow, award.id, spent), self.steward)
 
@@ -279,21 +281,21 @@ class Life(RuleBasedStateMachine):
         if not hasattr(self, "session"):
             return
         self.session.flush()
-        assert queries.first_break(self.session) is None
+        assert checks_queries.first_break(self.session) is None
         pockets = pockets_of(self.session, self.given)
         came = self.session.scalar(select(func.coalesce(func.sum(Receipt.amount_minor), 0)))
         assert sum(one.received_minor for one in pockets.values()) == came
         for one in pockets.values():
             assert min(one.available_minor, one.committed_minor, one.sending_minor, one.paid_minor) >= 0
         short = self.session.scalar(select(func.coalesce(func.sum(TakenBack.short_minor), 0)))
-        sums = queries.all_pockets(self.session)
+        sums = register_queries.all_pockets(self.session)
         told = {balance.account.code.rsplit(":", 1)[-1]: balance.balance_minor for balance in self._fund_accounts()}
         held = told.get("bank", 0) + told.get("owed", 0) + told.get("shortfall", 0)
         assert held == sums.received_minor - sums.paid_minor - sums.returned_minor
         assert short == 0 or told["shortfall"] > 0
 
-    def _fund_accounts(self) -> list[queries.ledger.Balance]:
-        return [one for one in queries.ledger.trial_balance(self.session, self.fund.id) if one.account.pocket is None]
+    def _fund_accounts(self) -> list[ledger_queries.Balance]:
+        return [one for one in ledger_queries.trial_balance(self.session, self.fund.id) if one.account.pocket is None]
 
 
 TestLifeOfAPot = Life.TestCase

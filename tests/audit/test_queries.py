@@ -10,8 +10,12 @@ import pytest
 from sqlalchemy import delete, text, update
 from sqlalchemy.orm import Session
 
-from grants.audit import queries
-from grants.audit.queries import RegisterFilter, TrailFilter
+from grants.audit.queries import checks as checks_queries
+from grants.audit.queries import register as register_queries
+from grants.audit.queries import statements as statements_queries
+from grants.audit.queries import trail as trail_queries
+from grants.audit.queries.register import RegisterFilter
+from grants.audit.queries.trail import TrailFilter
 from grants.awards.models import Award, AwardSplit
 from grants.awards.rules import AwardState
 from grants.disbursements.models import Disbursement
@@ -55,14 +59,14 @@ def test_a_funder_sees_its_part_of_every_award_to_the_penny(any_session: Session
     one, two = two_givers(any_session)
     award = an_award(any_session, amount_minor=1_000, contributions=[one, two])
     an_award(any_session, contributions=[a_contribution(any_session)])
-    [mine], count = queries.shares(any_session, [one.id])
-    [theirs], _ = queries.shares(any_session, [two.id])
+    [mine], count = statements_queries.shares(any_session, [one.id])
+    [theirs], _ = statements_queries.shares(any_session, [two.id])
     assert (count, mine.award_id, mine.amount_minor, mine.state) == (1, award.id, 1_000, "active")
     assert (mine.part_minor, theirs.part_minor) == (667, 333)
     assert (mine.pockets.committed_minor, theirs.pockets.committed_minor) == (667, 333)
-    [both], _ = queries.shares(any_session, [one.id, two.id])
+    [both], _ = statements_queries.shares(any_session, [one.id, two.id])
     assert (both.part_minor, both.pockets.committed_minor) == (1_000, 1_000)
-    [flow] = queries.flows(any_session, [one.id])
+    [flow] = statements_queries.flows(any_session, [one.id])
     assert (flow.contribution_id, flow.priority_id, flow.amount_minor) == (one.id, award.priority_id, 667)
 
 
@@ -73,22 +77,22 @@ def test_a_statement_as_at_a_day_knows_nothing_of_later(any_session: Session) ->
     work(any_session, now=START + HOUR).record(
         "award.completed", award, before=AwardState.ACTIVE, after=AwardState.COMPLETED
     )
-    assert queries.shares(any_session, [one.id], START - timedelta(days=5)) == ([], 0)
-    [then], _ = queries.shares(any_session, [one.id], START)
+    assert statements_queries.shares(any_session, [one.id], START - timedelta(days=5)) == ([], 0)
+    [then], _ = statements_queries.shares(any_session, [one.id], START)
     assert (then.state, then.pockets.committed_minor, then.outcome) == ("offered", 1_000, None)
-    [now], _ = queries.shares(any_session, [one.id])
+    [now], _ = statements_queries.shares(any_session, [one.id])
     assert now.state == "completed"
-    assert queries.states_at(any_session, "award", START - 2 * HOUR) == {}
+    assert trail_queries.states_at(any_session, "award", START - 2 * HOUR) == {}
 
 
 def test_an_accepted_report_tells_what_came_of_the_money(session: Session) -> None:
     one, _ = two_givers(session)
     award = an_award(session, contributions=[one])
     a_report(session, award, state=ReportState.SUBMITTED)
-    assert queries.shares(session, [one.id])[0][0].outcome is None
+    assert statements_queries.shares(session, [one.id])[0][0].outcome is None
     accepted = a_report(session, award, state=ReportState.ACCEPTED)
-    assert queries.shares(session, [one.id])[0][0].outcome == accepted
-    assert queries.shares(session, [one.id], START - timedelta(hours=40))[0][0].outcome is None
+    assert statements_queries.shares(session, [one.id])[0][0].outcome == accepted
+    assert statements_queries.shares(session, [one.id], START - timedelta(hours=40))[0][0].outcome is None
 
 
 def test_the_register_adds_up_to_the_books(any_session: Session) -> None:
@@ -99,15 +103,15 @@ def test_the_register_adds_up_to_the_books(any_session: Session) -> None:
     released(any_session, underspent, 2_000)
     an_award(any_session, amount_minor=500, contributions=[one], state=AwardState.OFFERED)
     an_award(any_session, amount_minor=700, contributions=[one], state=AwardState.DECLINED)
-    rows, count = queries.register(any_session, RegisterFilter())
+    rows, count = register_queries.register(any_session, RegisterFilter())
     assert count == 3
     by_id = {row.award_id: row for row in rows}
     assert (by_id[paid.id].paid_minor, by_id[paid.id].back_minor) == (30_000, 0)
     assert (by_id[underspent.id].back_minor, by_id[underspent.id].stands_minor) == (2_000, 8_001)
-    sums = queries.register_sum(any_session)
+    sums = register_queries.register_sum(any_session)
     assert sum(row.awarded_minor - row.back_minor for row in rows) == sums.stands_minor == sums.books_minor == 38_501
     assert (sums.count, sums.books.paid_minor, sums.agrees) == (3, 30_000, True)
-    assert [check.says for check in queries.checks(any_session) if not check.holds] == []
+    assert [check.says for check in checks_queries.checks(any_session) if not check.holds] == []
 
 
 def test_the_register_can_be_narrowed(session: Session) -> None:
@@ -117,14 +121,14 @@ def test_the_register_can_be_narrowed(session: Session) -> None:
     session.flush()
 
     def found(**wanted: object) -> set[UUID]:
-        return {row.award_id for row in queries.register(session, RegisterFilter(**wanted))[0]}  # type: ignore[arg-type]
+        return {row.award_id for row in register_queries.register(session, RegisterFilter(**wanted))[0]}  # type: ignore[arg-type]
 
     assert found(round_id=soup.round_id) == {soup.id}
     assert found(priority_id=seeds.priority_id) == {seeds.id}
     assert found(words="SEEDS 100%") == {seeds.id}
     assert found(words=soup.reference.lower()) == {soup.id}
     assert found(words="100_") == set()
-    assert queries.register(session, RegisterFilter(), page=2) == ([], 2)
+    assert register_queries.register(session, RegisterFilter(), page=2) == ([], 2)
 
 
 def test_the_trail_is_told_by_thing_by_person_and_by_day(session: Session) -> None:
@@ -136,7 +140,7 @@ def test_the_trail_is_told_by_thing_by_person_and_by_day(session: Session) -> No
     session.flush()
 
     def told(**wanted: object) -> list[str]:
-        events, count = queries.trail(session, TrailFilter(**wanted))  # type: ignore[arg-type]
+        events, count = trail_queries.trail(session, TrailFilter(**wanted))  # type: ignore[arg-type]
         assert count == len(events)
         return [event.verb for event in events]
 
@@ -146,8 +150,8 @@ def test_the_trail_is_told_by_thing_by_person_and_by_day(session: Session) -> No
     assert told(subject_type="fund", subject_ids=(fund.id,)) == ["fund.changed", "fund.started"]
     assert told(actor_id=ada.id) == ["funder.added", "fund.started"]
     assert told(since=START + HOUR, until=START + HOUR) == ["fund.changed"]
-    assert queries.trail(session, TrailFilter(), page=2) == ([], 3)
-    assert queries.verbs(session) == ["fund.changed", "fund.started", "funder.added"]
+    assert trail_queries.trail(session, TrailFilter(), page=2) == ([], 3)
+    assert trail_queries.verbs(session) == ["fund.changed", "fund.started", "funder.added"]
 
 
 # ---------------------------------------------------------------- each check finds what it is for
@@ -221,12 +225,12 @@ def test_every_check_finds_what_it_is_for(any_session: Session, tamper: Callable
     award = an_award(any_session, amount_minor=1_000, contributions=[a_contribution(any_session, amount_minor=200_000)])
     a_disbursement(any_session, award, state=DisbursementState.PAID)
     any_session.flush()
-    assert queries.first_break(any_session) is None
+    assert checks_queries.first_break(any_session) is None
     unguarded(any_session)
     says = tamper(any_session, award)
     any_session.expire_all()
-    broken = {check.says for check in queries.checks(any_session) if not check.holds}
-    first = queries.first_break(any_session)
+    broken = {check.says for check in checks_queries.checks(any_session) if not check.holds}
+    first = checks_queries.first_break(any_session)
     if any_session.get_bind().dialect.name == "postgresql":
         any_session.rollback()
         any_session.execute(text("SET session_replication_role = DEFAULT"))
@@ -245,8 +249,8 @@ def test_money_that_came_back_is_counted_once(any_session: Session) -> None:
         Line(grants_code(award.fund_id), -300, award.id),
     ]
     ledger.post(work(any_session), key="back", event="payment.returned", fund_id=award.fund_id, lines=lines)
-    [row], _ = queries.register(any_session, RegisterFilter())
+    [row], _ = register_queries.register(any_session, RegisterFilter())
     assert (row.paid_minor, row.back_minor, row.stands_minor) == (2_700, 300, 2_700)
-    [mine], _ = queries.shares(any_session, [one.id])
+    [mine], _ = statements_queries.shares(any_session, [one.id])
     assert mine.pockets == Pockets(available_minor=-1_800, paid_minor=1_800)
-    assert queries.register_sum(any_session).agrees
+    assert register_queries.register_sum(any_session).agrees

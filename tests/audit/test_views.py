@@ -16,12 +16,13 @@ from pypdf import PdfReader
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from grants.audit import queries
-from grants.audit.queries import RegisterFilter
+from grants.audit.queries import register as register_queries
+from grants.audit.queries.register import RegisterFilter
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
+from grants.funds import queries as pot_queries
 from grants.kernel.actors import Role
 from grants.kernel.trail import AuditEvent
 from grants.ledger.models import Account, Entry
@@ -89,11 +90,11 @@ def test_the_file_of_the_register_sums_to_the_books(client: FlaskClient, app_ses
     rows = rows_of(client, "/register.csv")
     assert len(rows) == 3
     total = sum(Decimal(row["Awarded"]) - Decimal(row["Came back"]) for row in rows)
-    books = queries.all_pockets(app_session)
+    books = register_queries.all_pockets(app_session)
     assert int(total * 100) == books.committed_minor + books.sending_minor + books.paid_minor
     assert sum(Decimal(row["Paid"]) for row in rows) == Decimal(books.paid_minor) / 100
     assert {row["Identifier"] for row in rows} == {
-        str(row.award_id) for row in queries.register(app_session, RegisterFilter())[0]
+        str(row.award_id) for row in register_queries.register(app_session, RegisterFilter())[0]
     }
 
 
@@ -126,7 +127,7 @@ def test_the_register_is_narrowed_and_paged(client: FlaskClient, app_session: Se
 
 
 def test_a_funder_reads_its_own_statement_and_no_other(as_: SignIn, app_session: Session, pot: Award) -> None:
-    council, business = sorted(queries.funds.funders(app_session), key=lambda one: one.name, reverse=True)
+    council, business = sorted(pot_queries.funders(app_session), key=lambda one: one.name, reverse=True)
     mine = as_(a_person(app_session, Role.FUNDER, scope_id=council.id))
     page = page_of(mine, f"/funders/{council.id}")
     assert "The council" in page
@@ -165,7 +166,7 @@ def test_what_was_promised_is_told_as_it_was(as_: SignIn, app_session: Session) 
 
 
 def test_a_statement_of_any_days_is_kept_as_a_spreadsheet(as_: SignIn, app_session: Session, pot: Award) -> None:
-    council = max(queries.funds.funders(app_session), key=lambda one: one.name)
+    council = max(pot_queries.funders(app_session), key=lambda one: one.name)
     mine = as_(a_person(app_session, Role.FUNDER, scope_id=council.id))
     path = f"/funders/{council.id}/period"
     answer = mine.get(f"{path}?since=2026-03-01&as=xlsx")
@@ -179,12 +180,12 @@ def test_a_statement_of_any_days_is_kept_as_a_spreadsheet(as_: SignIn, app_sessi
     assert pot.reference in awards
     assert "<v>200</v>" in awards
     assert "must not be before the first" in page_of(mine, f"{path}?since=2026-03-02&until=2026-03-01", 422)
-    other = min(queries.funds.funders(app_session), key=lambda one: one.name)
+    other = min(pot_queries.funders(app_session), key=lambda one: one.name)
     page_of(mine, f"/funders/{other.id}/period?as=xlsx", 403)
 
 
 def test_a_statement_on_paper_says_where_each_pound_is(as_: SignIn, app_session: Session, pot: Award) -> None:
-    council = max(queries.funds.funders(app_session), key=lambda one: one.name)
+    council = max(pot_queries.funders(app_session), key=lambda one: one.name)
     answer = as_(Role.AUDITOR).get(f"/funders/{council.id}/period?until=2026-03-02")
     assert answer.mimetype == "application/pdf"
     text = " ".join(page.extract_text() for page in PdfReader(BytesIO(answer.data)).pages)
@@ -196,8 +197,8 @@ def test_a_statement_on_paper_says_where_each_pound_is(as_: SignIn, app_session:
 def test_a_funder_s_page_asks_the_database_a_dozen_times_at_most(
     app: Flask, as_: SignIn, app_session: Session, pot: Award
 ) -> None:
-    council = max(queries.funds.funders(app_session), key=lambda one: one.name)
-    given = queries.funds.contributions_of_funder(app_session, council.id)[0]
+    council = max(pot_queries.funders(app_session), key=lambda one: one.name)
+    given = pot_queries.contributions_of_funder(app_session, council.id)[0]
     given.restriction = {"priority_ids": [str(pot.priority_id)]}
     app_session.commit()
     address, title = f"/funders/{council.id}", pot.proposal.title
@@ -236,7 +237,7 @@ def test_a_steward_sees_what_could_be_paid_today_and_what_one_pound_unlocks(as_:
 
 def test_funders_see_the_same_whatever_they_gave(as_: SignIn, app_session: Session, pot: Award) -> None:
     headings = []
-    for one in queries.funds.funders(app_session):
+    for one in pot_queries.funders(app_session):
         reader = as_(a_person(app_session, Role.FUNDER, scope_id=one.id))
         page = page_of(reader, f"/funders/{one.id}")
         headings.append([line for line in page.splitlines() if "<h2" in line])
@@ -245,12 +246,12 @@ def test_funders_see_the_same_whatever_they_gave(as_: SignIn, app_session: Sessi
 
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.ADMIN, Role.STEWARD, Role.FINANCE_OFFICER])
 def test_the_keepers_read_statements(as_: SignIn, app_session: Session, pot: Award, role: Role) -> None:
-    one = queries.funds.funders(app_session)[0]
+    one = pot_queries.funders(app_session)[0]
     assert one.name in page_of(as_(role), f"/funders/{one.id}")
 
 
 def test_a_keeper_of_another_fund_reads_none(as_: SignIn, app_session: Session, pot: Award) -> None:
-    one = queries.funds.funders(app_session)[0]
+    one = pot_queries.funders(app_session)[0]
     stranger = as_(a_person(app_session, Role.STEWARD, Role.FINANCE_OFFICER, scope_id=a_fund(app_session).id))
     page_of(stranger, f"/funders/{one.id}", 403)
     page_of(stranger, f"/books/{pot.fund_id}/entries", 403)
@@ -262,7 +263,7 @@ def test_a_keeper_of_another_fund_reads_none(as_: SignIn, app_session: Session, 
 
 
 def test_a_statement_of_an_earlier_day(as_: SignIn, app_session: Session, pot: Award) -> None:
-    one = queries.funds.funders(app_session)[0]
+    one = pot_queries.funders(app_session)[0]
     reader = as_(Role.AUDITOR)
     long_ago = (START - timedelta(days=400)).date().isoformat()
     page = page_of(reader, f"/funders/{one.id}?as_at={long_ago}")

@@ -22,7 +22,7 @@ from stripe import RequestOptions
 from typing_extensions import TypedDict, is_typeddict
 
 from grants.adapters.stripe_payments import StripePayments
-from grants.audit.queries import checks
+from grants.audit.queries.checks import checks
 from grants.demo.stripe_double import KNOWN, SECRET, Double
 from grants.disbursements import service
 from grants.disbursements.models import Disbursement, PayoutAccount

@@ -4,7 +4,8 @@ import csv
 from collections.abc import Iterable, Sequence
 from io import StringIO
 
-from grants.audit.queries import Moved, Movement, RegisterRow, Share, Told
+from grants.audit.queries.register import RegisterRow
+from grants.audit.queries.statements import Moved, Movement, Share, Told
 from grants.audit.rules import POCKETS, pounds, safe_cell
 from grants.kernel.clock import london_day
 from grants.ledger.queries import Pockets

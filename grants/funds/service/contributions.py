@@ -19,6 +19,7 @@ from grants.funds.rules import (
     ContributionState,
     MoneyDraft,
     Restriction,
+    as_plain,
 )
 from grants.funds.service.unspent import settle_unspent
 from grants.kernel.clock import london_day
@@ -54,7 +55,7 @@ def pledge(uow: UnitOfWork, fund_id: UUID, draft: ContributionDraft) -> Contribu
         after=contribution.state,
         funder=funder.id,
         amount_minor=draft.amount_minor,
-        restriction=told(draft.restriction),
+        restriction=as_plain(draft.restriction),
     )
     return contribution
 
@@ -124,8 +125,8 @@ def change_restriction(
         before=contribution.state,
         after=contribution.state,
         why=why,
-        was=told(was),
-        restriction=told(restriction),
+        was=as_plain(was),
+        restriction=as_plain(restriction),
     )
     return contribution
 
@@ -252,18 +253,6 @@ def tidy_reference(reference: str) -> str:
     return tidy
 
 
-def told(restriction: Restriction) -> dict[str, Any]:
-    return {
-        "ward_codes": sorted(restriction.ward_codes),
-        "imd_deciles": sorted(restriction.imd_deciles),
-        "priority_ids": sorted(str(id) for id in restriction.priority_ids),
-        "beneficiaries": sorted(restriction.beneficiaries),
-        "group_kinds": sorted(restriction.group_kinds),
-        "spending": restriction.spending,
-        "spend_by": restriction.spend_by.isoformat() if restriction.spend_by else None,
-    }
-
-
 def _kept(uow: UnitOfWork, restriction: Restriction, ward_names: Mapping[str, str]) -> dict[str, Any]:
     if not restriction.imd_deciles <= set(range(1, 11)):
         raise RuleBroken("A deprivation decile is a number from 1 to 10.", field="imd_deciles")
@@ -279,4 +268,4 @@ def _kept(uow: UnitOfWork, restriction: Restriction, ward_names: Mapping[str, st
     if restriction.spend_by is not None and restriction.spend_by < london_day(uow.now):
         raise RuleBroken("This day has passed. Choose a later day, or leave it empty.", field="spend_by")
     names = {code: ward_names[code] for code in sorted(restriction.ward_codes) if code in ward_names}
-    return {**told(restriction), "ward_names": names}
+    return {**as_plain(restriction), "ward_names": names}

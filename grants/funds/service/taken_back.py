@@ -19,8 +19,6 @@ from grants.ledger.rules import Line, Pocket, moved, refunds_code
 from grants.outbox import service as outbox
 from grants.ports.payments import CheckoutStanding, DisputeTold, PayIn, ProviderRefused, RefundStanding, RefundTold
 
-# -------------------------------------------------------------------------------------- money through a provider's page
-
 Working = Callable[[], AbstractContextManager[UnitOfWork]]
 
 

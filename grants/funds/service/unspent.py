@@ -5,15 +5,12 @@ from uuid import UUID
 
 from grants.funds import access, notices, queries
 from grants.funds.models import Contribution, Fund, UnspentOffer
-from grants.funds.rules import UNSPENT_STEPS, UnspentAction, UnspentState
-from grants.funds.service.contributions import told
+from grants.funds.rules import UNSPENT_STEPS, UnspentAction, UnspentState, as_plain
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.ledger import queries as books
-
-# ---------------------------------------------------------------- unspent money, and last days
 
 
 def offer_unspent(uow: UnitOfWork, contribution_id: UUID, reason: str) -> UnspentOffer:
@@ -68,7 +65,7 @@ def carry_over(uow: UnitOfWork, offer_id: UUID, spend_by: date | None) -> Unspen
         offer=offer.id,
         was=was.isoformat() if was else None,
         spend_by=spend_by.isoformat() if spend_by else None,
-        restriction=told(queries.restriction_of(one)),
+        restriction=as_plain(queries.restriction_of(one)),
     )
     notices.unspent_answered(uow, offer)
     return offer

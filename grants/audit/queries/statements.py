@@ -1,0 +1,365 @@
+"""Whose money went where: a funder's contributions, the awards they carry and what came of them."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.orm import Session, joinedload
+
+from grants.audit import access
+from grants.audit.queries.register import PAGE, TITLE
+from grants.audit.queries.trail import states_at
+from grants.audit.rules import Promise, promises_then
+from grants.awards.models import Award, AwardSplit
+from grants.awards.rules import HOLDS_MONEY
+from grants.funds import queries as funds
+from grants.funds.models import Contribution, Funder
+from grants.funds.rules import ContributionState, Names, describe
+from grants.kernel.actors import Actor
+from grants.kernel.errors import NotAllowed, NotFound
+from grants.kernel.trail import AuditEvent
+from grants.ledger import queries as ledger
+from grants.ledger.models import Account, Entry, Posting
+from grants.ledger.queries import Pockets
+from grants.ledger.rules import Pocket
+from grants.people.models import Group
+from grants.priorities.models import Priority
+from grants.proposals.models import Proposal
+from grants.reports.models import Report
+from grants.reports.rules import ReportState
+from grants.rounds.models import Round
+
+AWAY = (Pocket.COMMITTED.value, Pocket.SENDING.value, Pocket.PAID.value)
+
+
+def statement_for(
+    session: Session, actor: Actor, funder_id: UUID
+) -> tuple[Funder, list[Contribution], frozenset[UUID] | None]:
+    """The funder, what it gave as far as this person may read it, and to which funds that is limited (None: to none).
+
+    Somebody who may not read it is not told whether there is such a funder.
+    """
+    given = funds.contributions_of_funder(session, funder_id)
+    try:
+        funder = given[0].funder if given else funds.funder(session, funder_id)
+    except NotFound:
+        if access.funds_kept(actor) is None:
+            raise
+        raise NotAllowed(access.CLOSED) from None
+    kept = access.funds_in_statement(actor, funder_id, {one.fund_id for one in given})
+    return funder, [one for one in given if kept is None or one.fund_id in kept], kept
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Pence of one contribution that stand with awards for one priority: promised, on their way or paid."""
+
+    contribution_id: UUID
+    priority_id: UUID
+    priority_title: str
+    amount_minor: int
+
+
+def flows(session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None) -> list[Flow]:
+    """Where the money of these contributions went, by priority."""
+    total = -func.sum(Posting.amount_minor)
+    query = (
+        select(Account.contribution_id, Award.priority_id, Priority.title, total)
+        .select_from(Posting)
+        .join(Account, Account.id == Posting.account_id)
+        .join(Award, Award.id == Posting.award_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .where(Account.contribution_id.in_(contribution_ids), Account.pocket.in_(AWAY))
+        .group_by(Account.contribution_id, Award.priority_id, Priority.title)
+        .having(total > 0)
+        .order_by(Priority.title, Account.contribution_id)
+    )
+    if as_at is not None:
+        query = query.where(Posting.at <= as_at)
+    return [Flow(c, p, title, int(minor)) for c, p, title, minor in session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An award that some contributions have a part in. ``pockets``: where their part of it is."""
+
+    award_id: UUID
+    reference: str
+    title: str
+    group_id: UUID
+    group_name: str
+    priority_id: UUID
+    priority_title: str
+    round_id: UUID
+    round_title: str
+    offered_at: datetime
+    amount_minor: int
+    state: str
+    part_minor: int
+    pockets: Pockets
+    outcome: Report | None
+
+
+PICTURED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """Pence of one contribution that stand with one award; ``award_id`` None: with all the smaller ones together."""
+
+    contribution_id: UUID
+    award_id: UUID | None
+    award_title: str | None
+    priority_id: UUID
+    priority_title: str
+    amount_minor: int
+
+
+def streams(session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None) -> list[Streamed]:
+    """Where the money of these contributions went: the largest awards by name, the others gathered. One query."""
+    where: list[ColumnElement[bool]] = [
+        Account.contribution_id.in_(contribution_ids),
+        Account.pocket.in_(AWAY),
+        Posting.award_id.is_not(None),
+    ]
+    if as_at is not None:
+        where.append(Posting.at <= as_at)
+    parts = (
+        select(Posting.award_id, Account.contribution_id, (-func.sum(Posting.amount_minor)).label("minor"))
+        .join(Account, Account.id == Posting.account_id)
+        .where(*where)
+        .group_by(Posting.award_id, Account.contribution_id)
+        .cte("parts")
+    )
+    largest = (
+        select(parts.c.award_id)
+        .group_by(parts.c.award_id)
+        .order_by(func.sum(parts.c.minor).desc(), parts.c.award_id)
+        .limit(PICTURED)
+        .cte("largest")
+    )
+    title = case((largest.c.award_id.is_not(None), TITLE))
+    total = func.sum(parts.c.minor)
+    rows = session.execute(
+        select(parts.c.contribution_id, largest.c.award_id, title, Award.priority_id, Priority.title, total)
+        .select_from(parts)
+        .join(Award, Award.id == parts.c.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .outerjoin(largest, largest.c.award_id == parts.c.award_id)
+        .group_by(parts.c.contribution_id, largest.c.award_id, title, Award.priority_id, Priority.title)
+        .having(total > 0)
+        .order_by(total.desc(), Priority.title)
+    )
+    return [Streamed(c, a, words, p, name, int(minor)) for c, a, words, p, name, minor in rows]
+
+
+def shares(
+    session: Session,
+    contribution_ids: Collection[UUID],
+    as_at: datetime | None = None,
+    *,
+    page: int | None = 1,
+    size: int = PAGE,
+) -> tuple[list[Share], int]:
+    """The awards that these contributions pay for, newest first, one page (None: all), and how many there are.
+
+    Now: those that hold money. As at a moment: whatever had been offered by then, in the state it was in. Five queries,
+    however many awards there are; a page behind the last is empty and its count is nought.
+    """
+    part = func.sum(AwardSplit.amount_minor)
+    query = (
+        select(
+            Award.id, Award.reference, TITLE, Group.id, Group.name, Priority.id, Priority.title,
+            Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state, part,
+            func.count().over(),
+        )
+        .join(AwardSplit, AwardSplit.award_id == Award.id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Group, Group.id == Award.group_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .join(Round, Round.id == Award.round_id)
+        .where(AwardSplit.contribution_id.in_(contribution_ids), _standing(as_at))
+        .group_by(Award.id, Proposal.title, Group.id, Priority.id, Round.id)
+        .order_by(Award.offered_at.desc(), Award.reference)
+    )  # fmt: skip
+    if page is not None:
+        query = query.limit(size).offset((page - 1) * size)
+    rows = session.execute(query).all()
+    total = rows[0][-1] if rows else 0
+    ids = [row[0] for row in rows]
+    wanted = set(contribution_ids)
+    pockets = ledger.award_pockets(session, ids, as_at)
+    states = states_at(session, "award", as_at, ids) if as_at else {}
+    outcomes = _outcomes(session, ids, as_at)
+    found = []
+    for *plain, state, part_minor, _ in rows:
+        id = plain[0]
+        mine = ledger.added_up([p for c, p in pockets[id].items() if c in wanted])
+        values: list[Any] = [*plain, states.get(id, state.value), int(part_minor), mine, outcomes.get(id)]
+        found.append(Share(*values))
+    return found, total
+
+
+def _standing(as_at: datetime | None) -> ColumnElement[bool]:
+    return Award.state.in_(HOLDS_MONEY) if as_at is None else Award.offered_at <= as_at
+
+
+def _outcomes(session: Session, award_ids: Collection[UUID], as_at: datetime | None) -> dict[UUID, Report]:
+    query = (
+        select(Report)
+        .where(Report.award_id.in_(award_ids), Report.state == ReportState.ACCEPTED)
+        .options(joinedload(Report.measures))
+        .order_by(Report.accepted_at)
+    )
+    if as_at is not None:
+        query = query.where(Report.accepted_at <= as_at)
+    return {report.award_id: report for report in session.scalars(query).unique()}
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One contribution as a statement tells it, now or as it was: pence, its state's word, what it is for."""
+
+    contribution: Contribution
+    pockets: Pockets
+    promised_minor: int
+    agreed: bool
+    state: str
+    sentence: str
+    spend_by: date | None
+
+    @classmethod
+    def of(
+        cls, one: Contribution, pockets: Pockets, then: Promise | None, names: Names, as_at: datetime | None
+    ) -> "Given":
+        """``then``: how it stood at ``as_at`` by its trail, where that tells."""
+        limits = funds.restriction_in(then.restriction) if then and then.restriction else funds.restriction_of(one)
+        agreed = one.agreed_at is not None and (as_at is None or one.agreed_at <= as_at)
+        amount = then.amount_minor if then and then.amount_minor is not None else one.amount_minor
+        return cls(
+            contribution=one,
+            pockets=pockets,
+            promised_minor=amount,
+            agreed=agreed,
+            state=then.state if then and then.state else one.state.value,
+            sentence=describe(limits, names),
+            spend_by=limits.spend_by,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a statement tells of a funder before anything of awards. ``limited``: the reader keeps only some funds."""
+
+    funder: Funder
+    given: list[Given]
+    ids: list[UUID]
+    total: Pockets
+    limited: bool
+
+    @property
+    def promised_minor(self) -> int:
+        return sum(one.promised_minor for one in self.given if one.agreed)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What one kind of event did to the money of some contributions: pence into (or out of) each pocket."""
+
+    event: str
+    pockets: Pockets
+
+
+def moved_between(
+    session: Session, contribution_ids: Collection[UUID], since: datetime | None, until: datetime
+) -> list[Moved]:
+    """What happened to the money of these contributions between two moments, by kind of event, in order of first."""
+    where = [Account.contribution_id.in_(contribution_ids), Posting.at <= until]
+    if since is not None:
+        where.append(Posting.at >= since)
+    first = func.min(Posting.at)
+    rows = session.execute(
+        select(Entry.event, Account.pocket, -func.sum(Posting.amount_minor), first)
+        .join(Posting, Posting.entry_id == Entry.id)
+        .join(Account, Account.id == Posting.account_id)
+        .where(*where)
+        .group_by(Entry.event, Account.pocket)
+        .order_by(first, Entry.event)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for event, pocket, minor, _ in rows:
+        found.setdefault(event, {})[f"{pocket}_minor"] = int(minor)
+    return [Moved(event, Pockets(**values)) for event, values in found.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One line of a contribution's accounts: signed pence, into the pocket positive."""
+
+    at: datetime
+    event: str
+    memo: str
+    award: str | None
+    contribution_id: UUID
+    pocket: str
+    amount_minor: int
+
+
+def movements(
+    session: Session, contribution_ids: Collection[UUID], since: datetime | None, until: datetime
+) -> Iterator[Movement]:
+    """Every line of these contributions' accounts between two moments, the earliest first. Streams."""
+    query = (
+        select(
+            Entry.at, Entry.event, Entry.memo, Award.reference,
+            Account.contribution_id, Account.pocket, -Posting.amount_minor,
+        )
+        .join(Posting, Posting.entry_id == Entry.id)
+        .join(Account, Account.id == Posting.account_id)
+        .outerjoin(Award, Award.id == Posting.award_id)
+        .where(Account.contribution_id.in_(contribution_ids), Entry.at <= until)
+        .order_by(Entry.at, Entry.key, Posting.position)
+    )  # fmt: skip
+    if since is not None:
+        query = query.where(Entry.at >= since)
+    for row in session.execute(query, execution_options={"yield_per": 2_000}):
+        yield Movement(*row)
+
+
+def promises_at(session: Session, contribution_ids: Collection[UUID], as_at: datetime) -> dict[UUID, Promise]:
+    """How each of these contributions stood at a moment, by its trail; what was not there yet is left out."""
+    rows = session.execute(
+        select(AuditEvent.at, AuditEvent.subject_id, AuditEvent.verb, AuditEvent.after, AuditEvent.body)
+        .where(
+            AuditEvent.subject_type == "contribution",
+            AuditEvent.subject_id.in_(contribution_ids),
+            AuditEvent.at <= as_at,
+        )
+        .order_by(AuditEvent.at, AuditEvent.id)
+    )
+    states = list(ContributionState)
+    told = sorted(rows, key=lambda row: (row.at, states.index(ContributionState(row.after)) if row.after else -1))
+    return promises_then([(row.subject_id, row.verb, row.after, row.body or {}) for row in told])
+
+
+def names_for(session: Session, given: Sequence[Contribution]) -> Names:
+    """Words for the wards and priorities that these contributions name; one query, and none when none is named."""
+    wards: dict[str, str] = {}
+    wanted: set[UUID] = set()
+    for one in given:
+        wards.update((one.restriction or {}).get("ward_names", {}))
+        wanted |= funds.restriction_of(one).priority_ids
+    if not wanted:
+        return Names(wards=wards)
+    titles = session.execute(select(Priority.id, Priority.title).where(Priority.id.in_(wanted)))
+    return Names(wards=wards, priorities=dict(titles.tuples().all()))
+
+
+def awards_at(session: Session, as_at: datetime, *, page: int = 1) -> tuple[list[Share], int]:
+    """Every award that had been offered by a moment, as it stood then: one page, newest first, and how many."""
+    everything = list(session.scalars(select(Contribution.id)))
+    return shares(session, everything, as_at, page=page)
