@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from grants.kernel.errors import RuleBroken
 from grants.rounds.rules import (
     APPLICANT_WORDS,
     HEALTH_CREATION,
+    MOST_AREAS,
     MOST_POINTS,
     ApplicantKind,
     BallotKind,
@@ -130,7 +132,10 @@ class RoundForm(Form):
     )
     ballot_kind = fields.RadiosField("What do voters do?", choices=_KINDS, coerce=BallotKind)
     ballot_minimum = fields.NumberField(
-        "Fewest proposals to choose", hint="Three works well. Most people then look at more than their own.", at_least=1
+        "Fewest proposals to choose",
+        hint="Three works well. Most people then look at more than their own. With 0, people are offered a blank "
+        "ballot from the start.",
+        at_least=0,
     )
     ballot_maximum = fields.NumberField(
         "Most proposals to choose, or points to share out",
@@ -150,6 +155,23 @@ class RoundForm(Form):
         "Points for the first place, the second, and so on",
         hint="Only where voters put proposals in order. Like 3, 2, 1. Leave it empty and the last place gets one "
         "point, each place before it one more.",
+        required=False,
+    )
+    area_rule = fields.RadiosField(
+        "In which areas may one voter choose?",
+        choices=[
+            ("any", "In any"),
+            ("one", "All in one area", "Like everybody for their own neighbourhood, whichever they call theirs."),
+            ("few", "In some areas, up to a number"),
+        ],
+        required=False,
+    )
+    ballot_areas = fields.NumberField(
+        "Most areas for one voter",
+        hint=f"Only for “up to a number”, from 2 to {MOST_AREAS}. Areas are wards. Proposals for the whole place can "
+        "always be chosen.",
+        at_least=2,
+        at_most=MOST_AREAS,
         required=False,
     )
     rule = fields.RadiosField("How is the money shared?", choices=_RULES, coerce=SharingRule)
@@ -259,6 +281,12 @@ class RoundForm(Form):
             quorum=self.quorum.data or 0,
         )
 
+    def _areas(self) -> int | None:
+        """In how many areas one voter may choose; nothing means in any."""
+        if self.area_rule.data == "few" and self.ballot_areas.data is None:
+            raise RuleBroken("Enter how many areas.", field="ballot_areas")
+        return {"one": 1, "few": self.ballot_areas.data}.get(self.area_rule.data or "")
+
     def _ballot(self) -> dict[str, Any]:
         """What a ballot may say; what the kind itself settles need not be typed."""
         kind, most = self.ballot_kind.data, self.ballot_maximum.data
@@ -271,6 +299,7 @@ class RoundForm(Form):
             "ballot_maximum": len(weights) if weights and most is None else most,
             "ballot_weights": weights,
             "ballot_each": self.ballot_each.data,
+            "ballot_areas": self._areas(),
         }
 
 
@@ -283,6 +312,9 @@ def as_typed(draft: RoundDraft) -> dict[str, Any]:
     for name in ("stop_at_misfit", "exhaustive_stop"):
         typed[name] = "yes" if typed[name] else "no"
     typed["ballot_weights"] = ", ".join(map(str, draft.ballot_weights))
+    areas = draft.ballot_areas
+    typed["area_rule"] = "any" if areas is None else "one" if areas == 1 else "few"
+    typed["ballot_areas"] = areas if areas and areas > 1 else None
     typed["criteria"] = [one.id for one in draft.criteria]
     return typed
 
@@ -297,6 +329,7 @@ FRESH: dict[str, Any] = {
     "vote_min_age": 11,
     "ballot_kind": BallotKind.APPROVAL,
     "ballot_minimum": 3,
+    "area_rule": "any",
     "rule": SharingRule.MOST_VOTES,
     "minimum_votes": 1,
     "stop_at_misfit": "no",

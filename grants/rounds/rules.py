@@ -203,6 +203,8 @@ class BallotKind(StrEnum):
     RANKED = "ranked"
 
 
+MOST_AREAS = 5
+"""The most areas that a rule-book can keep a voter's choices to; who may choose in more needs no limit."""
 MOST_POINTS = 1_000
 """The most that a voter can be given to share out, and the most that a place can be worth."""
 
@@ -213,7 +215,8 @@ class BallotRules:
 
     ``minimum``: the fewest bids on it. ``maximum``: the most bids on it; of points, their sum; nothing means no limit.
     ``weights``: of ranked ballots, the points of the first place, the second …; nothing means Borda's. ``each``: the
-    most points for one bid; nothing means all of them.
+    most points for one bid; nothing means all of them. ``areas``: in how many areas the choices may be; nothing means
+    in any. A bid for several areas can be chosen with any one of them, a bid for the whole place always.
 
     Everywhere, a ballot is pairs (number, points), by number: one point for each tick; the points that were given; of a
     ranked ballot the place (1 is first) until ``counted`` turns it into points.
@@ -224,6 +227,7 @@ class BallotRules:
     maximum: int | None = None
     weights: tuple[int, ...] = ()
     each: int | None = None
+    areas: int | None = None
 
     @property
     def has_points(self) -> bool:
@@ -264,13 +268,13 @@ class BallotRules:
         needs_most = "Enter how many points each voter has." if sums else "Enter the most choices."
         return [
             (self.kind not in list(BallotKind), "Choose a kind of ballot that we have.", "ballot_kind"),
-            (least < 1, "Enter the fewest choices, 1 or more.", "ballot_minimum"),
+            (least < 0, "Enter the fewest choices, 0 or more.", "ballot_minimum"),
             (most is None and self.kind in (BallotKind.UP_TO_K, BallotKind.POINTS), needs_most, "ballot_maximum"),
             (
-                most is not None and most < least,
-                f"Each voter needs {least} points (one for each of the fewest choices) or more."
+                most is not None and most < max(least, 1),
+                f"Each voter needs {max(least, 1)} points (one for each of the fewest choices) or more."
                 if sums
-                else f"The most choices must be {least} (the fewest) or more.",
+                else f"The most choices must be {max(least, 1)} (the fewest) or more.",
                 "ballot_maximum",
             ),
             (
@@ -305,6 +309,11 @@ class BallotRules:
                 "ballot_each",
             ),
             (self.each is not None and self.each < 1, "Enter 1 point or more.", "ballot_each"),
+            (
+                self.areas is not None and not 1 <= self.areas <= MOST_AREAS,
+                f"Enter a number of areas from 1 to {MOST_AREAS}.",
+                "ballot_areas",
+            ),
         ]
 
 
@@ -527,6 +536,11 @@ HEALTH_CREATION: tuple[Criterion, ...] = (
 """The panel's default criteria: the five features of health creation."""
 
 
+ADDED: Mapping[str, Any] = {"ballot_areas": None}
+"""Facts that rule-books frozen earlier know nothing of, and what these mean by saying nothing: so it is left unsaid,
+and a book that was published before such a fact came keeps its text and its hash."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleBook:
     """All that a round promises. Frozen, hashed and published when it is scheduled. Money in pence.
@@ -572,6 +586,7 @@ class RuleBook:
     key_keeping: KeyKeeping = KeyKeeping.STANDARD
     suppress_below: int = 10
     totals_only_below: int = 50
+    ballot_areas: int | None = None
     version: int = 1
 
     def __post_init__(self) -> None:
@@ -588,7 +603,12 @@ class RuleBook:
     def ballot(self) -> BallotRules:
         """What a ballot may say."""
         return BallotRules(
-            self.ballot_kind, self.ballot_minimum, self.ballot_maximum, self.ballot_weights, self.ballot_each
+            self.ballot_kind,
+            self.ballot_minimum,
+            self.ballot_maximum,
+            self.ballot_weights,
+            self.ballot_each,
+            self.ballot_areas,
         )
 
     @property
@@ -605,14 +625,14 @@ class RuleBook:
         facts = {part.name: getattr(self, part.name) for part in fields(self)}
         facts["dates"] = _parts(self.dates)
         facts["criteria"] = [_parts(criterion) for criterion in self.criteria]
-        return facts
+        return {name: fact for name, fact in facts.items() if name not in ADDED or fact != ADDED[name]}
 
     @classmethod
     def from_json(cls, text: str) -> "RuleBook":
         """The rule-book that ``to_canonical_json`` wrote. Refuses (``ValueError``) any other text."""
         facts = json.loads(text)
         names = {part.name for part in fields(cls)}
-        if not isinstance(facts, dict) or set(facts) != names or facts["version"] != 1:
+        if not isinstance(facts, dict) or not names - set(ADDED) <= set(facts) <= names or facts["version"] != 1:
             raise ValueError("this is not a rule-book that we can read")
         read: dict[str, Callable[[Any], Any]] = {
             "fund_id": UUID,
@@ -720,6 +740,7 @@ class RoundDraft:
     ballot_maximum: int | None = None
     ballot_weights: tuple[int, ...] = ()
     ballot_each: int | None = None
+    ballot_areas: int | None = None
     rule: SharingRule = SharingRule.MOST_VOTES
     minimum_votes: int = 1
     stop_at_misfit: bool = False
@@ -760,6 +781,7 @@ class RoundDraft:
             ballot_maximum=self.ballot_maximum,
             ballot_weights=self.ballot_weights,
             ballot_each=self.ballot_each,
+            ballot_areas=self.ballot_areas,
             rule=self.rule,
             rule_options={option.name: getattr(self, option.name) for option in knows},
             criteria=self.criteria,
@@ -822,6 +844,7 @@ _TERMS = (
     "ballot_maximum",
     "ballot_weights",
     "ballot_each",
+    "ballot_areas",
     "rule",
     "minimum_votes",
     "stop_at_misfit",
@@ -950,6 +973,20 @@ def _changes(book: RuleBook) -> str:
 
 
 def _choices(book: RuleBook) -> str:
+    """What a ballot may say, a blank one and the areas included."""
+    parts = [_marks(book)]
+    if not book.ballot_minimum:
+        parts.append("Who wants none of them can hand in a blank ballot: it counts as a person who voted.")
+    if book.ballot_areas is not None:
+        areas = "the same area" if book.ballot_areas == 1 else f"at most {book.ballot_areas} areas"
+        parts.append(
+            f"All that you choose is in {areas}. A proposal for several areas can be chosen with any one of them, "
+            "and one for the whole place always."
+        )
+    return " ".join(parts)
+
+
+def _marks(book: RuleBook) -> str:
     fewest, most, kind = book.ballot_minimum, book.ballot_maximum, book.ballot_kind
     if kind is BallotKind.POINTS:
         spread = f" to {_count(fewest, 'proposal')} or more" if fewest > 1 else " to the proposals that you like"
@@ -958,12 +995,16 @@ def _choices(book: RuleBook) -> str:
     if kind is BallotKind.RANKED:
         limit = f" and at most {most}" if most and most > fewest else ""
         how_many = _count(fewest, "proposal") if most == fewest else f"at least {_count(fewest, 'proposal')}{limit}"
+        if not fewest:
+            how_many = f"up to {_count(most, 'proposal')}" if most else "as many proposals as you like"
         worth = (
             f"The places are worth {_joined([str(points) for points in book.ballot_weights], 'and')} points."
             if len(book.ballot_weights) > 1
             else "The last place that can be named is worth one point, and each place before it one more."
         )
         return f"You put {how_many} in order, the best first. {worth}"
+    if not fewest:
+        return f"You choose up to {_count(most, 'proposal')}." if most else "You choose as many proposals as you like."
     if most == fewest:
         return f"You choose {_count(fewest, 'proposal')}."
     limit = f"and at most {most}" if most else "and as many more as you like"

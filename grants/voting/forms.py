@@ -1,6 +1,6 @@
 """What is typed on the way to a vote, and at the desk."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -30,11 +30,11 @@ class ChooseForm(Form):
     choices = fields.ChecksField("Your choices", required=False, coerce=int)
     shown = fields.ChecksField("Shown", required=False, coerce=int)
 
-    def prepare(self, standing: Sequence[int]) -> None:
+    def prepare(self, standing: Collection[int]) -> None:
         """Offer the lines that can be chosen."""
         self.choices.choices = self.shown.choices = [(number, str(number)) for number in standing]
 
-    def take_what_stands(self, standing: Sequence[int]) -> None:
+    def take_what_stands(self, standing: Collection[int]) -> None:
         """Drop what was withdrawn between looking and ticking: the page says so, and it is no mistake of the voter."""
         for field in (self.choices, self.shown):
             field.data = [number for number in field.data or [] if number in standing]

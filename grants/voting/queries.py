@@ -3,7 +3,7 @@
 Nothing here reads choices before it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -115,7 +115,8 @@ def ballot_lines(session: Session, round_id: UUID) -> list[BallotLine]:
 class StandingBallot:
     """A round's ballot as it stood when somebody looked: what a cast has to know, and no more.
 
-    ``round``: its state and dates. ``standing``: the numbers that can be chosen, so without bids that were withdrawn.
+    ``round``: its state and dates. ``standing``: the numbers that can be chosen, so without bids that were withdrawn,
+    and of each the areas that it is for (none: the whole place).
     ``seen``: what may change while people vote, for the next one to ask whether it has.
     """
 
@@ -123,7 +124,7 @@ class StandingBallot:
     round: Any
     public_key: str
     limits: BallotRules
-    standing: frozenset[int]
+    standing: Mapping[int, Sequence[str]]
     seen: Mapping[str, Any]
 
 
@@ -142,13 +143,29 @@ def standing_ballot(session: Session, round_id: UUID) -> StandingBallot:
     ).one_or_none()
     if round is None or round.rule_book is None:
         raise NotFound("There is no such round.")
-    standing = session.scalars(  # after the count: a withdrawal between the two shows as a change, never as none
-        select(BallotLine.number)
+    standing = session.execute(  # after the count: a withdrawal between the two shows as a change, never as none
+        select(BallotLine.number, Proposal.ward_codes)
         .join(Proposal, Proposal.id == BallotLine.proposal_id)
         .where(BallotLine.round_id == round_id, Proposal.state != ProposalState.WITHDRAWN)
     )
     seen = {name: getattr(round, name) for name in ("state", "voting_opens_at", "voting_closes_at", "withdrawn")}
-    return StandingBallot(round_id, round, round.ballot_public_key or "", limits(round), frozenset(standing), seen)
+    return StandingBallot(round_id, round, round.ballot_public_key or "", limits(round), _areas(standing), seen)
+
+
+def areas(session: Session, round_id: UUID) -> dict[int, tuple[str, ...]]:
+    """The whole frozen ballot: number → the areas (ward codes) that a bid is for; none where it is the whole place."""
+    return _areas(
+        session.execute(
+            select(BallotLine.number, Proposal.ward_codes)
+            .join(Proposal, Proposal.id == BallotLine.proposal_id)
+            .where(BallotLine.round_id == round_id)
+            .order_by(BallotLine.number)
+        )
+    )
+
+
+def _areas(rows: Iterable[Any]) -> dict[int, tuple[str, ...]]:
+    return {number: tuple(ward_codes or ()) for number, ward_codes in rows}
 
 
 def entries(session: Session, round_id: UUID) -> list[Entry]:

@@ -7,7 +7,8 @@
 // choices that a filter hides. data-kind="points" data-have="10": "7 of 10 points left", with buttons for one more and one
 // less. data-kind="ranked": "2 of 3 places given". The words are those of grants/voting/rules/wording.py.
 // Inside: [data-total] shown, [data-say] (aria-live) said, an optional <progress>, inputs [data-choice] (and data-cost),
-// [data-points] (and data-each) or selects [data-place].
+// [data-points] (and data-each) or selects [data-place]. Where choices may be in few areas only: data-areas="1" on the form,
+// data-elsewhere-in="E1 E2,E3" (the areas of those that a filter hides), and data-in="E1 E2" on each box.
 const pounds = minor => new Intl.NumberFormat('en-GB', {style: 'currency', currency: 'GBP', minimumFractionDigits: minor % 100 ? 2 : 0, maximumFractionDigits: 2}).format(minor / 100)
 const many = (size, word) => `${size} ${word}${size === 1 ? '' : 's'}`
 const nth = place => place + (place % 100 > 10 && place % 100 < 14 ? 'th' : {1: 'st', 2: 'nd', 3: 'rd'}[place % 10] || 'th')
@@ -15,6 +16,12 @@ const value = box => {
   if (box.type === 'checkbox' || box.type === 'radio') return box.checked ? 1 : 0
   const number = Number(box.value.trim() || 0)
   return Number.isInteger(number) ? number : 0
+}
+
+// Whether so many areas hold them all: `sets` are the areas of each choice, none where it is for the whole place.
+const held = (sets, most) => {
+  const left = sets.filter(one => one.length).sort((a, b) => a.length - b.length)
+  return !left.length || (most > 0 && left[0].some(area => held(left.filter(one => !one.includes(area)), most - 1)))
 }
 
 const words = (marks, {kind, have, most, least}) => {
@@ -33,7 +40,7 @@ const words = (marks, {kind, have, most, least}) => {
     }
     return {over: false, value: count, text: `${count} of ${many(Number(most), 'place')} given${short > 0 ? `: place ${short} more` : ''}`}
   }
-  if (!most) return {over: false, value: Math.min(count, Number(least)), text: short > 0 ? `${count} of at least ${least} chosen: choose ${short} more` : `${count} chosen`}
+  if (!most) return {over: false, value: Math.min(count, Number(least) || 1), text: short > 0 ? `${count} of at least ${least} chosen: choose ${short} more` : `${count} chosen`}
   const top = Number(most)
   const note = count > top ? `: take out ${count - top}` : short > 0 ? `: choose ${short} more` : ''
   return {over: count > top, value: Math.min(count, top), text: `${count} of ${top} chosen${note}`}
@@ -61,6 +68,13 @@ for (const form of document.querySelectorAll('form[data-ballot]')) {
       }
     }
     if (money) money.textContent = `${most === '1' ? `It costs ${pounds(cost)}` : `They cost ${pounds(cost)} together`}. The pot is ${pounds(Number(pot))}.`
+    if (form.dataset.areas) {
+      const areas = [...chosen.map(box => box.dataset.in || ''), ...(form.dataset.elsewhereIn || '').split(',')]
+      const size = chosen.length + hidden.length
+      if (!held(areas.map(one => one.split(' ').filter(Boolean)), Number(form.dataset.areas))) {
+        return {over: true, value: size, text: `${size} chosen, in more than ${many(Number(form.dataset.areas), 'area')}: take some out`}
+      }
+    }
     // Where only one can be chosen, choosing here takes the place of one that a filter hides.
     return words([...chosen.map(value), ...(form.dataset.kind === 'choose_one' && chosen.length ? [] : hidden)], form.dataset)
   }

@@ -89,6 +89,31 @@ def test_a_rounds_file_is_accepted_by_pabulib_and_counted_alike(
     assert {id: again.file.election.votes[at] for at, id in enumerate(again.file.ids)} == told
 
 
+def test_the_files_comment_names_what_no_column_tells(session: Session) -> None:
+    counted = a_counted_round(session, ballots=[[1, 2], [2, 3], []], ballot_areas=2, ballot_minimum=0)
+    steward = actor_of(session, counted.steward)
+    service.exclude(work(session, steward), counted.round.id, [one.id for one in counted.proposals[:2]], "One meadow.")
+    service.run(work(session, steward), counted.round.id)
+    session.flush()
+    run = queries.standing_run(session, counted.round.id)
+    assert run is not None
+    decisions = queries.decisions(session, counted.round.id)
+    about = About(
+        {line.proposal_id: line.number for line in voting.ballot_lines(session, counted.round.id)},
+        rounds.rule_book(counted.round).ballot,
+        opened_on=counted.round.voting_opens_at.date(),
+        closed_on=counted.round.voting_closes_at.date(),
+        passed_over={one.proposal_id: one.reason_code for one in decisions},
+    )
+    read = read_pb(round_pb(queries.inputs(session, run), about, []).encode())
+    told = read.meta["comment"]
+    assert "#2: 1 blank ballots are not in this file; they count as voters." in told
+    assert "#3: One person's choices were in 2 areas at most." in told
+    assert "#4: Only one of 1, 2 could win." in told
+    assert "#5: Passed over, since only one of a set could win: 1." in told
+    assert (read.election.voters, read_elsewhere(read, START).minimum) == (3, 0)
+
+
 def test_a_withdrawn_bid_is_left_out_of_the_file(session: Session) -> None:
     counted = a_counted_round(session, ballots=[[1, 2], [2, 3]])
     counted.proposals[1].state = ProposalState.WITHDRAWN

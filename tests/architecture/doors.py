@@ -311,6 +311,7 @@ DOORS: dict[str, str] = {
     "sandbox.page": "admin+auditor+steward",
     # voting
     "voting.add": "public",
+    "voting.switch": "public",
     "voting.ballots": "public",
     "voting.ballots_csv": "public",
     "voting.ballots_json": "public",

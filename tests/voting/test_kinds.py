@@ -89,6 +89,13 @@ def test_where_no_minimum_is_asked_a_blank_ballot_still_needs_a_clear_yes() -> N
     assert check_choices([], range(1, 10), free, blank_confirmed=True) == ()
 
 
+def test_where_no_minimum_is_asked_nobody_is_told_to_choose_more() -> None:
+    free = BallotRules(BallotKind.APPROVAL, 0)
+    assert explain_limits(free, 9) == "Choose every project you would fund."
+    assert bar_words({}, free, 9) == "0 chosen"
+    assert check_choices([4], range(1, 10), free) == ((4, 1),)
+
+
 def test_limits_fall_to_what_stands() -> None:
     assert least_of(BallotRules(BallotKind.RANKED, 3, 5), 2) == 2
     assert most_of(BallotRules(BallotKind.RANKED, 3, 5), 2) == 2

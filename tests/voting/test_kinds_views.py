@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from grants.kernel.actors import CLOCK
 from grants.kernel.clock import SetClock
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
@@ -22,8 +23,10 @@ from grants.rounds.rules import BallotKind
 from grants.voting import queries
 from grants.voting.rules.ballots import as_marks, ballots_hash
 from grants.voting.rules.envelope import commitment_of, tracking_code
+from grants.voting.service import votes as service
 from tests.builders.voting import a_code, a_count
-from tests.voting.test_service import a_vote_under_way
+from tests.support.work import work
+from tests.voting.test_service import AFTER, VOTE_KEY, a_vote_under_way
 from tests.voting.test_views import known_by, text_of, vote
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -323,3 +326,22 @@ def test_who_lacks_something_is_told_the_step_that_is_missing(
     answer = client.post(vote(round, "check"), data={"do": "cast"})
     assert "Show once more who you are: that holds for two hours." in text_of(client.get(answer.location))
     assert queries.turnout(app_session, round.id).total == 0
+
+
+def test_where_the_minimum_is_nought_a_blank_ballot_is_cast_after_a_warning_and_counts_as_turnout_only(
+    app: Flask, client: FlaskClient, app_session: Session
+) -> None:
+    round = a_vote_under_way(app_session, bids=8, ballot_minimum=0)
+    code = a_code(app_session, round)
+    app_session.commit()
+    page = client.get(vote(round, "choose"))
+    assert "Go on with a blank ballot" in text_of(page)
+    assert "more" not in text_of(page).split("chosen")[-1][:20]
+    assert give(client, round, {}, do="blank").location == vote(round, "who")
+    known_by(client, round, code)
+    assert "Your ballot is blank: you have chosen no project." in text_of(client.get(vote(round, "check")))
+    assert client.post(vote(round, "check"), data={"do": "cast"}).status_code == 422  # not without the tick
+    assert client.post(vote(round, "check"), data={"do": "cast", "blank": "y"}).location == vote(round, "done")
+    app_session.rollback()
+    tally = service.close_vote(work(app_session, CLOCK, AFTER), round.id, vote_key=VOTE_KEY)
+    assert (tally.ballot_count, tally.blank_count, tally.approvals) == (1, 1, {})

@@ -36,7 +36,8 @@ def export(round_id: str, format_: str, out: Path | None) -> None:
     book, run = rounds.rule_book(round), queries.standing_run(reading(), round.id)
     if run is None:
         raise click.ClickException("The pot of this round was not shared yet.")
-    inputs = queries.inputs(reading(), run)
+    inputs, decisions = queries.inputs(reading(), run), queries.decisions(reading(), round.id)
+    won = [one.proposal_id for one in decisions if one.awarded_minor]
     about = About(
         numbers={line.proposal_id: line.number for line in voting.ballot_lines(reading(), round.id)},
         ballot=book.ballot,
@@ -44,8 +45,8 @@ def export(round_id: str, format_: str, out: Path | None) -> None:
         place=current_app.config["SETTINGS"].place_name,
         opened_on=london_day(round.voting_opens_at),
         closed_on=london_day(round.voting_closes_at),
+        passed_over={one.proposal_id: one.reason_code for one in decisions},
     )
-    won = [one.proposal_id for one in queries.decisions(reading(), round.id) if one.awarded_minor]
     text = round_pb(inputs, about, won)
     if inputs.ballots.voters < book.totals_only_below:
         click.echo(

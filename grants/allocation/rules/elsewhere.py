@@ -95,7 +95,7 @@ def read_elsewhere(file: PbFile, now: datetime) -> Elsewhere:
         dates=_dates(meta.get("date_begin", ""), meta.get("date_end", ""), now),
         pot_minor=election.pot * scale,
         kind=kind,
-        minimum=1,
+        minimum=0 if any(not election.kind(at) for at in range(len(election.people))) else 1,
         maximum=_most(kind, file),
         rule=rule,
         options=options,

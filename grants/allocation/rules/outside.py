@@ -41,6 +41,8 @@ class About:
     opened_on: date = date.min
     closed_on: date = date.min
     groups: Mapping[UUID, str] = field(default_factory=dict)
+    passed_over: Mapping[UUID, str] = field(default_factory=dict)
+    """Why the rule passed over bids that its votes alone would have funded or looked at: reason codes, by id."""
 
 
 def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
@@ -72,8 +74,17 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     meta |= {
         "language": "en",
         "currency": "GBP",
-        "comment": f"#1: Rule {inputs.rule}; projects stand in the order of the lot that breaks ties.{told}"
-        + (f" #2: {blank} {BLANK}." if blank else ""),
+        "comment": " ".join(
+            f"#{place}: {note}"
+            for place, note in enumerate(
+                [
+                    f"Rule {inputs.rule}; projects stand in the order of the lot that breaks ties.{told}",
+                    *([f"{blank} {BLANK}."] if blank else []),
+                    *_restrictions(inputs, about),
+                ],
+                start=1,
+            )
+        ),
     }
     projects = [
         {
@@ -94,6 +105,30 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
         cells = {"vote": ",".join(map(str, chosen))} | ({"points": ",".join(map(str, given))} if points else {})
         ballots += [{"voter_id": str(len(ballots) + place + 1)} | cells for place in range(people)]
     return write_pb(meta, projects, ballots)
+
+
+PASSED_OVER = {
+    "not_fundable": "could not be paid from what the funders' restrictions leave",
+    "conflict": "only one of a set could win",
+    "group_full": "its group had its number of projects",
+    "group_cap": "its group had its part of the pot",
+}
+
+
+def _restrictions(inputs: Inputs, about: About) -> list[str]:
+    """What no column tells: where choices could be, what could not win together, and what was passed over for it."""
+    notes = []
+    if (areas := about.ballot.areas) is not None:
+        notes.append(f"One person's choices were in {areas} area{'s' if areas > 1 else ''} at most.")
+    sets: dict[UUID, list[int]] = {}
+    for bid in inputs.bids:
+        for name in bid.sets:
+            sets.setdefault(name, []).append(about.numbers[bid.id])
+    notes += [f"Only one of {', '.join(map(str, sorted(numbers)))} could win." for numbers in sorted(sets.values())]
+    for code, why in PASSED_OVER.items():
+        if numbers := sorted(about.numbers[id] for id, told in about.passed_over.items() if told == code):
+            notes.append(f"Passed over, since {why}: {', '.join(map(str, numbers))}.")
+    return notes
 
 
 def _numbered(inputs: Inputs, numbers: Mapping[UUID, int]) -> list[tuple[list[int], list[int], int]]:

@@ -40,6 +40,10 @@ bp = Blueprint("results", __name__)
 # --------------------------------------------------------------------------------------------------- before the vote
 
 
+SETS_SHOWN = (RoundState.VOTING, RoundState.PANEL, RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED)
+"""From the freeze on, when what stands on the ballot is public."""
+
+
 @bp.get("/rounds/<uuid:round_id>/how")
 @public
 def how(round_id: UUID) -> ResponseReturnValue:
@@ -59,6 +63,7 @@ def how(round_id: UUID) -> ResponseReturnValue:
         projects=[(name, cost, ticked_by(at)) for at, (name, cost) in enumerate(PROJECTS)],
         pot_minor=POT,
         voting=rounds.phase(round, now()) is RoundState.VOTING,
+        only_ones=[one for one in only_ones(round_id) if not one["lifted_at"]] if round.state in SETS_SHOWN else [],
     )
 
 
@@ -228,6 +233,7 @@ def as_pb(round_id: UUID) -> ResponseReturnValue:
         opened_on=london_day(round.voting_opens_at),
         closed_on=london_day(round.voting_closes_at),
         groups={line.proposal_id: line.group_name for line in lines},
+        passed_over={line.proposal_id: line.reason_code for line in lines},
     )
     won = {line.proposal_id for line in lines if line.verdict == Verdict.AWARDED}
     answer = Response(round_pb(inputs, about, won), mimetype="text/plain")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from grants.kernel.canonical import fingerprint
 from grants.kernel.errors import RuleBroken
 from grants.rounds.rules import BallotKind, BallotRules
+from grants.voting.rules.areas import held_by
 
 T = TypeVar("T")
 Mark = int | tuple[int, int]
@@ -21,6 +22,10 @@ MOST_PAIRS = 127
 
 class BlankBallot(RuleBroken):
     """Nothing is chosen: fine, but only when the voter says so."""
+
+
+class TooManyAreas(RuleBroken):
+    """The choices are in more areas than one voter may choose in."""
 
 
 def most_of(rules: BallotRules, standing: int) -> int | None:
@@ -52,7 +57,8 @@ def check_choices(
     """What the ballot says. Refuses (``RuleBroken``) with what to do, at ``choices`` or at a line (``mark_7``).
 
     ``choices``: numbers that are ticked, or their points or places (1 is the first). ``BlankBallot`` when nothing is
-    chosen and the voter has not confirmed that; a confirmed blank ballot is ``()``.
+    chosen and the voter has not confirmed that; a confirmed blank ballot is ``()``. ``on_ballot``: the numbers that can
+    be chosen; where the rules limit the areas, a mapping from number to areas (none: for the whole place).
 
     >>> check_choices([2, 1, 2, 3], {1, 2, 3, 4}, BallotRules())
     ((1, 1), (2, 1), (3, 1))
@@ -79,6 +85,7 @@ def check_choices(
         raise RuleBroken(f"Choose at least {least - len(picks)} more.", field="choices")
     if most is not None and len(picks) > most:
         raise RuleBroken(f"Choose {most} at most: take {len(picks) - most} away.", field="choices")
+    ensure_areas(picks, on_ballot, rules)
     return marks if rules.has_points else tuple((number, 1) for number in picks)
 
 
@@ -110,6 +117,20 @@ def _check_places(picks: Mapping[int, int]) -> None:
             raise RuleBroken(
                 f"You have a {nth(place)} choice, but no {nth(at)} choice. Leave no place out.", field=f"mark_{number}"
             )
+
+
+def ensure_areas(picks: Iterable[int], on_ballot: Collection[int], rules: BallotRules) -> None:
+    """Refuse (``TooManyAreas``) choices in more areas than the rules allow. ``on_ballot``: see ``check_choices``."""
+    if rules.areas is None:
+        return
+    if not isinstance(on_ballot, Mapping):
+        raise TypeError("where choices are limited to areas, say in which each project is")
+    if held_by(picks, on_ballot, rules.areas) is None:
+        raise TooManyAreas(
+            f"Your choices are in more than {'one area' if rules.areas == 1 else f'{rules.areas} areas'}. "
+            "Take out what is elsewhere.",
+            field="choices",
+        )
 
 
 def nth(place: int) -> str:
@@ -165,6 +186,7 @@ def added(picks: Mapping[int, int], number: int, on_ballot: Collection[int], rul
         raise RuleBroken("This project cannot be chosen: it is not on this ballot, or it was withdrawn.")
     if number in picks:
         raise RuleBroken("This project is on your ballot already.")
+    ensure_areas([*picks, number], on_ballot, rules)
     most, value = most_of(rules, len(on_ballot)), 1
     if rules.kind is BallotKind.POINTS and sum(picks.values()) >= (rules.maximum or 0):
         raise RuleBroken(f"You have 0 of {rules.maximum} points left. Take one back from another project first.")

@@ -43,6 +43,7 @@ class Invalid(StrEnum):
     """Why a paper does not count."""
 
     OVER_LIMIT = "over_limit"
+    OVER_AREA = "over_area"
     UNKNOWN_NUMBER = "unknown_number"
     UNKNOWN_PAPER = "unknown_paper"
     COPY = "copy"
@@ -53,6 +54,7 @@ class Invalid(StrEnum):
 
 INVALID_WORDS: dict[Invalid, str] = {
     Invalid.OVER_LIMIT: "more is chosen than the rules allow",
+    Invalid.OVER_AREA: "its choices are in more areas than the rules allow",
     Invalid.UNKNOWN_NUMBER: "a number is marked that is not on this ballot",
     Invalid.UNKNOWN_PAPER: "the paper is not one of ours",
     Invalid.COPY: "another paper has the same number",
@@ -122,11 +124,18 @@ def show_marks(marks: Mapping[int, int], kind: str) -> str:
 
 
 def judge(
-    said: Invalid | None, marks: Collection[int], on_ballot: Collection[int], *, is_ours: bool, fits: bool
+    said: Invalid | None,
+    marks: Collection[int],
+    on_ballot: Collection[int],
+    *,
+    is_ours: bool,
+    fits: bool,
+    near: bool = True,
 ) -> Invalid | None:
     """Why a paper does not count, the gravest reason first; nothing when it does.
 
-    ``said``: what a person saw on it. ``fits``: whether the marks keep the limits of the ballot. A paper with fewer
+    ``said``: what a person saw on it. ``fits``: whether the marks keep the limits of the ballot; ``near``: whether they
+    are in as few areas as these ask for. A paper with fewer
     ticks than the least that is asked for counts: nobody can hand it back to the voter.
     """
     if said is not None:
@@ -135,7 +144,9 @@ def judge(
         return Invalid.UNKNOWN_PAPER
     if any(number not in on_ballot for number in marks):
         return Invalid.UNKNOWN_NUMBER
-    return None if fits else Invalid.OVER_LIMIT
+    if not fits:
+        return Invalid.OVER_LIMIT
+    return None if near else Invalid.OVER_AREA
 
 
 def ensure_complete(name: str, keyed: int, declared: int) -> None:

@@ -7,11 +7,20 @@ from grants.voting.rules.ballots import least_of, most_each, most_of, nth
 
 
 def explain_limits(rules: BallotRules, standing: int) -> str:
-    """What the voter is asked, in a sentence or two.
+    """What the voter is asked, in a few sentences.
 
     >>> explain_limits(BallotRules(), 12)
     'Choose every project you would fund: at least 3.'
+    >>> explain_limits(BallotRules(minimum=0, areas=1), 12)
+    'Choose every project you would fund. All of them must be in one area, or for the whole place.'
     """
+    if rules.areas is None:
+        return _ask(rules, standing)
+    few = "one area" if rules.areas == 1 else f"at most {rules.areas} areas"
+    return f"{_ask(rules, standing)} All of them must be in {few}, or for the whole place."
+
+
+def _ask(rules: BallotRules, standing: int) -> str:
     least, most = least_of(rules, standing), most_of(rules, standing)
     if most == 1:
         return "Choose the one project that you most want to be funded."
@@ -53,14 +62,16 @@ def how_it_counts(rules: BallotRules, standing: int) -> str:
     return f"{first}{', '.join(['', *rest[:-1]])} and {rest[-1]}."
 
 
-def bar_words(picks: Mapping[int, int], rules: BallotRules, standing: int) -> str:
-    """How far the voter is.
+def bar_words(picks: Mapping[int, int], rules: BallotRules, standing: int, in_few_areas: bool = True) -> str:
+    """How far the voter is. ``in_few_areas``: the choices are in no more areas than the rules allow.
 
     >>> bar_words({1: 1, 2: 1}, BallotRules(), 12)
     '2 of at least 3 chosen: choose 1 more'
     >>> bar_words({1: 3}, BallotRules(BallotKind.POINTS, 1, 10), 12)
     '7 of 10 points left'
     """
+    if not in_few_areas:
+        return f"{len(picks)} chosen, in more than {_many(rules.areas or 0, 'area')}: take some out"
     count, least, most = len(picks), least_of(rules, standing), most_of(rules, standing)
     if rules.kind is BallotKind.POINTS:
         have = rules.maximum or 0

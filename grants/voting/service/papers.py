@@ -5,7 +5,7 @@ at the count. What stays is which papers there were, which did not count and why
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from grants.kernel.work import UnitOfWork
 from grants.rounds.models import Round
 from grants.voting import access, queries
 from grants.voting.models import Booth, BoothDay, PaperBatch, PaperCorrection, PaperEntry, PaperSheet, RollMark
+from grants.voting.rules.areas import held_by
 from grants.voting.rules.ballots import check_choices
 from grants.voting.rules.paper import (
     BATCH_STEPS,
@@ -305,16 +306,25 @@ def _judged(session: Session, round: Round, batch: PaperBatch, keying: int, plac
             raise
         marks = {}
     is_ours = serial is not None and session.get(PaperSheet, (round.id, serial)) is not None
-    on_ballot = [line.number for line in queries.ballot_lines(session, round.id)]
-    reason = judge(keyed.said, marks, on_ballot, is_ours=is_ours, fits=_fits(round, marks, on_ballot))
+    # As it was printed: a bid that was withdrawn since is in its area still, so that two people judge alike.
+    areas = queries.areas(session, round.id)
+    most = queries.limits(round).areas
+    reason = judge(
+        keyed.said,
+        marks,
+        areas,
+        is_ours=is_ours,
+        fits=_fits(round, marks, areas),
+        near=most is None or held_by(marks, areas, most) is not None,
+    )
     if reason is None:
         _ensure_first_of_its_number(session, batch, keying, place, serial)
     return Sheet(serial, marks, reason)
 
 
-def _fits(round: Round, marks: dict[int, int], on_ballot: Sequence[int]) -> bool:
-    """Whether the marks keep the upper limits: a paper with too few ticks counts, for nobody can hand it back."""
-    rules = replace(queries.limits(round), minimum=0)
+def _fits(round: Round, marks: dict[int, int], on_ballot: Collection[int]) -> bool:
+    """Whether the marks keep the upper limits (areas apart): too few are no fault, nobody can hand a paper back."""
+    rules = replace(queries.limits(round), minimum=0, areas=None)
     known = {number: mark for number, mark in marks.items() if number in on_ballot}
     try:
         check_choices(known, on_ballot, rules, blank_confirmed=True)

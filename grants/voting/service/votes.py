@@ -95,6 +95,9 @@ class TurnedAway:
 def open_vote(uow: UnitOfWork, round_id: UUID) -> int:
     """Freeze the ballot: numbers by title, costs, and the lot from the published seed. Returns how many stand on it.
 
+    What the trail keeps of it is a hash of, for each line: number, bid, cost, lot, areas, and the numbers of those of
+    which only one can win, itself among them.
+
     Voting itself runs from the published hour. Refuses (``StepRefused``) while a bid waits for its eligibility check,
     before the panel's scores are locked, and when there is nothing to vote on.
     """
@@ -117,7 +120,16 @@ def open_vote(uow: UnitOfWork, round_id: UUID) -> int:
         )
         proposal_service.put_on_ballot(uow, proposal, number)
     uow.session.flush()
-    frozen = fingerprint([[n, str(p.id), p.applied_for_minor, lot[p.id]] for n, p in enumerate(standing, start=1)])
+    sets = proposals.exclusions(uow.session, round.id)
+    beside = {
+        p.id: [n for n, o in enumerate(standing, 1) if {*sets.get(p.id, ())} & {*sets.get(o.id, ())}] for p in standing
+    }
+    frozen = fingerprint(
+        [
+            [n, str(p.id), p.applied_for_minor, lot[p.id], sorted(p.ward_codes), beside[p.id]]
+            for n, p in enumerate(standing, start=1)
+        ]
+    )
     uow.record("voting.ballot_frozen", round, lines=len(standing), ballot_hash=frozen)
     return len(standing)
 

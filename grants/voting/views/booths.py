@@ -194,6 +194,7 @@ def papers(round_id: UUID, run_id: UUID, part: int) -> ResponseReturnValue:
         kind=book.ballot.kind.value,
         explained=explain_limits(book.ballot, len(entries)),
         large=found.large_print,
+        wards={ward.code: ward.name for ward in geography().wards()} if book.ballot.areas else {},
         papers=[(serial, exports.qr_picture(serial)) for serial in serials],
     )
 

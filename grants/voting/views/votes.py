@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from grants.rounds.rules import BallotKind, BallotRules, RoundState, VotingMetho
 from grants.voting import exports, queries
 from grants.voting.forms import CastForm, ChooseForm, CodesForm, HandOverForm, NumberForm, VoidForm, Way, WhoForm
 from grants.voting.queries import Entry
+from grants.voting.rules.areas import held_by, shut_out, to_give_up
 from grants.voting.rules.ballots import (
     BlankBallot,
     Marks,
@@ -148,7 +149,8 @@ def choose(round_id: UUID) -> ResponseReturnValue:
 
 
 def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseForm, gone: Sequence[Entry]) -> str:
-    rules, standing = queries.limits(round), len(_standing(entries))
+    rules, areas = queries.limits(round), _standing(entries)
+    standing = len(areas)
     least, most = least_of(rules, standing), most_of(rules, standing)
     ward, priority = (request.values.get(name, "") for name in ("ward", "priority"))
     shown = [
@@ -167,6 +169,9 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
         round=round,
         form=form,
         entries=[entry for entry in shown if not entry.withdrawn],
+        areas=rules.areas,
+        shut=shut_out(hand.picks, areas, rules.areas),
+        mine=_mine(hand, areas, rules) if rules.areas else [],
         withdrawn=[entry for entry in entries if entry.withdrawn],
         gone=gone,
         hand=hand,
@@ -180,13 +185,58 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
         each=most_each(rules) if rules.each else None,
         least=least,
         most=most,
+        blank_first=not least and not hand.picks,
         places=[(place, nth(place)) for place in range(1, (most or standing) + 1)],
         bar=_bar(hand, rules, least, most),
         explained=explain_limits(rules, standing),
-        words=bar_words(hand.picks, rules, standing),
+        words=bar_words(hand.picks, rules, standing, _in_few_areas(hand, areas, rules)),
         together_minor=sum(costs[number] for number in hand.choices),
         elsewhere=elsewhere,
         elsewhere_minor=sum(costs[number] for number in elsewhere),
+        elsewhere_in=",".join(" ".join(areas.get(number, ())) for number in elsewhere),
+    )
+
+
+def _in_few_areas(hand: Hand, areas: Mapping[int, Sequence[str]], rules: BallotRules) -> bool:
+    return rules.areas is None or held_by(hand.picks, areas, rules.areas) is not None
+
+
+def _mine(hand: Hand, areas: Mapping[int, Sequence[str]], rules: BallotRules) -> list[tuple[str, str, int]]:
+    """The areas of what is chosen: code, name, how many of the choices are there. Those there must be, or else all."""
+    names = _ward_names()
+    held = held_by(hand.picks, areas, rules.areas or 0)
+    codes = held if held is not None else {code for number in hand.picks for code in areas.get(number, ())}
+    found = [(code, names.get(code, code), sum(code in areas.get(n, ()) for n in hand.picks)) for code in codes]
+    return sorted(found, key=lambda one: one[1])
+
+
+@bp.route("/rounds/<uuid:round_id>/vote/area/<int:number>", methods=["GET", "POST"])
+@public
+def switch(round_id: UUID, number: int) -> ResponseReturnValue:
+    """Choose in the area of a project that cannot be chosen beside the others: these are discarded, once confirmed."""
+    round = rounds.published(reading(), round_id)
+    if rounds.phase(round, now()) is not RoundState.VOTING or not _online(round):
+        return redirect(url_for("voting.start", round_id=round_id))
+    entries, rules, hand = queries.entries(reading(), round.id), queries.limits(round), _hand(round)
+    areas = _standing(entries)
+    entry = next((one for one in entries if one.number == number and number in areas), None)
+    back = url_for("voting.choose", round_id=round_id, _anchor=f"bid-{number}")
+    if entry is None or rules.areas is None or number not in shut_out(hand.picks, areas, rules.areas):
+        return redirect(back)
+    ways, names = to_give_up(hand.picks, areas, rules.areas, number), _ward_names()
+    if request.method == "POST" and (out := ways.get(request.form.get("out", ""))) is not None:
+        _keep_everywhere(round, replace(hand, picks=dict(without(hand.picks.items(), out, rules)), blank=False))
+        flash("Those choices are taken out. Nothing is cast yet.", "success")
+        return redirect(back)
+    titles = {one.number: one.title for one in entries}
+    return render_template(
+        "voting/switch.html",
+        round=round,
+        entry=entry,
+        areas=rules.areas,
+        where=[names.get(code, code) for code in entry.ward_codes],
+        ways=[(code, names.get(code, code), [titles[n] for n in sorted(out)]) for code, out in ways.items()],
+        cast=hand.voted_before,
     )
 
 
@@ -425,7 +475,7 @@ def _bar(hand: Hand, rules: BallotRules, least: int, most: int | None) -> tuple[
     return min(sum(hand.picks.values()) if points else len(hand.picks), top), top
 
 
-def _problem(hand: Hand, standing: Sequence[int], rules: BallotRules) -> str:
+def _problem(hand: Hand, standing: Mapping[int, Sequence[str]], rules: BallotRules) -> str:
     """What keeps this ballot from being cast; a blank one only needs a clear yes."""
     try:
         check_choices(hand.picks, standing, rules)
@@ -491,8 +541,9 @@ def _without_withdrawn(round: Row, hand: Hand, entries: Sequence[Entry]) -> tupl
     return hand, gone
 
 
-def _standing(entries: Sequence[Entry]) -> list[int]:
-    return [entry.number for entry in entries if not entry.withdrawn]
+def _standing(entries: Sequence[Entry]) -> dict[int, tuple[str, ...]]:
+    """What can be chosen: number → the areas that it is for."""
+    return {entry.number: entry.ward_codes for entry in entries if not entry.withdrawn}
 
 
 def _in_order(entries: Sequence[Entry], seed: str) -> list[Entry]:
