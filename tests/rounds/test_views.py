@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import timedelta
+from uuid import UUID
 from xml.etree.ElementTree import Element
 
 import pytest
@@ -18,6 +19,7 @@ from grants.kernel.trail import AuditEvent
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 from tests.builders.funds import a_contribution, a_fund
+from tests.builders.people import a_person
 from tests.builders.priorities import a_priority
 from tests.builders.rounds import a_round, some_dates
 from tests.conftest import SignIn
@@ -277,3 +279,47 @@ def test_the_list_costs_the_same_however_many_rounds_there_are(app_session: Sess
             assert client.get("/rounds").status_code == 200
         sizes.append(len(heard))
     assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize(("typed_areas", "kept"), [(("any", ""), None), (("one", ""), 1), (("few", "3"), 3)])
+def test_a_draft_says_in_which_areas_one_voter_may_choose(
+    app_session: Session, as_: SignIn, typed_areas: tuple[str, str], kept: int | None
+) -> None:
+    steward = as_(Role.STEWARD)
+    form = a_whole_form(app_session, area_rule=typed_areas[0], ballot_areas=typed_areas[1], ballot_minimum="0")
+    app_session.commit()
+    address = steward.post("/rounds/new", data=form).location.removesuffix("/desk")
+    app_session.rollback()
+    terms = app_session.scalars(select(Round)).one().terms
+    assert (terms["ballot_areas"], terms["ballot_minimum"]) == (kept, 0)
+    again = typed(steward.get(f"{address}/edit").get_data(as_text=True))
+    assert (again["area_rule"], again["ballot_areas"] or "") == typed_areas
+
+
+def test_some_areas_without_a_number_are_asked_for_at_the_field(app_session: Session, as_: SignIn) -> None:
+    steward = as_(Role.STEWARD)
+    form = a_whole_form(app_session, area_rule="few")
+    app_session.commit()
+    page = steward.post("/rounds/new", data=form)
+    assert page.status_code == 422
+    assert 'href="#ballot_areas"' in page.get_data(as_text=True)
+    assert "Enter how many areas." in text_of(page)
+
+
+def test_a_draft_whose_key_three_officers_hold_goes_through_the_form(app_session: Session, as_: SignIn) -> None:
+    steward = as_(Role.STEWARD)
+    form = a_whole_form(app_session, key_keeping="strong")
+    fund_id = UUID(str(form["fund_id"]))
+    officers = [a_person(app_session, Role.OFFICER, scope_id=fund_id) for _ in range(3)]
+    app_session.commit()
+    page = steward.post("/rounds/new", data={**form, "key_officers": [str(one.id) for one in officers[:2]]})
+    assert page.status_code == 422
+    assert 'href="#key_officers"' in page.get_data(as_text=True)
+    address = steward.post("/rounds/new", data={**form, "key_officers": [str(one.id) for one in officers]}).location
+    app_session.rollback()
+    kept = app_session.scalars(select(Round)).one()
+    assert kept.terms["key_keeping"] == "strong"
+    assert set(kept.terms["key_officers"]) == {str(one.id) for one in officers}
+    page = steward.get(f"{address.removesuffix('/desk')}/edit").get_data(as_text=True)
+    assert page.count('name="key_officers"') >= 3
+    assert all(re.search(rf'value="{one.id}"[^>]*checked', page) for one in officers)
