@@ -167,7 +167,8 @@ def find(
 ) -> Finding:
     """Add up submitted reviews (criterion → score, or nothing for "not enough information").
 
-    The points given are held against the points that could have been given (3 for each score that was given): a bid
+    Each score counts as often as its criterion weighs. The points given are held against the points that could have
+    been given (3 for each score that was given, times the weight): a bid
     passes with ``pass_mark`` percent of them or more, in exact arithmetic. "Not enough information" is missing, not
     nought: it is left out of both sides. A panel below its quorum, or one that could not score at all, fails nobody.
 
@@ -183,7 +184,8 @@ def find(
             counted=len(values),
             spread=max(values) - min(values) if values else 0,
         )
-        points, counted = points + sum(values), counted + len(values)
+        points += criterion.weight * sum(values)
+        counted += criterion.weight * len(values)
     judged = len(reviews) >= quorum and counted > 0
     enough = 100 * points >= pass_mark * STEP_MOST * counted
     return Finding(not judged or enough, judged, points, STEP_MOST * counted, len(reviews), by_criterion)

@@ -1,5 +1,6 @@
 """What a steward types about a round."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from grants.kernel.errors import RuleBroken
@@ -8,9 +9,14 @@ from grants.rounds.rules import (
     HEALTH_CREATION,
     MOST_AREAS,
     MOST_POINTS,
+    NAME_AT_MOST,
+    QUESTION_AT_MOST,
+    STEP_AT_MOST,
+    WEIGHT_MOST,
     ApplicantKind,
     BallotKind,
     Connection,
+    Criterion,
     KeyKeeping,
     PaperPolicy,
     RoundDates,
@@ -215,9 +221,18 @@ class RoundForm(Form):
     )
     criteria = fields.ChecksField(
         "What does the panel look for?",
-        hint="The five features of health creation.",
+        hint="The five features of health creation, and what you have written for this round.",
         choices=[(one.id, one.name, one.question) for one in HEALTH_CREATION],
         message="Choose at least one",
+    )
+    blind = fields.RadiosField(
+        "Does the panel know whose proposal it reads?",
+        hint="Proposals are not public before voting opens, and scores are locked by then.",
+        choices=[
+            ("no", "Yes", "Panellists see the group, and can tell early if they have an interest."),
+            ("yes", "No, not until their scores are locked", "Its name, place and files are hidden from the panel."),
+        ],
+        required=False,
     )
     pass_mark = fields.NumberField("Pass mark, in percent of the points", at_most=100)
     quorum = fields.NumberField("Panellists without an interest who must read each proposal", at_least=1, at_most=50)
@@ -232,6 +247,16 @@ class RoundForm(Form):
         "step_minor",
         "exhaustive_stop",
     )
+
+    known_criteria: Sequence[Criterion] = HEALTH_CREATION
+    """All that can be ticked."""
+
+    def offer(self, written: Sequence[Criterion]) -> None:
+        """Let the round's own criteria be ticked too, before the rest of the standard set."""
+        ids = {one.id for one in written}
+        self.known_criteria = (*written, *(one for one in HEALTH_CREATION if one.id not in ids))
+        choices: list[Any] = [(one.id, one.name, one.question) for one in self.known_criteria]
+        self.criteria.choices = choices
 
     @property
     def finer_errors(self) -> bool:
@@ -276,7 +301,8 @@ class RoundForm(Form):
             start=self.start.data,
             step_minor=self.step_minor.data,
             exhaustive_stop=self.exhaustive_stop.data == "yes",
-            criteria=tuple(one for one in HEALTH_CREATION if one.id in (self.criteria.data or ())),
+            criteria=tuple(one for one in self.known_criteria if one.id in (self.criteria.data or ())),
+            blind=self.blind.data == "yes",
             pass_mark=self.pass_mark.data or 0,
             quorum=self.quorum.data or 0,
         )
@@ -309,7 +335,7 @@ def as_typed(draft: RoundDraft) -> dict[str, Any]:
         name: getattr(draft, name) for name in RoundDraft.__dataclass_fields__ if name not in ("dates", "criteria")
     }
     typed |= {name: getattr(draft.dates, name) for name in RoundDates.__dataclass_fields__}
-    for name in ("stop_at_misfit", "exhaustive_stop"):
+    for name in ("stop_at_misfit", "exhaustive_stop", "blind"):
         typed[name] = "yes" if typed[name] else "no"
     typed["ballot_weights"] = ", ".join(map(str, draft.ballot_weights))
     areas = draft.ballot_areas
@@ -339,11 +365,51 @@ FRESH: dict[str, Any] = {
     "step_minor": 100,
     "exhaustive_stop": "yes",
     "criteria": [one.id for one in HEALTH_CREATION],
+    "blind": "no",
     "pass_mark": 50,
     "quorum": 2,
     "who_may_apply": "Groups of neighbours and friends, clubs, charities and community businesses.",
 }
 """What a new round's form proposes."""
+
+
+class CriterionForm(Form):
+    """One thing the panel looks for."""
+
+    name = fields.TextField("Name", hint="A word or two, like “Kind to nature”.", at_most=NAME_AT_MOST)
+    question = fields.AreaField(
+        "What are panellists asked?",
+        hint="One question that a neighbour understands.",
+        at_most=QUESTION_AT_MOST,
+        rows=2,
+    )
+    weight = fields.NumberField(
+        "Weight",
+        hint="1 is usual. With 2 its points count twice.",
+        at_least=1,
+        at_most=WEIGHT_MOST,
+    )
+    step_0 = fields.AreaField("0 points means", hint="Say it in one sentence.", at_most=STEP_AT_MOST, rows=2)
+    step_1 = fields.AreaField("1 point means", at_most=STEP_AT_MOST, rows=2)
+    step_2 = fields.AreaField("2 points means", at_most=STEP_AT_MOST, rows=2)
+    step_3 = fields.AreaField("3 points means", at_most=STEP_AT_MOST, rows=2)
+
+    def to_criterion(self) -> Criterion:
+        """What was typed; its id is given by the service."""
+        steps = (self.step_0.data or "", self.step_1.data or "", self.step_2.data or "", self.step_3.data or "")
+        return Criterion("", self.name.data or "", self.question.data or "", steps, self.weight.data or 0)
+
+
+def criterion_typed(criterion: Criterion) -> dict[str, Any]:
+    """A criterion as the form's data."""
+    steps = {f"step_{points}": step for points, step in enumerate(criterion.steps)}
+    return {"name": criterion.name, "question": criterion.question, "weight": criterion.weight, **steps}
+
+
+class CopyCriteriaForm(Form):
+    """Where to take criteria from."""
+
+    source = fields.SelectField("Begin again with the questions of", choices=[])
 
 
 class ReasonForm(Form):

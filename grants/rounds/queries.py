@@ -140,6 +140,18 @@ def of_priority(session: Session, priority_id: UUID, *, limit: int = 25) -> list
     )
 
 
+def with_a_panel(session: Session, *, but_for: UUID, limit: int = 25) -> list[Round]:
+    """Scheduled rounds of ours whose criteria another round could begin with, the latest first."""
+    return list(
+        session.scalars(
+            select(Round)
+            .where(Round.rule_book_hash.is_not(None), Round.imported_from.is_(None), Round.id != but_for)
+            .order_by(Round.opens_at.desc(), Round.id)
+            .limit(limit)
+        )
+    )
+
+
 def priority_ids(session: Session, round_id: UUID) -> list[UUID]:
     """The priorities that a round funds activity against, by title."""
     return [priority.id for priority in priorities(session, round_id)]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -466,14 +466,83 @@ class PanelPart(StrEnum):
     GATE = "gate"
 
 
+CRITERIA_MOST = 12
+WEIGHT_MOST = 10
+NAME_AT_MOST = 80
+QUESTION_AT_MOST = 300
+STEP_AT_MOST = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One thing the panel looks for. ``steps``: what a score of 0, 1, 2 and 3 means, each in one sentence."""
+    """One thing the panel looks for. ``steps``: what a score of 0, 1, 2 and 3 means, each in one sentence.
+
+    ``weight``: how many times its points count, 1 to 10.
+    """
 
     id: str
     name: str
     question: str
     steps: tuple[str, str, str, str]
+    weight: int = 1
+
+    def complaints(self) -> list[tuple[bool, str, str]]:
+        """What is wrong with it by itself: (whether it is, what to do, the field)."""
+        steps = [" ".join(step.split()) for step in self.steps]
+        return [
+            (not self.name.strip(), "Enter a name.", "name"),
+            (len(self.name) > NAME_AT_MOST, f"Use {NAME_AT_MOST} characters or fewer.", "name"),
+            (not self.question.strip(), "Enter what panellists are asked.", "question"),
+            (len(self.question) > QUESTION_AT_MOST, f"Use {QUESTION_AT_MOST} characters or fewer.", "question"),
+            (not 1 <= self.weight <= WEIGHT_MOST, f"Enter a weight from 1 to {WEIGHT_MOST}.", "weight"),
+            *(
+                (not step, f"Say in a sentence what {points} means.", f"step_{points}")
+                for points, step in enumerate(steps)
+            ),
+            *(
+                (len(step) > STEP_AT_MOST, f"Use {STEP_AT_MOST} characters or fewer.", f"step_{points}")
+                for points, step in enumerate(steps)
+            ),
+            *(
+                (step in steps[:points], "Say something else here than for fewer points.", f"step_{points}")
+                for points, step in enumerate(steps)
+                if step
+            ),
+        ]
+
+    def check(self) -> None:
+        """Refuse (``RuleBroken``, with the field) what no panellist could score by."""
+        for broken, message, name in self.complaints():
+            if broken:
+                raise RuleBroken(message, field=name)
+
+
+def criterion_id(name: str, taken: Collection[str]) -> str:
+    """A short name of letters and digits for a criterion, unlike those that are taken; it never changes again.
+
+    >>> criterion_id("Kind to nature!", ()), criterion_id("Kind to nature", {"kind_to_nature"})
+    ('kind_to_nature', 'kind_to_nature_2')
+    """
+    stem = re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")[:30] or "question"
+    ids = (stem if number == 1 else f"{stem}_{number}" for number in range(1, len(taken) + 2))
+    return next(one for one in ids if one not in taken)
+
+
+def check_criteria(criteria: Sequence[Criterion]) -> None:
+    """Refuse (``RuleBroken``, with the field) a set of criteria that no panel could score by."""
+    for one in criteria:
+        one.check()
+    if len({one.name.strip().casefold() for one in criteria}) < len(criteria):
+        raise RuleBroken("There is a question with this name already. Choose another.", field="name")
+    if len(criteria) > CRITERIA_MOST:
+        raise RuleBroken(f"Ask {CRITERIA_MOST} questions or fewer. Panellists answer all of them for each bid.")
+
+
+def part_words(criterion: Criterion, criteria: Sequence[Criterion]) -> str:
+    """How much of all points a criterion can bring: "1 of 5 parts (20%)"; whole percent, halves up."""
+    total = sum(one.weight for one in criteria)
+    percent = (200 * criterion.weight + total) // (2 * total)
+    return f"{criterion.weight} of {_count(total, 'part')} ({percent}%)"
 
 
 HEALTH_CREATION: tuple[Criterion, ...] = (
@@ -536,7 +605,7 @@ HEALTH_CREATION: tuple[Criterion, ...] = (
 """The panel's default criteria: the five features of health creation."""
 
 
-ADDED: Mapping[str, Any] = {"ballot_areas": None}
+ADDED: Mapping[str, Any] = {"ballot_areas": None, "blind": False}
 """Facts that rule-books frozen earlier know nothing of, and what these mean by saying nothing: so it is left unsaid,
 and a book that was published before such a fact came keeps its text and its hash."""
 
@@ -552,6 +621,7 @@ class RuleBook:
     ``key_keeping``: who holds the key that opens the votes; with officers there is no voting on paper.
     ``paper_policy``: what a booth does for who voted online already. ``help_cap``: how many people one helper may help
     to vote in this round; 0 means that nobody helps.
+    ``blind``: panellists do not learn whose bid it is until their own score of it is locked.
     ``suppress_below``: no published cell counts fewer people; below ``totals_only_below`` ballots only totals are
     published.
     """
@@ -584,6 +654,7 @@ class RuleBook:
     paper_policy: PaperPolicy = PaperPolicy.REPLACE
     help_cap: int = 40
     key_keeping: KeyKeeping = KeyKeeping.STANDARD
+    blind: bool = False
     suppress_below: int = 10
     totals_only_below: int = 50
     ballot_areas: int | None = None
@@ -624,7 +695,7 @@ class RuleBook:
     def _facts(self) -> dict[str, Any]:
         facts = {part.name: getattr(self, part.name) for part in fields(self)}
         facts["dates"] = _parts(self.dates)
-        facts["criteria"] = [_parts(criterion) for criterion in self.criteria]
+        facts["criteria"] = [_criterion_parts(criterion) for criterion in self.criteria]
         return {name: fact for name, fact in facts.items() if name not in ADDED or fact != ADDED[name]}
 
     @classmethod
@@ -691,6 +762,10 @@ class RuleBook:
             *self.ballot.complaints(),
             (self.rule not in list(SharingRule), "Choose a way to share the pot that we have.", "rule"),
             (not self.criteria, "Choose at least one criterion.", "criteria"),
+            *(
+                (any(broken for broken, _, _ in one.complaints()), f"Put the question “{one.name}” right.", "criteria")
+                for one in self.criteria
+            ),
             (
                 len({criterion.id for criterion in self.criteria}) < len(self.criteria),
                 "Give each criterion a name of its own.",
@@ -752,6 +827,7 @@ class RoundDraft:
     step_minor: int = 100
     exhaustive_stop: bool = True
     criteria: tuple[Criterion, ...] = HEALTH_CREATION
+    blind: bool = False
     pass_mark: int = 50
     quorum: int = 2
 
@@ -785,6 +861,7 @@ class RoundDraft:
             rule=self.rule,
             rule_options={option.name: getattr(self, option.name) for option in knows},
             criteria=self.criteria,
+            blind=self.blind,
             pass_mark=self.pass_mark,
             quorum=self.quorum,
         )
@@ -807,7 +884,7 @@ class RoundDraft:
             canonical_json({name: getattr(self, name) for name in _TERMS if name != "criteria"})
         )
         return facts | {
-            "criteria": [_parts(criterion) | {"steps": list(criterion.steps)} for criterion in self.criteria]
+            "criteria": [_criterion_parts(criterion) | {"steps": list(criterion.steps)} for criterion in self.criteria]
         }
 
     @classmethod
@@ -856,6 +933,7 @@ _TERMS = (
     "step_minor",
     "exhaustive_stop",
     "criteria",
+    "blind",
     "pass_mark",
     "quorum",
 )
@@ -881,6 +959,14 @@ def put_off(dates: RoundDates, later: Mapping[str, datetime], now: datetime) -> 
 
 def _parts(thing: RoundDates | Criterion) -> dict[str, Any]:
     return {part.name: getattr(thing, part.name) for part in fields(thing)}
+
+
+def _criterion_parts(criterion: Criterion) -> dict[str, Any]:
+    """A criterion's facts; the weight only where it is not 1, as the first rule-books have none."""
+    facts = _parts(criterion)
+    if criterion.weight == 1:
+        del facts["weight"]
+    return facts
 
 
 METHOD_WORDS: dict[VotingMethod, str] = {
@@ -918,8 +1004,8 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
         (
             "What the panel does",
             f"Before the vote, at least {_count(book.quorum, 'panellist')} without an interest read every proposal. "
-            f"They look for {looks_for}. A proposal needs {book.pass_mark}% of the points to go on. "
-            "The points do not count in the vote.",
+            f"They look for {looks_for}. {_weights(book)}A proposal needs {book.pass_mark}% of the points to go on. "
+            f"The points do not count in the vote.{BLIND_WORDS if book.blind else ''}",
         ),
         ("Who may vote", f"Everybody {f'aged {book.vote_min_age} or over ' if book.vote_min_age else ''}who {ties}."),
         (
@@ -940,6 +1026,19 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
             f"With fewer than {book.totals_only_below} votes, only totals are.",
         ),
     )
+
+
+BLIND_WORDS = (
+    " They read without being told which group asks, who is in it or where it is, until their scores are locked."
+)
+
+
+def _weights(book: RuleBook) -> str:
+    """How the criteria weigh where they do not all weigh the same."""
+    if len({one.weight for one in book.criteria}) < 2:
+        return ""
+    parts = [f"{one.name.lower()} {part_words(one, book.criteria)}" for one in book.criteria]
+    return f"Of the points, these make up: {_joined(parts, 'and')}. "
 
 
 def _sealed_until(book: RuleBook) -> str:

@@ -1,7 +1,8 @@
 """Draft a round, freeze its rule-book, and take each step of its life."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from grants.funds.models import Fund
 from grants.kernel.actors import CLOCK
-from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
+from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.sealing import make_key_pair, public_half, unwrap_share, wrap_private_key, wrap_share
 from grants.kernel.shares import join, share_fingerprint, split
@@ -22,13 +23,17 @@ from grants.priorities.rules import PriorityState
 from grants.rounds import access, queries
 from grants.rounds.models import KeyShare, Round, RoundChange, RoundPriority
 from grants.rounds.rules import (
+    HEALTH_CREATION,
     STEPS,
+    Criterion,
     KeyKeeping,
     RoundAction,
     RoundDates,
     RoundDraft,
     RoundState,
     RuleBook,
+    check_criteria,
+    criterion_id,
     put_off,
     show_moment,
 )
@@ -72,6 +77,70 @@ def change_draft(uow: UnitOfWork, round_id: UUID, draft: RoundDraft) -> Round:
     _write_priorities(uow, round, draft)
     uow.record("round.changed", round, pot_minor=draft.pot_minor)
     return round
+
+
+def write_criterion(uow: UnitOfWork, round_id: UUID, criterion: Criterion, criterion_ref: str | None = None) -> str:
+    """Add a criterion to a draft, or write the one called ``criterion_ref`` anew. Gives its id."""
+    round, before = _draft_criteria(uow, round_id)
+    if criterion_ref is None:
+        made = replace(_tidy(criterion), id=criterion_id(criterion.name, [one.id for one in before]))
+        after = (*before, made)
+    else:
+        _ensure_asked(before, criterion_ref)
+        made = replace(_tidy(criterion), id=criterion_ref)
+        after = tuple(made if one.id == criterion_ref else one for one in before)
+    made.check()
+    _keep_criteria(uow, round, after)
+    return made.id
+
+
+def drop_criterion(uow: UnitOfWork, round_id: UUID, criterion_ref: str) -> None:
+    """Take a criterion out of a draft. One always stays."""
+    round, before = _draft_criteria(uow, round_id)
+    _ensure_asked(before, criterion_ref)
+    if len(before) == 1:
+        raise RuleBroken("The panel needs at least one question. Add another before you take this one out.")
+    _keep_criteria(uow, round, tuple(one for one in before if one.id != criterion_ref))
+
+
+def copy_criteria(uow: UnitOfWork, round_id: UUID, source_id: UUID | None) -> None:
+    """Begin again with the criteria of an earlier round, or (None) with the standard set."""
+    round, _ = _draft_criteria(uow, round_id)
+    criteria = HEALTH_CREATION
+    if source_id is not None:
+        source = queries.published(uow.session, source_id)
+        criteria = queries.rule_book(source).criteria
+    _keep_criteria(uow, round, criteria)
+
+
+def _draft_criteria(uow: UnitOfWork, round_id: UUID) -> tuple[Round, tuple[Criterion, ...]]:
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_run(uow.actor, round.fund_id)
+    if round.state is not RoundState.DRAFT:
+        raise Frozen(
+            "Nothing was changed. This round's rules were published, so what the panel looks for stands still."
+        )
+    return round, queries.draft_of(round, ()).criteria
+
+
+def _ensure_asked(criteria: Sequence[Criterion], criterion_ref: str) -> None:
+    if all(one.id != criterion_ref for one in criteria):
+        raise NotFound("There is no such question in this round.")
+
+
+def _tidy(criterion: Criterion) -> Criterion:
+    """Without stray blanks, each part on one line."""
+    one, two, three, four = (" ".join(step.split()) for step in criterion.steps)
+    name, question = (" ".join(text.split()) for text in (criterion.name, criterion.question))
+    return replace(criterion, name=name, question=question, steps=(one, two, three, four))
+
+
+def _keep_criteria(uow: UnitOfWork, round: Round, criteria: tuple[Criterion, ...]) -> None:
+    check_criteria(criteria)
+    round.terms = replace(queries.draft_of(round, ()), criteria=criteria).terms()
+    uow.session.flush()
+    weights = {one.id: one.weight for one in criteria}
+    uow.record("round.criteria_written", round, weights=weights)
 
 
 def note_refusal(uow: UnitOfWork, round_id: UUID, what: str) -> None:

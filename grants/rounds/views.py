@@ -1,6 +1,7 @@
 """Pages of the stage ``rounds``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +14,21 @@ from markupsafe import Markup
 from grants.funds import queries as funds
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
+from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
 from grants.priorities import queries as priorities
 from grants.rounds import access, queries, service
-from grants.rounds.forms import FRESH, ExtendForm, ReasonForm, RoundForm, as_typed
-from grants.rounds.rules import RoundState, in_words
+from grants.rounds.forms import (
+    FRESH,
+    CopyCriteriaForm,
+    CriterionForm,
+    ExtendForm,
+    ReasonForm,
+    RoundForm,
+    as_typed,
+    criterion_typed,
+)
+from grants.rounds.rules import RoundState, in_words, part_words
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.needs import NeedsYou, needs_you
@@ -139,6 +150,7 @@ def _shown(round: Any, book: Any) -> dict[str, Any]:
         "changes": queries.changes(reading(), round.id),
         "priorities": queries.priorities(reading(), round.id),
         "in_words": in_words(book),
+        "part_words": part_words,
     }
 
 
@@ -216,7 +228,9 @@ def edit(round_id: UUID) -> ResponseReturnValue:
                 service.note_refusal(uow, round_id, "edit")
         return render_template("rounds/frozen.html", round=round), 422 if request.method == "POST" else 200
     access.ensure_may_run(current_actor(), round.fund_id)
-    form = _form(as_typed(queries.draft_of(round, queries.priority_ids(reading(), round.id))))
+    draft = queries.draft_of(round, queries.priority_ids(reading(), round.id))
+    form = _form(as_typed(draft))
+    form.offer(draft.criteria)
     if form.accepted():
         try:
             with working() as uow:
@@ -231,6 +245,116 @@ def edit(round_id: UUID) -> ResponseReturnValue:
             form.show(broken)
     more = sections_for("round_form", round)
     return render_template("rounds/form.html", form=form, round=round, more=more), form.status
+
+
+# What the panel looks for: one page for each question, so that adding and taking out needs no script.
+
+STANDARD = "standard"
+
+
+@bp.get("/rounds/<uuid:round_id>/criteria")
+@signed_in(Role.STEWARD)
+def criteria(round_id: UUID) -> ResponseReturnValue:
+    """What the panel of a draft looks for, each question with its weight and its scale."""
+    return _criteria_page(round_id)
+
+
+def _criteria_page(round_id: UUID, copy: CopyCriteriaForm | None = None) -> ResponseReturnValue:
+    round = _mine(round_id)
+    if round.state is not _S.DRAFT:
+        return redirect(url_for("rounds.rule_book", round_id=round_id))
+    copy = copy or _copy_form(round)
+    asked = queries.draft_of(round, ()).criteria
+    page = render_template(
+        "rounds/criteria.html",
+        round=round,
+        asked=[(one, part_words(one, asked)) for one in asked],
+        most=3 * sum(one.weight for one in asked),
+        copy=copy,
+    )
+    return page, copy.status
+
+
+def _copy_form(round: Any) -> CopyCriteriaForm:
+    form = CopyCriteriaForm()
+    earlier = [(str(one.id), one.title) for one in queries.with_a_panel(reading(), but_for=round.id)]
+    form.source.choices = [(STANDARD, "The standard set: the five features of health creation"), *earlier]
+    return form
+
+
+@bp.post("/rounds/<uuid:round_id>/criteria/copy")
+@signed_in(Role.STEWARD)
+def copy_criteria(round_id: UUID) -> ResponseReturnValue:
+    """Begin again with the standard set, or with an earlier round's questions."""
+    form = _copy_form(_mine(round_id))
+    if form.accepted():
+        source = None if form.source.data == STANDARD else UUID(form.source.data)
+        with _criteria_work(round_id) as uow:
+            service.copy_criteria(uow, round_id, source)
+        flash("Copied. You can change each question.", "success")
+        return redirect(url_for("rounds.criteria", round_id=round_id))
+    return _criteria_page(round_id, form)
+
+
+@contextmanager
+def _criteria_work(round_id: UUID) -> Iterator[UnitOfWork]:
+    """A unit of work; a try to change what is published is written down."""
+    try:
+        with working() as uow:
+            yield uow
+    except service.Frozen:
+        with working() as uow:
+            service.note_refusal(uow, round_id, "criteria")
+        raise
+
+
+@bp.route("/rounds/<uuid:round_id>/criteria/new", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def new_criterion(round_id: UUID) -> ResponseReturnValue:
+    """Write a question of this round's own."""
+    return _write_criterion(round_id, CriterionForm(data={"weight": 1}), None)
+
+
+@bp.route("/rounds/<uuid:round_id>/criteria/<criterion_ref>", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def criterion(round_id: UUID, criterion_ref: str) -> ResponseReturnValue:
+    """Change one question: its words, its weight, its scale."""
+    draft = queries.draft_of(_mine(round_id), ())
+    found = next((one for one in draft.criteria if one.id == criterion_ref), None)
+    if found is None:
+        raise NotFound("There is no such question in this round.")
+    return _write_criterion(round_id, CriterionForm(data=criterion_typed(found)), criterion_ref)
+
+
+def _write_criterion(round_id: UUID, form: CriterionForm, criterion_ref: str | None) -> ResponseReturnValue:
+    round = _mine(round_id)
+    if request.method == "GET" and round.state is not _S.DRAFT:
+        return redirect(url_for("rounds.rule_book", round_id=round_id))
+    if form.accepted():
+        try:
+            with _criteria_work(round_id) as uow:
+                service.write_criterion(uow, round_id, form.to_criterion(), criterion_ref)
+            flash("Saved.", "success")
+            return redirect(url_for("rounds.criteria", round_id=round_id))
+        except service.Frozen:
+            return render_template("rounds/frozen.html", round=round), 422
+        except RuleBroken as broken:
+            form.show(broken)
+    page = render_template("rounds/criterion.html", form=form, round=round, criterion_ref=criterion_ref)
+    return page, form.status
+
+
+@bp.post("/rounds/<uuid:round_id>/criteria/<criterion_ref>/remove")
+@signed_in(Role.STEWARD)
+def drop_criterion(round_id: UUID, criterion_ref: str) -> ResponseReturnValue:
+    """Take one question out."""
+    try:
+        with _criteria_work(round_id) as uow:
+            service.drop_criterion(uow, round_id, criterion_ref)
+        flash("Taken out.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "error")
+    return redirect(url_for("rounds.criteria", round_id=round_id))
 
 
 @dataclass(frozen=True, slots=True)
