@@ -499,8 +499,9 @@ def _take_notice(uow: UnitOfWork, provider: str, notice: Notice) -> bool:
     elif notice.told is not Told.PAID and payment.state in (S.AUTHORISED, S.SENT):
         _fail(uow, payment, award, notice.reason or "The provider could not pay it.")
     elif notice.told is Told.CAME_BACK and payment.state is S.PAID:
+        payment.problem = None
         _come_back(uow, payment, award, notice.reason or "The bank sent it back.")
-    if notice.told is Told.CAME_BACK and notice.amount_minor == payment.amount_minor:
+    elif notice.told is Told.CAME_BACK:
         payment.problem = None
     return True
 
@@ -713,14 +714,28 @@ def _settle(uow: UnitOfWork, payment: Disbursement, award: Award) -> None:
 
 
 def _come_back(uow: UnitOfWork, payment: Disbursement, award: Award, reason: str) -> None:
-    """The bank sent the whole payment back: the money is promised again, or free again if the award is over."""
+    """The bank sent the whole payment back: the money is promised again, or free again if the award is over.
+
+    When the group had given some of it back already, there is more in the bank than the group ever had: a person looks.
+    """
+    shares = _still_there(uow, payment)
+    if shares is None:
+        left = award_queries.pockets(uow.session, award.id).paid_minor
+        _problem(
+            uow,
+            payment,
+            f"All of it came back, and the group had given some back before: only {show_pounds(left)} of the award was "
+            "still with it. Nothing was booked. If the bank statement shows both, write that down as money that came "
+            "back, and give the rest to the group again.",
+        )
+        return
     going_on = award.state in (AwardState.ACTIVE, AwardState.ON_HOLD)
     target = Pocket.COMMITTED if going_on else Pocket.AVAILABLE
     before = payment.state
     payment.state = next_state(STEPS, before, A.RETURN)
     payment.failure = reason[:300]
     uow.session.flush()
-    lines = [line for id, minor in _shares(uow, payment) for line in moved(id, minor, Pocket.PAID, target, award.id)]
+    lines = [line for id, minor in shares.items() for line in moved(id, minor, Pocket.PAID, target, award.id)]
     lines += [
         Line(bank_code(award.fund_id), payment.amount_minor, award.id),
         Line(grants_code(award.fund_id), -payment.amount_minor, award.id),
@@ -728,6 +743,18 @@ def _come_back(uow: UnitOfWork, payment: Disbursement, award: Award, reason: str
     ledger.post(uow, key=f"{payment.key}:came_back", event="payment.came_back", fund_id=award.fund_id, lines=lines)
     awards.give_up_payment(uow, award.id, payment.amount_minor)
     uow.record("payment.came_back", payment, before=before, after=payment.state, why=payment.failure, award=award.id)
+    if not going_on:
+        _count_in(uow, award.id, payment.amount_minor)
+        awards.close_if_settled(uow, award.id)
+
+
+def _still_there(uow: UnitOfWork, payment: Disbursement) -> dict[UUID, int] | None:
+    """How much of a payment that came back goes to which contribution; None when the group has less than that left."""
+    held = {id: one.paid_minor for id, one in award_pockets(uow.session, [payment.award_id])[payment.award_id].items()}
+    shares = dict(_shares(uow, payment))
+    if all(held.get(id, 0) >= minor for id, minor in shares.items()):
+        return shares
+    return return_split(held, payment.amount_minor) if sum(held.values()) >= payment.amount_minor else None
 
 
 def _shares(uow: UnitOfWork, payment: Disbursement) -> list[tuple[UUID, int]]:

@@ -18,7 +18,15 @@ from grants.awards.models import Award
 from grants.awards.rules import AwardState
 from grants.disbursements import queries, service
 from grants.disbursements.models import Disbursement, ProviderEvent
-from grants.disbursements.rules import STEPS, DisbursementAction, DisbursementState, Notice, Told, read_notice
+from grants.disbursements.rules import (
+    STEPS,
+    DisbursementAction,
+    DisbursementState,
+    Notice,
+    RepaymentState,
+    Told,
+    read_notice,
+)
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.states import can
@@ -388,6 +396,29 @@ def test_no_more_comes_back_than_was_paid_and_no_reference_counts_twice(session:
         service.record_return(work(session, record), award.id, 500, "RET  1", START.date())
     with pytest.raises(RuleBroken, match="today or earlier"):
         service.record_return(work(session, record), award.id, 500, "RET 2", START.date() + timedelta(days=1))
+
+
+def test_a_payment_that_comes_back_whole_after_the_group_gave_some_back_is_put_before_a_person(
+    any_session: Session,
+) -> None:
+    award, _ = paid_award(any_session)
+    payment = any_session.scalars(select(Disbursement)).one()
+    service.record_return(work(any_session, officer(any_session)), award.id, 500, "RET 1", START.date())
+    assert service.handle_event(work(any_session, CLOCK), "memory", notice(payment, Told.CAME_BACK))
+    assert (payment.state, award.disbursing_minor) == (S.PAID, 90_000)
+    assert "only £895 of the award was still with it. Nothing was booked." in (payment.problem or "")
+    service.record_return(work(any_session, officer(any_session)), award.id, 89_500, "RET 2", START.date())
+    assert breaks(any_session) == []
+
+
+def test_a_payment_that_comes_back_after_the_award_is_over_counts_against_what_was_asked_back(session: Session) -> None:
+    award, _ = paid_award(session)
+    payment = session.scalars(select(Disbursement)).one()
+    award.state, award.accepted_spend_minor = AwardState.COMPLETED, 0
+    session.flush()
+    asked = service.raise_repayment(work(session, officer(session)), award.id, 90_000, "Nothing was spent.")
+    service.handle_event(work(session, CLOCK), "memory", notice(payment, Told.CAME_BACK))
+    assert (payment.state, asked.state, award.state) == (S.RETURNED, RepaymentState.RECEIVED, AwardState.CLOSED)
 
 
 def test_an_award_closes_when_all_is_accounted_for(session: Session) -> None:
