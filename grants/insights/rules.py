@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from grants.kernel.errors import RuleBroken
+from grants.kernel.words import words_given
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,8 @@ class InsightDraft:
 
 def checked(draft: InsightDraft, today: date) -> InsightDraft:
     """The draft, if it says what was heard and how, and nothing was heard in the future. Raises ``RuleBroken``."""
-    if not draft.text.strip():
-        raise RuleBroken("Write what was heard", field="text")
-    if not draft.how_heard.strip():
-        raise RuleBroken("Say where or how it was heard", field="how_heard")
+    words_given(draft.text, "text", "Write what was heard")
+    words_given(draft.how_heard, "how_heard", "Say where or how it was heard")
     if draft.heard_on is not None and draft.heard_on > today:
         raise RuleBroken("The day it was heard must be today or in the past", field="heard_on")
     return draft

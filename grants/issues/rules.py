@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grants.kernel.errors import RuleBroken
-
 
 class IssueState(StrEnum):
     RAISED = "raised"
@@ -65,15 +63,3 @@ class IssueDraft:
     ward_code: str | None = None
     touches: str = ""
     contact_email: str | None = None
-
-
-def words_given(text: str, field: str, message: str) -> str:
-    """``text`` without blanks at its ends; ``RuleBroken`` with ``message`` at ``field`` when nothing is left.
-
-    >>> words_given(" The lamps are mended. ", "answer", "Write the answer")
-    'The lamps are mended.'
-    """
-    stripped = text.strip()
-    if not stripped:
-        raise RuleBroken(message, field=field)
-    return stripped

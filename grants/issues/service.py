@@ -10,6 +10,7 @@ from grants.issues.models import Issue, IssueSupport
 from grants.issues.rules import AnswerKind, IssueAction, IssueDraft, IssueState
 from grants.kernel.errors import NotFound, RuleBroken, StepRefused
 from grants.kernel.states import next_state
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.people.queries import token_hash
 
@@ -18,8 +19,8 @@ def raise_issue(uow: UnitOfWork, draft: IssueDraft) -> tuple[Issue, str]:
     """Note what anybody says matters. Returns the row and the token of its author's private link, told only once."""
     token = secrets.token_urlsafe(24)
     issue = Issue(
-        title=rules.words_given(draft.title, "title", "Enter what it is about, in a few words"),
-        body=rules.words_given(draft.body, "body", "Tell us what the matter is"),
+        title=words_given(draft.title, "title", "Enter what it is about, in a few words"),
+        body=words_given(draft.body, "body", "Tell us what the matter is"),
         ward_code=draft.ward_code,
         touches=draft.touches.strip(),
         state=IssueState.RAISED,
@@ -48,7 +49,7 @@ def publish(uow: UnitOfWork, issue_id: UUID) -> Issue:
 
 def hide(uow: UnitOfWork, issue_id: UUID, reason: str) -> Issue:
     """Take it out of sight; its author can read the reason, nobody else."""
-    reason = rules.words_given(reason, "reason", "Say why, so that its author understands")
+    reason = words_given(reason, "reason", "Say why, so that its author understands")
     issue, after = _ready(uow, issue_id, IssueAction.HIDE)
     before, issue.state = issue.state, after
     issue.looked_at_by_id = uow.actor.id
@@ -86,7 +87,7 @@ def merge(uow: UnitOfWork, issue_id: UUID, into_id: UUID) -> Issue:
 
 def answer(uow: UnitOfWork, issue_id: UUID, kind: AnswerKind, words: str) -> Issue:
     """Tell its author and everybody what was done about it, or what there is to say."""
-    words = rules.words_given(words, "answer", "Write the answer")
+    words = words_given(words, "answer", "Write the answer")
     issue, after = _ready(uow, issue_id, IssueAction.ANSWER)
     before, issue.state = issue.state, after
     issue.answer_kind, issue.answer, issue.answered_at = kind, words, uow.now
@@ -117,7 +118,7 @@ def close(uow: UnitOfWork, issue_id: UUID, words: str = "") -> Issue:
     """End it. One without an answer yet gets ``words`` as its answer; nothing ends without one."""
     issue, after = _ready(uow, issue_id, IssueAction.CLOSE)
     if words.strip() or not issue.answer:
-        issue.answer = rules.words_given(words, "answer", "Write the answer that its author will read")
+        issue.answer = words_given(words, "answer", "Write the answer that its author will read")
         issue.answer_kind = issue.answer_kind or AnswerKind.ANSWER
         issue.answered_at = uow.now
     before, issue.state = issue.state, after

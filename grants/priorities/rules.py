@@ -8,6 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from grants.kernel.errors import RuleBroken
+from grants.kernel.words import words_given
 
 
 class PriorityState(StrEnum):
@@ -91,11 +92,10 @@ class Standing:
 
 def checked_words(title: str, statement: str) -> tuple[str, str]:
     """Title and statement without blanks at their ends. Raises ``RuleBroken`` for one that says nothing."""
-    if not title.strip():
-        raise RuleBroken("Enter a title", field="title")
-    if not statement.strip():
-        raise RuleBroken("Say what you want to be different", field="statement")
-    return title.strip(), statement.strip()
+    return (
+        words_given(title, "title", "Enter a title"),
+        words_given(statement, "statement", "Say what you want to be different"),
+    )
 
 
 def checked_agreement(agreement: Agreement, today: date, consulted_on: date | None) -> Agreement:

@@ -13,6 +13,7 @@ from grants.issues.rules import PICKABLE, IssueState
 from grants.kernel.clock import london_day
 from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.states import next_state
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.priorities import access, rules
 from grants.priorities.models import (
@@ -186,8 +187,8 @@ def add_action(
         raise StepRefused("Only a priority that is agreed takes connected action.")
     action = ConnectedAction(
         priority_id=priority.id,
-        partner=_said(partner, "partner", "Name the partner"),
-        what=_said(what, "what", "Say what they do"),
+        partner=words_given(partner, "partner", "Name the partner"),
+        what=words_given(what, "what", "Say what they do"),
         programme=programme.strip(),
         progress=progress,
         noted_at=uow.now,
@@ -204,15 +205,9 @@ def update_action(uow: UnitOfWork, action_id: UUID, *, what: str, progress: Acti
     action = uow.get(ConnectedAction, action_id, lock=True)
     priority = uow.get(Priority, action.priority_id)
     before = action.progress
-    action.what, action.progress, action.updated_at = _said(what, "what", "Say what they do"), progress, uow.now
+    action.what, action.progress, action.updated_at = words_given(what, "what", "Say what they do"), progress, uow.now
     uow.record("priority.action_updated", priority, action=action.id, was=before.value, progress=progress.value)
     return action
-
-
-def _said(text: str, field: str, message: str) -> str:
-    if not text.strip():
-        raise RuleBroken(message, field=field)
-    return text.strip()
 
 
 def _ensure_it_rests_on_something(uow: UnitOfWork, suggestion: Suggestion) -> None:

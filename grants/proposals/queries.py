@@ -15,6 +15,7 @@ from grants.kernel.errors import NotFound
 from grants.people import queries as people
 from grants.people.models import Group, Hosting, Membership
 from grants.people.rules import GroupKind, HostingState
+from grants.proposals.access import Parties
 from grants.proposals.models import (
     CommentFlag,
     EligibilityCount,
@@ -50,6 +51,12 @@ TAKES_PART = (
 )
 """States in which a proposal takes, or has taken, part in its round's vote."""
 PUT_IN = tuple(state for state in ProposalState if state not in (*OPEN_STATES, ProposalState.NOT_SUBMITTED))
+
+
+def parties(session: Session, proposal: Proposal) -> Parties:
+    """Whose proposal it is: its group, the host that holds the group's money now, and the fund."""
+    hosting = people.confirmed_hosting(session, proposal.group_id)
+    return Parties(proposal.group_id, hosting.host_id if hosting else None, proposal.round.fund_id)
 
 
 def _whole() -> Select[tuple[Proposal]]:

@@ -16,6 +16,7 @@ from grants.kernel.money import show_pounds
 from grants.kernel.sealing import make_key_pair, public_half, unwrap_share, wrap_private_key, wrap_share
 from grants.kernel.shares import join, share_fingerprint, split
 from grants.kernel.states import next_state
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
 from grants.priorities.models import Priority
@@ -181,7 +182,7 @@ def schedule(uow: UnitOfWork, round_id: UUID, vote_key: str) -> Round:
 def open_early(uow: UnitOfWork, round_id: UUID, reason: str) -> Round:
     """Open for proposals now, before the published hour, for a reason that everybody can read."""
     round = _mine(uow, round_id)
-    reason = _reason(reason)
+    reason = words_given(reason, "reason", "Give a reason. Everybody can read it.", REASON_AT_MOST)
     if queries.phase(round, uow.now) is not RoundState.SCHEDULED:
         raise StepRefused("Only a round that is still coming can be opened early.")
     before = round.state
@@ -197,7 +198,7 @@ def extend(uow: UnitOfWork, round_id: UUID, later: Mapping[str, datetime], reaso
     ``later``: names of ``RoundDates`` with their new moments. Refuses an overlap, naming the neighbour.
     """
     round = _mine(uow, round_id)
-    reason = _reason(reason)
+    reason = words_given(reason, "reason", "Give a reason. Everybody can read it.", REASON_AT_MOST)
     if queries.phase(round, uow.now) in (RoundState.DRAFT, RoundState.CANCELLED):
         raise StepRefused("Only the dates of a round that is under way can be put off.")
     dates = queries.dates_of(round)
@@ -212,7 +213,7 @@ def extend(uow: UnitOfWork, round_id: UUID, later: Mapping[str, datetime], reaso
 def cancel(uow: UnitOfWork, round_id: UUID, reason: str) -> Round:
     """Call a round off before it is decided, for a reason that everybody can read."""
     round = _mine(uow, round_id)
-    reason = _reason(reason)
+    reason = words_given(reason, "reason", "Give a reason. Everybody can read it.", REASON_AT_MOST)
     before = round.state
     round.state = next_state(STEPS, before, RoundAction.CANCEL)
     round.cancelled_reason = reason
@@ -334,15 +335,6 @@ def _move(uow: UnitOfWork, round: Round, name: str, moment: datetime, reason: st
         )
     )
     setattr(round, name, moment)
-
-
-def _reason(text: str) -> str:
-    text = text.strip()
-    if not text:
-        raise RuleBroken("Give a reason. Everybody can read it.", field="reason")
-    if len(text) > REASON_AT_MOST:
-        raise RuleBroken(f"The reason must be {REASON_AT_MOST} characters or fewer.", field="reason")
-    return text
 
 
 def _columns(draft: RoundDraft) -> dict[str, object]:

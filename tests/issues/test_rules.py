@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-import pytest
-
-from grants.issues.rules import LISTED, PUBLIC, STEPS, IssueState, words_given
-from grants.kernel.errors import RuleBroken
+from grants.issues.rules import LISTED, PUBLIC, STEPS, IssueState
 
 
 def test_every_state_can_be_reached_from_the_first() -> None:
@@ -28,9 +25,3 @@ def test_only_what_is_merged_or_closed_goes_nowhere() -> None:
 def test_what_was_not_looked_at_or_is_hidden_is_not_public() -> None:
     assert set(IssueState) - PUBLIC == {IssueState.RAISED, IssueState.HIDDEN}
     assert IssueState.MERGED not in LISTED
-
-
-def test_blank_words_are_no_words() -> None:
-    with pytest.raises(RuleBroken, match="Write the answer") as refused:
-        words_given(" \n", "answer", "Write the answer")
-    assert refused.value.field == "answer"

@@ -12,7 +12,7 @@ from grants.proposals import queries
 from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids, comments
-from tests.builders.people import a_member, a_person
+from tests.builders.people import a_group, a_hosting, a_member, a_person, actor_of
 from tests.builders.proposals import a_proposal
 from tests.conftest import SignIn
 from tests.proposals.test_service import Scene
@@ -88,6 +88,16 @@ def test_nobody_moderates_themselves(session: Session) -> None:
     for actor in (scene.stranger, scene.writer):
         with pytest.raises(NotAllowed):
             comments.hide(scene.work(actor), own.id, "I do not like it.")
+
+
+def test_a_steward_of_the_host_does_not_moderate_what_is_asked_of_its_group(session: Session) -> None:
+    scene = Scene(session, S.ON_BALLOT)
+    question = comments.ask(scene.work(scene.stranger), scene.proposal.id, "Is there a ramp?")
+    host = a_group(session, can_host=True)
+    a_hosting(session, scene.proposal.group, host)
+    of_the_host = actor_of(session, a_member(session, host, person=a_person(session, Role.STEWARD)))
+    with pytest.raises(NotAllowed, match="group or its host"):
+        comments.hide(scene.work(of_the_host), question.id, "It is awkward.")
 
 
 def test_whose_question_it_was_is_forgotten_with_them(any_session: Session) -> None:

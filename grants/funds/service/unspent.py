@@ -9,6 +9,7 @@ from grants.funds.rules import UNSPENT_STEPS, UnspentAction, UnspentState, as_pl
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.states import next_state
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.ledger import queries as books
 
@@ -18,8 +19,7 @@ def offer_unspent(uow: UnitOfWork, contribution_id: UUID, reason: str) -> Unspen
     one = uow.get(Contribution, contribution_id, lock=True)
     access.ensure_may_steward(uow.actor, one.fund_id)
     assert uow.actor.id is not None
-    if not reason.strip():
-        raise RuleBroken("Say why you ask. The funder reads it.", field="reason")
+    reason = words_given(reason, "reason", "Say why you ask. The funder reads it.", 500)
     if any(x.state in (UnspentState.OFFERED, UnspentState.TO_RETURN) for x in queries.unspent(uow.session, one.id)):
         raise StepRefused("The funder has been asked already.")
     free = books.pockets_of(uow.session, [one.id])[one.id].available_minor
@@ -29,7 +29,7 @@ def offer_unspent(uow: UnitOfWork, contribution_id: UUID, reason: str) -> Unspen
         contribution_id=one.id,
         amount_minor=free,
         state=UnspentState.OFFERED,
-        reason=reason.strip()[:500],
+        reason=reason,
         offered_by_id=uow.actor.id,
         offered_at=uow.now,
     )

@@ -13,12 +13,12 @@ from grants.kernel.canonical import fingerprint
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, RuleBroken, StepRefused
 from grants.kernel.states import next_state
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
 from grants.people.models import Group, Person
 from grants.ports.geography import Geography
 from grants.proposals import access, notices, queries
-from grants.proposals.access import Parties
 from grants.proposals.models import (
     BudgetLine,
     Proposal,
@@ -60,12 +60,6 @@ class SectionConflict(Conflict):
     def __init__(self, section: Section, version: int) -> None:
         super().__init__(f"Somebody else saved “{SECTION_TITLES[section]}” while you were writing.")
         self.version = version
-
-
-def parties_of(uow: UnitOfWork, proposal: Proposal) -> Parties:
-    """Whose proposal it is, with the host that holds the group's money now."""
-    hosting = people.confirmed_hosting(uow.session, proposal.group_id)
-    return Parties(proposal.group_id, hosting.host_id if hosting else None, proposal.round.fund_id)
 
 
 def start(uow: UnitOfWork, round_id: UUID, group_id: UUID) -> Proposal:
@@ -201,12 +195,12 @@ def ask_for_sign_off(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
 def send_back(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
     """Whoever was asked to sign off gives it back with a reason; or the writer takes it back."""
     proposal = _locked(uow, proposal_id)
-    parties = parties_of(uow, proposal)
+    parties = queries.parties(uow.session, proposal)
     if uow.actor.id != proposal.writer_id or not access.may_edit(uow.actor, parties):
         access.ensure_may_sign_off(uow.actor, parties, proposal.writer_id, _alone(uow, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.SEND_BACK)
-    reason = _said(reason, "Say why you send it back.", 1000)
+    reason = words_given(reason, "reason", "Say why you send it back.", 1000)
     proposal.state = after
     proposal.sent_back_reason = reason if uow.actor.id != proposal.writer_id else None
     uow.record("proposal.sent_back", proposal, before=before, after=after, why=reason)
@@ -220,7 +214,7 @@ def send_back(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
 def submit(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     """An other person of the group (for a group of one, its host) signs it off and puts it in. A copy is kept."""
     proposal = _locked(uow, proposal_id)
-    parties = parties_of(uow, proposal)
+    parties = queries.parties(uow.session, proposal)
     access.ensure_may_sign_off(uow.actor, parties, proposal.writer_id, _alone(uow, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.SUBMIT)
@@ -281,7 +275,7 @@ def screen(
     The first check begins the checking of the round.
     """
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_screen(uow.actor, parties_of(uow, proposal))
+    access.ensure_may_screen(uow.actor, queries.parties(uow.session, proposal))
     before = proposal.state
     action = ProposalAction.PASS_SCREENING if eligible else ProposalAction.FAIL_SCREENING
     after = next_state(STEPS, before, action)
@@ -292,7 +286,7 @@ def screen(
         if code is None:
             raise RuleBroken("Choose which rule it does not meet.", field="code")
         proposal.screening_code = code.value
-        proposal.screening_reason = _said(words, "Say why, in words that the group will read.", 1000, field="words")
+        proposal.screening_reason = words_given(words, "words", "Say why, in words that the group will read.", 1000)
     proposal.screened_by_id = uow.actor.id
     proposal.state = after
     uow.record("proposal.screened", proposal, before=before, after=after, screening=proposal.screening_code)
@@ -308,13 +302,13 @@ def request_more_info(
     ``until``: the moment by which the group answers; it must lie before the vote opens.
     """
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_screen(uow.actor, parties_of(uow, proposal))
+    access.ensure_may_screen(uow.actor, queries.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.REQUEST_MORE_INFO)
     _ensure_checking(uow, proposal.round)
     if not sections:
         raise RuleBroken("Choose the sections that they may change.", field="sections")
-    words = _said(words, "Say what you need to know, in words that the group will read.", 1000, field="words")
+    words = words_given(words, "words", "Say what you need to know, in words that the group will read.", 1000)
     if until <= uow.now:
         raise RuleBroken("Choose a day that is still to come.", field="until")
     if until >= proposal.round.voting_opens_at:
@@ -333,7 +327,9 @@ def request_more_info(
 def give_more_info(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     """Somebody of the group who did not write the answer sends it. What it says now is kept as a new copy."""
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_sign_off(uow.actor, parties_of(uow, proposal), proposal.writer_id, _alone(uow, proposal))
+    access.ensure_may_sign_off(
+        uow.actor, queries.parties(uow.session, proposal), proposal.writer_id, _alone(uow, proposal)
+    )
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.GIVE_MORE_INFO)
     assert proposal.asked_until is not None  # set with the state
@@ -370,13 +366,13 @@ def close_questions(uow: UnitOfWork) -> int:
 def reinstate(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
     """A steward without interest lets a proposal go on after all, before the vote opens."""
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_screen(uow.actor, parties_of(uow, proposal))
+    access.ensure_may_screen(uow.actor, queries.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.REINSTATE)
     _ensure_checking(uow, proposal.round)
     if proposal.round.panel_locked_at is not None:
         raise StepRefused("The panel has finished, so nothing can be added to this round any more.")
-    reason = _said(reason, "Say why it may go on after all.", 1000, field="words")
+    reason = words_given(reason, "words", "Say why it may go on after all.", 1000)
     proposal.screening_code, proposal.screening_reason = ELIGIBLE, reason
     proposal.screened_by_id = uow.actor.id
     proposal.state = after
@@ -417,7 +413,7 @@ def keep_off_ballot(uow: UnitOfWork, proposal: Proposal, reason: str) -> Proposa
     """It does not come on the ballot, for a reason that everybody can read. Called by the panel's service."""
     before = proposal.state
     proposal.state = next_state(STEPS, before, ProposalAction.KEEP_OFF_BALLOT)
-    proposal.kept_off_reason = _said(reason, "Say why it does not come on the ballot.", 1000)
+    proposal.kept_off_reason = words_given(reason, "reason", "Say why it does not come on the ballot.", 1000)
     uow.record("proposal.kept_off_ballot", proposal, before=before, after=proposal.state, why=proposal.kept_off_reason)
     return proposal
 
@@ -477,7 +473,7 @@ def _locked(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
 
 def _mine(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_edit(uow.actor, Parties(proposal.group_id, None, proposal.round.fund_id))
+    access.ensure_may_edit(uow.actor, queries.parties(uow.session, proposal))
     return proposal
 
 
@@ -634,15 +630,6 @@ def _take_snapshot(uow: UnitOfWork, proposal: Proposal, facts: Facts, why: str) 
     )
     uow.add(snapshot)
     return snapshot
-
-
-def _said(text: str, message: str, at_most: int, field: str = "reason") -> str:
-    text = text.strip()
-    if not text:
-        raise RuleBroken(message, field=field)
-    if len(text) > at_most:
-        raise RuleBroken(f"This must be {at_most:,} characters or fewer.", field=field)
-    return text
 
 
 def import_bid(

@@ -6,9 +6,9 @@ from sqlalchemy import update
 
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.states import next_state
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.proposals import access, notices, queries
-from grants.proposals.access import Parties
 from grants.proposals.models import CommentFlag, Proposal, ProposalComment
 from grants.proposals.rules.comments import COMMENT_AT_MOST, COMMENT_STEPS, FLAG_AT_MOST, CommentAction, CommentState
 from grants.proposals.rules.states import ProposalState
@@ -35,7 +35,7 @@ def answer(uow: UnitOfWork, comment_id: UUID, words: str) -> ProposalComment:
     if question.answers_id is not None:
         raise RuleBroken("Answer the question, not an answer.")
     proposal = _talked_about(uow, question.proposal_id)
-    access.ensure_may_edit(uow.actor, Parties(proposal.group_id, None, proposal.round.fund_id))
+    access.ensure_may_edit(uow.actor, queries.parties(uow.session, proposal))
     comment = _say(uow, proposal, words, question.id)
     uow.record("proposal.question_answered", proposal, comment=comment.id)
     if question.author_id is not None:
@@ -50,7 +50,7 @@ def flag(uow: UnitOfWork, comment_id: UUID, why: str) -> None:
         raise NotAllowed("Sign in to tell us.")
     if comment.author_id == uow.actor.id:
         raise NotAllowed("This is your own.")
-    why = _words(why, "why", "Say what is wrong with it.", FLAG_AT_MOST)
+    why = words_given(why, "why", "Say what is wrong with it.", FLAG_AT_MOST)
     if uow.session.get(CommentFlag, (comment_id, uow.actor.id)) is not None:
         raise RuleBroken("You told us about this already. A steward looks at it.", field="why")
     uow.session.add(CommentFlag(comment_id=comment_id, person_id=uow.actor.id, why=why, flagged_at=uow.now))
@@ -61,7 +61,7 @@ def flag(uow: UnitOfWork, comment_id: UUID, why: str) -> None:
 def hide(uow: UnitOfWork, comment_id: UUID, why: str) -> ProposalComment:
     """A steward who neither said it nor belongs to the group hides it, with a reason that everybody can read."""
     comment = _moderated(uow, comment_id)
-    why = _words(why, "why", "Say why it is hidden. Everybody can read this.", FLAG_AT_MOST)
+    why = words_given(why, "why", "Say why it is hidden. Everybody can read this.", FLAG_AT_MOST)
     before = comment.state
     comment.state = next_state(COMMENT_STEPS, before, CommentAction.HIDE)
     comment.hidden_reason = why
@@ -95,7 +95,7 @@ def _say(uow: UnitOfWork, proposal: Proposal, words: str, answers_id: UUID | Non
         proposal_id=proposal.id,
         answers_id=answers_id,
         author_id=uow.actor.id,
-        words=_words(words, "words", "Write something first.", COMMENT_AT_MOST),
+        words=words_given(words, "words", "Write something first.", COMMENT_AT_MOST),
         said_at=uow.now,
         state=CommentState.SHOWN,
     )
@@ -124,16 +124,7 @@ def _shown(uow: UnitOfWork, comment_id: UUID) -> ProposalComment:
 def _moderated(uow: UnitOfWork, comment_id: UUID) -> ProposalComment:
     comment = uow.get(ProposalComment, comment_id, lock=True)
     proposal = queries.proposal(uow.session, comment.proposal_id)
-    access.ensure_may_screen(uow.actor, Parties(proposal.group_id, None, proposal.round.fund_id))
+    access.ensure_may_screen(uow.actor, queries.parties(uow.session, proposal))
     if comment.author_id == uow.actor.id:
         raise NotAllowed("Nobody moderates themselves. Ask another steward.")
     return comment
-
-
-def _words(text: str, field: str, message: str, at_most: int) -> str:
-    text = text.strip()
-    if not text:
-        raise RuleBroken(message, field=field)
-    if len(text) > at_most:
-        raise RuleBroken(f"This must be {at_most:,} characters or fewer.", field=field)
-    return text

@@ -4,11 +4,11 @@ from collections.abc import Collection
 from uuid import UUID
 
 from grants.kernel.errors import RuleBroken, StepRefused
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.proposals import access, queries
 from grants.proposals.models import ExclusiveBid, ExclusiveSet, Proposal
 from grants.proposals.rules.states import ProposalState
-from grants.proposals.service.bids import parties_of
 from grants.rounds.access import ensure_may_run
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
@@ -25,7 +25,9 @@ def exclude(uow: UnitOfWork, round_id: UUID, proposal_ids: Collection[UUID], rea
     """
     round = uow.get(Round, round_id, lock=True)
     bids = _bids(uow, round, proposal_ids)
-    reason = _reason(reason, "Say why only one of them can be funded. Everybody can read it.")
+    reason = words_given(
+        reason, "reason", "Say why only one of them can be funded. Everybody can read it.", REASON_AT_MOST
+    )
     chosen = {one.id for one in bids}
     for one in queries.exclusive_sets(uow.session, round.id):
         if one.lifted_at is None and {bid.proposal_id for bid in one.bids} == chosen:
@@ -60,7 +62,9 @@ def lift(uow: UnitOfWork, set_id: UUID, reason: str) -> ExclusiveSet:
     _ensure_may_mark(uow, round, queries.by_ids(uow.session, ids))
     if found.lifted_at is not None:
         raise StepRefused("This was lifted already.")
-    found.lifted_reason = _reason(reason, "Say why all of them can be funded after all. Everybody can read it.")
+    found.lifted_reason = words_given(
+        reason, "reason", "Say why all of them can be funded after all. Everybody can read it.", REASON_AT_MOST
+    )
     found.lifted_at, found.lifted_by_id = uow.now, uow.actor.id
     found.lifted_after_vote = round.state is RoundState.PANEL
     uow.record(
@@ -88,7 +92,7 @@ def _bids(uow: UnitOfWork, round: Round, proposal_ids: Collection[UUID]) -> list
 def _ensure_may_mark(uow: UnitOfWork, round: Round, bids: Collection[Proposal]) -> None:
     ensure_may_run(uow.actor, round.fund_id)
     for one in bids:
-        access.ensure_may_screen(uow.actor, parties_of(uow, one))
+        access.ensure_may_screen(uow.actor, queries.parties(uow.session, one))
     if not may_change(round.state, counted=round.votes_counted_at is not None):
         raise StepRefused(
             "Which projects exclude each other can be changed before the ballot is fixed, and again from the count "
@@ -99,12 +103,3 @@ def _ensure_may_mark(uow: UnitOfWork, round: Round, bids: Collection[Proposal]) 
 def may_change(state: RoundState, *, counted: bool) -> bool:
     """Whether sets can be set and lifted in a round in this state."""
     return state is RoundState.CHECKING or (state is RoundState.PANEL and counted)
-
-
-def _reason(text: str, message: str) -> str:
-    text = text.strip()
-    if not text:
-        raise RuleBroken(message, field="reason")
-    if len(text) > REASON_AT_MOST:
-        raise RuleBroken(f"Use {REASON_AT_MOST} characters or fewer.", field="reason")
-    return text

@@ -9,7 +9,6 @@ from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
 from grants.proposals import access, notices, queries
-from grants.proposals.access import Parties
 from grants.proposals.models import Proposal, ProposalPartner
 from grants.proposals.rules.partners import MOST_PARTNERS, PARTNER_STEPS, Partner, PartnerAction, PartnerState
 from grants.proposals.rules.states import ProposalState
@@ -44,7 +43,7 @@ def ask(uow: UnitOfWork, proposal_id: UUID) -> dict[UUID, str]:
     """
     uow.get(Proposal, proposal_id, lock=True)
     proposal = queries.proposal(uow.session, proposal_id)
-    access.ensure_may_edit(uow.actor, Parties(proposal.group_id, None, proposal.round.fund_id))
+    access.ensure_may_edit(uow.actor, queries.parties(uow.session, proposal))
     if proposal.state is not ProposalState.DRAFT or rounds.phase(proposal.round, uow.now) is not RoundState.OPEN:
         raise RuleBroken("Partners are asked while the proposal is being written and its round is open.")
     due = [

@@ -114,15 +114,10 @@ def proposal_word(proposal: Any) -> tuple[str, str]:
 # ---------------------------------------------------------------- who reads it
 
 
-def _parties(proposal: Any) -> Parties:
-    hosting = people.confirmed_hosting(reading(), proposal.group_id)
-    return Parties(proposal.group_id, hosting.host_id if hosting else None, proposal.round.fund_id)
-
-
 def _readable(proposal_id: UUID) -> tuple[Any, Parties]:
     """The proposal for those who may read all of it; for everybody else there is no such page."""
     proposal = queries.proposal(reading(), proposal_id)
-    parties = _parties(proposal)
+    parties = queries.parties(reading(), proposal)
     if not access.may_read_all(current_actor(), parties):
         raise NotFound("There is no such proposal.")
     return proposal, parties
@@ -193,7 +188,7 @@ def _group_hint(group: Any, hosted: bool) -> str:
 def page(proposal_id: UUID) -> ResponseReturnValue:
     """The proposal: for its group a task list while it is written; for everybody its public page."""
     proposal = queries.proposal(reading(), proposal_id)
-    parties, actor = _parties(proposal), current_actor()
+    parties, actor = queries.parties(reading(), proposal), current_actor()
     inside = access.may_read_all(actor, parties)
     if not inside and not queries.is_public(proposal, now()):
         raise NotFound("There is no such proposal.")

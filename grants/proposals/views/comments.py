@@ -11,9 +11,7 @@ from markupsafe import Markup
 
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotFound, RuleBroken
-from grants.people import queries as people
 from grants.proposals import access, queries
-from grants.proposals.access import Parties
 from grants.proposals.forms import CommentForm, FlagForm
 from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.states import ProposalState
@@ -32,11 +30,6 @@ from grants.web.work import working
 bp = Blueprint("proposal_comments", __name__)
 
 
-def _parties(proposal: Any) -> Parties:
-    hosting = people.confirmed_hosting(reading(), proposal.group_id)
-    return Parties(proposal.group_id, hosting.host_id if hosting else None, proposal.round.fund_id)
-
-
 @section("proposal", order=5)
 def _on_page(proposal: Any) -> Section | None:
     """The questions with their answers; while people vote, a way to ask."""
@@ -47,7 +40,7 @@ def _on_page(proposal: Any) -> Section | None:
     open_now = phase is RoundState.VOTING and proposal.state is ProposalState.ON_BALLOT
     if not found and not open_now:
         return None
-    moderates = access.may_screen(actor, _parties(proposal))
+    moderates = access.may_screen(actor, queries.parties(reading(), proposal))
     html = render_template(
         "proposals/questions.html",
         proposal=proposal,
@@ -92,7 +85,7 @@ def ask(proposal_id: UUID) -> ResponseReturnValue:
 def answer(comment_id: UUID) -> ResponseReturnValue:
     """The group answers."""
     comment, proposal = _public(comment_id)
-    access.ensure_may_edit(current_actor(), _parties(proposal))
+    access.ensure_may_edit(current_actor(), queries.parties(reading(), proposal))
     form = CommentForm()
     form.words.label.text, form.words.description = "Your answer", "Everybody can read it, under your group’s name."
     if form.accepted():
@@ -131,7 +124,7 @@ def flag(comment_id: UUID) -> ResponseReturnValue:
 def hide(comment_id: UUID) -> ResponseReturnValue:
     """Hide it, with a reason that everybody can read."""
     comment, proposal = _public(comment_id)
-    access.ensure_may_screen(current_actor(), _parties(proposal))
+    access.ensure_may_screen(current_actor(), queries.parties(reading(), proposal))
     form = FlagForm()
     form.why.label.text, form.why.description = "Why is it hidden?", "Everybody can read this."
     if form.accepted():

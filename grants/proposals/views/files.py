@@ -8,9 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import NotFound, RuleBroken
-from grants.people import queries as people
 from grants.proposals import access, queries
-from grants.proposals.access import Parties
 from grants.proposals.forms import FileForm
 from grants.proposals.rules.files import MOST_FILES, FileState
 from grants.proposals.rules.states import ProposalState
@@ -40,18 +38,13 @@ def file_href(file: Any) -> str:
     return url_for("proposal_files.open_file", file_id=file.id)
 
 
-def _parties(proposal: Any) -> Parties:
-    hosting = people.confirmed_hosting(reading(), proposal.group_id)
-    return Parties(proposal.group_id, hosting.host_id if hosting else None, proposal.round.fund_id)
-
-
 @bp.route("/proposals/<uuid:proposal_id>/files", methods=["GET", "POST"])
 @signed_in()
 @post_limit("60 per hour")
 def files(proposal_id: UUID) -> ResponseReturnValue:
     """What was added so far, and a form to add one."""
     proposal = queries.proposal(reading(), proposal_id)
-    parties, actor = _parties(proposal), current_actor()
+    parties, actor = queries.parties(reading(), proposal), current_actor()
     if not access.may_read_all(actor, parties):
         raise NotFound("There is no such proposal.")
     form = FileForm()
@@ -94,7 +87,7 @@ def open_file(file_id: UUID) -> ResponseReturnValue:
     """The file itself: for those who may read its proposal, once it was found clean."""
     file = queries.file(reading(), file_id)
     proposal = queries.proposal(reading(), file.proposal_id)
-    inside = access.may_read_all(current_actor(), _parties(proposal))
+    inside = access.may_read_all(current_actor(), queries.parties(reading(), proposal))
     if not inside and not queries.is_public(proposal, now()):
         raise NotFound("There is no such file.")
     if file.state is not FileState.CLEAN:

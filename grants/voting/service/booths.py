@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
 from grants.ports.geography import Place
@@ -70,12 +71,10 @@ def make_booth(uow: UnitOfWork, round_id: UUID, *, name: str, place: str) -> Boo
     _ensure_in_person(round)
     if rounds.phase(round, uow.now) not in PLANS:
         raise StepRefused("Booths are set up before the vote closes.")
-    if not name.strip():
-        raise RuleBroken("Give the booth a name.", field="name")
-    if not place.strip():
-        raise RuleBroken("Say where it is.", field="place")
+    name = words_given(name, "name", "Give the booth a name.", 140)
+    place = words_given(place, "place", "Say where it is.", 200)
     assert uow.actor.id is not None  # a steward
-    booth = Booth(round_id=round.id, name=name.strip(), place=place.strip(), made_by_id=uow.actor.id, made_at=uow.now)
+    booth = Booth(round_id=round.id, name=name, place=place, made_by_id=uow.actor.id, made_at=uow.now)
     uow.add(booth)
     uow.record("voting.booth_made", booth, round_id=round.id)
     return booth

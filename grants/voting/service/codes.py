@@ -7,6 +7,7 @@ from sqlalchemy import insert, update
 
 from grants.kernel.clock import london_day
 from grants.kernel.errors import RuleBroken, StepRefused
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.rounds import access
 from grants.rounds import queries as rounds
@@ -38,11 +39,8 @@ def make_codes(uow: UnitOfWork, round_id: UUID, *, label: str, code_count: int, 
         raise StepRefused("This round's rule-book has no voting codes.")
     if not 1 <= code_count <= LARGEST_BATCH:
         raise RuleBroken(f"Make from 1 to {LARGEST_BATCH:,} codes at once.", field="code_count")
-    if not label.strip():
-        raise RuleBroken("Say who hands these codes out, or where.", field="label")
-    batch = CodeBatch(
-        round_id=round.id, label=label.strip(), code_count=code_count, made_by_id=uow.actor.id, made_at=uow.now
-    )
+    label = words_given(label, "label", "Say who hands these codes out, or where.", 140)
+    batch = CodeBatch(round_id=round.id, label=label, code_count=code_count, made_by_id=uow.actor.id, made_at=uow.now)
     uow.add(batch)
     codes: dict[str, str] = {}
     while len(codes) < code_count:
@@ -66,11 +64,10 @@ def hand_over(uow: UnitOfWork, batch_id: UUID, *, handed_to: str, day: date) -> 
     access.ensure_may_run(uow.actor, round.fund_id)
     if batch.voided_at is not None:
         raise StepRefused("These codes are worth nothing any more.")
-    if not handed_to.strip():
-        raise RuleBroken("Say who has them now, or where they are.", field="handed_to")
+    handed_to = words_given(handed_to, "handed_to", "Say who has them now, or where they are.", 140)
     if day > london_day(uow.now):
         raise RuleBroken("Enter the day on which they were handed over, today or earlier.", field="handed_on")
-    batch.handed_to, batch.handed_on = handed_to.strip(), day
+    batch.handed_to, batch.handed_on = handed_to, day
     uow.record("voting.codes_handed_over", batch, round_id=round.id, day=day.isoformat())
 
 
@@ -79,8 +76,7 @@ def void_batch(uow: UnitOfWork, batch_id: UUID, reason: str) -> CodeBatch:
     batch = uow.get(CodeBatch, batch_id, lock=True)
     round = uow.get(Round, batch.round_id)
     access.ensure_may_run(uow.actor, round.fund_id)
-    if not reason.strip():
-        raise RuleBroken("Say why these codes are worth nothing from now on.", field="reason")
+    reason = words_given(reason, "reason", "Say why these codes are worth nothing from now on.", 500)
     if batch.voided_at is not None:
         raise StepRefused("These codes are worth nothing already.")
     if round.votes_counted_at is not None:
@@ -91,5 +87,5 @@ def void_batch(uow: UnitOfWork, batch_id: UUID, reason: str) -> CodeBatch:
         .where(VotingCode.batch_id == batch.id, VotingCode.state == CodeState.ISSUED)
         .values(state=CodeState.VOID)
     )
-    uow.record("voting.codes_voided", batch, round_id=round.id, why=reason.strip())
+    uow.record("voting.codes_voided", batch, round_id=round.id, why=reason)
     return batch
