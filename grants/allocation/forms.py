@@ -85,6 +85,8 @@ class SandboxForm(Form):
     start = cast("fields.RadiosField", RoundForm.start)
     step_minor = cast("fields.MoneyField", RoundForm.step_minor)
     exhaustive_stop = cast("fields.RadiosField", RoundForm.exhaustive_stop)
+    panel_part = cast("fields.RadiosField", RoundForm.panel_part)
+    panel_share = cast("fields.NumberField", RoundForm.panel_share)
 
     SHARES = ("utility", "completion", "start", "step_minor", "exhaustive_stop")
     YES_OR_NO = ("stop_at_misfit", "exhaustive_stop")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session, defer
 
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
 from grants.allocation.rules.ballots import Ballots
+from grants.allocation.rules.combined import Panel
 from grants.allocation.rules.facts import RunFacts
 from grants.allocation.rules.packed import packed_hash, size, unpack
 from grants.allocation.rules.replay import Inputs
@@ -19,10 +20,11 @@ from grants.allocation.rules.states import DecisionState
 from grants.kernel.errors import NotFound
 from grants.people.models import Group
 from grants.proposals.models import Proposal
+from grants.review import queries as review
 from grants.review.models import PanelMember
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotRules, RoundState
+from grants.rounds.rules import BallotRules, PanelPart, RoundState, RuleBook
 from grants.voting import queries as voting
 from grants.voting.models import BallotLine
 
@@ -112,6 +114,29 @@ def inputs(session: Session, run: AllocationRun) -> Inputs:
     lines = voting.ballot_lines(session, run.round_id)
     by_number = {line.number: line.proposal_id for line in lines if line.proposal_id in took_part}
     return Inputs.from_json(run.inputs, counted(kept, rounds.rule_book(round).ballot, by_number))
+
+
+def panel_scores(
+    session: Session,
+    round_id: UUID,
+    book: RuleBook,
+    bid_ids: Collection[UUID],
+) -> Panel | None:
+    """What the panel has to say after the vote, of these bids; nothing where its points have no say then.
+
+    A bid counts as judged when a quorum gave it points.
+    """
+    if book.panel_part is PanelPart.GATE:
+        return None
+    return Panel(
+        book.panel_part,
+        book.panel_share,
+        tuple(
+            (id, one.points, one.points_most)
+            for id, one in sorted(review.findings(session, round_id).items())
+            if id in bid_ids and one.reviews_count >= book.quorum and one.points_most
+        ),
+    )
 
 
 def ballots_size(session: Session, round_id: UUID) -> int:

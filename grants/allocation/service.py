@@ -165,6 +165,7 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
         if round.imported_from
         else tuple(funds.sources(uow.session, round.fund_id)),
         names=funds.names_for(uow.session),
+        panel=queries.panel_scores(uow.session, round.id, book, [line.proposal_id for line in lines]),
     )
 
 

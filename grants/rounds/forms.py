@@ -18,6 +18,7 @@ from grants.rounds.rules import (
     Connection,
     Criterion,
     KeyKeeping,
+    PanelPart,
     PaperPolicy,
     RoundDates,
     RoundDraft,
@@ -236,6 +237,26 @@ class RoundForm(Form):
     )
     pass_mark = fields.NumberField("Pass mark, in percent of the points", at_most=100)
     quorum = fields.NumberField("Panellists without an interest who must read each proposal", at_least=1, at_most=50)
+    panel_part = fields.RadiosField(
+        "What are the panel's points for after the vote?",
+        choices=[
+            ("gate", "Nothing", "The votes alone decide about the money."),
+            ("tie_break", "Ties", "Where votes are equal, the proposal with more of the panel's points goes first."),
+            (
+                "split_pot",
+                "A part of the pot",
+                "Votes share most of the pot. Then the panel's points share the rest, and what the votes left.",
+            ),
+        ],
+        coerce=PanelPart,
+    )
+    panel_share = fields.NumberField(
+        "How much of the pot goes by the panel's points, in percent",
+        hint="Only where the points decide about a part of the pot. Like 20.",
+        at_least=1,
+        at_most=99,
+        required=False,
+    )
 
     FINER = (
         "group_limit",
@@ -305,6 +326,8 @@ class RoundForm(Form):
             blind=self.blind.data == "yes",
             pass_mark=self.pass_mark.data or 0,
             quorum=self.quorum.data or 0,
+            panel_part=self.panel_part.data,
+            panel_share=self.panel_share.data if self.panel_part.data is PanelPart.SPLIT_POT else None,
         )
 
     def _areas(self) -> int | None:
@@ -368,6 +391,7 @@ FRESH: dict[str, Any] = {
     "blind": "no",
     "pass_mark": 50,
     "quorum": 2,
+    "panel_part": PanelPart.GATE,
     "who_may_apply": "Groups of neighbours and friends, clubs, charities and community businesses.",
 }
 """What a new round's form proposes."""

@@ -461,9 +461,15 @@ def _one_of(options: Options, name: str, choices: tuple[str, ...], default: str)
 
 
 class PanelPart(StrEnum):
-    """How panel and votes combine. ``GATE``: the panel passes or fails bids before the vote; votes decide the money."""
+    """How panel and votes combine; in each, the panel passes or fails bids before the vote by the pass mark.
+
+    ``GATE``: nothing more; votes decide the money. ``SPLIT_POT``: a part of the pot goes by votes, the rest by the
+    panel's points. ``TIE_BREAK``: the panel's points decide between bids that the votes leave level.
+    """
 
     GATE = "gate"
+    SPLIT_POT = "split_pot"
+    TIE_BREAK = "tie_break"
 
 
 CRITERIA_MOST = 12
@@ -605,7 +611,7 @@ HEALTH_CREATION: tuple[Criterion, ...] = (
 """The panel's default criteria: the five features of health creation."""
 
 
-ADDED: Mapping[str, Any] = {"ballot_areas": None, "blind": False}
+ADDED: Mapping[str, Any] = {"ballot_areas": None, "blind": False, "panel_share": None}
 """Facts that rule-books frozen earlier know nothing of, and what these mean by saying nothing: so it is left unsaid,
 and a book that was published before such a fact came keeps its text and its hash."""
 
@@ -622,6 +628,8 @@ class RuleBook:
     ``paper_policy``: what a booth does for who voted online already. ``help_cap``: how many people one helper may help
     to vote in this round; 0 means that nobody helps.
     ``blind``: panellists do not learn whose bid it is until their own score of it is locked.
+    ``panel_share``: with ``SPLIT_POT``, how much of the pot goes by the panel's points, in whole percent; otherwise
+    nothing.
     ``suppress_below``: no published cell counts fewer people; below ``totals_only_below`` ballots only totals are
     published.
     """
@@ -659,6 +667,7 @@ class RuleBook:
     totals_only_below: int = 50
     ballot_areas: int | None = None
     version: int = 1
+    panel_share: int | None = None
 
     def __post_init__(self) -> None:
         # Sets that people tick: the order in which they were ticked is no fact of the rule-book.
@@ -697,6 +706,11 @@ class RuleBook:
         facts["dates"] = _parts(self.dates)
         facts["criteria"] = [_criterion_parts(criterion) for criterion in self.criteria]
         return {name: fact for name, fact in facts.items() if name not in ADDED or fact != ADDED[name]}
+
+    @property
+    def panel_pot_minor(self) -> int:
+        """How much of the pot goes by the panel's points; parts of a penny stay with the votes."""
+        return self.pot_minor * (self.panel_share or 0) // 100
 
     @classmethod
     def from_json(cls, text: str) -> "RuleBook":
@@ -771,6 +785,12 @@ class RuleBook:
                 "Give each criterion a name of its own.",
                 "criteria",
             ),
+            (
+                (self.panel_share is not None) != (self.panel_part is PanelPart.SPLIT_POT)
+                or not 1 <= (self.panel_share or 1) <= 99,
+                "Enter how much of the pot goes by the panel's points, 1 to 99 percent.",
+                "panel_share",
+            ),
             (not 0 <= self.pass_mark <= 100, "Enter a pass mark from 0 to 100.", "pass_mark"),
             (self.quorum < 1, "Enter how many panellists must take part, 1 or more.", "quorum"),
             (not self.lot_seed.strip(), "Enter the seed of the lot.", "lot_seed"),
@@ -830,6 +850,8 @@ class RoundDraft:
     blind: bool = False
     pass_mark: int = 50
     quorum: int = 2
+    panel_part: PanelPart = PanelPart.GATE
+    panel_share: int | None = None
 
     def book(self, *, lot_seed: str, ballot_public_key: str) -> RuleBook:
         """The rule-book that this draft becomes."""
@@ -864,6 +886,8 @@ class RoundDraft:
             blind=self.blind,
             pass_mark=self.pass_mark,
             quorum=self.quorum,
+            panel_part=self.panel_part,
+            panel_share=self.panel_share,
         )
 
     def preview(self) -> RuleBook:
@@ -901,6 +925,7 @@ class RoundDraft:
             "ballot_weights": tuple,
             "rule": SharingRule,
             "criteria": lambda them: tuple(Criterion(**{**it, "steps": tuple(it["steps"])}) for it in them),
+            "panel_part": PanelPart,
         }
         kept = {name: read.get(name, lambda value: value)(terms[name]) for name in _TERMS if name in terms}
         return cls(**columns, **kept)
@@ -936,6 +961,8 @@ _TERMS = (
     "blind",
     "pass_mark",
     "quorum",
+    "panel_part",
+    "panel_share",
 )
 
 
@@ -1005,7 +1032,7 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
             "What the panel does",
             f"Before the vote, at least {_count(book.quorum, 'panellist')} without an interest read every proposal. "
             f"They look for {looks_for}. {_weights(book)}A proposal needs {book.pass_mark}% of the points to go on. "
-            f"The points do not count in the vote.{BLIND_WORDS if book.blind else ''}",
+            f"{_points_later(book)}{BLIND_WORDS if book.blind else ''}",
         ),
         ("Who may vote", f"Everybody {f'aged {book.vote_min_age} or over ' if book.vote_min_age else ''}who {ties}."),
         (
@@ -1016,9 +1043,7 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
         ("Who gets the money", _sharing(book)),
         (
             "When votes are equal",
-            "The cheaper proposal goes first. If they cost the same, "
-            + ("a lot decides." if book.rule is SharingRule.MOST_VOTES else "more votes, and then a lot, decide.")
-            + " The lot comes from a number that is published here before anybody votes.",
+            f"{level_words(book)} The lot comes from a number that is published here before anybody votes.",
         ),
         (
             "How votes stay secret",
@@ -1028,17 +1053,8 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
     )
 
 
-BLIND_WORDS = (
-    " They read without being told which group asks, who is in it or where it is, until their scores are locked."
-)
-
-
-def _weights(book: RuleBook) -> str:
-    """How the criteria weigh where they do not all weigh the same."""
-    if len({one.weight for one in book.criteria}) < 2:
-        return ""
-    parts = [f"{one.name.lower()} {part_words(one, book.criteria)}" for one in book.criteria]
-    return f"Of the points, these make up: {_joined(parts, 'and')}. "
+            f"They look for {looks_for}. {_weights(book)}A proposal needs {book.pass_mark}% of the points to go on. "
+            f"{_points_later(book)}{BLIND_WORDS if book.blind else ''}",
 
 
 def _sealed_until(book: RuleBook) -> str:
@@ -1134,6 +1150,8 @@ def _sharing(book: RuleBook) -> str:
     if options.group_cap_minor is not None:
         parts.append(f"One group can get at most {show_pounds(options.group_cap_minor)}.")
     parts.append("Some money may only be spent on certain places or priorities, and we keep to that.")
+    if split := split_words(book):
+        parts = [split[0].replace("as told here", "and the rest by the panel's points"), *parts, *split[1:]]
     return " ".join(parts)
 
 

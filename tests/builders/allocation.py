@@ -44,16 +44,20 @@ def a_counted_round(
     ballots: Sequence[Collection[int]] = APPROVALS,
     *,
     fund: Fund | None = None,
+    points: Sequence[int] = (),
     **fields: object,
 ) -> Counted:
-    """Four bids for £5,700 that passed the panel, a pot of £5,000, six ballots: 5, 4, 3 and 2 votes."""
+    """Four bids for £5,700 that passed the panel, a pot of £5,000, six ballots: 5, 4, 3 and 2 votes.
+
+    ``points``: what the panel gave each, of 30.
+    """
     round = a_round(session, RoundState.PANEL, fund=fund, **fields)
     proposals = [
         a_proposal(session, round, ProposalState.ON_BALLOT, amount_minor=amount, title=f"Bid {number}")
         for number, amount in enumerate(amounts, start=1)
     ]
     a_ballot(session, round, proposals)
-    for proposal in proposals:
-        a_finding(session, proposal)
+    for place, proposal in enumerate(proposals):
+        a_finding(session, proposal, **({"points": points[place]} if points else {}))
     a_count(session, round, ballots)
     return Counted(round, proposals, a_panel(session, round), a_person(session, Role.STEWARD))

@@ -82,6 +82,8 @@ def a_whole_form(session: Session, **changed: object) -> dict[str, object]:
         "criteria": ["listening", "power"],
         "pass_mark": "50",
         "quorum": "2",
+        "panel_part": "gate",
+        "panel_share": "",
         **changed,
     }
 

@@ -15,7 +15,8 @@ class Bid:
     """One proposal on the ballot. ``lot``: its place in the order drawn before the vote (lower wins a tie).
 
     ``group_id``: bids of one group may be limited together, by number or by pence. ``name``: as it is told of.
-    ``sets``: the exclusive sets that it belongs to; of all bids of one set only one can win.
+    ``sets``: the exclusive sets that it belongs to; of all bids of one set only one can win. ``tie``: its place by the
+    panel's points where these break ties (lower wins, before the cost and the lot); worked out anew for each run.
     """
 
     id: UUID
@@ -24,6 +25,7 @@ class Bid:
     group_id: UUID | None = None
     name: str = ""
     sets: tuple[UUID, ...] = ()
+    tie: int = 0
 
     def __post_init__(self) -> None:
         if self.cost_minor <= 0:
@@ -37,6 +39,7 @@ class Bid:
         """For canonical JSON. ``sets``, in an order of their own, only where there are any: a bid that nothing excludes
         is told as it was before there were sets, and so keeps its checksum."""
         facts = asdict(self)
+        del facts["tie"]
         sets = facts.pop("sets")
         return facts | {"sets": sorted(set(sets))} if sets else facts
 

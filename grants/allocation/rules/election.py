@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from uuid import UUID
 
@@ -41,6 +41,8 @@ class Election:
     groups: tuple[object | None, ...] = ()
     scores: tuple[int, ...] | None = field(default=None)
     """Votes of each bid where they are not the sum of ``points``: negative points, or points for what nobody named."""
+    ties: tuple[int, ...] = ()
+    """Each bid's place by the panel's points, where these break ties before anything else."""
 
     def __post_init__(self) -> None:
         if min(self.costs, default=1) <= 0:
@@ -85,13 +87,14 @@ class Election:
     def of(cls, bids: Sequence[Bid], ballots: Ballots, pot_minor: int) -> "Election":
         """From a round's bids and ballots; index ``i`` is ``bids[i]``."""
         index = {bid.id: i for i, bid in enumerate(bids)}
-        return cls.packed(
+        packed = cls.packed(
             [bid.cost_minor for bid in bids],
             [bid.lot for bid in bids],
             pot_minor,
             [([index[id] for id in chosen], points, people) for chosen, points, people in ballots.kinds()],
             [bid.group_id for bid in bids],
         )
+        return replace(packed, ties=tuple(bid.tie for bid in bids)) if any(bid.tie for bid in bids) else packed
 
     @cached_property
     def voters(self) -> int:
@@ -125,13 +128,31 @@ class Election:
             return self.scores
         return tuple(int(people.sum() if points is None else people @ points) for _, people, points in self.by_bid)
 
-    def ahead(self, bid: int) -> tuple[int, int, int]:
-        """Breaks ties between bids that are equally well supported: the cheaper, then more votes, then the lot."""
-        return self.costs[bid], -self.votes[bid], self.lots[bid]
+    def tie(self, bid: int) -> int:
+        """A bid's place by the panel's points, where these break ties; the same for all where they do not."""
+        return self.ties[bid] if self.ties else 0
+
+    def ahead(self, bid: int) -> tuple[int, int, int, int]:
+        """Breaks ties between bids that are equally well supported: the panel's points where the rule-book says so,
+        the cheaper, then more votes, then the lot."""
+        return self.tie(bid), self.costs[bid], -self.votes[bid], self.lots[bid]
 
     def by_votes(self) -> list[int]:
-        """All bids, the most votes first; ties: the cheaper, then the lot."""
-        return sorted(range(len(self.costs)), key=lambda bid: (-self.votes[bid], self.costs[bid], self.lots[bid]))
+        """All bids, the most votes first; ties: the panel's points if they count, the cheaper, then the lot."""
+
+        def place(bid: int) -> tuple[int, int, int, int]:
+            return -self.votes[bid], self.tie(bid), self.costs[bid], self.lots[bid]
+
+        return sorted(range(len(self.costs)), key=place)
+
+    def for_the_rest(self) -> list[int]:
+        """All bids in the order in which what is left goes: the most votes first; ties go by the panel's points if they
+        count, and then by the lot alone, as on equalshares.net, so that a result can be checked there."""
+
+        def place(bid: int) -> tuple[int, int, int]:
+            return -self.votes[bid], self.tie(bid), self.lots[bid]
+
+        return sorted(range(len(self.costs)), key=place)
 
     def count(self, kinds: Whole) -> tuple[int, list[int]]:
         """Of the people who cast these kinds: how many, and how many points they gave to each bid they chose."""
@@ -220,12 +241,9 @@ class Gate:
 
 
 def top_up(election: Election, funded: Sequence[int], gate: Gate) -> list[int]:
-    """What else the pot can pay, in order of votes, skipping what does not fit; in the order bought.
-
-    Ties go by the lot alone, as on equalshares.net, so that a result can be checked there.
-    """
+    """What else the pot can pay, in order of votes (``for_the_rest``), skipping what does not fit; as bought."""
     bought, left = list(funded), election.pot - sum(election.costs[bid] for bid in funded)
-    for bid in sorted(range(len(election.costs)), key=lambda bid: (-election.votes[bid], election.lots[bid])):
+    for bid in election.for_the_rest():
         if bid not in bought and gate.wants(bid) and election.costs[bid] <= left and not gate.refuses(bought, bid):
             bought.append(bid)
             left -= election.costs[bid]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from grants.allocation.rules.ballots import Bid
+from grants.allocation.rules.combined import BY_POINTS, won_by_points
 from grants.allocation.rules.equal_shares import gate_of, settings_of
 from grants.allocation.rules.facts import BidFacts, RunFacts, Step, Way
 from grants.allocation.rules.fundable import Fundable
@@ -36,7 +37,7 @@ seconds); the clock does what is left."""
 
 def tell_facts(inputs: Inputs, outcomes: Sequence[Outcome], at_once: int | None = AT_ONCE) -> RunFacts:
     """What is told of a run. ``at_once``: how much work may be done now (None: all of it); see ``tried``."""
-    told = _Telling(inputs, outcomes)
+    told = _telling(inputs, outcomes)
     by_votes = [bid.id for bid in told.most_votes()]
     shares = isinstance(told.options, EqualSharesOptions)
     facts = RunFacts(
@@ -55,7 +56,15 @@ def tell_facts(inputs: Inputs, outcomes: Sequence[Outcome], at_once: int | None 
 def work_out(inputs: Inputs, outcomes: Sequence[Outcome], facts: RunFacts, at_once: int | None = None) -> RunFacts:
     """The facts with what would have been enough for bids of which it was not tried: at least one, and then as many as
     ``at_once`` allows, in the order of the outcomes."""
-    return _work_out(_Telling(inputs, outcomes), facts, at_once)
+    return _work_out(_telling(inputs, outcomes), facts, at_once)
+
+
+def _telling(inputs: Inputs, outcomes: Sequence[Outcome]) -> "_Telling":
+    """Where the pot is split, all that is told of votes is told of their part."""
+    if inputs.panel is None or not inputs.panel.splits:
+        return _Telling(inputs, outcomes, inputs.pot_minor)
+    part = inputs.pot_minor - inputs.panel.pot(inputs.pot_minor)
+    return _Telling(replace(inputs, pot_minor=part), outcomes, inputs.pot_minor)
 
 
 def _work_out(told: "_Telling", facts: RunFacts, at_once: int | None) -> RunFacts:
@@ -73,6 +82,12 @@ def _work_out(told: "_Telling", facts: RunFacts, at_once: int | None) -> RunFact
 class _Telling:
     inputs: Inputs
     outcomes: Sequence[Outcome]
+    whole_pot_minor: int
+
+    @property
+    def splits(self) -> bool:
+        """Whether a part of the pot goes by the panel's points."""
+        return self.inputs.panel is not None and self.inputs.panel.splits
 
     @cached_property
     def won(self) -> list[UUID]:
@@ -85,7 +100,9 @@ class _Telling:
 
     @cached_property
     def bids(self) -> list[Bid]:
-        return sorted(self.inputs.bids, key=lambda bid: bid.lot)
+        panel = self.inputs.panel
+        bids = self.inputs.bids if panel is None or panel.splits else panel.tied(self.inputs.bids)
+        return sorted(bids, key=lambda bid: bid.lot)
 
     @cached_property
     def index(self) -> dict[UUID, int]:
@@ -130,7 +147,7 @@ class _Telling:
         """About how much one bid takes to work out: choices looked at."""
         choices = sum(len(chosen) for chosen, _ in self.inputs.ballots.approvals)
         if isinstance(self.options, EqualSharesOptions):
-            return (choices + 1_000) * 6 * self.shared.runs
+            return (choices + 1_000) * (40 if self.splits else 6) * self.shared.runs
         return (choices + 1_000) * 40 if isinstance(self.options, PhragmenOptions) else len(self.bids) * 40
 
     def most_votes(self) -> list[Bid]:
@@ -142,10 +159,14 @@ class _Telling:
             group_limit=read.group_limit,
             group_cap_minor=read.group_cap_minor,
         )
-        return winners_by_votes(self.bids, self.votes, self.inputs.pot_minor, options, self.fundable)
+        return winners_by_votes(self.bids, self.votes, self.whole_pot_minor, options, self.fundable)
 
     def steps(self) -> list[Step]:
         """The money, bid by bid."""
+        points = {one.bid_id for one in self.outcomes if one.part == BY_POINTS}
+        return [replace(step, way=Way.PANEL) if step.bid_id in points else step for step in self._steps()]
+
+    def _steps(self) -> list[Step]:
         way = Way.PACE if isinstance(self.options, PhragmenOptions) else Way.VOTES
         steps = [
             Step(one.bid_id, way, one.awarded_minor, one.left_before_minor - one.awarded_minor)
@@ -169,7 +190,10 @@ class _Telling:
             ]
         if isinstance(self.options, PhragmenOptions):
             moments = {self.bids[bid].id: at for bid, at in zip(self.paced.order, self.paced.moments, strict=True)}
-            return [replace(step, price_minor=int(moments[step.bid_id])) for step in steps]
+            return [
+                replace(step, price_minor=int(moments[step.bid_id])) if step.bid_id in moments else step
+                for step in steps
+            ]
         return steps
 
     @cached_property
@@ -243,6 +267,14 @@ class _Telling:
     def enough(self, one: Outcome) -> "Enough":
         """What would have been enough for a bid that was not funded."""
         bid, points = self.index[one.bid_id], self._points
+        if self.splits:
+            from grants.allocation.rules.enough import try_out
+
+            guess = (one.left_before_minor, 1)
+            if isinstance(self.options, EqualSharesOptions):  # what would do by votes alone is near
+                near = self.tries.enough(bid, 0, points)
+                guess = (max(near.cost or 0, one.left_before_minor), near.supporters or 1)
+            return try_out(self.election, bid, self._split, guess, points)
         if isinstance(self.options, EqualSharesOptions):
             return self.tries.enough(bid, one.left_before_minor, points)
         from grants.allocation.rules.enough import try_out, what_would_do
@@ -268,6 +300,26 @@ class _Telling:
 
         assert isinstance(self.options, PhragmenOptions)
         return share_in_turn(election, self.gate(election), self.options.stop_at_misfit).order
+
+    def _split(self, election: "Election") -> list[int]:
+        """Who wins, by votes and then by points, in an election where a bid costs less or more people chose it."""
+        panel, options = self.inputs.panel, self.options
+        assert panel is not None
+        bids = [replace(bid, cost_minor=cost) for bid, cost in zip(self.bids, election.costs, strict=True)]
+        votes = {bid.id: number for bid, number in zip(bids, election.votes, strict=True)}
+        gate = self.gate(election)
+        if isinstance(options, MostVotesOptions):
+            won = [bid.id for bid in winners_by_votes(bids, votes, election.pot, options, gate.fundable)]
+        elif isinstance(options, EqualSharesOptions):
+            from grants.allocation.rules.shares import share_equally
+
+            won = [bids[at].id for at in share_equally(election, settings_of(options, election), gate).winners]
+        else:
+            from grants.allocation.rules.phragmen import share_in_turn
+
+            won = [bids[at].id for at in share_in_turn(election, gate, options.stop_at_misfit).order]
+        more = won_by_points(bids, votes, won, self.whole_pot_minor, panel, options, gate.fundable)
+        return [self.index[id] for id in (*won, *more)]
 
     def _by_votes(self, bid: int, cost: int, more: int) -> bool:
         assert isinstance(self.options, MostVotesOptions)

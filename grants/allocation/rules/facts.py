@@ -12,11 +12,13 @@ VERSION = 1
 
 
 class Way(StrEnum):
-    """How a bid was bought: by its supporters' shares, in order of votes, or as they earned its cost."""
+    """How a bid was bought: by its supporters' shares, in order of votes, as they earned its cost, or by the panel's
+    points."""
 
     SHARES = "shares"
     VOTES = "votes"
     PACE = "pace"
+    PANEL = "panel"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,10 +39,10 @@ def share_by_votes(
 ) -> tuple[Outcome, ...]:
     """Fund by votes until the pot is spent. Pence.
 
-    Ties: the cheaper, then the lower lot. A bid is passed over, with its reason, when it has too few votes, when one
-    beside which it cannot win is funded already, when its group has had its part, when it asks more than is left, or
-    when the funders' restrictions cannot bear it beside those already funded. Only a bid that asks more than is left
-    ends the sharing under ``stop_at_misfit``.
+    Ties: the panel's points where they break ties (``Bid.tie``), the cheaper, then the lower lot. A bid is
+    passed over, with its reason, when it has too few votes, when one beside which it cannot win is funded already, when
+    its group has had its part, when it asks more than is left, or when the funders' restrictions cannot bear it beside
+    those already funded. Only a bid that asks more than is left ends the sharing under ``stop_at_misfit``.
     Source: greedy utilitarian welfare with cost satisfaction (pabutools ``greedy_utilitarian_welfare``, ``Cost_Sat``).
     """
     sharing = _Sharing(bids, votes, pot_minor, options, fundable, words)
@@ -63,6 +63,45 @@ def winners_by_votes(
     return _Sharing(bids, votes, pot_minor, options, fundable, POUNDS).funded
 
 
+def turn_of(
+    bid: Bid,
+    votes: int,
+    earlier: Sequence[Bid],
+    left: int,
+    options: MostVotesOptions,
+    fundable: Fundable,
+    words: Words,
+) -> tuple[Reason, str]:
+    """What happens to a bid at its turn, beside what was funded ``earlier`` and with so much ``left``; and why."""
+    show = words.money
+    if votes < options.minimum_votes:
+        least = words.number(options.minimum_votes)
+        return Reason.TOO_FEW_VOTES, f"{words.votes(votes)}; this round asks for at least {least}."
+    if (rival := excluded_by(bid, earlier)) is not None:
+        return Reason.CONFLICT, only_one(rival.name)
+    kin = [other for other in earlier if bid.group_id is not None and other.group_id == bid.group_id]
+    if options.group_limit is not None and len(kin) >= options.group_limit:
+        if options.group_limit == 1:
+            return Reason.GROUP_FULL, "only 1 bid of the same group can win, and one ahead of it did."
+        return Reason.GROUP_FULL, f"only {len(kin)} bids of the same group can win, and {len(kin)} ahead of it did."
+    together = sum(other.cost_minor for other in kin) + bid.cost_minor
+    if options.group_cap_minor is not None and bid.group_id is not None and together > options.group_cap_minor:
+        return Reason.GROUP_CAP, (
+            f"its group would get {show(together)} in all; the most for one group is {show(options.group_cap_minor)}."
+        )
+    if bid.cost_minor > left:
+        return Reason.DOES_NOT_FIT, (
+            f"it asks for {show(bid.cost_minor)}, and {show(left)} was left when its turn came."
+        )
+    refusal = fundable([*(other.id for other in earlier), bid.id])
+    if refusal is not None:
+        return Reason.NOT_FUNDABLE, refusal
+    return (
+        Reason.FUNDED,
+        f"{show(left)} was left when its turn came, and it asks for {show(bid.cost_minor)}.",
+    )
+
+
 class _Sharing:
     """One pass in order of votes, remembered so that each bid can be told what would have been enough."""
 
@@ -77,7 +116,7 @@ class _Sharing:
     ) -> None:
         self.words, self.show = words, words.money
         self.votes = {bid.id: votes.get(bid.id, 0) for bid in bids}
-        self.order = sorted(bids, key=lambda bid: (-self.votes[bid.id], bid.cost_minor, bid.lot))
+        self.order = sorted(bids, key=lambda bid: (-self.votes[bid.id], bid.tie, bid.cost_minor, bid.lot))
         self.pot, self.options, self.fundable = pot, options, fundable
         self.left: list[int] = []  # before each place
         self.taken: list[int] = []  # how many were funded before each place
@@ -98,38 +137,12 @@ class _Sharing:
 
     def _verdict(self, bid: Bid, votes: int, place: int) -> tuple[Reason, str]:
         """What happens to ``bid`` with ``votes`` when its turn comes at ``place``; for real, or to ask "what if"."""
-        options, left, earlier = self.options, self.left[place], self.funded[: self.taken[place]]
-        if votes < options.minimum_votes:
-            least = self.words.number(options.minimum_votes)
-            return Reason.TOO_FEW_VOTES, f"{self.words.votes(votes)}; this round asks for at least {least}."
-        if self.stopped_at is not None and place > self.stopped_at:
+        left, earlier = self.left[place], self.funded[: self.taken[place]]
+        if self.stopped_at is not None and place > self.stopped_at and votes >= self.options.minimum_votes:
             return Reason.AFTER_STOP, (
                 f"a bid with more {self.words.many} asked for more than was left, and that ends the sharing."
             )
-        if (rival := excluded_by(bid, earlier)) is not None:
-            return Reason.CONFLICT, only_one(rival.name)
-        kin = [other for other in earlier if bid.group_id is not None and other.group_id == bid.group_id]
-        if options.group_limit is not None and len(kin) >= options.group_limit:
-            if options.group_limit == 1:
-                return Reason.GROUP_FULL, "only 1 bid of the same group can win, and one ahead of it did."
-            return Reason.GROUP_FULL, f"only {len(kin)} bids of the same group can win, and {len(kin)} ahead of it did."
-        together = sum(other.cost_minor for other in kin) + bid.cost_minor
-        if options.group_cap_minor is not None and bid.group_id is not None and together > options.group_cap_minor:
-            return Reason.GROUP_CAP, (
-                f"its group would get {self.show(together)} in all; "
-                f"the most for one group is {self.show(options.group_cap_minor)}."
-            )
-        if bid.cost_minor > left:
-            return Reason.DOES_NOT_FIT, (
-                f"it asks for {self.show(bid.cost_minor)}, and {self.show(left)} was left when its turn came."
-            )
-        refusal = self.fundable([*(other.id for other in earlier), bid.id])
-        if refusal is not None:
-            return Reason.NOT_FUNDABLE, refusal
-        return (
-            Reason.FUNDED,
-            f"{self.show(left)} was left when its turn came, and it asks for {self.show(bid.cost_minor)}.",
-        )
+        return turn_of(bid, votes, earlier, left, self.options, self.fundable, self.words)
 
     def outcome(self, place: int) -> Outcome:
         bid, (code, words) = self.order[place], self.verdicts[place]
@@ -170,7 +183,7 @@ class _Sharing:
         if low == place:  # only its votes were too few, wherever it stood
             return self.options.minimum_votes
         ahead = self.order[low]
-        ties_ahead = (bid.cost_minor, bid.lot) < (ahead.cost_minor, ahead.lot)
+        ties_ahead = (bid.tie, bid.cost_minor, bid.lot) < (ahead.tie, ahead.cost_minor, ahead.lot)
         return max(self.options.minimum_votes, self.votes[ahead.id] + (0 if ties_ahead else 1))
 
     def _enough(self, place: int, needed: int | None) -> str:

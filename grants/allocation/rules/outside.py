@@ -69,7 +69,9 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     }
     if about.ballot.maximum and kind != "scoring":
         meta["max_sum_points" if points else "max_length"] = str(about.ballot.maximum)
-    ask = None if any(bid.sets for bid in bids) else asked(inputs.rule, inputs.options)  # no file tells of sets
+    # No file tells of sets, and none of the panel's points.
+    untold = any(bid.sets for bid in bids) or inputs.panel is not None
+    ask = None if untold else asked(inputs.rule, inputs.options)
     told = f" {command(ask, 'FILE.pb')}" if ask else ""
     meta |= {
         "language": "en",
@@ -188,8 +190,11 @@ def command(ask: Asked, file: str) -> str:
 def outside_checksum(inputs: Inputs, about: About, won: Collection[UUID]) -> str | None:
     """The checksum that the command prints; nothing where the file alone does not give the same winners.
 
-    That is so where the funders' restrictions, the limits of a group or bids that exclude each other had a say.
+    That is so where the funders' restrictions, the limits of a group, bids that exclude each other or the panel's
+    points had a say.
     """
+    if inputs.panel is not None and inputs.panel.splits:
+        return None
     ask = asked(inputs.rule, inputs.options)
     if ask is None or not inputs.bids or not inputs.ballots.voters:
         return None

@@ -46,7 +46,7 @@ def tell_shares(
         left -= election.costs[purchase.bid]
     after_shares = left
     top_up_before: dict[int, int] = {}
-    for bid in sorted(range(len(election.costs)), key=lambda bid: (-election.votes[bid], election.lots[bid])):
+    for bid in election.for_the_rest():
         top_up_before[bid] = left
         if bid in shared.added:
             reason = (

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from grants.allocation.rules.ballots import Ballots, Bid
+from grants.allocation.rules.combined import Panel, combined
 from grants.allocation.rules.fundable import Fundable
 from grants.allocation.rules.registry import rule_named
 from grants.allocation.rules.result import Run, run_rule
@@ -22,7 +23,8 @@ VERSION = 1
 class Inputs:
     """What goes into a run. Pence. ``needs``: what each bid asks of the pot; ``sources``: the money as it stood.
 
-    ``ballots``: what counts of them, for the bids that take part.
+    ``ballots``: what counts of them, for the bids that take part. ``panel``: its points, where they have a say after
+    the vote; otherwise nothing, and then the text does not name it, so that runs without it keep their checksum.
     """
 
     round_id: UUID
@@ -35,6 +37,7 @@ class Inputs:
     needs: tuple[Need, ...]
     sources: tuple[Source, ...]
     names: Names
+    panel: Panel | None = None
 
     def to_json(self) -> str:
         """Canonical text without the ballots, which are kept once for the round; their fingerprint is in it."""
@@ -57,7 +60,7 @@ class Inputs:
         return {str(id): votes for id, votes in sorted(self.ballots.votes().items())}
 
     def _facts(self) -> dict[str, Any]:
-        return {
+        facts: dict[str, Any] = {
             "version": VERSION,
             "round_id": self.round_id,
             "rule_book_sha256": self.rule_book_sha256,
@@ -75,6 +78,7 @@ class Inputs:
                 "priorities": {str(id): title for id, title in self.names.priorities.items()},
             },
         }
+        return facts | ({} if self.panel is None else {"panel": self.panel.facts()})
 
     @classmethod
     def from_json(cls, text: str, kept: Ballots | None = None) -> "Inputs":
@@ -105,6 +109,7 @@ class Inputs:
                     wards=facts["names"]["wards"],
                     priorities={UUID(id): title for id, title in facts["names"]["priorities"].items()},
                 ),
+                panel=Panel.from_facts(facts["panel"]) if "panel" in facts else None,
             )
         except (KeyError, TypeError) as broken:
             raise ValueError("something is missing from the inputs of this run") from broken
@@ -135,9 +140,8 @@ def replay(inputs: Inputs) -> Replayed:
     The checksum is SHA-256 over the canonical JSON of ``{"inputs": …, "outcome": …}``, in which the ballots stand by
     their fingerprint, so that it can be checked against a run whose ballots are too few to be published.
     """
-    run = run_rule(
-        rule_named(inputs.rule), inputs.bids, inputs.ballots, inputs.pot_minor, inputs.options, inputs.fundable()
-    )
+    rule = combined(rule_named(inputs.rule), inputs.panel)
+    run = run_rule(rule, inputs.bids, inputs.ballots, inputs.pot_minor, inputs.options, inputs.fundable())
     return Replayed(run, fingerprint({"inputs": inputs._facts(), "outcome": json.loads(run.outcome_json())}))
 
 

@@ -39,7 +39,7 @@ class Outcome:
     ``reason`` and ``enough`` are plain words; ``enough`` says what would have been enough (empty when it was funded).
     ``votes_enough``: the lowest number of votes with which it would have been funded, all else equal; nothing when it
     was funded or when no number would have done. ``reserve``: its place on the reserve list, from 1, where it wants for
-    nothing but money and more votes could have won it.
+    nothing but money and more votes could have won it. ``part``: "panel" where the panel's points funded it.
     """
 
     bid_id: UUID
@@ -52,6 +52,13 @@ class Outcome:
     enough: str = ""
     votes_enough: int | None = None
     reserve: int | None = None
+    part: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """For canonical JSON; ``part`` only where there is one, so that other outcomes keep their checksum."""
+        facts = asdict(self)
+        part = facts.pop("part")
+        return facts if part is None else facts | {"part": part}
 
 
 class Rule(Protocol):
@@ -116,7 +123,7 @@ class Run:
         }
 
     def _outcome(self) -> list[dict[str, Any]]:
-        return [asdict(outcome) for outcome in self.outcomes]
+        return [outcome.facts() for outcome in self.outcomes]
 
 
 def run_rule(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from grants.allocation.rules.combined import won_by_points
 from grants.allocation.rules.equal_shares import gate_of, settings_of
 from grants.allocation.rules.greedy import winners_by_votes
 from grants.allocation.rules.replay import Inputs
@@ -83,21 +84,28 @@ def options_for(own: SharingRule, options: Options, rule: SharingRule, wanted: M
 
 
 def try_rule(inputs: Inputs, rule: SharingRule, options: Options, pot_minor: int, at_once: int = AT_ONCE) -> Tried:
-    """The round's bids and ballots by ``rule``, with ``pot_minor``. What would have been enough is not looked for.
+    """The round's bids and ballots by ``rule``, with ``pot_minor`` and ``inputs.panel``.
 
-    What the pot holds more than it did is thought of as money for anything; the funders' conditions stay. Refuses
-    (``RuleBroken``) options that cannot be followed, and equal shares in so many runs that a page must not wait.
+    What would have been enough is not looked for. What the pot holds more than it did is thought of as money for
+    anything; the funders' conditions stay. Refuses (``RuleBroken``) options that cannot be followed, and equal shares
+    in so many runs that a page must not wait.
     """
     read = SHARING[rule].read(options)
     if pot_minor > inputs.pot_minor:
         more = Source(FREE, pot_minor - inputs.pot_minor, Restriction())
         inputs = replace(inputs, sources=(*inputs.sources, more))
+    panel, part = inputs.panel, pot_minor
     bids = sorted(inputs.bids, key=lambda bid: bid.lot)
+    if panel is not None:
+        bids = bids if panel.splits else panel.tied(bids)
+        part = pot_minor - panel.pot(pot_minor)
     costs = {bid.id: bid.cost_minor for bid in bids}
     if isinstance(read, MostVotesOptions):
-        won = [bid.id for bid in winners_by_votes(bids, inputs.ballots.votes(), pot_minor, read, inputs.fundable())]
+        won = [bid.id for bid in winners_by_votes(bids, inputs.ballots.votes(), part, read, inputs.fundable())]
     else:
-        won = [bids[at].id for at in _counted(replace(inputs, bids=tuple(bids)), read, pot_minor, at_once)]
+        won = [bids[at].id for at in _counted(replace(inputs, bids=tuple(bids)), read, part, at_once)]
+    if panel is not None and panel.splits:
+        won += won_by_points(bids, inputs.ballots.votes(), won, pot_minor, panel, read, inputs.fundable())
     return Tried(
         tuple(won), pot_minor, sum(costs[id] for id in won), inputs.ballots.voters, inputs.ballots.reached(set(won))
     )

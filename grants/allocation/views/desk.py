@@ -21,7 +21,7 @@ from grants.proposals import queries as proposals
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run
-from grants.rounds.rules import RoundState
+from grants.rounds.rules import PanelPart, RoundState, level_words, split_words
 from grants.voting import queries as voting
 from grants.web.db import reading
 from grants.web.doors import signed_in
@@ -53,7 +53,7 @@ def desk(round_id: UUID) -> ResponseReturnValue:
     chair = review.chair_id(reading(), round_id)
     took_part = {UUID(id) for id in meeting.took_part} if meeting else set()
     lines = lines_of(round_id)
-    titles = {line.decision_id: line.title for line in lines}
+    titles, book = {line.decision_id: line.title for line in lines}, rounds.rule_book(round)
     return render_template(
         "allocation/desk.html",
         round=round,
@@ -62,7 +62,7 @@ def desk(round_id: UUID) -> ResponseReturnValue:
         lines=lines,
         meeting=meeting,
         rule=RULES[run.rule].title if run and run.rule in RULES else "",
-        word="point" if rounds.rule_book(round).ballot.has_points else "vote",
+        word="point" if book.ballot.has_points else "vote",
         steps=_steps(round.state, run is not None),
         may_work_out=may_run(actor, round.fund_id) and round.state is RoundState.PANEL,
         may_decide=access.may_decide(actor, round.fund_id, chair)
@@ -78,6 +78,8 @@ def desk(round_id: UUID) -> ResponseReturnValue:
         chairs=access.may_decide(actor, round.fund_id, chair),
         answer=AnswerForm(formdata=None),
         only_ones=only_ones(round_id),
+        split=split_words(book),
+        ties=level_words(book) if book.panel_part is PanelPart.TIE_BREAK else "",
     )
 
 

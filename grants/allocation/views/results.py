@@ -25,7 +25,7 @@ from grants.proposals.rules.states import ProposalState
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run
-from grants.rounds.rules import RoundState, RuleBook
+from grants.rounds.rules import PanelPart, RoundState, RuleBook, level_words, split_words
 from grants.voting import queries as voting
 from grants.voting.rules.turnout import publishable
 from grants.web.db import now, reading
@@ -58,6 +58,8 @@ def how(round_id: UUID) -> ResponseReturnValue:
         short=in_short(book.rule),
         options=options_in_words(book.rule, book.rule_options, points=book.ballot.has_points),
         points=book.ballot.has_points,
+        split=split_words(book),
+        level=level_words(book),
         example=worked_example(book.rule, book.rule_options),
         neighbours=NEIGHBOURS,
         projects=[(name, cost, ticked_by(at)) for at, (name, cost) in enumerate(PROJECTS)],
@@ -127,6 +129,9 @@ def page(round_id: UUID) -> ResponseReturnValue:
         took_part=len(meeting.took_part) if meeting else 0,
         announced=queries.is_announced(round),
         only_ones=only_ones(round_id),
+        split=split_words(book),
+        level=level_words(book),
+        by_points=book.panel_part is not PanelPart.GATE,
         full=full,
         may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),
         may_try=access.may_try(current_actor(), round.fund_id) and queries.is_announced(round),
@@ -171,6 +176,7 @@ def why(round_id: UUID, proposal_id: UUID) -> ResponseReturnValue:
         raise NotFound("This project was not on the ballot of this round.")
     run, tally = queries.standing_run(reading(), round_id), voting.tally(reading(), round_id)
     facts = queries.facts(run)
+    panel = queries.panel_scores(reading(), round_id, book, [proposal_id])
     return render_template(
         "allocation/why.html",
         round=round,
@@ -182,6 +188,8 @@ def why(round_id: UUID, proposal_id: UUID) -> ResponseReturnValue:
         names={line.proposal_id: line.title for line in lines},
         word=_word(book),
         voters=tally.ballot_count if tally else 0,
+        split=split_words(book),
+        points=panel.words(proposal_id) if panel else None,
         run=run,
         announced=queries.is_announced(round),
         may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),

@@ -1,5 +1,6 @@
 """A finished round's ballots under other rules: reads only, keeps nothing, decides nothing."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from grants.allocation.views.lines import lines_of
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.rounds import queries as rounds
-from grants.rounds.rules import Options, RuleBook, SharingRule
+from grants.rounds.rules import Options, PanelPart, RuleBook, SharingRule, level_words, split_words
 from grants.voting import queries as voting
 from grants.web.db import reading
 from grants.web.doors import signed_in
@@ -47,12 +48,18 @@ def page(round_id: UUID) -> ResponseReturnValue:
     full = facts.voters >= book.totals_only_below
     form, heard = _form(book, run.pot_minor, full)
     tried: Tried | None = None
+    asked_book = book
     options: Options = {}
     if heard and form.heard():
         rule = form.rule.data
         options = options_for(book.rule, book.rule_options, rule, form.options())
         try:
-            tried = _try(run, rule, options, form.pot_minor.data)
+            part = form.panel_part.data
+            share = form.panel_share.data if part is PanelPart.SPLIT_POT else None
+            if part is PanelPart.SPLIT_POT and share is None:
+                raise RuleBroken("Enter how much of the pot goes by the panel's points.", field="panel_share")
+            asked_book = replace(book, panel_part=part, panel_share=share, pot_minor=form.pot_minor.data)
+            tried = _try(run, asked_book, rule, options)
         except RuleBroken as broken:
             form.show(broken)
     lines = lines_of(round_id)
@@ -67,10 +74,12 @@ def page(round_id: UUID) -> ResponseReturnValue:
         tried=tried,
         own=RULES[book.rule].title,
         rule=RULES[form.rule.data].title if tried else "",
-        told=options_in_words(form.rule.data, options, points=book.ballot.has_points) if tried else (),
+        told=_told(asked_book, form.rule.data, options) if tried else (),
         lines={line.proposal_id: line for line in lines},
         otherwise=sum(line.tell_here for line in lines),
-        command=_command(form, options, round_id) if tried and full and tried.pot_minor == run.pot_minor else "",
+        command=_command(form, options, round_id)
+        if tried and full and tried.pot_minor == run.pot_minor and asked_book.panel_part is PanelPart.GATE
+        else "",
         finer=_finer(form),
     ), form.status
 
@@ -88,6 +97,7 @@ def _form(book: RuleBook, pot_minor: int, full: bool) -> tuple[SandboxForm, bool
         rule = book.rule  # the field says what is wrong with it
     begin = start_from(book.rule, book.rule_options, rule)
     typed = {name: ("yes" if begin[name] else "no") if name in SandboxForm.YES_OR_NO else begin[name] for name in begin}
+    typed |= {"panel_part": book.panel_part.value, "panel_share": book.panel_share or ""}
     typed |= {"rule": book.rule.value, "pot_minor": _typed(pot_minor), "step_minor": _typed(begin["step_minor"])}
     for name in SandboxForm.SHARES if rule is not SharingRule.EQUAL_SHARES else ("stop_at_misfit",):
         given.pop(name, None)
@@ -102,13 +112,24 @@ def _typed(minor: int) -> str:
     return money(minor).removeprefix("£")
 
 
-def _try(run: Any, rule: SharingRule, options: Options, pot_minor: int) -> Tried:
+def _told(asked: RuleBook, rule: SharingRule, options: Options) -> tuple[str, ...]:
+    """What was tried, in sentences."""
+    ties = (f"Where votes are equal: {level_words(asked)}",) if asked.panel_part is PanelPart.TIE_BREAK else ()
+    return (*split_words(asked), *options_in_words(rule, options, points=asked.ballot.has_points), *ties)
+
+
+def _try(run: Any, asked: RuleBook, rule: SharingRule, options: Options) -> Tried:
     if queries.ballots_size(reading(), run.round_id) > MOST_CHOICES:
         raise RuleBroken(
             "There are too many ballots to share them out again while you wait. Download the .pb file of this round’s "
             "results, and use the command “grants tally”."
         )
-    return try_rule(queries.inputs(reading(), run), rule, options, pot_minor)
+    inputs = queries.inputs(reading(), run)
+    panel = inputs.panel
+    if panel is None or (panel.part, panel.share) != (asked.panel_part, asked.panel_share):
+        bids = [bid.id for bid in inputs.bids]
+        panel = queries.panel_scores(reading(), run.round_id, asked, bids)
+    return try_rule(replace(inputs, panel=panel), rule, options, asked.pot_minor)
 
 
 def _command(form: SandboxForm, options: Options, round_id: UUID) -> str:
