@@ -1053,8 +1053,53 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
     )
 
 
-            f"They look for {looks_for}. {_weights(book)}A proposal needs {book.pass_mark}% of the points to go on. "
-            f"{_points_later(book)}{BLIND_WORDS if book.blind else ''}",
+BLIND_WORDS = (
+    " They read without being told which group asks, who is in it or where it is, until their scores are locked."
+)
+
+
+def _weights(book: RuleBook) -> str:
+    """How the criteria weigh where they do not all weigh the same."""
+    if len({one.weight for one in book.criteria}) < 2:
+        return ""
+    parts = [f"{one.name.lower()} {part_words(one, book.criteria)}" for one in book.criteria]
+    return f"Of the points, these make up: {_joined(parts, 'and')}. "
+
+
+def _points_later(book: RuleBook) -> str:
+    """What the panel's points are for after the vote."""
+    if book.panel_part is PanelPart.SPLIT_POT:
+        return "After the vote, the points decide about a part of the pot: see “Who gets the money”."
+    if book.panel_part is PanelPart.TIE_BREAK:
+        return "After the vote, the points count only where votes are equal."
+    return "The points do not count in the vote."
+
+
+def level_words(book: RuleBook) -> str:
+    """What decides between proposals that the votes leave level."""
+    lot = "a lot decides" if book.rule is SharingRule.MOST_VOTES else "more votes, and then a lot, decide"
+    if book.panel_part is PanelPart.TIE_BREAK:
+        return (
+            "The proposal to which the panel gave the larger part of the points goes first; one that the panel could "
+            f"not judge comes after those. If these are equal too, the cheaper goes first, and then {lot}."
+        )
+    return f"The cheaper proposal goes first. If they cost the same, {lot}."
+
+
+def split_words(book: RuleBook) -> tuple[str, ...]:
+    """How a pot that is split goes by votes and by points, a sentence or two each; nothing where it is not split."""
+    if book.panel_part is not PanelPart.SPLIT_POT:
+        return ()
+    panel = book.panel_pot_minor
+    return (
+        f"{show_pounds(book.pot_minor - panel)} goes by votes, as told here.",
+        f"{show_pounds(panel)} ({book.panel_share}% of the pot) goes by the panel's points, after the votes and with "
+        "what they leave: of what is not funded yet, the proposal with the largest part of the points goes first. One "
+        "that asks for more than is left is passed over. When points are equal, more votes go first, then the cheaper, "
+        "then the lot. What the panel could not judge comes last, by votes.",
+        "Limits for one group, the fewest votes that a proposal needs, and the funders' conditions hold for both parts "
+        "together.",
+    )
 
 
 def _sealed_until(book: RuleBook) -> str:
