@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Table, and_, delete, select, update
+from sqlalchemy import and_, delete, select, update
 from sqlalchemy.orm import Session
 
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.upserts import count_up, insert_into
 from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
@@ -37,7 +38,7 @@ from grants.voting.models import (
 from grants.voting.rules.codes import hash_address, hash_code, hash_person
 from grants.voting.rules.serials import make_serial
 from grants.voting.rules.states import Channel, CodeState
-from grants.voting.service.votes import OUTSIDE, VOIDED, ensure_open, insert_into
+from grants.voting.service.votes import OUTSIDE, VOIDED, ensure_open
 
 LARGEST_RUN = 1_000
 PLANS = (RoundState.SCHEDULED, RoundState.OPEN, RoundState.CLOSED, RoundState.CHECKING, RoundState.VOTING)
@@ -133,9 +134,7 @@ def check_in(
         "voted_on": london_day(uow.now),
         "ward_code": ward_code,
     }
-    roll = RollMark.__table__
-    assert isinstance(roll, Table)
-    put = insert_into(uow.session, roll).values(**mark).on_conflict_do_nothing().returning(roll.c.channel)
+    put = insert_into(uow.session, RollMark).values(**mark).on_conflict_do_nothing().returning(RollMark.channel)
     if uow.session.execute(put).one_or_none() is None:
         of_roll = and_(RollMark.round_id == round.id, RollMark.voter_key == key)
         channel = uow.session.scalar(select(RollMark.channel).where(of_roll).with_for_update())
@@ -224,15 +223,8 @@ def _key_of(session: Session, round: Round, shown: Shown, pepper: bytes) -> tupl
 
 
 def _count(uow: UnitOfWork, booth_id: UUID, *, voided: int) -> None:
-    table = BoothDay.__table__
-    assert isinstance(table, Table)
-    put = insert_into(uow.session, table).values(booth_id=booth_id, on_day=london_day(uow.now), given=1, voided=voided)
-    uow.session.execute(
-        put.on_conflict_do_update(
-            index_elements=[table.c.booth_id, table.c.on_day],
-            set_={"given": table.c.given + 1, "voided": table.c.voided + voided},
-        )
-    )
+    key = {"booth_id": booth_id, "on_day": london_day(uow.now)}
+    count_up(uow.session, BoothDay, key, given=1, voided=voided)
 
 
 def _ensure_in_person(round: Round) -> None:

@@ -6,10 +6,11 @@ No trail entry for it: entries come in the order of time, and so would tie a mom
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import func, select
 
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, StepRefused
+from grants.kernel.upserts import count_up
 from grants.kernel.work import UnitOfWork
 from grants.rounds.models import Round
 from grants.voting import access, queries
@@ -18,7 +19,7 @@ from grants.voting.rules.states import Channel
 from grants.voting.rules.voters import Receipt, Voter
 from grants.voting.service import casting
 from grants.voting.service.casting import ReadyBallot
-from grants.voting.service.votes import ensure_open, insert_into
+from grants.voting.service.votes import ensure_open
 
 HELP_LASTS = timedelta(minutes=30)
 
@@ -41,13 +42,8 @@ def hand_in_with_help(uow: UnitOfWork, round_id: UUID, voter: Voter, ready: Read
         raise StepRefused("The help session has ended, so nothing was cast. Start again with the resident.")
     round = uow.get(Round, round_id)
     access.ensure_may_help(uow.actor, round.fund_id)
-    table = HelpCount.__table__
-    assert isinstance(table, Table)
-    put = insert_into(uow.session, table).values(
-        round_id=round_id, helper_id=uow.actor.id, on_day=london_day(uow.now), times=1
-    )
-    keys = [table.c.round_id, table.c.helper_id, table.c.on_day]
-    uow.session.execute(put.on_conflict_do_update(index_elements=keys, set_={"times": table.c.times + 1}))
+    key = {"round_id": round_id, "helper_id": uow.actor.id, "on_day": london_day(uow.now)}
+    count_up(uow.session, HelpCount, key, times=1)
     _ensure_below_cap(_times(uow, round_id), queries.book_of(round).help_cap)
     return casting.hand_in(uow, voter, ready, channel=Channel.ASSISTED)
 

@@ -6,10 +6,11 @@ Neither writes a trail entry that names a voter, and neither tells how many have
 from collections.abc import Mapping
 from uuid import UUID, uuid4
 
-from sqlalchemy import Table, delete, exists, or_, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from grants.kernel.errors import StepRefused
+from grants.kernel.upserts import insert_into
 from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
 from grants.rounds import access
@@ -20,7 +21,7 @@ from grants.voting.rules.ballots import Marks
 from grants.voting.rules.envelope import open_envelope, seal
 from grants.voting.rules.reminders import REST, open_address, why_not_now
 from grants.voting.rules.voters import Voter
-from grants.voting.service.votes import ensure_open, hold_open, insert_into, private_key
+from grants.voting.service.votes import ensure_open, hold_open, private_key
 
 
 def keep(uow: UnitOfWork, round_id: UUID, voter: Voter, picks: Mapping[int, int]) -> None:
@@ -39,9 +40,7 @@ def keep(uow: UnitOfWork, round_id: UUID, voter: Voter, picks: Mapping[int, int]
     if not sealed:
         forget_kept(uow, round_id, voter)
         return
-    table = UnfinishedBallot.__table__
-    assert isinstance(table, Table)
-    put = insert_into(uow.session, table).values(round_id=round_id, voter_key=voter.key, sealed=sealed)
+    put = insert_into(uow.session, UnfinishedBallot).values(round_id=round_id, voter_key=voter.key, sealed=sealed)
     uow.session.execute(
         put.on_conflict_do_update(index_elements=["round_id", "voter_key"], set_={"sealed": put.excluded.sealed})
     )

@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Table, delete, exists, func, insert, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, exists, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from grants.kernel.canonical import fingerprint
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.upserts import count_up
 from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
 from grants.people import queries as people
@@ -348,12 +348,6 @@ def _may_vote_by_email(uow: UnitOfWork, round: Round, place: Place | None, said:
     return None
 
 
-def insert_into(session: Session, table: Table) -> Any:
-    """An insert that can say what to do ON CONFLICT, in the words of this session's database."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
-
-
 def _turn_away(uow: UnitOfWork, round: Round, reason: Refusal, message: str, field: str) -> TurnedAway:
     note_refusal(uow, round.id, reason)
     return TurnedAway(message, field, reason)
@@ -361,14 +355,8 @@ def _turn_away(uow: UnitOfWork, round: Round, reason: Refusal, message: str, fie
 
 def note_refusal(uow: UnitOfWork, round_id: UUID, reason: Refusal) -> None:
     """Count that somebody was turned away: the day and why, never who. Stewards see it on the desk."""
-    table = RefusalCount.__table__
-    assert isinstance(table, Table)
-    put = insert_into(uow.session, table).values(round_id=round_id, on_day=london_day(uow.now), reason=reason, times=1)
-    uow.session.execute(
-        put.on_conflict_do_update(
-            index_elements=[table.c.round_id, table.c.on_day, table.c.reason], set_={"times": table.c.times + 1}
-        )
-    )
+    key = {"round_id": round_id, "on_day": london_day(uow.now), "reason": reason}
+    count_up(uow.session, RefusalCount, key, times=1)
 
 
 def _number_hash(number: str, check_id: UUID, pepper: bytes) -> str:
