@@ -28,11 +28,11 @@ from grants.awards.rules import (
     AwardState,
     ChangeRequestState,
 )
-from grants.funds.models import Contribution, Funder
+from grants.funds.models import Contribution, Fund, Funder
+from grants.funds.rules import ONBOARDS
 from grants.ledger import queries as ledger
 from grants.ledger.queries import Pockets
 from grants.payees import queries as payees
-from grants.payees.rules.accounts import BankAccountState
 from grants.payees.rules.checks import ASKS
 from grants.people.models import Group, Membership
 from grants.priorities.models import Priority
@@ -310,12 +310,18 @@ def needs(session: Session, award: Award, today: date) -> list[payees.Need]:
     return payees.needs_of(session, award.id, award.amount_minor, award.group_id, award.payee_id, today)
 
 
+def destination(session: Session, award: Award) -> payees.Destination:
+    """Where the award's money goes: its fund says whether a provider keeps accounts for groups, or their bank does."""
+    pays_by = session.scalar(select(Fund.pays_by).where(Fund.id == award.fund_id))
+    return payees.destination(session, award.payee_id, pays_by if pays_by in ONBOARDS else None)
+
+
 def lacking(session: Session, award: Award, today: date) -> list[str]:
     """What is missing before money can leave, in words; nothing when all is there. Bounded queries."""
     found = [ASKS[need.kind].title for need in needs(session, award, today) if not need.holds]
-    account = payees.account(session, award.payee_id)
-    if account is None or account.state is not BankAccountState.VERIFIED:
-        found.append("The bank account")
+    goes_to = destination(session, award)
+    if not goes_to.ready:
+        found.append("The bank account" if goes_to.provider is None else "The account with the payment company")
     signed = agreement(session, award.id)
     if signed is None or signed.state is not AgreementState.COUNTERSIGNED:
         found.append("The signed agreement")

@@ -68,6 +68,7 @@ from grants.payees import service as payees
 from grants.payees.models import BankAccount, GroupCheck
 from grants.payees.rules.checks import CheckKind
 from grants.people import queries as people
+from grants.ports.payments import AccountStanding
 from grants.priorities.models import Priority
 from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
@@ -525,7 +526,7 @@ def countersign(uow: UnitOfWork, agreement_id: UUID) -> Award:
 
 
 def _activate_if_ready(uow: UnitOfWork, award: Award) -> bool:
-    """Start an award that everybody has signed, once every check of its tier holds and its bank account is verified."""
+    """Start an award that everybody has signed, once every check of its tier holds and money can go where it is due."""
     if award.state is not AwardState.IN_SET_UP or queries.lacking(uow.session, award, london_day(uow.now)):
         return False
     award.state = next_state(STEPS, award.state, AwardAction.ACTIVATE)
@@ -570,6 +571,15 @@ def verify_account(uow: UnitOfWork, keys: KeyRing, account_id: UUID, sort_code: 
     account = payees.verify(uow, keys, account_id, sort_code, number)
     _activate_ready(uow, account.group_id)
     return account
+
+
+def recipient_stands(uow: UnitOfWork, account_id: UUID, standing: AccountStanding) -> None:
+    """A provider says how the account of a group stands; what waited only for it is under way.
+
+    Call ``disbursements.service.account_stands``, which also stops what cannot be paid any more.
+    """
+    account = payees.account_stands(uow, account_id, standing)
+    _activate_ready(uow, account.group_id)
 
 
 def meet_condition(uow: UnitOfWork, instalment_id: UUID, note: str) -> Instalment:

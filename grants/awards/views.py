@@ -58,7 +58,7 @@ from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, needs_you
-from grants.web.outside import bank_ring, files
+from grants.web.outside import bank_ring, files, stripe
 from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
@@ -342,6 +342,7 @@ def needs(award_id: UUID) -> ResponseReturnValue:
     """What we need before money can leave: for the group to give, for officers to check."""
     page = _private(award_id)
     award = page.award
+    ours = access.involved(current_actor(), award.group_id, award.payee_id)
     return render_template(
         "awards/needs.html",
         page=page,
@@ -352,8 +353,10 @@ def needs(award_id: UUID) -> ResponseReturnValue:
         agreement=queries.agreement(reading(), award_id),
         account=payees.account(reading(), award.payee_id),
         lacking=queries.lacking(reading(), award, london_day(now())),
-        ours=access.involved(current_actor(), award.group_id, award.payee_id),
+        ours=ours,
         may_bank=payees_access.may_look(current_actor(), award.payee_id),
+        goes_to=queries.destination(reading(), award),
+        may_recipient=stripe() is not None and (not ours or award.payee_id in current_actor().groups),
     )
 
 

@@ -6,6 +6,7 @@ from grants.demo.stripe_double import KNOWN
 from grants.disbursements import service as disbursements
 from grants.funds.rules import PaysBy
 from grants.funds.service import pots
+from grants.payees import service as payees
 from grants.ports.payments import AccountStanding
 
 TO_SET_UP = frozenset({"willows"})
@@ -20,8 +21,8 @@ def groups_say_where_they_are_paid(play: Play) -> None:
         if not has_account or key in TO_SET_UP:
             continue
         with play.as_(signer, play.at(-11, 18)) as uow:
-            account_id = disbursements.open_account(uow, play.cast.groups[key], PaysBy.STRIPE).id
-            disbursements.name_account(uow, account_id, f"{KNOWN}_{key}")
+            account_id = payees.open_account(uow, play.cast.groups[key], PaysBy.STRIPE).id
+            payees.name_account(uow, account_id, f"{KNOWN}_{key}")
         with play.as_clock(play.at(-11, 19)) as uow:
             disbursements.account_stands(uow, account_id, AccountStanding.READY)
 

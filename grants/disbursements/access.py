@@ -62,12 +62,6 @@ def ensure_may_authorise(actor: Actor, facts: Facts) -> None:
     _ensure_apart(actor, facts)
 
 
-def ensure_may_set_up(actor: Actor, group_id: UUID) -> None:
-    """A member of the group who may sign off: the account is where the group's money will come."""
-    if not actor.can_sign_off_for(group_id):
-        raise NotAllowed("Only a member of this group who can sign off may set up where it is paid.")
-
-
 def may_authorise(actor: Actor, facts: Facts) -> bool:
     """The same as a question, for buttons."""
     try:

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from grants.awards.models import Award, Instalment
 from grants.disbursements.rules import DisbursementState, RepaymentState
 from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
-from grants.ports.payments import AccountStanding
 
 _LIVE = "state IN ('requested', 'on_hold', 'authorised', 'sent', 'paid')"
 
@@ -38,7 +37,7 @@ class Disbursement(Identified):
     key: Mapped[str] = mapped_column(String(80))
     """Idempotency key: the instalment's id and the attempt."""
     account_id: Mapped[UUID | None] = mapped_column(ForeignKey("bank_account.id"))
-    """Where it goes: the account that was verified when it was asked for."""
+    """Where it goes: the account that was verified when it was asked for. None: the group's account at a provider."""
     requested_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     requested_at: Mapped[datetime] = mapped_column(Utc())
     first_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
@@ -69,26 +68,6 @@ class Disbursement(Identified):
 
     award: Mapped[Award] = relationship()
     instalment: Mapped[Instalment] = relationship()
-
-
-class PayoutAccount(Identified):
-    """A group's account at a payment provider, in which it receives money. The provider keeps its details, not we."""
-
-    __tablename__ = "payout_account"
-    __table_args__ = (
-        UniqueConstraint("group_id", "provider", name="uq_payout_account_one"),
-        UniqueConstraint("provider", "account_ref"),
-    )
-
-    group_id: Mapped[UUID] = mapped_column(ForeignKey("community_group.id"))
-    provider: Mapped[str] = mapped_column(String(20))
-    key: Mapped[str] = mapped_column(String(80))
-    """Idempotency key under which it is opened: opened twice, it is one."""
-    account_ref: Mapped[str | None] = mapped_column(String(80))
-    standing: Mapped[AccountStanding] = state_column(AccountStanding)
-    opened_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
-    opened_at: Mapped[datetime] = mapped_column(Utc())
-    told_at: Mapped[datetime | None] = mapped_column(Utc())
 
 
 class ProviderEvent(Base):

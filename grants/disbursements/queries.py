@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session, aliased
 
 from grants.awards.models import Award, Instalment
 from grants.awards.rules import AwardState
-from grants.disbursements.models import Disbursement, MoneyReturn, PaymentLimit, PayoutAccount, Repayment
+from grants.disbursements.models import Disbursement, MoneyReturn, PaymentLimit, Repayment
 from grants.disbursements.rules import LIMIT_MINOR, LIVE, DisbursementState, RepaymentState
 from grants.funds.models import Fund
+from grants.funds.rules import ONBOARDS
 from grants.kernel.actors import Role
 from grants.outbox.models import OutboxRow
 from grants.payees.models import BankAccount
-from grants.payees.rules.accounts import BankAccountState
+from grants.payees.queries import ready_groups, verified_groups
 from grants.people.models import Group, Person, RoleGrant
 from grants.proposals.models import Proposal
 
@@ -162,15 +163,21 @@ def of_award(session: Session, award_id: UUID) -> list[PaymentLine]:
     return [PaymentLine(*row) for row in session.execute(_payments(Disbursement.award_id == award_id).limit(50))]
 
 
+def _payable() -> ColumnElement[bool]:
+    """Whether money can go where the award's payee is paid: ``queries.destination`` of the awards, for many."""
+    way = select(Fund.pays_by).where(Fund.id == Award.fund_id).correlate(Award).scalar_subquery()
+    ways = [(way == name, Award.payee_id.in_(ready_groups(name))) for name in sorted(ONBOARDS)]
+    return case(*ways, else_=Award.payee_id.in_(verified_groups()))
+
+
 def _due(today: date, funds: Collection[UUID] | None) -> tuple[ColumnElement[bool], ...]:
     asked = select(Disbursement.instalment_id).where(Disbursement.state.in_(LIVE))
-    verified = select(BankAccount.group_id).where(BankAccount.state == BankAccountState.VERIFIED)
     return (
         Award.state == AwardState.ACTIVE,
         Instalment.due_on <= today,
         Instalment.id.not_in(asked),
         (Instalment.condition == "") | Instalment.met_at.is_not(None),
-        Award.payee_id.in_(verified),
+        _payable(),
         *_in(funds),
     )
 
@@ -306,13 +313,6 @@ def _troubled() -> tuple[ColumnElement[bool], ...]:
     return (or_(Disbursement.problem.is_not(None), unsent & (Disbursement.state == DisbursementState.AUTHORISED)),)
 
 
-def account_of(session: Session, group_id: UUID, provider: str) -> PayoutAccount | None:
-    """The account in which a group is paid by this provider."""
-    return session.scalar(
-        select(PayoutAccount).where(PayoutAccount.group_id == group_id, PayoutAccount.provider == provider)
-    )
-
-
 def pays_by(session: Session, disbursement_id: UUID) -> str | None:
     """How the fund of this payment pays its groups, if it has chosen."""
     return session.scalar(
@@ -422,13 +422,14 @@ class Blocked:
     amount_minor: int
     instalment_id: UUID
     condition: str
-    has_account: bool
+    pays_by: str | None
+    """How its fund pays."""
+    can_be_paid: bool
 
 
 def blocked(session: Session, today: date, funds: Collection[UUID] | None = None, *, limit: int = 50) -> list[Blocked]:
-    """Instalments whose day has come, and what they still wait for: a condition, or a verified bank account."""
-    payee = aliased(Group)
-    verified = select(BankAccount.group_id).where(BankAccount.state == BankAccountState.VERIFIED)
+    """Instalments whose day has come, and what they still wait for: a condition, or an account that can be paid."""
+    payee, can_be_paid = aliased(Group), _payable()
     asked = select(Disbursement.instalment_id).where(Disbursement.state.in_(LIVE))
     open_condition = (Instalment.condition != "") & Instalment.met_at.is_(None)
     rows = session.execute(
@@ -441,16 +442,18 @@ def blocked(session: Session, today: date, funds: Collection[UUID] | None = None
             Instalment.amount_minor,
             Instalment.id,
             case((open_condition, Instalment.condition), else_=""),
-            Award.payee_id.in_(verified),
+            Fund.pays_by,
+            can_be_paid,
         )
         .join(Award, Award.id == Instalment.award_id)
         .join(Proposal, Proposal.id == Award.proposal_id)
         .join(payee, payee.id == Award.payee_id)
+        .join(Fund, Fund.id == Award.fund_id)
         .where(
             Award.state == AwardState.ACTIVE,
             Instalment.due_on <= today,
             Instalment.id.not_in(asked),
-            open_condition | Award.payee_id.not_in(verified),
+            open_condition | ~can_be_paid,
             *_in(funds),
         )
         .order_by(Instalment.due_on, Award.reference, Instalment.number)

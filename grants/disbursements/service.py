@@ -16,7 +16,7 @@ from grants.awards.models import Award, Instalment
 from grants.awards.rules import AwardState
 from grants.disbursements import access, notices, queries
 from grants.disbursements.access import Facts
-from grants.disbursements.models import Disbursement, MoneyReturn, PaymentLimit, PayoutAccount, ProviderEvent, Repayment
+from grants.disbursements.models import Disbursement, MoneyReturn, PaymentLimit, ProviderEvent, Repayment
 from grants.disbursements.rules import (
     REPAY_DAYS,
     REPAYMENT_STEPS,
@@ -44,15 +44,16 @@ from grants.ledger.rules import Line, Pocket, bank_code, grants_code, moved
 from grants.outbox import service as outbox
 from grants.payees import queries as payee_queries
 from grants.payees import service as payees
-from grants.payees.models import BankAccount
+from grants.payees.models import BankAccount, PayoutAccount
+from grants.payees.queries import Destination
 from grants.people import queries as people
-from grants.people.models import Group
 from grants.ports import payments as port
 from grants.ports.accounts import AccountNumbers
 from grants.ports.payments import AccountStanding, PaymentGateway, PayoutReceipt, PayoutRefused
 from grants.review import queries as review
 
 NO_ACCOUNT = "The bank account of this payee is not verified, so nothing can be paid to it."
+NO_RECIPIENT = "The payee's account with the payment company is not ready, so nothing can be paid into it."
 Working = Callable[[], AbstractContextManager[UnitOfWork]]
 S, A = DisbursementState, DisbursementAction
 
@@ -61,8 +62,8 @@ def request(uow: UnitOfWork, instalment_id: UUID) -> Disbursement:
     """Ask that an instalment be paid. Counts it against the award, so that all payments stay within it."""
     part = uow.get(Instalment, instalment_id)
     award = uow.get(Award, part.award_id, lock=True)
-    account = payee_queries.verified_account(uow.session, award.payee_id)
-    access.ensure_may_request(uow.actor, _facts(uow, award, account))
+    goes_to = award_queries.destination(uow.session, award)
+    access.ensure_may_request(uow.actor, _facts(uow, award, goes_to))
     _ensure_active(award)
     if london_day(uow.now) < part.due_on:
         raise StepRefused(f"This part is not to be paid before {part.due_on.day} {part.due_on:%B %Y}.")
@@ -70,8 +71,7 @@ def request(uow: UnitOfWork, instalment_id: UUID) -> Disbursement:
         raise StepRefused(
             f"Something must happen before this part is paid: {part.condition} A steward says when it has."
         )
-    if account is None:
-        raise StepRefused(NO_ACCOUNT)
+    _ensure_ready(goes_to)
     before = uow.session.scalar(
         select(func.max(Disbursement.attempt)).where(Disbursement.instalment_id == instalment_id)
     )
@@ -85,7 +85,7 @@ def request(uow: UnitOfWork, instalment_id: UUID) -> Disbursement:
         amount_minor=part.amount_minor,
         state=S.REQUESTED,
         key=payment_key(part.id, attempt),
-        account_id=account.id,
+        account_id=goes_to.account.id if goes_to.account is not None else None,
         requested_by_id=uow.actor.id,
         requested_at=uow.now,
     )
@@ -112,12 +112,14 @@ def authorise(uow: UnitOfWork, disbursement_id: UUID) -> Disbursement:
     """
     payment = uow.get(Disbursement, disbursement_id)
     award = uow.get(Award, payment.award_id, lock=True)
-    account = payee_queries.verified_account(uow.session, award.payee_id)
-    access.ensure_may_authorise(uow.actor, _facts(uow, award, account, payment))
+    goes_to = award_queries.destination(uow.session, award)
+    access.ensure_may_authorise(uow.actor, _facts(uow, award, goes_to, payment))
     _ensure_active(award)
     next_state(STEPS, payment.state, A.AUTHORISE)
-    if account is None or account.id != payment.account_id:
-        raise StepRefused(f"{NO_ACCOUNT} Put the payment on hold until it is.")
+    if not goes_to.ready:
+        raise StepRefused(f"{_not_ready(goes_to)} Put the payment on hold until it is.")
+    if not _is_still(payment, goes_to):
+        raise StepRefused("Where this group is paid has changed since. Put the payment on hold, then let it go on.")
     assert uow.actor.id is not None
     if payment.first_by_id is None and payment.amount_minor > queries.limit_of(uow.session, uow.actor.id):
         _second(uow, payment)
@@ -176,7 +178,7 @@ def _second(uow: UnitOfWork, payment: Disbursement) -> None:
 
 
 def _facts(
-    uow: UnitOfWork, award: Award, account: BankAccount | None = None, payment: Disbursement | None = None
+    uow: UnitOfWork, award: Award, goes_to: Destination | None = None, payment: Disbursement | None = None
 ) -> Facts:
     """Who did what in this payment's history, and who has an interest in the bid behind it."""
     proposal = award.proposal
@@ -186,7 +188,7 @@ def _facts(
         award.fund_id,
         award.group_id,
         award.payee_id,
-        account.verified_by_id if account is not None else None,
+        goes_to.verified_by_id if goes_to is not None else None,
         frozenset(person_id for _, person_id in pairs),
         payment.requested_by_id if payment is not None else None,
         payment.first_by_id if payment is not None else None,
@@ -245,8 +247,8 @@ def release(uow: UnitOfWork, disbursement_id: UUID) -> Disbursement:
     What had been authorised is not sent under its old key again: it is taken back, and asked for anew.
     """
     payment, award = _locked(uow, disbursement_id)
-    account = payee_queries.verified_account(uow.session, award.payee_id)
-    access.ensure_may_request(uow.actor, _facts(uow, award, account))
+    goes_to = award_queries.destination(uow.session, award)
+    access.ensure_may_request(uow.actor, _facts(uow, award, goes_to))
     _ensure_active(award)
     before = payment.state
     after = next_state(STEPS, before, A.RELEASE)
@@ -254,10 +256,10 @@ def release(uow: UnitOfWork, disbursement_id: UUID) -> Disbursement:
         raise StepRefused(
             "This payment had been authorised when it was stopped. Take it back and ask for it once more."
         )
-    if account is None:
-        raise StepRefused(NO_ACCOUNT)
+    _ensure_ready(goes_to)
     assert uow.actor.id is not None
-    payment.state, payment.account_id, payment.failure = after, account.id, None
+    payment.state, payment.failure = after, None
+    payment.account_id = goes_to.account.id if goes_to.account is not None else None
     payment.first_by_id = payment.first_at = None
     payment.requested_by_id, payment.requested_at = uow.actor.id, uow.now
     uow.record("payment.released", payment, before=before, after=after, award=award.id)
@@ -280,7 +282,8 @@ def refuse_account(uow: UnitOfWork, account_id: UUID, reason: str) -> BankAccoun
     return account
 
 
-def _hold_unpaid(uow: UnitOfWork, payee_id: UUID, why: str) -> None:
+def _hold_unpaid(uow: UnitOfWork, payee_id: UUID, why: str, *, at_bank: bool = True) -> None:
+    """Stop what goes to the group's bank account (``at_bank``), or to its account at a provider."""
     uow.session.flush()
     for award_id in award_queries.holding_for(uow.session, payee_id):
         award = uow.get(Award, award_id, lock=True)
@@ -290,12 +293,28 @@ def _hold_unpaid(uow: UnitOfWork, payee_id: UUID, why: str) -> None:
                 Disbursement.award_id == award.id,
                 Disbursement.state.in_((S.REQUESTED, S.AUTHORISED)),
                 Disbursement.tried_at.is_(None),
+                Disbursement.account_id.is_not(None) if at_bank else Disbursement.account_id.is_(None),
             )
             .order_by(Disbursement.id)
             .with_for_update()
             .execution_options(populate_existing=True)
         ).all():
             _hold(uow, payment, award, why)
+
+
+def _ensure_ready(goes_to: Destination) -> None:
+    if not goes_to.ready:
+        raise StepRefused(_not_ready(goes_to))
+
+
+def _not_ready(goes_to: Destination) -> str:
+    return NO_ACCOUNT if goes_to.provider is None else NO_RECIPIENT
+
+
+def _is_still(payment: Disbursement, goes_to: Destination) -> bool:
+    """Whether the payment goes where it went when it was asked for, and that can be paid."""
+    account_id = goes_to.account.id if goes_to.account is not None else None
+    return goes_to.ready and payment.account_id == account_id
 
 
 def _ensure_active(award: Award) -> None:
@@ -373,15 +392,17 @@ def _order(uow: UnitOfWork, payment_id: UUID, gateway: PaymentGateway) -> dict[s
         return None
     again = payment.tried_at is not None
     if not again:
-        account_ref = _account_ref(uow, award, gateway)
-        stopped = award.state is not AwardState.ACTIVE
-        if stopped or account_ref is None:
+        if award.state is not AwardState.ACTIVE:
             payment.refused = True
-            word = "The award was stopped before the money left." if stopped else _NO_ACCOUNT
-            _fail(uow, payment, award, word)
+            _fail(uow, payment, award, "The award was stopped before the money left.")
             return None
-        account = payee_queries.verified_account(uow.session, award.payee_id)
-        if account is None or account.id != payment.account_id:
+        goes_to = _destination_with(uow, payment, award, gateway)
+        account_ref = goes_to.recipient.account_ref if goes_to.recipient is not None else str(award.payee_id)
+        if gateway.onboards and not (goes_to.ready and account_ref):
+            payment.refused = True
+            _fail(uow, payment, award, _NO_RECIPIENT_YET)
+            return None
+        if not gateway.onboards and not _is_still(payment, goes_to):
             _hold(uow, payment, award, "The bank details have changed.")
             return None
         payment.gateway, payment.account_ref = gateway.name, account_ref
@@ -395,19 +416,16 @@ def _order(uow: UnitOfWork, payment_id: UUID, gateway: PaymentGateway) -> dict[s
     }
 
 
-_NO_ACCOUNT = "The group has not set up the account in which it is to be paid."
+_NO_RECIPIENT_YET = "The group has not set up the account in which it is to be paid."
 
 
-def _account_ref(uow: UnitOfWork, award: Award, gateway: PaymentGateway) -> str | None:
-    if not gateway.onboards:
-        return str(award.payee_id)
-    return uow.session.scalar(
-        select(PayoutAccount.account_ref).where(
-            PayoutAccount.group_id == award.payee_id,
-            PayoutAccount.provider == gateway.name,
-            PayoutAccount.standing == AccountStanding.READY,
-        )
-    )
+def _destination_with(uow: UnitOfWork, payment: Disbursement, award: Award, gateway: PaymentGateway) -> Destination:
+    """Where a payment goes with whoever pays it: that was decided once, whatever the fund chooses later."""
+    if gateway.onboards:
+        return payee_queries.destination(uow.session, award.payee_id, gateway.name)
+    if payment.account_id is not None:
+        return payee_queries.destination(uow.session, award.payee_id, None)
+    return award_queries.destination(uow.session, award)
 
 
 def _sent(uow: UnitOfWork, payment: Disbursement) -> None:
@@ -640,60 +658,24 @@ def ask_again(uow: UnitOfWork, disbursement_id: UUID) -> None:
 # -------------------------------------------------------------------------------------------------- groups' accounts
 
 
-def open_account(uow: UnitOfWork, group_id: UUID, provider: str) -> PayoutAccount:
-    """Begin to set up the account in which a group receives money; the one that stands, if there is one."""
-    group = uow.get(Group, group_id, lock=True)
-    access.ensure_may_set_up(uow.actor, group_id)
-    assert uow.actor.id is not None
-    standing = uow.session.scalar(
-        select(PayoutAccount).where(PayoutAccount.group_id == group.id, PayoutAccount.provider == provider)
-    )
-    if standing is not None:
-        return standing
-    account = PayoutAccount(
-        group_id=group.id,
-        provider=provider,
-        key=f"account:{group.id}:{provider}",
-        standing=AccountStanding.STARTED,
-        opened_by_id=uow.actor.id,
-        opened_at=uow.now,
-    )
-    uow.add(account)
-    uow.record("recipient.opened", account, after=account.standing, group=group.id)
-    return account
-
-
-def name_account(uow: UnitOfWork, account_id: UUID, account_ref: str) -> None:
-    """Keep the provider's reference of an account that was opened under our key."""
-    account = uow.get(PayoutAccount, account_id, lock=True)
-    access.ensure_may_set_up(uow.actor, account.group_id)
-    if account.account_ref not in (None, account_ref):
-        raise Conflict("This group has another account already.")
-    account.account_ref = account_ref
-
-
 def account_stands(uow: UnitOfWork, account_id: UUID, standing: AccountStanding) -> None:
-    """Write down how an account stands, asked when somebody came back from the provider's pages."""
-    account = uow.get(PayoutAccount, account_id, lock=True)
-    _stands(uow, account, standing)
+    """How a group's account stands at its provider. Awards that waited only for it are under way.
+
+    When it can no longer be paid there, every payment to it that has not left goes on hold.
+    """
+    account = uow.get(PayoutAccount, account_id)
+    before = account.standing
+    awards.recipient_stands(uow, account_id, standing)
+    if before is AccountStanding.READY and standing is not AccountStanding.READY:
+        _hold_unpaid(uow, account.group_id, "The provider says that it cannot pay this group any more.", at_bank=False)
 
 
 def _account_told(uow: UnitOfWork, provider: str, told: port.AccountTold) -> bool:
-    account = uow.session.scalar(
-        select(PayoutAccount)
-        .where(PayoutAccount.provider == provider, PayoutAccount.account_ref == told.account_ref)
-        .with_for_update()
-    )
-    if account is None:
+    account_id = payee_queries.recipient_of_ref(uow.session, provider, told.account_ref)
+    if account_id is None:
         return False
-    _stands(uow, account, told.standing)
+    account_stands(uow, account_id, told.standing)
     return True
-
-
-def _stands(uow: UnitOfWork, account: PayoutAccount, standing: AccountStanding) -> None:
-    before, account.standing, account.told_at = account.standing, standing, uow.now
-    if before is not standing:
-        uow.record("recipient.changed", account, before=before, after=standing, group=account.group_id)
 
 
 def _settle(uow: UnitOfWork, payment: Disbursement, award: Award) -> None:

@@ -36,6 +36,7 @@ from grants.ledger.queries import Pockets
 from grants.outbox import service as outbox
 from grants.payees import access as payees_access
 from grants.payees import queries as payees
+from grants.payees import service as payees_service
 from grants.people import queries as people
 from grants.ports.payments import (
     AccountStanding,
@@ -107,6 +108,7 @@ def _desk(form: BulkForm, show: str) -> ResponseReturnValue:
         show=show,
         totals=totals,
         blocked=queries.blocked(reading(), today, funds) if show == "ask" else [],
+        onboards=stripe() is not None,
         limit=queries.limit_of(reading(), actor.id) if actor.id is not None else 0,
         due=due,
         payments=payments,
@@ -531,7 +533,7 @@ def account(group_id: UUID) -> ResponseReturnValue:
         except (OutcomeUnknown, ProviderRefused) as failed:
             flash(f"{failed} Nothing was lost. Try again in a minute.", "error")
         group = people.group(reading(), group_id)
-    found = queries.account_of(reading(), group_id, provider.name)
+    found = payees.recipient(reading(), group_id, provider.name)
     standing = found.standing if found is not None else None
     if found is not None and found.account_ref and standing is not AccountStanding.READY:
         with suppress(OutcomeUnknown, ProviderRefused):  # the event may be on its way still; what is kept waits for it
@@ -545,13 +547,13 @@ def _onboard(provider: PaymentProvider, group_id: UUID, name: str) -> str:
     """The account, opened once under a key that was written down, and a link to the page where the group sets it up."""
     actor = current_actor()
     with working() as uow:
-        account = service.open_account(uow, group_id, provider.name)
+        account = payees_service.open_account(uow, group_id, provider.name)
         account_id, key, ref = account.id, account.key, account.account_ref
     if ref is None:
         email = next((mail for id, mail in people.emails_of_group(reading(), group_id) if id == actor.id), "")
         ref = provider.open_account(display_name=name, email=email, key=key)
         with working() as uow:
-            service.name_account(uow, account_id, ref)
+            payees_service.name_account(uow, account_id, ref)
     here = current_app.config["SETTINGS"].base_url + url_for("disbursements.account", group_id=group_id)
     return provider.onboarding_link(ref, return_url=here, refresh_url=here)
 
@@ -561,7 +563,7 @@ def _on_group(group: Any) -> Section | None:
     """For the group: where it is paid."""
     if stripe() is None or group.id not in current_actor().groups:
         return None
-    found = queries.account_of(reading(), group.id, "stripe")
+    found = payees.recipient(reading(), group.id, "stripe")
     html = render_template("disbursements/_of_group.html", group=group, account=found)
     return Section("paid", "Where your group is paid", Markup(html))  # noqa: S704
 

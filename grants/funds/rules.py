@@ -43,6 +43,8 @@ class PaysBy(StrEnum):
     """Pretend money: never in production."""
 
 
+ONBOARDS = frozenset({PaysBy.STRIPE})
+"""Ways in which a group has an account of its own with whoever pays it, and needs no bank account with us."""
 PAYS_BY_WORDS = {
     PaysBy.STRIPE: "Stripe pays each group",
     PaysBy.BANK_RUN: "Council finance pays from a file that we make",

@@ -73,3 +73,15 @@ def ensure_another(actor: Actor, asked_by_id: UUID | None) -> None:
     """Nobody grants what they asked for."""
     if actor.id == asked_by_id:
         raise NotAllowed("You asked for this yourself. Another officer must decide.")
+
+
+def ensure_may_set_up(actor: Actor, group_id: UUID) -> None:
+    """A member of the group who may sign off: the account is where the group's money will come."""
+    if not actor.can_sign_off_for(group_id):
+        raise NotAllowed("Only a member of this group who can sign off may set up where it is paid.")
+
+
+def ensure_provider(actor: Actor) -> None:
+    """Nobody says how an account stands but whoever keeps it."""
+    if not actor.is_clock:
+        raise NotAllowed("Only the provider says how an account stands.")

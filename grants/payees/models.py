@@ -1,4 +1,4 @@
-"""Bank accounts, sealed, and what was found out about them."""
+"""Bank accounts, sealed, accounts at payment providers, and what was found out about groups."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -11,6 +11,7 @@ from grants.payees.rules.accounts import BankAccountState, NameAnswer
 from grants.payees.rules.checks import CheckKind, GroupCheckState
 from grants.people.models import Group
 from grants.ports.accounts import Modulus
+from grants.ports.payments import AccountStanding
 
 _LIVE = "state NOT IN ('refused', 'replaced')"
 
@@ -97,3 +98,23 @@ class GroupCheck(Identified):
     expires_on: Mapped[date | None]
 
     group: Mapped[Group] = relationship()
+
+
+class PayoutAccount(Identified):
+    """A group's account at a payment provider, in which it receives money. The provider keeps its details, not we."""
+
+    __tablename__ = "payout_account"
+    __table_args__ = (
+        UniqueConstraint("group_id", "provider", name="uq_payout_account_one"),
+        UniqueConstraint("provider", "account_ref"),
+    )
+
+    group_id: Mapped[UUID] = mapped_column(ForeignKey("community_group.id"))
+    provider: Mapped[str] = mapped_column(String(20))
+    key: Mapped[str] = mapped_column(String(80))
+    """Idempotency key under which it is opened: opened twice, it is one."""
+    account_ref: Mapped[str | None] = mapped_column(String(80))
+    standing: Mapped[AccountStanding] = state_column(AccountStanding)
+    opened_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    opened_at: Mapped[datetime] = mapped_column(Utc())
+    told_at: Mapped[datetime | None] = mapped_column(Utc())

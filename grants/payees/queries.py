@@ -1,4 +1,4 @@
-"""Bank accounts, without their numbers. Read only; whoever may open one asks the service, which writes that down."""
+"""Where groups are paid, without numbers. Read only; whoever may open one asks the service, which writes that down."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from grants.payees.models import BankAccount, GroupCheck
+from grants.payees.models import BankAccount, GroupCheck, PayoutAccount
 from grants.payees.rules.accounts import ENDED, BankAccountState
 from grants.payees.rules.checks import CheckKind, GroupCheckState, Known, about, holds, needed
+from grants.ports.payments import AccountStanding
 
 
 def account(session: Session, group_id: UUID) -> BankAccount | None:
@@ -26,6 +27,60 @@ def verified_account(session: Session, group_id: UUID) -> BankAccount | None:
     """The account, if everything about it was checked."""
     return session.scalar(
         select(BankAccount).where(BankAccount.group_id == group_id, BankAccount.state == BankAccountState.VERIFIED)
+    )
+
+
+def recipient(session: Session, group_id: UUID, provider: str) -> PayoutAccount | None:
+    """The account at this provider in which a group is paid, however far it is."""
+    return session.scalar(
+        select(PayoutAccount).where(PayoutAccount.group_id == group_id, PayoutAccount.provider == provider)
+    )
+
+
+def recipient_of_ref(session: Session, provider: str, account_ref: str) -> UUID | None:
+    """Whose account a provider calls by this reference, as the id of ours."""
+    return session.scalar(
+        select(PayoutAccount.id).where(PayoutAccount.provider == provider, PayoutAccount.account_ref == account_ref)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a group is paid: at a provider where one pays, else in its own bank account."""
+
+    provider: str | None
+    account: BankAccount | None
+    recipient: PayoutAccount | None
+
+    @property
+    def verified_by_id(self) -> UUID | None:
+        """Who of us verified the bank account that it goes to; a provider checks its accounts itself."""
+        return self.account.verified_by_id if self.account is not None else None
+
+    @property
+    def ready(self) -> bool:
+        """Whether money may go there: a verified bank account, or the provider says that it can pay."""
+        if self.provider is None:
+            return self.account is not None
+        return self.recipient is not None and self.recipient.standing is AccountStanding.READY
+
+
+def destination(session: Session, group_id: UUID, provider: str | None) -> Destination:
+    """Where a group is paid. ``provider``: who pays it into an account of its own there; None: nobody but its bank."""
+    if provider is None:
+        return Destination(None, verified_account(session, group_id), None)
+    return Destination(provider, None, recipient(session, group_id, provider))
+
+
+def verified_groups() -> Select[tuple[UUID]]:
+    """Ids of groups whose bank account is verified."""
+    return select(BankAccount.group_id).where(BankAccount.state == BankAccountState.VERIFIED)
+
+
+def ready_groups(provider: str) -> Select[tuple[UUID]]:
+    """Ids of groups that this provider can pay."""
+    return select(PayoutAccount.group_id).where(
+        PayoutAccount.provider == provider, PayoutAccount.standing == AccountStanding.READY
     )
 
 

@@ -1,4 +1,4 @@
-"""Give, confirm, prove, check, verify, waive. The only writer of bank accounts, name checks and checks of groups."""
+"""Give, confirm, prove, check, verify, waive. The only writer of accounts, name checks and checks of groups."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -13,7 +13,7 @@ from grants.kernel.papers import checked_paper
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.payees import access, queries
-from grants.payees.models import BankAccount, GroupCheck, NameCheck
+from grants.payees.models import BankAccount, GroupCheck, NameCheck, PayoutAccount
 from grants.payees.rules.accounts import (
     STEPS,
     BankAccountAction,
@@ -33,6 +33,7 @@ from grants.payees.rules.checks import (
 )
 from grants.people.models import Group
 from grants.ports.accounts import AccountNumbers, Modulus
+from grants.ports.payments import AccountStanding
 from grants.ports.storage import FileStore
 
 
@@ -224,6 +225,52 @@ def rotate(uow: UnitOfWork, keys: KeyRing) -> int:
         uow.record("bank.sealed_again", account, key=keys.current)
         done += 1
     return done
+
+
+# ------------------------------------------------------------------------------------------------ accounts at providers
+
+
+def open_account(uow: UnitOfWork, group_id: UUID, provider: str) -> PayoutAccount:
+    """Begin to set up the account in which a group receives money; the one that stands, if there is one."""
+    group = uow.get(Group, group_id, lock=True)
+    access.ensure_may_set_up(uow.actor, group_id)
+    assert uow.actor.id is not None
+    standing = queries.recipient(uow.session, group.id, provider)
+    if standing is not None:
+        return standing
+    account = PayoutAccount(
+        group_id=group.id,
+        provider=provider,
+        key=f"account:{group.id}:{provider}",
+        standing=AccountStanding.STARTED,
+        opened_by_id=uow.actor.id,
+        opened_at=uow.now,
+    )
+    uow.add(account)
+    uow.record("recipient.opened", account, after=account.standing, group=group.id)
+    return account
+
+
+def name_account(uow: UnitOfWork, account_id: UUID, account_ref: str) -> None:
+    """Keep the provider's reference of an account that was opened under our key."""
+    account = uow.get(PayoutAccount, account_id, lock=True)
+    access.ensure_may_set_up(uow.actor, account.group_id)
+    if account.account_ref not in (None, account_ref):
+        raise Conflict("This group has another account already.")
+    account.account_ref = account_ref
+
+
+def account_stands(uow: UnitOfWork, account_id: UUID, standing: AccountStanding) -> PayoutAccount:
+    """Write down how an account stands, as its provider says.
+
+    Call ``disbursements.service.account_stands``, which also starts what waited for it, and stops what cannot be paid.
+    """
+    access.ensure_provider(uow.actor)
+    account = uow.get(PayoutAccount, account_id, lock=True)
+    before, account.standing, account.told_at = account.standing, standing, uow.now
+    if before is not standing:
+        uow.record("recipient.changed", account, before=before, after=standing, group=account.group_id)
+    return account
 
 
 # ------------------------------------------------------------------------------------------------------------- checks

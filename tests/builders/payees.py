@@ -1,4 +1,4 @@
-"""Bank accounts of groups."""
+"""Where groups are paid, and what is known of them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.keyring import KeyRing
 from grants.payees import queries
-from grants.payees.models import BankAccount, GroupCheck
+from grants.payees.models import BankAccount, GroupCheck, PayoutAccount
 from grants.payees.rules.accounts import BankAccountState, Details
 from grants.payees.rules.checks import CheckKind, GroupCheckState
 from grants.people.models import Group
 from grants.ports.accounts import Modulus
+from grants.ports.payments import AccountStanding
 from tests.builders.people import a_person
 from tests.support.clock import START
 from tests.support.settings import KEYS
@@ -86,6 +87,27 @@ def a_check(
             "given_at": START - timedelta(days=6),
             "judged_by_id": a_person(session).id if judged else None,
             "judged_at": START - timedelta(days=5) if judged else None,
+            **fields,
+        }
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def a_recipient(
+    session: Session, group: Group, standing: AccountStanding = AccountStanding.READY, **fields: object
+) -> PayoutAccount:
+    """The account of a group at a payment company, which can pay it unless told otherwise."""
+    made = PayoutAccount(
+        **{
+            "group_id": group.id,
+            "provider": "stripe",
+            "key": f"account:{group.id}",
+            "account_ref": f"acct_{group.id.hex[:12]}",
+            "standing": standing,
+            "opened_by_id": a_person(session).id,
+            "opened_at": START - timedelta(days=9),
             **fields,
         }
     )

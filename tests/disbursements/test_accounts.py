@@ -13,8 +13,8 @@ from stripe import _ApiVersion as installed
 
 from grants.adapters.stripe_payments import API_VERSION
 from grants.config import Env, Settings, SettingsError
-from grants.disbursements.models import PayoutAccount
 from grants.kernel.actors import Role
+from grants.payees.models import PayoutAccount
 from grants.ports.payments import AccountStanding, OutcomeUnknown, ProviderRefused
 from grants.web.db import WRITES
 from tests.builders.people import a_group, a_member, a_person

@@ -145,7 +145,7 @@ def test_a_part_with_a_condition_is_paid_only_when_it_is_met(session: Session) -
 def test_nothing_is_asked_for_without_a_verified_account(session: Session) -> None:
     award = an_award(session)
     new_account(session, award)
-    assert [one.has_account for one in queries.blocked(session, START.date())] == [False]
+    assert [one.can_be_paid for one in queries.blocked(session, START.date())] == [False]
     with pytest.raises(StepRefused, match="not verified"):
         service.request(work(session, officer(session)), award.instalments[0].id)
 

@@ -25,21 +25,22 @@ from grants.adapters.stripe_payments import StripePayments
 from grants.audit.queries.checks import checks
 from grants.demo.stripe_double import KNOWN, SECRET, Double
 from grants.disbursements import service
-from grants.disbursements.models import Disbursement, PayoutAccount
+from grants.disbursements.models import Disbursement
 from grants.funds.models import Contribution
 from grants.funds.rules import PaysBy
 from grants.kernel.actors import Role
 from grants.kernel.clock import Clock, SetClock
 from grants.ledger.queries import Pockets, pockets_of
 from grants.outbox import service as outbox
+from grants.payees.models import PayoutAccount
 from grants.people.models import Person
 from grants.people.queries import actor_for
-from grants.ports.payments import AccountStanding
 from grants.web.db import WRITES, db
 from grants.web.outside import outbox_handlers
 from grants.web.work import clockwork
 from tests.builders.awards import an_award
 from tests.builders.funds import a_contribution
+from tests.builders.payees import a_recipient
 from tests.builders.people import a_person
 from tests.support.clock import START
 from tests.support.schema import do_not_wait_for_the_disk
@@ -126,20 +127,11 @@ class World:
             contribution.fund.pays_by = PaysBy.STRIPE
             award = an_award(session, contributions=[contribution])
             person = a_person(session, Role.FINANCE_OFFICER)
+            a_recipient(session, award.payee, account_ref=f"{KNOWN}_1")
             asked = service.request(
                 work(session, actor_for(session, a_person(session, Role.STEWARD).id, "")), award.instalments[0].id
             )
             service.authorise(work(session, actor_for(session, person.id, "")), asked.id)
-            account = PayoutAccount(
-                group_id=award.payee_id,
-                provider="stripe",
-                key=f"account:{award.payee_id}",
-                account_ref=f"{KNOWN}_1",
-                standing=AccountStanding.READY,
-                opened_by_id=person.id,
-                opened_at=clock.now(),
-            )
-            session.add(account)
             self.contribution_id, self.award_id, self.part_id = contribution.id, award.id, award.instalments[0].id
             self.payment_id, self.key = asked.id, asked.key
             self.person_id = person.id
