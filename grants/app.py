@@ -57,6 +57,7 @@ from grants.proposals.views import eligibility as proposal_eligibility
 from grants.proposals.views import files as proposal_files
 from grants.proposals.views import measures as proposal_measures
 from grants.proposals.views import partners as proposal_partners
+from grants.proposals.views import typed as proposals_typed
 from grants.reports import cli as reports_cli
 from grants.reports import views as reports
 from grants.review import views as review
@@ -84,6 +85,7 @@ STAGES = (
     proposal_files,
     proposal_measures,
     proposal_partners,
+    proposals_typed,
     voting,
     booths,
     papers,

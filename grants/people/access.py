@@ -32,6 +32,22 @@ def ensure_may_start_group(actor: Actor) -> None:
         raise NotAllowed("You audit the fund, so you cannot be in a group that may apply.")
 
 
+def may_help_groups(actor: Actor) -> bool:
+    """A steward or a connector: people who meet groups that do not write on a screen."""
+    return actor.has(Role.STEWARD) or actor.has(Role.CONNECTOR)
+
+
+def ensure_may_register(actor: Actor) -> None:
+    if not may_help_groups(actor):
+        raise NotAllowed("Only a steward or a connector may put another group in the register.")
+
+
+def ensure_may_ask_host(actor: Actor, group_id: UUID, *, nobody: bool) -> None:
+    """A member who can edit; for a group in which nobody has an account (``nobody``) whoever helps groups."""
+    if not (nobody and may_help_groups(actor)):
+        ensure_may_edit(actor, group_id)
+
+
 def ensure_member(actor: Actor, group_id: UUID) -> None:
     """A member of the group, or an admin or auditor, who may look."""
     if group_id not in actor.groups and not actor.has(Role.ADMIN) and not actor.has(Role.AUDITOR):

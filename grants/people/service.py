@@ -261,6 +261,18 @@ def start_group(uow: UnitOfWork, draft: GroupDraft) -> Group:
     return group
 
 
+def register_group(uow: UnitOfWork, draft: GroupDraft) -> Group:
+    """Put a group in the register whose people have no account: for a bid that came on paper or by word of mouth.
+
+    Nobody acts for it on a screen until an admin adds a member.
+    """
+    access.ensure_may_register(uow.actor)
+    group = Group(created_at=uow.now, **_group_fields(uow, draft, None))
+    _add_named(uow, group)
+    uow.record("people.group_started", group, kind=draft.kind.value, registered=True)
+    return group
+
+
 def group_elsewhere(uow: UnitOfWork, name: str, about: str) -> Group:
     """A group without members that stands for those who proposed something elsewhere. For the clock."""
     if not uow.actor.is_clock:
@@ -398,7 +410,7 @@ def _keep_an_editor(uow: UnitOfWork, member: Membership, then: Rights | None, *,
 
 def ask_host(uow: UnitOfWork, group_id: UUID, host_id: UUID) -> Hosting:
     """Ask another group to hold the money for this one. One at a time."""
-    access.ensure_may_edit(uow.actor, group_id)
+    access.ensure_may_ask_host(uow.actor, group_id, nobody=not queries.members(uow.session, group_id))
     group, host = uow.get(Group, group_id, lock=True), uow.get(Group, host_id)
     if group.has_bank_account:
         raise RuleBroken("Your group has a bank account, so it needs no host.", "host")

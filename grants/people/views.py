@@ -563,7 +563,9 @@ def remove_member(group_id: UUID, person_id: UUID) -> ResponseReturnValue:
 def host(group_id: UUID) -> ResponseReturnValue:
     """For a group without a bank account: ask another group to hold the money."""
     actor, shown = current_actor(), queries.group(reading(), group_id)
-    access.ensure_member(actor, group_id)
+    helps = access.may_help_groups(actor) and not queries.members(reading(), group_id)
+    if not helps:
+        access.ensure_member(actor, group_id)
     form = HostForm()
     offered = [one for one in queries.hosts(reading()) if one.id != group_id]
     choices: list[Any] = [(one.id, one.name, one.about[:140]) for one in offered]
@@ -582,7 +584,7 @@ def host(group_id: UUID) -> ResponseReturnValue:
         group=shown,
         latest=queries.latest_hosting(reading(), group_id),
         offered=offered,
-        may_edit=actor.can_edit_for(group_id),
+        may_edit=actor.can_edit_for(group_id) or helps,
     ), form.status
 
 

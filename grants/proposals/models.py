@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Table, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
@@ -13,6 +13,7 @@ from grants.priorities.models import Priority
 from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.facts import Help, Level
 from grants.proposals.rules.files import FileKind, FileState
+from grants.proposals.rules.hands import Hand, Source
 from grants.proposals.rules.partners import PartnerState
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
@@ -113,6 +114,7 @@ class Proposal(Identified):
     )
     files: Mapped[list["ProposalFile"]] = relationship(order_by="ProposalFile.added_at, ProposalFile.id")
     evidence: Mapped[list["ProposalInsight"]] = relationship(cascade="all, delete-orphan")
+    hands: Mapped[list["ProposalHand"]] = relationship(order_by="ProposalHand.at, ProposalHand.id")
 
 
 class BudgetLine(Identified):
@@ -154,6 +156,33 @@ class ProposalPartner(Identified):
     proposal: Mapped[Proposal] = relationship(back_populates="joint")
 
 
+class ProposalHand(Identified):
+    """An officer who typed a bid in for its group, saw the signed copy, or wrote down what a recording says.
+
+    Rows are added, never changed: whoever had a hand in a bid never checks or judges it.
+    """
+
+    __tablename__ = "proposal_hand"
+    __table_args__ = (
+        Index(
+            "ix_proposal_hand_typist",
+            "proposal_id",
+            unique=True,
+            sqlite_where=text("part = 'typed'"),
+            postgresql_where=text("part = 'typed'"),
+        ),
+        CheckConstraint("(part = 'typed') = (source IS NOT NULL)", name="typed_from_something"),
+    )
+
+    proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), index=True)
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    part: Mapped[Hand] = state_column(Hand)
+    source: Mapped[Source | None] = state_column(Source, nullable=True)
+    words: Mapped[str | None] = mapped_column(String(300))
+    """Who of the group told or wrote it; who signed the copy, and where it is kept."""
+    at: Mapped[datetime] = mapped_column(Utc())
+
+
 class ProposalInsight(Base):
     """A piece of what communities said that a proposal answers."""
 
@@ -178,6 +207,8 @@ class ProposalFile(Identified):
     label: Mapped[str] = mapped_column(String(600))
     """What it shows, or what is said in it."""
     added_at: Mapped[datetime] = mapped_column(Utc())
+    summary: Mapped[str | None] = mapped_column(Text)
+    """What a recording says, written down by an officer for those who cannot hear it."""
 
 
 class ProposalComment(Identified):

@@ -11,24 +11,47 @@ from grants.outbox.service import address, put_mail
 from grants.people import queries as people
 from grants.proposals.models import Proposal, ProposalPartner
 from grants.proposals.rules.facts import COMMUNITY_WORDS, Community, Facts
+from grants.proposals.rules.hands import Hand, Source
 from grants.proposals.rules.partners import PartnerState
 from grants.proposals.rules.sections import SECTION_TITLES, Section
 from grants.rounds.rules import show_moment
 
 Readers = Collection[tuple[UUID, str]]
+_FROM = {
+    Source.PAPER: "from your paper form",
+    Source.TALK: "from what you told them",
+    Source.TELEPHONE: "from what you told them on the telephone",
+    Source.RECORDING: "from your recording",
+}
 
 
-def ask_for_sign_off(uow: UnitOfWork, proposal: Proposal, signers: Readers, writer: str) -> None:
-    """To whoever may sign off."""
+def readers(uow: UnitOfWork, proposal: Proposal) -> list[tuple[UUID, str]]:
+    """(person id, address) of everybody in the group; where nobody there can be written to, of the officer who typed
+    the bid in, who brings the letter to them."""
+    found = people.emails_of_group(uow.session, proposal.group_id)
+    if found:
+        return found
+    typists = [people.person(uow.session, one.person_id) for one in proposal.hands if one.part is Hand.TYPED]
+    return [(one.id, one.email) for one in typists if one.email]
+
+
+def ask_for_sign_off(
+    uow: UnitOfWork, proposal: Proposal, signers: Readers, writer: str, *, source: Source | None = None
+) -> None:
+    """To whoever may sign off. ``source``: from what an officer typed it in, when one did."""
+    finished = f"{writer} has finished the proposal “{proposal.title}” for {proposal.group.name}."
+    read = "Please read it. Then sign it off, or send it back and say why."
+    if source is not None:
+        finished = f"{writer} has typed in the proposal “{proposal.title}” for {proposal.group.name}: {_FROM[source]}."
+        read = "Please read it. Is it what you said? Then sign it off. If not, send it back and say what is wrong."
     for person_id, email in signers:
         put_mail(
             uow,
             to=email,
             subject=f"Please sign off “{proposal.title}”",
             text=(
-                f"{writer} has finished the proposal “{proposal.title}” for {proposal.group.name}.\n\n"
-                f"It asks for {show_pounds(proposal.applied_for_minor)}. Please read it. "
-                "Then sign it off, or send it back and say why.\n\n"
+                f"{finished}\n\n"
+                f"It asks for {show_pounds(proposal.applied_for_minor)}. {read}\n\n"
                 f"{address(f'/proposals/{proposal.id}')}\n\n"
                 f"It must be in before {show_moment(proposal.round.closes_at)}. Without your sign-off it is not put in."
             ),
@@ -55,7 +78,7 @@ def sent_back(uow: UnitOfWork, proposal: Proposal, writer_email: str, reason: st
 
 def submitted(uow: UnitOfWork, proposal: Proposal, facts: Facts, sha256: str) -> None:
     """To every member of the group: it is in, with a copy of all of it."""
-    for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
+    for person_id, email in readers(uow, proposal):
         put_mail(
             uow,
             to=email,
@@ -86,7 +109,7 @@ def screened(uow: UnitOfWork, proposal: Proposal, words: str | None) -> None:
             f"We are sorry: your proposal “{proposal.title}” cannot go on in this round. The reason:\n\n{words}\n\n"
             "If you think that this is wrong, answer this letter, or talk to a steward before the vote opens."
         )
-    for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
+    for person_id, email in readers(uow, proposal):
         put_mail(
             uow,
             to=email,
@@ -101,7 +124,7 @@ def more_info_requested(uow: UnitOfWork, proposal: Proposal) -> None:
     """To every member of the group: what is asked, where they answer, and by when."""
     assert proposal.asked_until is not None
     sections = "\n".join(f"- {SECTION_TITLES[Section(one)]}" for one in proposal.asked_sections)
-    for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
+    for person_id, email in readers(uow, proposal):
         put_mail(
             uow,
             to=email,
@@ -119,7 +142,7 @@ def more_info_requested(uow: UnitOfWork, proposal: Proposal) -> None:
 
 def not_submitted(uow: UnitOfWork, proposal: Proposal, facts: Facts) -> None:
     """To every member of the group: a copy of what they wrote and did not put in."""
-    for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
+    for person_id, email in readers(uow, proposal):
         put_mail(
             uow,
             to=email,
@@ -204,9 +227,26 @@ def partner_answered(uow: UnitOfWork, proposal: Proposal, partner: ProposalPartn
     )
 
 
+def summed_up(uow: UnitOfWork, proposal: Proposal, words: str) -> None:
+    """To every member of the group: what was written down of their recording, so that they can say if it is wrong."""
+    for person_id, email in readers(uow, proposal):
+        put_mail(
+            uow,
+            to=email,
+            subject=f"What you say in “{proposal.title}”, in writing",
+            text=(
+                f"You told us about “{proposal.title}” in a recording. Everybody who judges it can hear it. For people "
+                f"who cannot, we wrote down what you say:\n\n{words}\n\n"
+                f"Is it wrong? Answer this letter and we change it.\n\n{address(f'/proposals/{proposal.id}')}"
+            ),
+            key=f"proposal:{proposal.id}:summary:{_stamp(uow.now)}:{person_id}",
+            subject_id=proposal.id,
+        )
+
+
 def question(uow: UnitOfWork, proposal: Proposal, words: str) -> None:
     """To every member of the group: somebody asks."""
-    for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
+    for person_id, email in readers(uow, proposal):
         put_mail(
             uow,
             to=email,

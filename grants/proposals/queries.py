@@ -1,6 +1,6 @@
 """Proposals as pages and later stages read them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from grants.proposals.models import (
     Proposal,
     ProposalComment,
     ProposalFile,
+    ProposalHand,
     ProposalPartner,
     ProposalSnapshot,
     SectionEffort,
@@ -30,6 +31,7 @@ from grants.proposals.models import (
 from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.facts import Community, Facts, Line
 from grants.proposals.rules.files import SPOKEN, FileState
+from grants.proposals.rules.hands import Hand
 from grants.proposals.rules.partners import Partner
 from grants.proposals.rules.screening import only_one_of
 from grants.proposals.rules.sections import Limits
@@ -50,13 +52,21 @@ TAKES_PART = (
     ProposalState.NOT_FUNDED,
 )
 """States in which a proposal takes, or has taken, part in its round's vote."""
+IN_HAND = (ProposalState.SUBMITTED, ProposalState.MORE_INFO_REQUESTED, ProposalState.ELIGIBLE)
+"""Put in, and not on the ballot so far."""
 PUT_IN = tuple(state for state in ProposalState if state not in (*OPEN_STATES, ProposalState.NOT_SUBMITTED))
 
 
 def parties(session: Session, proposal: Proposal) -> Parties:
-    """Whose proposal it is: its group, the host that holds the group's money now, and the fund."""
+    """Whose proposal it is, with the host that holds the group's money now and the officers who helped with it."""
     hosting = people.confirmed_hosting(session, proposal.group_id)
-    return Parties(proposal.group_id, hosting.host_id if hosting else None, proposal.round.fund_id)
+    return Parties(
+        proposal.group_id,
+        hosting.host_id if hosting else None,
+        proposal.round.fund_id,
+        typist_id=next((one.person_id for one in proposal.hands if one.part is Hand.TYPED), None),
+        hands=frozenset(one.person_id for one in proposal.hands),
+    )
 
 
 def _whole() -> Select[tuple[Proposal]]:
@@ -69,6 +79,7 @@ def _whole() -> Select[tuple[Proposal]]:
         selectinload(Proposal.joint),
         selectinload(Proposal.evidence),
         selectinload(Proposal.files),
+        selectinload(Proposal.hands),
     )
 
 
@@ -78,6 +89,22 @@ def proposal(session: Session, proposal_id: UUID) -> Proposal:
     if found is None:
         raise NotFound("There is no such proposal.")
     return found
+
+
+def signers(session: Session, proposal: Proposal, writer_id: UUID | None) -> list[Membership]:
+    """Who may sign off what this writer asks to have signed off, by name: of its group, or for a group of one that
+    wrote it itself, of its host."""
+    members = people.members(session, proposal.group_id)
+    if is_alone(members, writer_id):
+        hosting = people.confirmed_hosting(session, proposal.group_id)
+        members = people.members(session, hosting.host_id) if hosting else []
+    return [one for one in members if one.can_sign_off and one.person_id != writer_id]
+
+
+def is_alone(members: Sequence[Membership], writer_id: UUID | None) -> bool:
+    """Whether a group has one member only, who wrote it: then its host signs off. What an officer typed in for
+    somebody who is alone, that somebody confirms."""
+    return len(members) == 1 and writer_id in (None, members[0].person_id)
 
 
 def is_public(proposal: Proposal, now: datetime) -> bool:
@@ -540,3 +567,63 @@ def abandoned(session: Session, round_id: UUID) -> list[dict[str, Any]]:
         .limit(2_000)
     )
     return list(rows)
+
+
+def typed_by(
+    session: Session, person_id: UUID, states: Collection[ProposalState], *, limit: int = 25
+) -> list[Proposal]:
+    """Proposals in these states that an officer types in, or typed in, for their groups; the latest first."""
+    query = (
+        select(Proposal)
+        .join(Proposal.hands)
+        .where(ProposalHand.person_id == person_id, ProposalHand.part == Hand.TYPED, Proposal.state.in_(states))
+        .options(joinedload(Proposal.round), joinedload(Proposal.group))
+        .order_by(Proposal.started_at.desc(), Proposal.id)
+        .limit(limit)
+    )
+    return list(session.scalars(query))
+
+
+def to_confirm(session: Session, round_id: UUID) -> list[Proposal]:
+    """Typed-in proposals of a round that wait for their group's word, the earliest first; each with who typed it."""
+    query = (
+        select(Proposal)
+        .join(Proposal.hands)
+        .where(
+            Proposal.round_id == round_id,
+            Proposal.state.in_((ProposalState.AWAITING_SIGN_OFF, ProposalState.MORE_INFO_REQUESTED)),
+            ProposalHand.part == Hand.TYPED,
+            Proposal.writer_id == ProposalHand.person_id,
+        )
+        .options(joinedload(Proposal.group), joinedload(Proposal.round), selectinload(Proposal.hands))
+        .order_by(Proposal.started_at, Proposal.id)
+        .limit(100)
+    )
+    return list(session.scalars(query))
+
+
+def to_sum_up(session: Session, round_id: UUID) -> list[ProposalFile]:
+    """Recordings of a round's proposals that were put in, of which nobody wrote down what they say; each with its
+    proposal's id."""
+    query = (
+        select(ProposalFile)
+        .join(Proposal, Proposal.id == ProposalFile.proposal_id)
+        .where(
+            Proposal.round_id == round_id,
+            Proposal.state.in_(IN_HAND),
+            ProposalFile.kind.in_(SPOKEN),
+            ProposalFile.state == FileState.CLEAN,
+            ProposalFile.summary.is_(None),
+        )
+        .order_by(ProposalFile.added_at, ProposalFile.id)
+        .limit(100)
+    )
+    return list(session.scalars(query))
+
+
+def hands_of(session: Session, proposal_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """(proposal, officer) of everybody who had a hand in one of these for its group."""
+    if not proposal_ids:
+        return []
+    query = select(ProposalHand.proposal_id, ProposalHand.person_id).where(ProposalHand.proposal_id.in_(proposal_ids))
+    return [(proposal_id, person_id) for proposal_id, person_id in session.execute(query)]

@@ -14,6 +14,7 @@ from grants.kernel.errors import NotFound
 from grants.people import queries as people
 from grants.people.models import Hosting, Membership, Person
 from grants.people.rules import HostingState
+from grants.proposals import queries as bids
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.review.models import PanelFinding, PanelMember, Review
@@ -182,8 +183,9 @@ def recused(session: Session, round_id: UUID) -> set[Pair]:
 
 
 def interested(session: Session, proposals: Sequence[Proposal]) -> set[Pair]:
-    """(proposal, person) of everybody with a hard interest: whoever wrote or signed the bid, members of its group, and
-    members of the host that holds its money. Bounded queries, however many proposals."""
+    """(proposal, person) of everybody with a hard interest: whoever wrote or signed the bid, officers who had a hand
+    in it for its group, members of the group, and members of the host that holds its money. Bounded queries, however
+    many proposals."""
     hosts: dict[UUID, set[UUID]] = defaultdict(set)  # group or hosting → hosts
     group_ids = {one.group_id for one in proposals}
     hosting_ids = {one.hosting_id for one in proposals if one.hosting_id is not None}
@@ -204,7 +206,7 @@ def interested(session: Session, proposals: Sequence[Proposal]) -> set[Pair]:
         )
     ):
         belongs[group_id].add(person_id)
-    pairs: set[Pair] = set()
+    pairs: set[Pair] = set(bids.hands_of(session, [one.id for one in proposals]))
     for one in proposals:
         people_in = {one.started_by_id, one.writer_id, one.signed_off_by_id}
         for group_id in {one.group_id, *hosts[one.group_id]}:

@@ -1,6 +1,6 @@
 """What people sent, sent out again: bytes in which a browser runs nothing."""
 
-from flask import Response, make_response
+from flask import Response, make_response, request
 
 from grants.kernel.errors import NotFound
 from grants.web.outside import files
@@ -33,4 +33,6 @@ def upload_answer(stored_name: str, name: str) -> Response:
     answer.headers.set("Content-Disposition", shown, filename=f"{name}.{suffix}")
     answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     answer.headers["Cache-Control"] = "private, max-age=3600"
+    # A telephone asks for a recording in pieces, and plays nothing where it gets it whole only.
+    answer.make_conditional(request, accept_ranges=True, complete_length=answer.content_length)
     return answer

@@ -255,6 +255,11 @@ DOORS: dict[str, str] = {
     "proposals.take_back": "signed_in",
     "proposals.take_over": "signed_in",
     "proposals.withdraw": "signed_in",
+    "proposals_typed.paper_form": "public",
+    "proposals_typed.print_copy": "signed_in",
+    "proposals_typed.signed": "connector+steward",
+    "proposals_typed.start": "connector+steward",
+    "proposals_typed.sum_up": "connector+steward",
     # reports
     "reports.accept": "steward",
     "reports.countersign": "steward",

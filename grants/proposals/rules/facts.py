@@ -113,6 +113,10 @@ class Facts:
     contact_phone: str = ""
     help_received: Help | None = None
 
+    def unsaid(self, name: str) -> bool:
+        """Whether an answer in sentences is neither written nor told in a recording."""
+        return not getattr(self, name) and not self.spoken
+
     @property
     def applied_for_minor(self) -> int:
         """The cash that is asked for, in pence; what is given in kind is not."""

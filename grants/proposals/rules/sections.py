@@ -101,7 +101,7 @@ def _what(facts: Facts, limits: Limits) -> list[_Check]:
         (not facts.title, "title", "Give it a short name."),
         (not facts.summary, "summary", "Say it in one or two sentences for the ballot."),
         (
-            not facts.what and not facts.spoken,
+            facts.unsaid("what"),
             "what",
             "Tell us what you will do: write it here, or record it and add the recording as a file.",
         ),
@@ -117,7 +117,7 @@ def _what(facts: Facts, limits: Limits) -> list[_Check]:
 
 def _where(facts: Facts, limits: Limits) -> list[_Check]:
     return [
-        (not facts.for_whom, "for_whom", "Say who it is for."),
+        (facts.unsaid("for_whom"), "for_whom", "Say who it is for."),
         (not facts.communities, "communities", "Tick who it is for, or “Everybody”."),
         (
             not facts.anywhere and not facts.ward_codes,
@@ -136,7 +136,7 @@ def _need(facts: Facts, limits: Limits) -> list[_Check]:
             "priority_id",
             "Choose one of the priorities of this round.",
         ),
-        (not facts.answers_need, "answers_need", "Say how it answers that priority."),
+        (facts.unsaid("answers_need"), "answers_need", "Say how it answers that priority."),
     ]
 
 
@@ -144,20 +144,20 @@ def _approach(facts: Facts, limits: Limits) -> list[_Check]:
     return [
         (not facts.approaches, "approaches", "Tick what fits, or “None of these”."),
         (facts.level is None, "level", "Choose who leads the work."),
-        (not facts.outcomes_hoped, "outcomes_hoped", "Say what you hope will be different."),
-        (not facts.outcomes_seen, "outcomes_seen", "Say how you will see that it is different."),
-        (not facts.second_hoped, "second_hoped", "Say a second thing that you hope for."),
-        (not facts.second_seen, "second_seen", "Say how you will see the second one."),
+        (facts.unsaid("outcomes_hoped"), "outcomes_hoped", "Say what you hope will be different."),
+        (facts.unsaid("outcomes_seen"), "outcomes_seen", "Say how you will see that it is different."),
+        (facts.unsaid("second_hoped"), "second_hoped", "Say a second thing that you hope for."),
+        (facts.unsaid("second_seen"), "second_seen", "Say how you will see the second one."),
     ]
 
 
 def _fairness(facts: Facts, limits: Limits) -> list[_Check]:
     return [
-        (not facts.equality, "equality", "Say how everybody it is for can take part."),
-        (not facts.poverty, "poverty", "Say what it costs people to take part."),
+        (facts.unsaid("equality"), "equality", "Say how everybody it is for can take part."),
+        (facts.unsaid("poverty"), "poverty", "Say what it costs people to take part."),
         (facts.at_risk is None, "at_risk", "Choose yes or no."),
         (
-            bool(facts.at_risk) and not facts.safeguarding,
+            bool(facts.at_risk) and facts.unsaid("safeguarding"),
             "safeguarding",
             "Say how you keep them safe.",
         ),

@@ -36,10 +36,12 @@ from grants.proposals.rules.facts import (
     Approach,
     Community,
     Facts,
+    Help,
     Line,
     ensure_alone,
     total_minor,
 )
+from grants.proposals.rules.hands import Hand
 from grants.proposals.rules.partners import PartnerState
 from grants.proposals.rules.screening import ScreeningCode
 from grants.proposals.rules.sections import SECTION_FIELDS, SECTION_TITLES, Section, all_gaps
@@ -64,8 +66,19 @@ class SectionConflict(Conflict):
 
 def start(uow: UnitOfWork, round_id: UUID, group_id: UUID) -> Proposal:
     """Begin a proposal of a group in an open round. An untouched one of the same group is handed out again."""
-    round = uow.get(Round, round_id)
     access.ensure_may_start(uow.actor, group_id)
+    round, _ = ensure_may_apply(uow, round_id, group_id)
+    for known in queries.of_groups(uow.session, [group_id], (ProposalState.DRAFT,), round_id=round_id):
+        if not known.section_versions and not known.hands:
+            return known
+    proposal = begin(uow, round, group_id)
+    uow.record("proposal.started", proposal, after=proposal.state, round_id=round_id, group_id=group_id)
+    return proposal
+
+
+def ensure_may_apply(uow: UnitOfWork, round_id: UUID, group_id: UUID) -> tuple[Round, Group]:
+    """The round is open, and takes groups of this kind. Holds the group's row."""
+    round = uow.get(Round, round_id)
     group = uow.get(Group, group_id, lock=True)
     _ensure_open(uow, round)
     kind = ApplicantKind.HOSTED if queries.needs_host(group) else ApplicantKind.CONSTITUTED
@@ -77,19 +90,20 @@ def start(uow: UnitOfWork, round_id: UUID, group_id: UUID) -> Proposal:
             else "This round is for groups that are constituted and have a bank account of their own.",
             field="group_id",
         )
-    for known in queries.of_groups(uow.session, [group_id], (ProposalState.DRAFT,), round_id=round_id):
-        if not known.section_versions:
-            return known
-    assert uow.actor.id is not None  # a member, by ensure_may_start
+    return round, group
+
+
+def begin(uow: UnitOfWork, round: Round, group_id: UUID) -> Proposal:
+    """An untouched proposal. Called by services that have asked whether it may be."""
+    assert uow.actor.id is not None
     proposal = Proposal(
-        round_id=round_id,
+        round_id=round.id,
         group_id=group_id,
         state=ProposalState.DRAFT,
         started_by_id=uow.actor.id,
         started_at=uow.now,
     )
     uow.add(proposal)
-    uow.record("proposal.started", proposal, after=proposal.state, round_id=round_id, group_id=group_id)
     return proposal
 
 
@@ -176,7 +190,9 @@ def ask_for_sign_off(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     _ensure_open(uow, proposal.round)
     _ensure_whole(uow, proposal)
     signers = signers_of(uow, proposal, uow.actor.id)
-    if not signers:
+    mine = (one for one in proposal.hands if one.part is Hand.TYPED and one.person_id == uow.actor.id)
+    source = next((one.source for one in mine), None)
+    if not signers and source is None:
         raise RuleBroken(
             "Nobody else in your group may sign off. Add a second member to your group and give them the right to "
             "sign off; or, if you are on your own, ask a host."
@@ -188,7 +204,7 @@ def ask_for_sign_off(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     proposal.sent_back_reason = None
     proposal.state = after
     uow.record("proposal.sign_off_asked", proposal, before=before, after=after)
-    notices.ask_for_sign_off(uow, proposal, signers, uow.actor.name)
+    notices.ask_for_sign_off(uow, proposal, signers, uow.actor.name, source=source)
     return proposal
 
 
@@ -216,12 +232,18 @@ def submit(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     proposal = _locked(uow, proposal_id)
     parties = queries.parties(uow.session, proposal)
     access.ensure_may_sign_off(uow.actor, parties, proposal.writer_id, _alone(uow, proposal))
+    return put_in(uow, proposal, signer_id=uow.actor.id)
+
+
+def put_in(uow: UnitOfWork, proposal: Proposal, *, signer_id: UUID | None, **more: Any) -> Proposal:
+    """Keep a copy of what is put in, and tell the group. Called once somebody of the group has confirmed it;
+    ``signer_id``: who did, unless on paper."""
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.SUBMIT)
     _ensure_open(uow, proposal.round)
     facts = _ensure_whole(uow, proposal)
     proposal.state = after
-    proposal.signed_off_by_id = uow.actor.id
+    proposal.signed_off_by_id = signer_id
     proposal.submitted_at = uow.now
     snapshot = _take_snapshot(uow, proposal, facts, "submitted")
     uow.record(
@@ -232,6 +254,7 @@ def submit(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
         applied_for_minor=proposal.applied_for_minor,
         snapshot=snapshot.sha256,
         writer_id=proposal.writer_id,
+        **more,
     )
     notices.submitted(uow, proposal, facts, snapshot.sha256)
     return proposal
@@ -240,6 +263,7 @@ def submit(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
 def reopen(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     """The group takes back what it put in, to change it, while the round is open. The copy stays for officers."""
     proposal = _mine(uow, proposal_id)
+    access.ensure_of_group(uow.actor, queries.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.REOPEN)
     _ensure_open(uow, proposal.round)
@@ -253,6 +277,7 @@ def reopen(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
 def withdraw(uow: UnitOfWork, proposal_id: UUID, reason: str = "") -> Proposal:
     """The group takes its proposal out of the round. On a frozen ballot it stays listed as withdrawn."""
     proposal = _mine(uow, proposal_id)
+    access.ensure_of_group(uow.actor, queries.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.WITHDRAW)
     if rounds.phase(proposal.round, uow.now) in (RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED):
@@ -330,6 +355,11 @@ def give_more_info(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     access.ensure_may_sign_off(
         uow.actor, queries.parties(uow.session, proposal), proposal.writer_id, _alone(uow, proposal)
     )
+    return send_answer(uow, proposal)
+
+
+def send_answer(uow: UnitOfWork, proposal: Proposal, **more: Any) -> Proposal:
+    """Keep a copy of the answer. Called once somebody of the group has confirmed it."""
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.GIVE_MORE_INFO)
     assert proposal.asked_until is not None  # set with the state
@@ -348,6 +378,7 @@ def give_more_info(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
         applied_for_minor=proposal.applied_for_minor,
         snapshot=snapshot.sha256,
         writer_id=proposal.writer_id,
+        **more,
     )
     return proposal
 
@@ -451,19 +482,12 @@ def close_drafts(uow: UnitOfWork) -> int:
 
 def signers_of(uow: UnitOfWork, proposal: Proposal, writer_id: UUID | None) -> list[tuple[UUID, str]]:
     """(person id, address) of everybody who could sign off what this writer asks to have signed off."""
-    members = people.members(uow.session, proposal.group_id)
-    if len(members) == 1:
-        hosting = people.confirmed_hosting(uow.session, proposal.group_id)
-        members = people.members(uow.session, hosting.host_id) if hosting else []
-    return [
-        (one.person_id, one.person.email or "")
-        for one in members
-        if one.can_sign_off and one.person_id != writer_id and one.person.email
-    ]
+    found = queries.signers(uow.session, proposal, writer_id)
+    return [(one.person_id, one.person.email) for one in found if one.person.email]
 
 
 def _alone(uow: UnitOfWork, proposal: Proposal) -> bool:
-    return len(people.members(uow.session, proposal.group_id)) == 1
+    return queries.is_alone(people.members(uow.session, proposal.group_id), proposal.writer_id)
 
 
 def _locked(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
@@ -553,6 +577,8 @@ def _write(
         _write_lines(uow, proposal, tuple(rest.pop("lines")))
     elif section is Section.PARTNERS:
         write_joint(uow, proposal, tuple(rest.pop("joint", ())))
+    if section is Section.CONTACT and any(one.part is Hand.TYPED for one in proposal.hands):
+        rest["help_received"] = Help.OFFICER
     for name, value in rest.items():
         setattr(proposal, name, sorted(value) if isinstance(value, list | tuple | set) else value)
 

@@ -226,6 +226,8 @@ def _task_list(proposal: Any, parties: Parties) -> str:
         done=done,
         ready=done == len(tasks),
         may_edit=may_edit,
+        ours=current_actor().can_edit_for(proposal.group_id),
+        typing=access.types_for(current_actor(), parties),
         open_now=open_now,
         phase=rounds.phase(proposal.round, now()),
         now=now(),
@@ -284,23 +286,19 @@ def _hint(section: Section, facts: Facts) -> str:
 
 def _signers(proposal: Any) -> list[str]:
     """Names of those who could sign off, were this person to ask."""
-    actor = current_actor()
-    writer = proposal.writer_id if proposal.state is ProposalState.AWAITING_SIGN_OFF else actor.id
-    members = people.members(reading(), proposal.group_id)
-    if len(members) == 1:
-        hosting = people.confirmed_hosting(reading(), proposal.group_id)
-        members = people.members(reading(), hosting.host_id) if hosting else []
-    return [one.person.name for one in members if one.can_sign_off and one.person_id != writer]
+    writer = proposal.writer_id if proposal.state is ProposalState.AWAITING_SIGN_OFF else current_actor().id
+    return [one.person.name for one in queries.signers(reading(), proposal, writer)]
 
 
 def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
     """What the page and the check page show."""
     actor, facts = current_actor(), queries.facts(reading(), proposal)
-    alone = len(people.members(reading(), proposal.group_id)) == 1
-    may_edit = access.may_edit(actor, parties)
+    alone = queries.is_alone(people.members(reading(), proposal.group_id), proposal.writer_id)
+    may_edit, ours = access.may_edit(actor, parties), actor.can_edit_for(proposal.group_id)
     phase = rounds.phase(proposal.round, now())
     awaiting = proposal.state is ProposalState.AWAITING_SIGN_OFF
-    who = people.names(reading(), [id for id in (proposal.writer_id, proposal.signed_off_by_id) if id])
+    helped = [one.person_id for one in proposal.hands]
+    who = people.names(reading(), [id for id in (proposal.writer_id, proposal.signed_off_by_id, *helped) if id])
     return {
         "proposal": proposal,
         "facts": facts,
@@ -327,11 +325,16 @@ def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
         and access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
         and phase is RoundState.OPEN,
         "may_take_back": awaiting and may_edit and actor.id == proposal.writer_id,
-        "may_reopen": proposal.state is ProposalState.SUBMITTED and may_edit and phase is RoundState.OPEN,
-        "may_withdraw": may_edit and _can_withdraw(proposal, phase),
+        "may_reopen": proposal.state is ProposalState.SUBMITTED and ours and phase is RoundState.OPEN,
+        "may_withdraw": ours and _can_withdraw(proposal, phase),
         "may_screen": access.may_screen(actor, parties),
         "signers": _signers(proposal) if inside and awaiting else [],
         "snapshots": queries.snapshots(reading(), proposal.id) if inside else [],
+        "names": who,
+        "typed": parties.typist_id is not None,
+        "may_see_signed": proposal.writer_id is not None
+        and proposal.writer_id == parties.typist_id
+        and access.may_see_signed(actor, parties),
         "writer": who.get(proposal.writer_id) if proposal.writer_id else None,
         "signer": who.get(proposal.signed_off_by_id) if proposal.signed_off_by_id else None,
     }
@@ -615,7 +618,7 @@ def _one_word(value: Any) -> str:
 @signed_in()
 def check(proposal_id: UUID) -> ResponseReturnValue:
     """Check your answers, then ask for sign-off."""
-    proposal, _ = _editable(proposal_id)
+    proposal, parties = _editable(proposal_id)
     if proposal.state is not ProposalState.DRAFT:
         return redirect(url_for("proposals.page", proposal_id=proposal_id))
     problem = None
@@ -639,6 +642,7 @@ def check(proposal_id: UUID) -> ResponseReturnValue:
             lacking=all_gaps(facts, limits),
             titles=SECTION_TITLES,
             signers=_signers(proposal),
+            typing=access.types_for(current_actor(), parties),
             open_now=rounds.phase(proposal.round, now()) is RoundState.OPEN,
             place=geography().find(facts.venue_postcode) if facts.venue_postcode else None,
         ),
@@ -729,7 +733,7 @@ def copy(proposal_id: UUID, number: int) -> ResponseReturnValue:
         "proposals/copy.html",
         proposal=proposal,
         snapshot=kept[number],
-        parts=_parts_of(from_kept(kept[number].body)),
+        parts=answers_of(from_kept(kept[number].body)),
         earlier=number - 1 if number - 1 in kept else None,
     )
 
@@ -742,7 +746,7 @@ def changes(proposal_id: UUID, number: int) -> ResponseReturnValue:
     kept = {one.number: one for one in queries.snapshots(reading(), proposal_id)}
     if number not in kept or number - 1 not in kept:
         raise NotFound
-    before, after = (_parts_of(from_kept(kept[at].body)) for at in (number - 1, number))
+    before, after = (answers_of(from_kept(kept[at].body)) for at in (number - 1, number))
     different = [
         (title, label, compared(old, new))
         for (_, title, olds), (_, _, news) in zip(before, after, strict=True)
@@ -761,7 +765,7 @@ def changes(proposal_id: UUID, number: int) -> ResponseReturnValue:
 CONTACT_OF_IT = {"Contact’s name", "E-mail address", "Telephone number"}
 
 
-def _parts_of(facts: Facts) -> list[tuple[Section, str, list[tuple[str, str]]]]:
+def answers_of(facts: Facts) -> list[tuple[Section, str, list[tuple[str, str]]]]:
     """All sections in words, without who to contact: copies do not keep that."""
     return [
         (part, SECTION_TITLES[part], [row for row in _rows(part, facts) if row[0] not in CONTACT_OF_IT])
@@ -935,8 +939,9 @@ def _in_round(round: Any) -> PageSection | None:
 @page_section("desk", order=10)
 def _on_desk(round: Any) -> PageSection | None:
     """How many proposals there are in each state, and what waits for a check."""
-    found = queries.counts(reading(), round.id)
-    if not found:
+    found, actor = queries.counts(reading(), round.id), current_actor()
+    helps, phase = access.may_help(actor, round.fund_id), rounds.phase(round, now())
+    if not found and not (helps and phase is RoundState.OPEN):
         return None
     html = render_template(
         "proposals/on_desk.html",
@@ -945,6 +950,10 @@ def _on_desk(round: Any) -> PageSection | None:
         to_check=found.get(ProposalState.SUBMITTED, 0) if rounds.phase(round, now()) in CHECKED else 0,
         asked=queries.eligibility_counts(reading(), round.id),
         hurdle_words=HURDLE_WORDS,
+        may_help=helps,
+        open_now=phase is RoundState.OPEN,
+        to_confirm=queries.to_confirm(reading(), round.id) if helps else [],
+        to_sum_up=queries.to_sum_up(reading(), round.id) if helps else [],
     )
     return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
 
@@ -997,6 +1006,12 @@ def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
             yield NeedsYou(
                 f"Sign off “{one.title}”", href, f"You hold the money for {one.group.name}", one.round.closes_at
             )
+    if actor.id is not None and (actor.has(Role.STEWARD) or actor.has(Role.CONNECTOR)):
+        for one in queries.typed_by(reading(), actor.id, waiting):
+            if rounds.phase(one.round, moment) is RoundState.OPEN:
+                href, name = url_for("proposals.page", proposal_id=one.id), one.title or "the proposal"
+                doing = "Finish typing in" if one.state is ProposalState.DRAFT else "Get the group’s word on"
+                yield NeedsYou(f"{doing} “{name}”", href, f"For {one.group.name}", one.round.closes_at)
     if actor.has(Role.STEWARD):
         for round, size in queries.to_screen(reading(), actor.scopes(Role.STEWARD), moment):
             word = "1 proposal" if size == 1 else f"{size} proposals"

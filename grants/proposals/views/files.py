@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.proposals import access, queries
 from grants.proposals.forms import FileForm
-from grants.proposals.rules.files import MOST_FILES, FileState
+from grants.proposals.rules.files import MOST_FILES, SPOKEN, FileState
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import files as service
 from grants.rounds import queries as rounds
@@ -87,8 +87,9 @@ def open_file(file_id: UUID) -> ResponseReturnValue:
     """The file itself: for those who may read its proposal, once it was found clean."""
     file = queries.file(reading(), file_id)
     proposal = queries.proposal(reading(), file.proposal_id)
-    inside = access.may_read_all(current_actor(), queries.parties(reading(), proposal))
-    if not inside and not queries.is_public(proposal, now()):
+    parties, actor = queries.parties(reading(), proposal), current_actor()
+    writes_down = file.kind in SPOKEN and proposal.state in queries.IN_HAND and access.may_help(actor, parties.fund_id)
+    if not access.may_read_all(actor, parties) and not writes_down and not queries.is_public(proposal, now()):
         raise NotFound("There is no such file.")
     if file.state is not FileState.CLEAN:
         raise NotFound("There is no such file.")
