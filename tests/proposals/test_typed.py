@@ -18,7 +18,8 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
-from grants.people.models import Group, Person
+from grants.people.models import Group, Hosting, Person
+from grants.people.rules import HostingState
 from grants.proposals import queries
 from grants.proposals.models import Proposal, ProposalFile, ProposalHand
 from grants.proposals.rules.facts import Help
@@ -29,7 +30,7 @@ from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids, typed
 from grants.review import queries as review
 from grants.rounds.rules import RoundState
-from tests.builders.people import a_group, a_hosting, a_member, a_person, actor_of
+from tests.builders.people import a_group, a_member, a_person, actor_of
 from tests.builders.proposals import a_proposal
 from tests.builders.rounds import a_round
 from tests.conftest import SignIn
@@ -333,7 +334,7 @@ def test_a_connector_types_in_for_a_group_that_has_no_account_at_all(app_session
     group = app_session.scalars(select(Group).where(Group.name == "Hill Street Cooks")).one()
     assert client.post(f"/groups/{group.id}/host", data={"host": str(host.id)}).status_code == 302
     app_session.rollback()
-    a_hosting(app_session, group, host)
+    app_session.scalars(select(Hosting)).one().state = HostingState.CONFIRMED
     app_session.commit()
     priority = str(queries.rounds.priority_ids(app_session, round.id)[0])
     for section in Section:

@@ -626,7 +626,13 @@ def check(proposal_id: UUID) -> ResponseReturnValue:
         try:
             with working() as uow:
                 service.ask_for_sign_off(uow, proposal_id)
-            flash("We have written to those who can sign it off.", "success")
+            typing = access.types_for(current_actor(), parties)
+            flash(
+                "Now the group confirms it. See below how."
+                if typing
+                else "We have written to those who can sign it off.",
+                "success",
+            )
             return redirect(url_for("proposals.page", proposal_id=proposal_id))
         except RuleBroken as broken:
             problem = broken.message
