@@ -60,7 +60,9 @@ from grants.proposals.views import partners as proposal_partners
 from grants.proposals.views import typed as proposals_typed
 from grants.reports import cli as reports_cli
 from grants.reports import views as reports
-from grants.review import views as review
+from grants.review import cli as review_cli
+from grants.review.views import panel as review
+from grants.review.views import ties
 from grants.rounds import cli as rounds_cli
 from grants.rounds import views as rounds
 from grants.voting import cli as voting_cli
@@ -92,6 +94,7 @@ STAGES = (
     keys,
     devices,
     review,
+    ties,
     allocation,
     exclusive,
     results,
@@ -116,6 +119,7 @@ COMMANDS = (
     people_cli.cli,
     proposals_cli.cli,
     reports_cli.cli,
+    review_cli.cli,
     rounds_cli.cli,
     voting_cli.cli,
 )

@@ -25,7 +25,8 @@ class SignForm(Form):
     typed_name = fields.TextField("Type your full name", at_most=120, message="Type your full name")
     house = fields.TextField(
         "The number or name of your house",
-        hint="Two people who sign must not live together. We keep this so that nobody can read it.",
+        hint="Two people who sign must not live together, and nobody who lives with you may judge your group’s bids. "
+        "We keep this so that nobody can read it.",
         at_most=60,
         message="Enter the number or name of your house",
     )

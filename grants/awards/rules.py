@@ -11,7 +11,7 @@ from uuid import UUID
 
 from grants.kernel.errors import RuleBroken
 from grants.kernel.money import show_pounds
-from grants.kernel.postcodes import normalise_postcode
+from grants.kernel.postcodes import one_door
 
 
 class AwardState(StrEnum):
@@ -351,10 +351,7 @@ def home_mark(secret: str, agreement_id: UUID, house: str, postcode: str) -> str
     >>> home_mark("k", UUID(int=1), "Flat 2, 14", "ts18 1ab") == home_mark("k", UUID(int=1), "flat 2  14", "TS18 1AB")
     True
     """
-    door = "".join(letter for letter in house.casefold() if letter.isalnum())
-    if not door or len(house) > 60:
-        raise RuleBroken("Enter the number or name of your house.", "house")
-    where = f"{agreement_id}\n{door}\n{normalise_postcode(postcode)}"
+    where = f"{agreement_id}\n{one_door(house, postcode)}"
     return hmac.new(f"home of a signer\n{secret}".encode(), where.encode(), sha256).hexdigest()
 
 

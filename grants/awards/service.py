@@ -74,6 +74,7 @@ from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
 from grants.proposals.queries import need
 from grants.proposals.rules.states import ProposalState
+from grants.review import service as review_service
 from grants.rounds.models import Round
 
 # ------------------------------------------------------------------------------------------------------------ offers
@@ -442,11 +443,14 @@ def _write(uow: UnitOfWork, award: Award, extra: str) -> Agreement:
     return agreement
 
 
-def sign(uow: UnitOfWork, agreement_id: UUID, typed_name: str, *, home: str, request_address: str = "") -> Agreement:
+def sign(
+    uow: UnitOfWork, agreement_id: UUID, typed_name: str, *, home: str, request_address: str = "", lives: str = ""
+) -> Agreement:
     """Put a typed name to the agreement. When two different people of the right sides have, it is signed.
 
     ``home``: the mark of where the signer lives (``rules.home_mark``). Two of one address sign only where the check of
     two unrelated people was waived for this award. ``request_address``: the network address that the request came from.
+    ``lives``: the mark of the same address by which a panel's interests are found (``review.rules.address_mark``).
     """
     agreement = uow.get(Agreement, agreement_id, lock=True)
     award = uow.get(Award, agreement.award_id)
@@ -481,6 +485,7 @@ def sign(uow: UnitOfWork, agreement_id: UUID, typed_name: str, *, home: str, req
     if signed_by_all([*before, signer], hosted=hosted):
         agreement.state = after
     uow.record("agreement.signed", agreement, before=was, after=agreement.state, sha256=agreement.sha256)
+    review_service.note_signatory(uow, award.group_id if signer.in_group else award.payee_id, lives)
     uow.session.expire(agreement, ["signatures"])
     return agreement
 

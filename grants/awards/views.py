@@ -52,6 +52,7 @@ from grants.payees import queries as payees
 from grants.payees import service as payees_service
 from grants.payees.rules.checks import ASKS, GroupCheckState
 from grants.people import queries as people
+from grants.review.rules import address_mark
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
 from grants.web.db import now, reading
@@ -234,6 +235,9 @@ def agreement(award_id: UUID) -> ResponseReturnValue:
                         shown.id,
                         form.typed_name.data or "",
                         home=home,
+                        lives=address_mark(
+                            str(current_app.config["SECRET_KEY"]), form.house.data or "", form.postcode.data or ""
+                        ),
                         request_address=request.remote_addr or "",
                     ).state
                     is AgreementState.SIGNED

@@ -10,6 +10,20 @@ _POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][ABD-HJLNP-UW-Z]{2})")
 _DIGIT_FOR = {"O": "0", "I": "1", "L": "1"}
 
 
+def one_door(house: str, postcode: str) -> str:
+    """An address so that two people of one door write the same: number or name, and postcode. For marks, not for mail.
+
+    Raises ``RuleBroken`` at the field for what is no address.
+
+    >>> one_door("Flat 2, 14", "ts18 1ab") == one_door("flat 2  14", "TS18 1AB")
+    True
+    """
+    door = "".join(letter for letter in house.casefold() if letter.isalnum())
+    if not door or len(house) > 60:
+        raise RuleBroken("Enter the number or name of your house.", "house")
+    return f"{door}\n{normalise_postcode(postcode)}"
+
+
 def normalise_postcode(text: str) -> str:
     """A postcode as printed on an envelope: capitals, one space. Refuses what cannot be a full UK postcode.
 

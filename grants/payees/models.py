@@ -38,6 +38,8 @@ class BankAccount(Identified):
     """Name, sort code and number under a key of the ring (``kernel/keyring.py``), bound to this row."""
     last_four: Mapped[str] = mapped_column(String(4))
     """All of the number that is ever shown."""
+    mark: Mapped[str | None] = mapped_column(String(64), index=True)
+    """The same for two groups with one account; tells nothing else. Under the ring's key: rotating renews it."""
     modulus: Mapped[Modulus] = state_column(Modulus)
     given_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     given_at: Mapped[datetime] = mapped_column(Utc())

@@ -6,7 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.payees.models import BankAccount, GroupCheck, PayoutAccount
 from grants.payees.rules.accounts import ENDED, BankAccountState
@@ -99,6 +99,33 @@ def live_accounts(session: Session, group_ids: Collection[UUID]) -> dict[UUID, B
         select(BankAccount).where(BankAccount.group_id.in_(group_ids), BankAccount.state.not_in(ENDED))
     )
     return {row.group_id: row for row in rows}
+
+
+def who_runs(session: Session, group_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """(group, person) of everybody who gave or confirmed the account that one of these groups has now."""
+    rows = session.execute(
+        select(BankAccount.group_id, BankAccount.given_by_id, BankAccount.confirmed_by_id).where(
+            BankAccount.group_id.in_(group_ids), BankAccount.state.not_in(ENDED)
+        )
+    )
+    return [(group_id, person) for group_id, *both in rows for person in both if person is not None]
+
+
+def same_account(session: Session, group_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """(group, other): groups of ``group_ids``, each with another group whose money goes to the same account."""
+    other = aliased(BankAccount)
+    rows = session.execute(
+        select(BankAccount.group_id, other.group_id)
+        .join(other, other.mark == BankAccount.mark)
+        .where(
+            BankAccount.group_id.in_(group_ids),
+            BankAccount.state.not_in(ENDED),
+            other.state.not_in(ENDED),
+            other.group_id != BankAccount.group_id,
+        )
+        .limit(1_000)
+    )
+    return [(group_id, other_id) for group_id, other_id in rows]
 
 
 def answers(session: Session, group_ids: Collection[UUID]) -> list[GroupCheck]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, RuleBroken, StepRefused
@@ -75,6 +75,7 @@ def give(
         state=BankAccountState.PROVIDED,
         sealed=keys.seal(details.to_bytes(), _about(id)),
         last_four=details.account_number[-4:],
+        mark=_mark(keys, details),
         modulus=answer,
         given_by_id=giver,
         given_at=uow.now,
@@ -89,6 +90,11 @@ def give(
         modulus=answer.value,
     )
     return account
+
+
+def _mark(keys: KeyRing, details: Details) -> str:
+    """By which two groups with one account are found, without opening either."""
+    return keys.mark(f"{details.sort_code}{details.account_number}".encode(), b"bank account")
 
 
 def _about(account_id: UUID) -> bytes:
@@ -217,11 +223,12 @@ def rotate(uow: UnitOfWork, keys: KeyRing) -> int:
     done = 0
     for account in uow.session.scalars(
         select(BankAccount)
-        .where(BankAccount.sealed.not_like(f"{keys.current}.%"))
+        .where(or_(BankAccount.sealed.not_like(f"{keys.current}.%"), BankAccount.mark.is_(None)))
         .order_by(BankAccount.id)
         .with_for_update()
     ):
-        account.sealed = keys.seal(_open(keys, account).to_bytes(), _about(account.id))
+        details = _open(keys, account)
+        account.sealed, account.mark = keys.seal(details.to_bytes(), _about(account.id)), _mark(keys, details)
         uow.record("bank.sealed_again", account, key=keys.current)
         done += 1
     return done

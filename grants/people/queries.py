@@ -89,6 +89,11 @@ def group_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
     return {row[0]: row[1] for row in rows}
 
 
+def group_by_name(session: Session, name: str) -> Group | None:
+    """The group or organisation with this name, however it is typed."""
+    return session.scalar(select(Group).where(func.lower(Group.name) == " ".join(name.split()).lower()))
+
+
 def groups_of(session: Session, person_id: UUID) -> list[Group]:
     """The groups a person belongs to now, by name."""
     return list(

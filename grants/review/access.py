@@ -15,10 +15,24 @@ def ensure_may_sit(member: Actor, fund_id: UUID) -> None:
         raise NotAllowed(f"{member.name} is an auditor, and an auditor only looks. Choose somebody else.")
 
 
-def ensure_may_chair(member: Actor, fund_id: UUID) -> None:
-    """The chair decides what stewards prepare, so the chair is no steward."""
+def ensure_may_chair(member: Actor, fund_id: UUID, *, holds_key: bool = False) -> None:
+    """The chair decides what stewards prepare, so the chair is no steward; nor one of those who can open the votes."""
     if may_run(member, fund_id):
         raise NotAllowed(f"{member.name} is a steward of this fund, so somebody else must chair the panel.")
+    if holds_key:
+        raise NotAllowed(f"{member.name} holds a part of the key of this vote, so somebody else must chair the panel.")
+
+
+def ensure_signed_in(actor: Actor) -> None:
+    """Somebody with an account, who tells of themselves."""
+    if actor.id is None:
+        raise NotAllowed("Sign in first.")
+
+
+def ensure_may_tell_for(actor: Actor, group_id: UUID) -> None:
+    """A member who may edit for the group."""
+    if not actor.can_edit_for(group_id):
+        raise NotAllowed("Only a member who may edit for the group can say where it is.")
 
 
 def ensure_is_mine(actor: Actor, panellist_id: UUID, fund_id: UUID) -> None:

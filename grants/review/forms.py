@@ -93,6 +93,39 @@ class StepAsideForm(Form):
     )
 
 
+class MarkForm(Form):
+    """An interest that came to light."""
+
+    words = fields.AreaField(
+        "What came to light?",
+        hint="A few words. Stewards and auditors can read them; the public cannot.",
+        at_most=rules.INTEREST_AT_MOST,
+        message="Say in a few words what came to light",
+        rows=2,
+    )
+
+
+class AddressForm(Form):
+    """An address, of which only a mark is kept."""
+
+    house = fields.TextField(
+        "The number or name of the house", at_most=60, message="Enter the number or name of the house"
+    )
+    postcode = fields.PostcodeField("The postcode", message="Enter the postcode")
+
+
+class HouseholdForm(Form):
+    email = fields.EmailField(
+        "The e-mail address of somebody you live with", hint="The one that they use here, if they do."
+    )
+
+
+class EmployerForm(Form):
+    employer = fields.TextField(
+        "Whom do you work for?", hint="The full name of the organisation.", at_most=120, message="Enter a name"
+    )
+
+
 class ScoreForm(Form):
     """Radios and a reason for each criterion; made by ``score_form`` for a rule-book's criteria."""
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.kernel.tables import Base, Identified, Utc, state_column
 from grants.proposals.models import Proposal
-from grants.review.rules import ReviewState, Tie
+from grants.review.rules import KnownTie, ReviewState, Tie
 
 
 class PanelMember(Base):
@@ -56,10 +56,50 @@ class Review(Identified):
     ruled_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     ruled_at: Mapped[datetime | None] = mapped_column(Utc())
     submitted_at: Mapped[datetime | None] = mapped_column(Utc())
+    taken_out_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When an interest came to light that the panellist had not told of; ``interest`` says which kind."""
     version: Mapped[int] = mapped_column(default=0)
 
     proposal: Mapped[Proposal] = relationship()
     scores: Mapped[list["Score"]] = relationship(order_by="Score.criterion")
+
+
+class AddressMark(Identified):
+    """Where a person lives or a group is, as a keyed mark: of use only to see that two are at one address."""
+
+    __tablename__ = "address_mark"
+    __table_args__ = (
+        CheckConstraint("(person_id IS NULL) <> (group_id IS NULL)", name="of_one"),
+        UniqueConstraint("person_id"),
+        UniqueConstraint("group_id"),
+    )
+
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    group_id: Mapped[UUID | None] = mapped_column(ForeignKey("community_group.id"))
+    mark: Mapped[str] = mapped_column(String(64), index=True)
+    noted_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class PersonTie(Identified):
+    """Whom somebody lives with, works for, or has signed for: told by themselves, or noted when they signed."""
+
+    __tablename__ = "person_tie"
+    __table_args__ = (
+        CheckConstraint(
+            "(kind = 'household' AND other_id IS NOT NULL AND group_id IS NULL) OR "
+            "(kind <> 'household' AND other_id IS NULL AND group_id IS NOT NULL)",
+            name="to_somebody",
+        ),
+        CheckConstraint("other_id IS NULL OR other_id <> person_id", name="to_another"),
+        UniqueConstraint("person_id", "kind", "other_id"),
+        UniqueConstraint("person_id", "kind", "group_id"),
+    )
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    kind: Mapped[KnownTie] = state_column(KnownTie)
+    other_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), index=True)
+    group_id: Mapped[UUID | None] = mapped_column(ForeignKey("community_group.id"), index=True)
+    noted_at: Mapped[datetime] = mapped_column(Utc())
 
 
 class Score(Base):

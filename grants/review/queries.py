@@ -1,26 +1,30 @@
 """Panels, reviews and findings. Nothing here shows scores to anybody: the views ask ``access`` first."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, true
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotFound
+from grants.payees import queries as payees
 from grants.people import queries as people
-from grants.people.models import Hosting, Membership, Person
+from grants.people.models import Group, Hosting, Membership, Person
 from grants.people.rules import HostingState
 from grants.proposals import queries as bids
-from grants.proposals.models import Proposal
+from grants.proposals.models import Proposal, ProposalPartner
 from grants.proposals.rules.states import ProposalState
-from grants.review.models import PanelFinding, PanelMember, Review
-from grants.review.rules import COUNTED, Pair, ReviewState
+from grants.review.models import AddressMark, PanelFinding, PanelMember, PersonTie, Review
+from grants.review.rules import COUNTED, Hard, KnownTie, Pair, ReviewState
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
+
+UNDECIDED = (RoundState.CLOSED, RoundState.CHECKING, RoundState.VOTING, RoundState.PANEL)
+"""States in which a round's reviews still weigh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +186,86 @@ def recused(session: Session, round_id: UUID) -> set[Pair]:
     return set(rows.tuples())
 
 
+def shut_out(session: Session, round_id: UUID) -> set[Pair]:
+    """(proposal, member) of every member of a round's panel who may see nothing of a bid: interests that are known,
+    those that were told, and loose ties on which nobody has ruled."""
+    members = set(member_ids(session, round_id))
+    every = session.scalars(select(Proposal).where(Proposal.round_id == round_id).limit(2_000)).all()
+    return recused(session, round_id) | {pair for pair in interested(session, every) if pair[1] in members}
+
+
 def interested(session: Session, proposals: Sequence[Proposal]) -> set[Pair]:
-    """(proposal, person) of everybody with a hard interest: whoever wrote or signed the bid, officers who had a hand
-    in it for its group, members of the group, and members of the host that holds its money. Bounded queries, however
-    many proposals."""
-    hosts: dict[UUID, set[UUID]] = defaultdict(set)  # group or hosting → hosts
+    """(proposal, person) of everybody with a hard interest."""
+    return set(hard_interests(session, proposals))
+
+
+def hard_interests(session: Session, proposals: Sequence[Proposal]) -> dict[Pair, set[Hard]]:
+    """(proposal, person) → why, for everybody whom the system knows to be tied to a bid.
+
+    Whoever wrote or signed it, and officers who had a hand in it; members of its group, of the host that holds its money and of its partners; whoever
+    signed for one of these; members of another group with the same bank account; whoever lives with somebody of the
+    group or shares its address; whoever works for one of them. Bounded queries, however many proposals. Addresses and
+    accounts are compared by their marks.
+    """
+    found: dict[Pair, set[Hard]] = defaultdict(set)
+    around = _around(session, proposals)
+    every = {group_id for parts in around.values() for group_id in parts}
+    shared: dict[UUID, set[UUID]] = defaultdict(set)  # group → groups with the same account
+    for group_id, other_id in payees.same_account(session, every):
+        shared[group_id].add(other_id)
+    elsewhere = {other for others in shared.values() for other in others}
+    belongs = _people_by_group(
+        session.execute(
+            select(Membership.group_id, Membership.person_id).where(
+                Membership.group_id.in_(every | elsewhere), Membership.ended_at.is_(None)
+            )
+        ).tuples()
+    )
+    ties: dict[KnownTie, dict[UUID, set[UUID]]] = {kind: defaultdict(set) for kind in KnownTie}
+    for kind, tied_to, person_id in session.execute(
+        select(PersonTie.kind, PersonTie.group_id, PersonTie.person_id).where(PersonTie.group_id.in_(every))
+    ):
+        ties[kind][tied_to].add(person_id)
+    signed = ties[KnownTie.SIGNATORY]
+    for group_id, person_id in payees.who_runs(session, every | elsewhere):
+        signed[group_id].add(person_id)
+    for pair in bids.hands_of(session, [one.id for one in proposals]):
+        found[pair].add(Hard.WROTE)
+    partners = _asked_as_partners(session, proposals)
+    inner: dict[UUID, set[UUID]] = {}  # proposal → whose neighbours and household count
+    for one in proposals:
+        wrote = {id for id in (one.started_by_id, one.writer_id, one.signed_off_by_id) if id is not None}
+        for person_id in wrote:
+            found[one.id, person_id].add(Hard.WROTE)
+        for person_id in partners[one.id]:
+            found[one.id, person_id].add(Hard.PARTNER)
+        inner[one.id] = wrote | partners[one.id]
+        for group_id, part in around[one.id].items():
+            for person_id in belongs[group_id]:
+                found[one.id, person_id].add(part)
+            for person_id in signed[group_id]:
+                found[one.id, person_id].add(Hard.SIGNATORY)
+            for other_id in shared[group_id]:
+                for person_id in belongs[other_id] | signed[other_id]:
+                    found[one.id, person_id].add(Hard.ACCOUNT)
+            for person_id in ties[KnownTie.EMPLOYER][group_id]:
+                found[one.id, person_id].add(Hard.EMPLOYER)
+            if part is not Hard.HOST:
+                inner[one.id] |= belongs[group_id]
+    _add_homes(session, found, around, inner)
+    return found
+
+
+def _people_by_group(rows: Iterable[tuple[UUID, UUID]]) -> dict[UUID, set[UUID]]:
+    by_group: dict[UUID, set[UUID]] = defaultdict(set)
+    for group_id, person_id in rows:
+        by_group[group_id].add(person_id)
+    return by_group
+
+
+def _around(session: Session, proposals: Sequence[Proposal]) -> dict[UUID, dict[UUID, Hard]]:
+    """Proposal → the groups behind it, each with what belonging to it makes somebody."""
+    hosts: dict[UUID, set[UUID]] = defaultdict(set)
     group_ids = {one.group_id for one in proposals}
     hosting_ids = {one.hosting_id for one in proposals if one.hosting_id is not None}
     for hosting in session.scalars(
@@ -198,21 +277,103 @@ def interested(session: Session, proposals: Sequence[Proposal]) -> set[Pair]:
         )
     ):
         hosts[hosting.group_id].add(hosting.host_id)
-    belongs: dict[UUID, set[UUID]] = defaultdict(set)
-    every = group_ids | {host for found in hosts.values() for host in found}
-    for group_id, person_id in session.execute(
-        select(Membership.group_id, Membership.person_id).where(
-            Membership.group_id.in_(every), Membership.ended_at.is_(None)
+    named: dict[UUID, set[UUID]] = defaultdict(set)
+    for proposal_id, group_id in session.execute(
+        select(ProposalPartner.proposal_id, Group.id)
+        .join(Group, func.lower(Group.name) == func.lower(ProposalPartner.name))
+        .where(ProposalPartner.proposal_id.in_([one.id for one in proposals]))
+    ):
+        named[proposal_id].add(group_id)
+    return {
+        one.id: dict.fromkeys(named[one.id], Hard.PARTNER)
+        | dict.fromkeys(hosts[one.group_id], Hard.HOST)
+        | {one.group_id: Hard.GROUP}
+        for one in proposals
+    }
+
+
+def _asked_as_partners(session: Session, proposals: Sequence[Proposal]) -> dict[UUID, set[UUID]]:
+    """Proposal → people whose address is that of a partner in it."""
+    asked: dict[UUID, set[UUID]] = defaultdict(set)
+    for proposal_id, person_id in session.execute(
+        select(ProposalPartner.proposal_id, Person.id)
+        .join(Person, Person.email == func.lower(ProposalPartner.email))
+        .where(ProposalPartner.proposal_id.in_([one.id for one in proposals]))
+    ):
+        asked[proposal_id].add(person_id)
+    return asked
+
+
+def _add_homes(
+    session: Session,
+    found: dict[Pair, set[Hard]],
+    around: Mapping[UUID, Mapping[UUID, Hard]],
+    inner: Mapping[UUID, set[UUID]],
+) -> None:
+    """Who lives with somebody of the group, as they told or by one address; and who shares the group's own address."""
+    everybody = {person_id for ids in inner.values() for person_id in ids}
+    lives_with: dict[UUID, set[UUID]] = defaultdict(set)
+    for one, other in session.execute(
+        select(PersonTie.person_id, PersonTie.other_id).where(
+            PersonTie.kind == KnownTie.HOUSEHOLD,
+            or_(PersonTie.person_id.in_(everybody), PersonTie.other_id.in_(everybody)),
         )
     ):
-        belongs[group_id].add(person_id)
-    pairs: set[Pair] = set(bids.hands_of(session, [one.id for one in proposals]))
-    for one in proposals:
-        people_in = {one.started_by_id, one.writer_id, one.signed_off_by_id}
-        for group_id in {one.group_id, *hosts[one.group_id]}:
-            people_in |= belongs[group_id]
-        pairs |= {(one.id, person_id) for person_id in people_in if person_id is not None}
-    return pairs
+        lives_with[one].add(other)
+        lives_with[other].add(one)
+    groups = {id for parts in around.values() for id, part in parts.items() if part is not Hard.HOST}
+    here, at = aliased(AddressMark), aliased(AddressMark)
+    neighbours: dict[UUID, set[UUID]] = defaultdict(set)  # person or group → people at one address with them
+    for person_id, group_id, other_id in session.execute(
+        select(here.person_id, here.group_id, at.person_id)
+        .join(at, at.mark == here.mark)
+        .where(or_(here.person_id.in_(everybody), here.group_id.in_(groups)), at.person_id.is_not(None))
+    ):
+        neighbours[person_id or group_id].add(other_id)
+    for proposal_id, ids in inner.items():
+        for id in ids:
+            for person_id in (lives_with[id] | neighbours[id]) - {id}:
+                found[proposal_id, person_id].add(Hard.HOUSEHOLD)
+        for group_id, part in around[proposal_id].items():
+            if part is not Hard.HOST:
+                for person_id in neighbours[group_id]:
+                    found[proposal_id, person_id].add(Hard.ADDRESS)
+
+
+def live_reviews(session: Session) -> list[Review]:
+    """Reviews that count or may come to count, of rounds that nobody has decided; with their proposals."""
+    return list(
+        session.scalars(
+            select(Review)
+            .join(Round, Round.id == Review.round_id)
+            .where(
+                Review.state != ReviewState.RECUSED,
+                # The clock closes a round before that is written down.
+                Round.state.in_((RoundState.OPEN, *UNDECIDED)),
+            )
+            .options(joinedload(Review.proposal))
+            .order_by(Review.round_id, Review.id)
+            .limit(5_000)
+        )
+    )
+
+
+def ties_of(session: Session, person_id: UUID) -> list[PersonTie]:
+    """What is written down of somebody's ties, in the order of being told."""
+    rows = select(PersonTie).where(PersonTie.person_id == person_id).order_by(PersonTie.noted_at, PersonTie.id)
+    return list(session.scalars(rows.limit(200)))
+
+
+def address_of(session: Session, *, person_id: UUID | None = None, group_id: UUID | None = None) -> AddressMark | None:
+    """The mark of where a person lives or a group is, if they gave it."""
+    where = AddressMark.person_id == person_id if person_id else AddressMark.group_id == group_id
+    return session.scalar(select(AddressMark).where(where))
+
+
+def have_told(session: Session, round_id: UUID) -> set[UUID]:
+    """Panellists of a round who said where they live: whether, never where."""
+    rows = select(AddressMark.person_id).join(PanelMember, PanelMember.person_id == AddressMark.person_id)
+    return {id for id in session.scalars(rows.where(PanelMember.round_id == round_id)) if id is not None}
 
 
 def findings(session: Session, round_id: UUID) -> dict[UUID, PanelFinding]:

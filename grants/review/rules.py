@@ -1,13 +1,16 @@
 """The life of a review, who reviews what, and what the panel's scores add up to."""
 
+import hmac
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from hashlib import sha256
 from uuid import UUID
 
 from grants.kernel.errors import RuleBroken
+from grants.kernel.postcodes import one_door
 from grants.rounds.rules import Criterion
 
 STEP_MOST = 3
@@ -56,6 +59,57 @@ TIE_WORDS: dict[Tie, str] = {
     Tie.OTHER: "Something else",
 }
 
+
+class Hard(StrEnum):
+    """Why somebody cannot judge a bid, as the system finds it; the first that holds is told."""
+
+    WROTE = "wrote"
+    GROUP = "group"
+    HOST = "host"
+    PARTNER = "partner"
+    SIGNATORY = "signatory"
+    ACCOUNT = "account"
+    HOUSEHOLD = "household"
+    ADDRESS = "address"
+    EMPLOYER = "employer"
+
+
+HARD_WORDS: dict[Hard, str] = {
+    Hard.WROTE: "wrote or signed this bid",
+    Hard.GROUP: "belongs to the group",
+    Hard.HOST: "belongs to the host that holds its money",
+    Hard.PARTNER: "belongs to a partner in this bid",
+    Hard.SIGNATORY: "signed an agreement or looks after a bank account for the group, its host or a partner",
+    Hard.ACCOUNT: "belongs to another group with the same bank account",
+    Hard.HOUSEHOLD: "lives with somebody of the group",
+    Hard.ADDRESS: "shares an address with the group",
+    Hard.EMPLOYER: "works for the group, its host or a partner",
+}
+"""After "This panellist". No more is ever told: not who it is, nor where."""
+
+
+class KnownTie(StrEnum):
+    """What is written down of somebody's ties, before anybody asks about a bid."""
+
+    HOUSEHOLD = "household"
+    EMPLOYER = "employer"
+    SIGNATORY = "signatory"
+
+
+def first_of(found: Collection[Hard]) -> Hard:
+    """The one that is told of several."""
+    return next(one for one in Hard if one in found)
+
+
+def address_mark(secret: str, house: str, postcode: str) -> str:
+    """A mark (64 hex digits) that is the same for all who give one address, keyed so that it tells nothing else.
+
+    Raises ``RuleBroken`` at the field for what is no address.
+    """
+    key = f"where people live\n{secret}".encode()
+    return hmac.new(key, one_door(house, postcode).encode(), sha256).hexdigest()
+
+
 S, A = ReviewState, ReviewAction
 STEPS = {
     (S.ASSIGNED, A.DECLARE_NO_INTEREST): S.CLEARED,
@@ -66,6 +120,7 @@ STEPS = {
     (S.CLEARED, A.RECUSE): S.RECUSED,
     (S.IN_PROGRESS, A.RECUSE): S.RECUSED,
     (S.SUBMITTED, A.RECUSE): S.RECUSED,
+    (S.LOCKED, A.RECUSE): S.RECUSED,
     (S.CLEARED, A.SAVE): S.IN_PROGRESS,
     (S.IN_PROGRESS, A.SAVE): S.IN_PROGRESS,
     (S.SUBMITTED, A.SAVE): S.IN_PROGRESS,
@@ -214,6 +269,16 @@ def note(finding: Finding, pass_mark: int, explanation: str = "") -> str:
     if finding.passed:
         return f"The panel passed this bid: {points} ({share}). It needed {pass_mark}%."
     return f"The panel did not pass this bid: {points} ({share}). It needed {pass_mark}%, so it is not on the ballot."
+
+
+SINCE = " Since then "
+"""Where a note goes on when scores were taken out after the lock."""
+
+
+def since(finding: Finding) -> str:
+    """What to add to a note when an interest came to light after the lock."""
+    points = f"; without them it has {finding.points} of {finding.points_most} points" if finding.points_most else ""
+    return f"{SINCE}an interest came to light and a panellist’s scores were taken out{points}."
 
 
 # --------------------------------------------------------------------------------------------------- who reviews what

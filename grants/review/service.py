@@ -4,21 +4,22 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
-from grants.people.models import Person
+from grants.people.models import Group, Person
+from grants.people.rules import clean_email
 from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposals_service
 from grants.review import access, notices, queries, rules
-from grants.review.models import PanelFinding, PanelMember, Review, Score
-from grants.review.rules import STEPS, ReviewAction, ReviewDraft, ReviewState, Tie
+from grants.review.models import AddressMark, PanelFinding, PanelMember, PersonTie, Review, Score
+from grants.review.rules import STEPS, KnownTie, ReviewAction, ReviewDraft, ReviewState, Tie
 from grants.rounds import queries as rounds
 from grants.rounds import service as rounds_service
 from grants.rounds.access import ensure_may_run
@@ -83,7 +84,8 @@ def appoint_chair(uow: UnitOfWork, round_id: UUID, person_id: UUID) -> None:
     if member is None:
         raise RuleBroken("Choose somebody who sits on this panel.", field="person")
     person = uow.get(Person, person_id)
-    access.ensure_may_chair(people.actor_for(uow.session, person.id, person.name), round.fund_id)
+    holds_key = rounds.key_share_of(uow.session, round_id, person_id) is not None
+    access.ensure_may_chair(people.actor_for(uow.session, person.id, person.name), round.fund_id, holds_key=holds_key)
     for other in uow.session.scalars(
         select(PanelMember).where(PanelMember.round_id == round_id, PanelMember.is_chair.is_(True))
     ):
@@ -111,7 +113,7 @@ def unseat(uow: UnitOfWork, round_id: UUID, person_id: UUID) -> None:
 
 
 def assign(uow: UnitOfWork, proposal_id: UUID, panellist_id: UUID) -> Review:
-    """Give one bid to one panellist. Refuses whoever belongs to its group or its host."""
+    """Give one bid to one panellist. Refuses whoever has a hard interest in it, and says which kind."""
     proposal = uow.get(Proposal, proposal_id)
     round = _steward(uow, proposal.round_id, AT_WORK)
     if proposal.state is not ProposalState.ELIGIBLE:
@@ -121,11 +123,9 @@ def assign(uow: UnitOfWork, proposal_id: UUID, panellist_id: UUID) -> Review:
     member = queries.member(uow.session, round.id, panellist_id)
     if member is not None and not _serves(member.term_ends_on, london_day(uow.now)):
         raise RuleBroken("This panellist's term has ended. Choose somebody else.", field="reader")
-    if (proposal.id, panellist_id) in queries.interested(uow.session, [proposal]):
-        raise RuleBroken(
-            "This panellist belongs to the group or to the host that holds its money. Choose somebody else.",
-            field="reader",
-        )
+    if why := queries.hard_interests(uow.session, [proposal]).get((proposal.id, panellist_id)):
+        words = rules.HARD_WORDS[rules.first_of(why)]
+        raise RuleBroken(f"This panellist {words}. Choose somebody else.", field="reader")
     if any(one.proposal_id == proposal.id for one in queries.of_panellist(uow.session, round.id, panellist_id)):
         raise RuleBroken("This panellist was given this bid already.", field="reader")
     review = _give(uow, round, proposal.id, panellist_id)
@@ -201,7 +201,7 @@ def declare(uow: UnitOfWork, review_id: UUID) -> Review:
     review = _mine(uow, review_id)
     proposal = uow.get(Proposal, review.proposal_id)
     if (proposal.id, review.panellist_id) in queries.interested(uow.session, [proposal]):
-        raise RuleBroken("You belong to this group or to its host, so you have an interest. Say so.", field="interest")
+        raise RuleBroken("You have a tie to those who ask, so you have an interest. Say so.", field="interest")
     before = review.state
     review.state = next_state(STEPS, before, ReviewAction.DECLARE_NO_INTEREST)
     review.declared_at = uow.now
@@ -209,17 +209,22 @@ def declare(uow: UnitOfWork, review_id: UUID) -> Review:
     return review
 
 
-def declare_soft(uow: UnitOfWork, review_id: UUID, tie: Tie, words: str) -> Review:
-    """ "I have a loose tie to them": nothing is shown until the chair has ruled."""
+def _said_interest(words: str) -> str:
     words = words.strip()
     if not words:
-        raise RuleBroken("Say in a few words what ties you to this bid.", field="words")
+        raise RuleBroken("Say in a few words what the tie is.", field="words")
     if len(words) > rules.INTEREST_AT_MOST:
         raise RuleBroken(f"Use {rules.INTEREST_AT_MOST} characters or fewer.", field="words")
+    return words
+
+
+def declare_soft(uow: UnitOfWork, review_id: UUID, tie: Tie, words: str) -> Review:
+    """ "I have a loose tie to them": nothing is shown until the chair has ruled."""
+    words = _said_interest(words)
     review = _mine(uow, review_id)
     proposal = uow.get(Proposal, review.proposal_id)
     if (proposal.id, review.panellist_id) in queries.interested(uow.session, [proposal]):
-        raise RuleBroken("You belong to this group or to its host: that is more than a loose tie.", field="interest")
+        raise RuleBroken("What ties you to those who ask is more than a loose tie. Say so.", field="interest")
     before = review.state
     review.state = next_state(STEPS, before, ReviewAction.DECLARE_SOFT_INTEREST)
     review.tie, review.interest, review.declared_at = tie, words, uow.now
@@ -253,11 +258,7 @@ def recuse(uow: UnitOfWork, review_id: UUID, interest: str) -> Review:
 
     What had been scored stays in the rows and in the trail; what the interest is stays in the row only.
     """
-    interest = interest.strip()
-    if not interest:
-        raise RuleBroken("Say in a few words what ties you to this bid.", field="words")
-    if len(interest) > rules.INTEREST_AT_MOST:
-        raise RuleBroken(f"Use {rules.INTEREST_AT_MOST} characters or fewer.", field="words")
+    interest = _said_interest(interest)
     review = _mine(uow, review_id)
     before = review.state
     review.state = next_state(STEPS, before, ReviewAction.RECUSE)
@@ -266,6 +267,88 @@ def recuse(uow: UnitOfWork, review_id: UUID, interest: str) -> Review:
     taken_out = {score.criterion: score.value for score in review.scores if score.answered}
     uow.record("review.recused", review, before=before, after=review.state, scores_taken_out=taken_out)
     return review
+
+
+def mark_interest(uow: UnitOfWork, review_id: UUID, interest: str) -> Review:
+    """The chair (on the chair's own interests a steward) marks an interest that came to light, until the panel decides.
+
+    The panellist sees no more of the bid, and what they scored leaves the average, also after the lock.
+    """
+    interest = _said_interest(interest)
+    review = uow.get(Review, review_id, lock=True)
+    round = uow.get(Round, review.round_id, lock=True)
+    access.ensure_may_rule(uow.actor, round.fund_id, review.panellist_id, queries.chair_id(uow.session, round.id))
+    if rounds.phase(round, uow.now) not in queries.UNDECIDED:
+        raise StepRefused("The panel has decided, so its scores stay as they are.")
+    _take_out(uow, round, review, interest, "marked")
+    return review
+
+
+def find_interests(uow: UnitOfWork) -> int:
+    """Take panellists off bids in which what is known now gives them a hard interest. Returns how many reviews.
+
+    Facts change after bids were given out: somebody joins a group, moves, signs. By the clock; safe to run twice.
+    """
+    return _find(uow, queries.live_reviews(uow.session))
+
+
+def _find(uow: UnitOfWork, reviews: Sequence[Review]) -> int:
+    known = queries.hard_interests(uow.session, list({one.proposal.id: one.proposal for one in reviews}.values()))
+    done = 0
+    for one in reviews:
+        why = known.get((one.proposal_id, one.panellist_id))
+        if not why:
+            continue
+        round, first = uow.get(Round, one.round_id, lock=True), rules.first_of(why)
+        uow.session.refresh(one, ["state", "version"])  # as it is now that nobody else can change it
+        if one.state is not ReviewState.RECUSED:
+            _take_out(uow, round, one, f"Found: {rules.HARD_WORDS[first]}.", first.value)
+            done += 1
+    return done
+
+
+def _take_out(uow: UnitOfWork, round: Round, review: Review, interest: str, kind: str) -> None:
+    """Recuse; the scores stay in the rows and in the trail, and what they had added to is worked out again."""
+    before = review.state
+    review.state = next_state(STEPS, before, ReviewAction.RECUSE)
+    review.interest, review.taken_out_at = interest, uow.now
+    review.version += 1
+    taken_out = {score.criterion: score.value for score in review.scores if score.answered}
+    uow.record(
+        "review.interest_found", review, before=before, after=review.state, kind=kind, scores_taken_out=taken_out
+    )
+    uow.session.flush()
+    if before is ReviewState.LOCKED:
+        _find_again(uow, round, uow.get(Proposal, review.proposal_id))
+
+
+def _find_again(uow: UnitOfWork, round: Round, bid: Proposal) -> None:
+    """The finding without the scores that were taken out. Whether the bid went to the vote stands."""
+    finding = queries.finding_of(uow.session, bid.id)
+    if finding is None:
+        return
+    book = rounds.rule_book(round)
+    scores = [{s.criterion: s.value for s in one.scores} for one in queries.reviews_of(uow.session, bid.id)]
+    found = rules.find(book.criteria, scores, book.pass_mark, book.quorum)
+    had = {"points": finding.points, "points_most": finding.points_most, "reviews_count": finding.reviews_count}
+    finding.points, finding.points_most, finding.reviews_count = found.points, found.points_most, found.reviews_count
+    finding.by_criterion = _by_criterion(found)
+    finding.note = f"{finding.note.split(rules.SINCE)[0]}{rules.since(found)}"
+    uow.record(
+        "panel.found_again",
+        bid,
+        had=had,
+        points=found.points,
+        points_most=found.points_most,
+        reviews_count=found.reviews_count,
+    )
+
+
+def _by_criterion(found: rules.Finding) -> dict[str, dict[str, object]]:
+    return {
+        id: {"average": one.average, "counted": one.counted, "spread": one.spread}
+        for id, one in found.by_criterion.items()
+    }
 
 
 def save_score(uow: UnitOfWork, review_id: UUID, draft: ReviewDraft) -> Review:
@@ -342,6 +425,7 @@ def lock_panel(uow: UnitOfWork, round_id: UUID, explanations: Mapping[UUID, str]
         raise StepRefused(f"{some} for the first check. Finish that first.")
     book = rounds.rule_book(round)
     bids = proposals.eligible(uow.session, round_id)
+    _find(uow, [one for one in queries.of_round(uow.session, round_id) if one.proposal_id in {bid.id for bid in bids}])
     reviews = [one for one in queries.of_round(uow.session, round_id) if one.state is ReviewState.SUBMITTED]
     by_bid: dict[UUID, list[Review]] = {bid.id: [] for bid in bids}
     for one in reviews:
@@ -360,10 +444,7 @@ def lock_panel(uow: UnitOfWork, round_id: UUID, explanations: Mapping[UUID, str]
             points=found.points,
             points_most=found.points_most,
             reviews_count=found.reviews_count,
-            by_criterion={
-                id: {"average": one.average, "counted": one.counted, "spread": one.spread}
-                for id, one in found.by_criterion.items()
-            },
+            by_criterion=_by_criterion(found),
             note=rules.note(found, book.pass_mark, said.get(bid.id, "")),
             locked_at=uow.now,
         )
@@ -436,3 +517,87 @@ def _ensure_at_work(uow: UnitOfWork, round: Round, phases: Sequence[RoundState])
         raise PanelLocked("The panel's scores are locked, so nothing about them can change any more.")
     if rounds.phase(round, uow.now) not in phases:
         raise StepRefused("The panel is not at work on this round at the moment.")
+
+
+# ------------------------------------------------------------------------------------------- ties that are told early
+
+
+def note_signatory(uow: UnitOfWork, group_id: UUID, lives: str = "") -> None:
+    """Whoever acts has signed for a group. Called by the stage that keeps agreements. ``lives``: ``address_mark``."""
+    assert uow.actor.id is not None
+    _tie(uow, KnownTie.SIGNATORY, group_id=group_id)
+    if lives:
+        _mark_address(uow, lives, person_id=uow.actor.id)
+
+
+def say_where_i_live(uow: UnitOfWork, mark: str) -> None:
+    """Keep the mark of one's own address (``rules.address_mark``); empty: forget it."""
+    access.ensure_signed_in(uow.actor)
+    _mark_address(uow, mark, person_id=uow.actor.id)
+
+
+def say_where_group_is(uow: UnitOfWork, group_id: UUID, mark: str) -> None:
+    """A member who may edit gives the group's address, as a mark; empty: forget it."""
+    access.ensure_may_tell_for(uow.actor, group_id)
+    _mark_address(uow, mark, group_id=group_id)
+
+
+def tell_household(uow: UnitOfWork, email: str) -> None:
+    """ "I live with them", by their address. The answer is the same whether they have an account or not."""
+    access.ensure_signed_in(uow.actor)
+    other = people.person_by_email(uow.session, clean_email(email))
+    if other is not None and other.id != uow.actor.id:
+        _tie(uow, KnownTie.HOUSEHOLD, other_id=other.id)
+
+
+def tell_employer(uow: UnitOfWork, name: str) -> None:
+    """ "I work for them": a group or organisation that is known here."""
+    access.ensure_signed_in(uow.actor)
+    group = people.group_by_name(uow.session, name)
+    if group is None:
+        raise RuleBroken(
+            "No group or organisation with this name asks for money here, so there is nothing to note.", "employer"
+        )
+    _tie(uow, KnownTie.EMPLOYER, group_id=group.id)
+
+
+def untell(uow: UnitOfWork, tie_id: UUID) -> None:
+    """Take back a tie that one told of oneself. That somebody signed for a group stays."""
+    tie = uow.get(PersonTie, tie_id, lock=True)
+    if tie.person_id != uow.actor.id or tie.kind is KnownTie.SIGNATORY:
+        raise NotFound
+    uow.record("tie.taken_back", uow.get(Person, tie.person_id), kind=tie.kind.value)
+    uow.session.delete(tie)
+    uow.session.flush()
+
+
+def forget_person(uow: UnitOfWork, person_id: UUID, email: str | None) -> None:
+    """Forget where somebody lives, whom with, and for whom they work or signed."""
+    uow.session.execute(delete(AddressMark).where(AddressMark.person_id == person_id))
+    uow.session.execute(delete(PersonTie).where(or_(PersonTie.person_id == person_id, PersonTie.other_id == person_id)))
+
+
+def _tie(uow: UnitOfWork, kind: KnownTie, *, other_id: UUID | None = None, group_id: UUID | None = None) -> None:
+    assert uow.actor.id is not None
+    person = uow.get(Person, uow.actor.id, lock=True)
+    known = queries.ties_of(uow.session, person.id)
+    if any((one.kind, one.other_id, one.group_id) == (kind, other_id, group_id) for one in known):
+        return
+    uow.add(PersonTie(person_id=person.id, kind=kind, other_id=other_id, group_id=group_id, noted_at=uow.now))
+    uow.record("tie.noted", person, kind=kind.value)
+
+
+def _mark_address(uow: UnitOfWork, mark: str, *, person_id: UUID | None = None, group_id: UUID | None = None) -> None:
+    subject: Person | Group
+    if person_id is not None:
+        subject = uow.get(Person, person_id, lock=True)
+    else:
+        assert group_id is not None  # of one of them
+        subject = uow.get(Group, group_id, lock=True)
+    known = queries.address_of(uow.session, person_id=person_id, group_id=group_id)
+    if known is not None:
+        uow.session.delete(known)
+        uow.session.flush()
+    if mark:
+        uow.add(AddressMark(person_id=person_id, group_id=group_id, mark=mark, noted_at=uow.now))
+    uow.record("tie.address_noted", subject, given=bool(mark))

@@ -319,6 +319,12 @@ DOORS: dict[str, str] = {
     "rounds.schedule": "steward",
     # sandbox
     "sandbox.page": "admin+auditor+steward",
+    # ties
+    "ties.forget_address": "signed_in",
+    "ties.group": "signed_in",
+    "ties.mark": "panellist+steward",
+    "ties.mine": "signed_in",
+    "ties.remove": "signed_in",
     # voting
     "voting.add": "public",
     "voting.switch": "public",

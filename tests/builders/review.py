@@ -8,10 +8,10 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import Role
-from grants.people.models import Person
+from grants.people.models import Group, Person
 from grants.proposals.models import Proposal
-from grants.review.models import PanelFinding, PanelMember, Review, Score
-from grants.review.rules import COUNTED, ReviewState, Tie
+from grants.review.models import AddressMark, PanelFinding, PanelMember, PersonTie, Review, Score
+from grants.review.rules import COUNTED, KnownTie, ReviewState, Tie, address_mark
 from grants.rounds.models import Round
 from grants.rounds.rules import HEALTH_CREATION
 from tests.builders.people import a_person
@@ -99,3 +99,21 @@ def a_finding(session: Session, proposal: Proposal, *, passed: bool = True, **fi
     session.add(finding)
     session.flush()
     return finding
+
+
+def a_tie(session: Session, person: Person, kind: KnownTie, to: Person | Group) -> PersonTie:
+    """Whom ``person`` lives with or works for, or a group that they signed for."""
+    where = {"other_id": to.id} if isinstance(to, Person) else {"group_id": to.id}
+    tie = PersonTie(person_id=person.id, kind=kind, noted_at=START - timedelta(days=20), **where)
+    session.add(tie)
+    session.flush()
+    return tie
+
+
+def lives_at(session: Session, who: Person | Group, house: str) -> AddressMark:
+    """Where somebody lives or a group is."""
+    where = {"person_id": who.id} if isinstance(who, Person) else {"group_id": who.id}
+    made = AddressMark(mark=address_mark("test", house, "TS18 1AA"), noted_at=START - timedelta(days=20), **where)
+    session.add(made)
+    session.flush()
+    return made

@@ -79,6 +79,7 @@ def panel(round_id: UUID) -> ResponseReturnValue:
         locked=round.panel_locked_at is not None,
         sees_desk=access.may_see_progress(actor, round.fund_id, chair),
         sits_as_chair=chair == actor.id,
+        told=queries.address_of(reading(), person_id=actor.id) is not None,
         verbs=NEXT_WORDS,
     )
 
@@ -373,6 +374,15 @@ def _desk_page(round_id: UUID, **forms: Any) -> ResponseReturnValue:
             if one.state is ReviewState.AWAITING_RULING
             and access.may_rule(actor, round.fund_id, one.panellist_id, chair)
         },
+        marks={
+            one.id
+            for given in readers.values()
+            for one in given
+            if one.state is not ReviewState.RECUSED
+            and phase in queries.UNDECIDED
+            and access.may_rule(actor, round.fund_id, one.panellist_id, chair)
+        },
+        told=queries.have_told(reading(), round_id),
         may_seat=runs and not locked and phase in service.SEATABLE,
         may_assign=runs and not locked and phase in service.AT_WORK,
         may_lock=access.may_lock(actor, round.fund_id, chair) and not locked and phase in service.AT_WORK,
