@@ -19,7 +19,17 @@ from grants.proposals import queries as bids
 from grants.proposals.models import Proposal, ProposalPartner
 from grants.proposals.rules.states import ProposalState
 from grants.review.models import AddressMark, PanelFinding, PanelMember, PersonTie, Review
-from grants.review.rules import COUNTED, Hard, KnownTie, Pair, ReviewState
+from grants.review.rules import (
+    COUNTED,
+    SOMEBODY,
+    THE_GROUP,
+    THE_PLACE,
+    Hard,
+    KnownTie,
+    Pair,
+    ReviewState,
+    without_article,
+)
 from grants.rounds.models import Round
 from grants.rounds.rules import RoundState
 
@@ -356,6 +366,40 @@ def live_reviews(session: Session) -> list[Review]:
             .limit(5_000)
         )
     )
+
+
+def telling_words(session: Session, proposals: Sequence[Proposal]) -> dict[UUID, dict[str, str]]:
+    """Proposal → names in it that would tell whose it is, each with what stands for it: the group, its host, partners,
+    members, who is to be asked, where they meet. Constant queries."""
+    around = _around(session, proposals)
+    every = {group_id for parts in around.values() for group_id in parts}
+    names = people.group_names(session, every)
+    members: dict[UUID, set[str]] = defaultdict(set)
+    for group_id, name in session.execute(
+        select(Membership.group_id, Person.name)
+        .join(Person, Person.id == Membership.person_id)
+        .where(Membership.group_id.in_({one.group_id for one in proposals}), Membership.ended_at.is_(None))
+    ):
+        members[group_id].add(name)
+    partners: dict[UUID, set[str]] = defaultdict(set)
+    for proposal_id, name in session.execute(
+        select(ProposalPartner.proposal_id, ProposalPartner.name).where(
+            ProposalPartner.proposal_id.in_([one.id for one in proposals])
+        )
+    ):
+        partners[proposal_id].add(name)
+    instead = {Hard.GROUP: THE_GROUP, Hard.HOST: "its host", Hard.PARTNER: "a partner"}
+    found: dict[UUID, dict[str, str]] = {}
+    for one in proposals:
+        words = dict.fromkeys(partners[one.id], "a partner")
+        words |= {names[id]: instead[part] for id, part in around[one.id].items()}
+        words |= {without_article(name): word for name, word in words.items()}
+        words |= dict.fromkeys(members[one.group_id], SOMEBODY)
+        words |= {one.contact_name: SOMEBODY} if one.contact_name else {}
+        words |= {one.contact_email: SOMEBODY} if one.contact_email else {}
+        words |= {one.venue_postcode: THE_PLACE} if one.venue_postcode else {}
+        found[one.id] = words
+    return found
 
 
 def ties_of(session: Session, person_id: UUID) -> list[PersonTie]:

@@ -1,6 +1,7 @@
 """The life of a review, who reviews what, and what the panel's scores add up to."""
 
 import hmac
+import re
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,6 +109,39 @@ def address_mark(secret: str, house: str, postcode: str) -> str:
     """
     key = f"where people live\n{secret}".encode()
     return hmac.new(key, one_door(house, postcode).encode(), sha256).hexdigest()
+
+
+THE_GROUP = "the group"
+THE_PLACE = "the place"
+SOMEBODY = "somebody of the group"
+
+
+def hide(text: str, words: Mapping[str, str]) -> str:
+    """A text without the words that would tell whose it is: each, however capitals stand, by what stands for it.
+
+    >>> hide("THE TEA TABLE cooks; a tea tablet does not.", {"The Tea Table": "the group", "Tea Table": "the group"})
+    'the group cooks; a tea tablet does not.'
+    """
+    known = {" ".join(name.split()).casefold(): instead for name, instead in words.items() if name.strip()}
+    if not known:
+        return text
+    longest_first = sorted(known, key=len, reverse=True)
+    names = "|".join(r"\s+".join(map(re.escape, name.split())) for name in longest_first)
+    return re.sub(
+        rf"(?<!\w)(?:{names})(?!\w)",
+        lambda found: known[" ".join(found[0].split()).casefold()],
+        text,
+        flags=re.IGNORECASE,
+    )
+
+
+def without_article(name: str) -> str:
+    """A name as people shorten it.
+
+    >>> without_article("The Tea Table")
+    'Tea Table'
+    """
+    return name[4:] if name.casefold().startswith("the ") else name
 
 
 S, A = ReviewState, ReviewAction

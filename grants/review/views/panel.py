@@ -29,6 +29,7 @@ from grants.review.forms import (
     score_form,
 )
 from grants.review.rules import COUNTED, READABLE, UNTOUCHED, Mark, ReviewState
+from grants.review.views.blind import hidden, hidden_reviews, is_blind
 from grants.rounds import queries as rounds
 from grants.rounds.access import ensure_may_run, may_run, may_see_desk
 from grants.rounds.rules import RoundState, RuleBook
@@ -67,7 +68,10 @@ def panel(round_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("review.desk", round_id=round_id))
         raise NotAllowed("Only this round's panel can read this page.")
     assert actor.id is not None
-    mine = [one for one in queries.of_panellist(reading(), round_id, actor.id) if not _gone(one)]
+    mine: list[Any] = [one for one in queries.of_panellist(reading(), round_id, actor.id) if not _gone(one)]
+    blind = is_blind(actor, round)
+    if blind:
+        mine = hidden_reviews(mine)
     chair = queries.chair_id(reading(), round_id)
     return render_template(
         "review/panel.html",
@@ -77,6 +81,7 @@ def panel(round_id: UUID) -> ResponseReturnValue:
         waiting=[one for one in mine if one.state is ReviewState.AWAITING_RULING],
         aside=[one for one in mine if one.state is ReviewState.RECUSED],
         locked=round.panel_locked_at is not None,
+        blind=blind,
         sees_desk=access.may_see_progress(actor, round.fund_id, chair),
         sits_as_chair=chair == actor.id,
         told=queries.address_of(reading(), person_id=actor.id) is not None,
@@ -106,13 +111,13 @@ def review(review_id: UUID) -> ResponseReturnValue:
     round = found.proposal.round
     access.ensure_is_mine(current_actor(), found.panellist_id, round.fund_id)
     if _gone(found):
-        return render_template("review/aside.html", review=found, round=round, gone=True)
+        return render_template("review/aside.html", review=_shown(found), round=round, gone=True)
     if request.method == "POST":
         return _score(review_id)
     if found.state is ReviewState.ASSIGNED:
         return _ask(found, InterestForm())
     if found.state not in READABLE:
-        return render_template("review/aside.html", review=found, round=round)
+        return render_template("review/aside.html", review=_shown(found), round=round)
     book = rounds.rule_book(round)
     form = score_form(book.criteria, _marks(found), found.version)
     return _score_page(found, book, form, 200)
@@ -122,12 +127,19 @@ def _ask(found: Any, form: InterestForm) -> ResponseReturnValue:
     hosting = people.confirmed_hosting(reading(), found.proposal.group_id)
     page = render_template(
         "review/interest.html",
-        review=found,
+        review=_shown(found),
+        blind=is_blind(current_actor(), found.proposal.round),
         round=found.proposal.round,
         host=hosting.host.name if hosting else None,
         form=form,
     )
     return page, form.status
+
+
+def _shown(found: Any) -> Any:
+    """The review as the panellist who has it may see it."""
+    blind = is_blind(current_actor(), found.proposal.round)
+    return hidden_reviews([found])[0] if blind else found
 
 
 def _marks(found: Any) -> list[Mark]:
@@ -136,10 +148,13 @@ def _marks(found: Any) -> list[Mark]:
 
 def _score_page(found: Any, book: RuleBook, form: Any, status: int) -> ResponseReturnValue:
     locked = found.proposal.round.panel_locked_at is not None
+    shown = _shown(found)
     page = render_template(
         "review/score.html",
-        review=found,
-        proposal=found.proposal,
+        review=shown,
+        proposal=shown.proposal,
+        blind=shown is not found,
+        files_hidden=len(found.proposal.files) if shown is not found else 0,
         round=found.proposal.round,
         book=book,
         form=form,
@@ -198,6 +213,8 @@ def file(review_id: UUID, file_id: UUID) -> ResponseReturnValue:
     found = queries.review(reading(), review_id)
     access.ensure_is_mine(current_actor(), found.panellist_id, found.proposal.round.fund_id)
     shown = proposals.file(reading(), file_id)
+    if is_blind(current_actor(), found.proposal.round):
+        raise NotFound("There is no such file.")
     closed = shown.proposal_id != found.proposal_id or shown.state is not FileState.CLEAN
     if closed or found.state not in READABLE or _gone(found):
         raise NotFound("There is no such file.")
@@ -254,7 +271,7 @@ def ruling(review_id: UUID) -> ResponseReturnValue:
             form.show(broken)
     page = render_template(
         "review/ruling.html",
-        review=found,
+        review=_shown(found),
         round=round,
         form=form,
         name=people.names(reading(), [found.panellist_id]).get(found.panellist_id, ""),
@@ -336,6 +353,9 @@ def _desk_page(round_id: UUID, **forms: Any) -> ResponseReturnValue:
     if round.panel_locked_at is not None:
         found = queries.findings(reading(), round_id)
         bids = [bid for bid in proposals.of_round(reading(), round_id) if bid.id in found]
+    if is_blind(actor, round):
+        shown = hidden(bids)
+        bids = [shown[bid.id] for bid in bids]
     sitting = queries.members(reading(), round_id)
     names = {one.person_id: one.name for one in sitting}
     readers: dict[UUID, list[Any]] = defaultdict(list)
@@ -487,6 +507,9 @@ def lock(round_id: UUID) -> ResponseReturnValue:
     if round.panel_locked_at is not None:
         return redirect(url_for("review.findings", round_id=round_id))
     book, bids = rounds.rule_book(round), proposals.eligible(reading(), round_id)
+    if is_blind(actor, round):
+        shown = hidden(bids)
+        bids = [shown[bid.id] for bid in bids]
     have = {bid.id: [0, 0] for bid in bids}
     for one in queries.of_round(reading(), round_id):
         if one.proposal_id in have and one.state is not ReviewState.RECUSED:

@@ -13,6 +13,7 @@ from grants.people import queries as people
 from grants.review import access, queries, service
 from grants.review.forms import AddressForm, EmployerForm, HouseholdForm, MarkForm
 from grants.review.rules import KnownTie, ReviewState, address_mark
+from grants.review.views.blind import hidden_reviews, is_blind
 from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.forgetting import forgetting
@@ -150,5 +151,6 @@ def mark(review_id: UUID) -> ResponseReturnValue:
         except RuleBroken as broken:
             form.show(broken)
     name = people.names(reading(), [found.panellist_id]).get(found.panellist_id, "")
-    page = render_template("review/mark.html", review=found, round=round, form=form, name=name)
+    shown = hidden_reviews([found])[0] if is_blind(current_actor(), round) else found
+    page = render_template("review/mark.html", review=shown, round=round, form=form, name=name)
     return page, form.status
