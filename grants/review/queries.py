@@ -212,10 +212,10 @@ def interested(session: Session, proposals: Sequence[Proposal]) -> set[Pair]:
 def hard_interests(session: Session, proposals: Sequence[Proposal]) -> dict[Pair, set[Hard]]:
     """(proposal, person) → why, for everybody whom the system knows to be tied to a bid.
 
-    Whoever wrote or signed it, and officers who had a hand in it; members of its group, of the host that holds its money and of its partners; whoever
-    signed for one of these; members of another group with the same bank account; whoever lives with somebody of the
-    group or shares its address; whoever works for one of them. Bounded queries, however many proposals. Addresses and
-    accounts are compared by their marks.
+    Whoever wrote or signed it, and officers who had a hand in it; members of its group, of the host that holds its
+    money and of its partners; whoever signed for one of these; members of another group with the same bank account;
+    whoever lives with somebody of the group or shares its address; whoever works for one of them. Bounded queries,
+    however many proposals. Addresses and accounts are compared by their marks.
     """
     found: dict[Pair, set[Hard]] = defaultdict(set)
     around = _around(session, proposals)

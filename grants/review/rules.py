@@ -35,6 +35,7 @@ class ReviewAction(StrEnum):
     DECLARE_SOFT_INTEREST = "declare_soft_interest"
     ALLOW = "allow"
     RECUSE = "recuse"
+    TAKE_OUT = "take_out"
     SAVE = "save"
     SUBMIT = "submit"
     LOCK = "lock"
@@ -154,7 +155,12 @@ STEPS = {
     (S.CLEARED, A.RECUSE): S.RECUSED,
     (S.IN_PROGRESS, A.RECUSE): S.RECUSED,
     (S.SUBMITTED, A.RECUSE): S.RECUSED,
-    (S.LOCKED, A.RECUSE): S.RECUSED,
+    (S.ASSIGNED, A.TAKE_OUT): S.RECUSED,
+    (S.AWAITING_RULING, A.TAKE_OUT): S.RECUSED,
+    (S.CLEARED, A.TAKE_OUT): S.RECUSED,
+    (S.IN_PROGRESS, A.TAKE_OUT): S.RECUSED,
+    (S.SUBMITTED, A.TAKE_OUT): S.RECUSED,
+    (S.LOCKED, A.TAKE_OUT): S.RECUSED,
     (S.CLEARED, A.SAVE): S.IN_PROGRESS,
     (S.IN_PROGRESS, A.SAVE): S.IN_PROGRESS,
     (S.SUBMITTED, A.SAVE): S.IN_PROGRESS,

@@ -310,7 +310,7 @@ def _find(uow: UnitOfWork, reviews: Sequence[Review]) -> int:
 def _take_out(uow: UnitOfWork, round: Round, review: Review, interest: str, kind: str) -> None:
     """Recuse; the scores stay in the rows and in the trail, and what they had added to is worked out again."""
     before = review.state
-    review.state = next_state(STEPS, before, ReviewAction.RECUSE)
+    review.state = next_state(STEPS, before, ReviewAction.TAKE_OUT)
     review.interest, review.taken_out_at = interest, uow.now
     review.version += 1
     taken_out = {score.criterion: score.value for score in review.scores if score.answered}

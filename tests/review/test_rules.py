@@ -39,7 +39,7 @@ def test_only_the_table_s_steps_can_be_taken(state: ReviewState, action: ReviewA
 
 def test_nothing_leads_out_of_recused_and_out_of_locked_only_an_interest() -> None:
     assert [step for step in STEPS if step[0] in (ReviewState.LOCKED, ReviewState.RECUSED)] == [
-        (ReviewState.LOCKED, ReviewAction.RECUSE)
+        (ReviewState.LOCKED, ReviewAction.TAKE_OUT)
     ]
 
 
