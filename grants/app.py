@@ -21,7 +21,7 @@ from grants.adapters.smtp_mail import SmtpMailer
 from grants.allocation.cli import elections as elections_cli
 from grants.allocation.cli import results as results_cli
 from grants.allocation.views import desk as allocation
-from grants.allocation.views import exclusive, results, sandbox
+from grants.allocation.views import exclusive, letters, results, sandbox
 from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
@@ -96,6 +96,7 @@ STAGES = (
     review,
     ties,
     allocation,
+    letters,
     exclusive,
     results,
     sandbox,

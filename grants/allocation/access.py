@@ -14,6 +14,16 @@ def may_see_desk(actor: Actor, fund_id: UUID, sits: bool) -> bool:
     return sits or may_see_round_desk(actor, fund_id)
 
 
+def may_read_letter(actor: Actor, fund_id: UUID, group_id: UUID) -> bool:
+    """Who may read the letter that a group got: its members, and who sees the desk of the round."""
+    return group_id in actor.groups or may_see_round_desk(actor, fund_id)
+
+
+def ensure_is_theirs(actor: Actor, group_id: UUID) -> None:
+    if group_id not in actor.groups:
+        raise NotAllowed("Only members of the group can do this.")
+
+
 def may_try(actor: Actor, fund_id: UUID) -> bool:
     """Who may try a finished round's ballots under other rules: stewards of the fund, auditors, admins."""
     return may_see_round_desk(actor, fund_id)

@@ -19,6 +19,7 @@ HEADS = (
     "Why",
     "What would have been enough",
     "Why the panel decided otherwise",
+    "What the panel asks of the group",
     "Left in the pot at its turn (£)",
     "Identifier",
 )
@@ -48,6 +49,7 @@ class Line:
     """What the decision before said, when this one corrects it."""
     mine: bool = False
     reserve: int | None = None
+    conditions: str = ""
 
     @property
     def next_in_line(self) -> tuple[int, int]:
@@ -56,8 +58,8 @@ class Line:
 
     @property
     def tell_here(self) -> bool:
-        """Whether its reason stands on the results page whatever their number: somebody decided otherwise."""
-        return bool(self.departure_reason or self.corrected)
+        """Whether its reason stands on the results page whatever the number: it was decided otherwise or with terms."""
+        return bool(self.departure_reason or self.corrected or self.conditions)
 
 
 def results_csv(lines: Iterable[Line]) -> str:
@@ -77,6 +79,7 @@ def results_csv(lines: Iterable[Line]) -> str:
                 line.reason,
                 line.enough,
                 line.departure_reason,
+                line.conditions,
                 pounds(line.left_before_minor),
                 line.proposal_id,
             )
@@ -117,6 +120,7 @@ def results_json(
                 "reason": line.reason,
                 "enough": line.enough,
                 "departure_reason": line.departure_reason or None,
+                "conditions": line.conditions or None,
             }
             for line in lines
         ],

@@ -19,7 +19,7 @@ VERDICT_WORDS = {
 
 
 class DecideForm(Form):
-    """Who took part; made by ``decide_form`` with two fields for each bid."""
+    """Who took part; made by ``decide_form`` with three fields for each bid."""
 
     took_part = fields.UuidChecks(
         "Who took part in the meeting?", hint="You chair it, so you are counted already.", required=False
@@ -29,11 +29,22 @@ class DecideForm(Form):
         """What was chosen for each bid. ``bids``: (proposal, field of the verdict, field of the reason)."""
         return [Departure(id, self[verdict].data, self[reason].data or "") for id, verdict, reason in bids]
 
+    def conditions(self, bids: Sequence[tuple[UUID, str]]) -> dict[UUID, str]:
+        """What is asked of groups. ``bids``: (proposal, field of the conditions)."""
+        return {id: self[name].data or "" for id, name in bids}
 
-def decide_form(bids: Sequence[tuple[UUID, str, str, str, Verdict]]) -> DecideForm:
-    """``bids``: (proposal, field of the verdict, field of the reason, title, what the rule says)."""
+
+def decide_form(bids: Sequence[tuple[UUID, str, str, str, str, Verdict]]) -> DecideForm:
+    """``bids``: (proposal, fields of the verdict, the reason and the conditions, title, what the rule says)."""
     made: dict[str, Any] = {}
-    for _, verdict, reason, title, ruled in bids:
+    for _, verdict, reason, conditions, title, ruled in bids:
+        made[conditions] = fields.AreaField(
+            "What the panel asks of the group, if it is funded",
+            hint="Like: agree the date with the school first. Leave it empty if there is nothing. Everybody reads it.",
+            at_most=1000,
+            required=False,
+            rows=2,
+        )
         made[verdict] = fields.SelectField(
             f"What the panel decides about “{title}”",
             choices=[
@@ -119,4 +130,14 @@ class LiftForm(Form):
         at_most=500,
         rows=3,
         message="Say why all of them can be funded after all",
+    )
+
+
+class FeedbackForm(Form):
+    words = fields.AreaField(
+        "What would you like to know?",
+        hint="Say how and when we can reach you. The stewards of the fund read this.",
+        at_most=1000,
+        rows=4,
+        message="Say what you would like to know, and how to reach you",
     )

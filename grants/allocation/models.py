@@ -99,6 +99,7 @@ class Decision(Identified):
         CheckConstraint("awarded_minor >= 0", name="awarded_not_negative"),
         CheckConstraint("(verdict = 'awarded') = (awarded_minor > 0)", name="award_has_amount"),
         CheckConstraint("NOT departs OR departure_reason IS NOT NULL", name="departure_has_reason"),
+        CheckConstraint("conditions IS NULL OR verdict = 'awarded'", name="conditions_on_an_award"),
         Index(
             "ix_decision_standing",
             "proposal_id",
@@ -121,6 +122,11 @@ class Decision(Identified):
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     departs: Mapped[bool] = mapped_column(default=False)
     departure_reason: Mapped[str | None] = mapped_column(String(1000))
+    conditions: Mapped[str | None] = mapped_column(String(1000))
+    """What the panel asks of the group if it takes the award; everybody can read it."""
+    letter: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """What the group was told, as it was sent (``rules.letter``): its members and the desk can read it."""
+    feedback_asked_at: Mapped[datetime | None] = mapped_column(Utc())
     decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     decided_at: Mapped[datetime | None] = mapped_column(Utc())
     notified_at: Mapped[datetime | None] = mapped_column(Utc())

@@ -1,67 +1,101 @@
 """Letters that tell each group what was decided, and why."""
 
+from collections.abc import Mapping, Sequence
+
+from grants.allocation import queries
 from grants.allocation.models import Decision
-from grants.allocation.rules.states import Verdict
-from grants.kernel.money import show_pounds
+from grants.allocation.rules.facts import BidFacts
+from grants.allocation.rules.letter import Heard, Letter, Told, enough_words, write
+from grants.allocation.rules.states import last_day_to_appeal
+from grants.funds.models import Fund
+from grants.funds.rules import places_elsewhere
+from grants.kernel.actors import Role
+from grants.kernel.clock import show_day
 from grants.kernel.work import UnitOfWork
 from grants.outbox.service import address, put_mail
 from grants.people import queries as people
 from grants.proposals.models import Proposal
 from grants.review import queries as review
-from grants.review.notices import panel_words
+from grants.review.models import PanelFinding
+from grants.review.rules import sentence_for
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-
-SUBJECTS = {
-    Verdict.AWARDED: "“{title}” will be funded",
-    Verdict.RESERVE: "“{title}” is on the reserve list",
-    Verdict.NOT_FUNDED: "“{title}” was not funded this time",
-}
-OPENINGS = {
-    Verdict.AWARDED: "Good news: your proposal “{title}” will be funded with {awarded}.",
-    Verdict.RESERVE: (
-        "Your proposal “{title}” is on the reserve list. There was not enough money left for it. If money comes free, "
-        "we offer it to the reserve list in the order that the results show, and we write to you again."
-    ),
-    Verdict.NOT_FUNDED: "We are sorry: your proposal “{title}” was not funded this time.",
-}
+from grants.rounds.rules import Criterion
 
 
-def told(uow: UnitOfWork, round: Round, decision: Decision, proposal: Proposal, *, corrected: bool = False) -> None:
+def told(uow: UnitOfWork, round: Round, decision: Decision, proposal: Proposal, *, corrected: bool = False) -> Letter:
     """To every member of the group: the decision, its reason, the votes, what would have been enough, the panel's
-    words, and where to turn."""
-    facts = {"title": proposal.title, "awarded": show_pounds(decision.awarded_minor)}
-    parts = [OPENINGS[decision.verdict].format(**facts)]
-    if corrected:
-        parts.insert(0, "We made a mistake in what we told you, and we are sorry. This letter replaces the one before.")
-    parts.append("WHY")
-    parts.append(decision.reason)
-    if decision.departure_reason:
-        parts.append(
-            f"The panel decided otherwise than the votes alone would have. Its reason: {decision.departure_reason}"
-        )
-    if enough := decision.details.get("enough"):
-        parts.append(enough)
-    finding = review.finding_of(uow.session, proposal.id)
-    if finding is not None:
-        book = rounds.rule_book(round)
-        words = review.words_by_criterion(uow.session, proposal.id)
-        parts += ["WHAT THE PANEL SAID BEFORE THE VOTE", finding.note, panel_words(finding, words, book.criteria)]
-    parts += ["WHERE TO TURN", _turn(decision), "All results, and how they were worked out:"]
-    parts.append(address(f"/rounds/{round.id}/results"))
+    words, where to turn, and how to appeal. Gives the letter, to be kept as it was sent."""
+    letter = _letter(uow, round, decision, proposal, corrected)
     for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
         put_mail(
             uow,
             to=email,
-            subject=("Corrected: " if corrected else "") + SUBJECTS[decision.verdict].format(**facts),
-            text="\n\n".join(parts),
+            subject=letter.subject,
+            text=letter.text(address),
             key=f"decision:{decision.id}:{person_id}",
+            subject_id=proposal.id,
+        )
+    return letter
+
+
+def _letter(uow: UnitOfWork, round: Round, decision: Decision, proposal: Proposal, corrected: bool) -> Letter:
+    book, facts = rounds.rule_book(round), queries.facts(queries.run(uow.session, decision.run_id))
+    mine: BidFacts | None = facts.of(proposal.id) if facts else None
+    finding = review.finding_of(uow.session, proposal.id)
+    words = review.words_by_criterion(uow.session, proposal.id) if finding is not None else {}
+    return write(
+        Told(
+            decision_id=decision.id,
+            round_id=round.id,
+            verdict=decision.verdict,
+            title=proposal.title,
+            awarded_minor=decision.awarded_minor,
+            reason=decision.reason,
+            departure_reason=decision.departure_reason,
+            conditions=decision.conditions,
+            enough=() if decision.departs else enough_words(mine, decision.details.get("enough") or ""),
+            voters=facts.voters if facts else 0,
+            supporters=mine.supporters if mine else None,
+            finding=finding.note if finding is not None else None,
+            heard=_heard(finding, words, book.criteria),
+            elsewhere=places_elsewhere(uow.get(Fund, round.fund_id).elsewhere),
+            appeal_days=book.appeal_days,
+            appeal_until=show_day(last_day_to_appeal(uow.now, book.appeal_days)),
+            corrected=corrected,
+        )
+    )
+
+
+def _heard(
+    finding: PanelFinding | None, words: Mapping[str, Sequence[str]], criteria: Sequence[Criterion]
+) -> tuple[Heard, ...]:
+    if finding is None:
+        return ()
+    heard = []
+    for criterion in criteria:
+        average = finding.by_criterion.get(criterion.id, {}).get("average")
+        sentence = sentence_for(criterion, average)
+        heard.append(Heard(criterion.name, sentence, average, tuple(words.get(criterion.id, ()))))
+    return tuple(heard)
+
+
+def feedback_asked(uow: UnitOfWork, round: Round, decision: Decision, proposal: Proposal, words: str) -> None:
+    """To the stewards of the fund: a group would like to talk about what was decided."""
+    for person_id, email in people.emails_of_role(uow.session, Role.STEWARD, round.fund_id):
+        put_mail(
+            uow,
+            to=email,
+            subject=f"The group of “{proposal.title}” asks for feedback",
+            text=(
+                f"The group of “{proposal.title}” would like to talk about what was decided. They write:\n\n{words}\n\n"
+                f"The letter that they got:\n{address(f'/decisions/{decision.id}/letter')}\n\n"
+                f"The proposal, with who is in the group:\n{address(f'/proposals/{proposal.id}')}"
+            ),
+            key=f"feedback:{decision.id}:{_moment(uow)}:{person_id}",
             subject_id=proposal.id,
         )
 
 
-def _turn(decision: Decision) -> str:
-    wrong = "If you think that something went wrong in how this was decided, answer this letter or talk to a steward."
-    if decision.verdict is Verdict.AWARDED:
-        return f"An offer with its conditions comes in a letter of its own. {wrong}"
-    return f"You can ask for help with another bid at any time: answer this letter. {wrong}"
+def _moment(uow: UnitOfWork) -> str:
+    return f"{uow.now:%Y%m%dT%H%M%S%f}"

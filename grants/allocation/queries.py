@@ -180,6 +180,7 @@ def lines(session: Session, round_id: UUID) -> Sequence[Any]:
             Decision.reason,
             Decision.details,
             Decision.departure_reason,
+            Decision.conditions,
             Decision.follows_id,
             Proposal.number,
             Proposal.title,

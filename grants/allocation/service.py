@@ -242,13 +242,17 @@ def replayed(session: Session, run: AllocationRun) -> Replayed:
 
 
 def decide(
-    uow: UnitOfWork, round_id: UUID, departures: Sequence[Departure] = (), took_part: Collection[UUID] = ()
+    uow: UnitOfWork,
+    round_id: UUID,
+    departures: Sequence[Departure] = (),
+    took_part: Collection[UUID] = (),
+    conditions: Mapping[UUID, str] | None = None,
 ) -> list[Decision]:
     """The panel's chair takes the decision: what the rule recommends, but for ``departures``, each with its reason.
 
     ``took_part``: the panellists at the meeting; the chair is always one of them. For every bid, a quorum of them must
     have no interest in it. What is awarded must fit the pot and the funders' restrictions (``NotEnoughMoney`` names the
-    shortfall).
+    shortfall). ``conditions``: what the panel asks of a group that is funded, by proposal; everybody can read it.
     """
     round = uow.get(Round, round_id, lock=True)
     chair = review.chair_id(uow.session, round_id)
@@ -274,7 +278,11 @@ def decide(
     winners = [bids[id] for id, verdict in verdicts.items() if verdict is Verdict.AWARDED]
     _ensure_one_of_each(uow, round, winners)
     _ensure_money(uow, round, winners)
-    made = [_ratify(uow, one, bids[one.proposal_id], by_bid.get(one.proposal_id)) for one in standing]
+    asked = _conditions(conditions or {}, verdicts, bids, {bid for bid, person in interests if person == chair})
+    made = [
+        _ratify(uow, one, bids[one.proposal_id], by_bid.get(one.proposal_id), asked.get(one.proposal_id))
+        for one in standing
+    ]
     uow.session.add(
         PanelMeeting(
             round_id=round_id,
@@ -344,6 +352,32 @@ def _checked(
     return found
 
 
+def _conditions(
+    conditions: Mapping[UUID, str],
+    verdicts: Mapping[UUID, Verdict],
+    bids: Mapping[UUID, Proposal],
+    not_for_chair: Collection[UUID],
+) -> dict[UUID, str]:
+    """What is asked of groups that are funded, by proposal; blank ones are none."""
+    found = {}
+    for id, words in conditions.items():
+        if not (words := words.strip()):
+            continue
+        if id not in verdicts:
+            raise RuleBroken("Decide about bids that stood on the ballot.")
+        if id in not_for_chair:
+            raise NotAllowed(f"You have an interest in “{bids[id].title}”, so you cannot set conditions there.")
+        if verdicts[id] is not Verdict.AWARDED:
+            raise RuleBroken(
+                f"“{bids[id].title}” is not to be funded, so there is nothing to ask of it. Leave this empty.",
+                field=conditions_field(id),
+            )
+        if len(words) > REASON_AT_MOST:
+            raise RuleBroken(f"Use {REASON_AT_MOST} characters or fewer.", field=conditions_field(id))
+        found[id] = words
+    return found
+
+
 def verdict_field(proposal_id: UUID) -> str:
     """The form field in which a bid's verdict is chosen."""
     return f"verdict_{proposal_id.hex}"
@@ -352,6 +386,11 @@ def verdict_field(proposal_id: UUID) -> str:
 def reason_field(proposal_id: UUID) -> str:
     """The form field in which a departure's reason is typed."""
     return f"reason_{proposal_id.hex}"
+
+
+def conditions_field(proposal_id: UUID) -> str:
+    """The form field in which the conditions of an award are typed."""
+    return f"conditions_{proposal_id.hex}"
 
 
 def _ensure_one_of_each(uow: UnitOfWork, round: Round, winners: Sequence[Proposal]) -> None:
@@ -386,7 +425,9 @@ def _ensure_money(uow: UnitOfWork, round: Round, winners: Sequence[Proposal]) ->
         )
 
 
-def _ratify(uow: UnitOfWork, one: Decision, bid: Proposal, departure: Departure | None) -> Decision:
+def _ratify(
+    uow: UnitOfWork, one: Decision, bid: Proposal, departure: Departure | None, conditions: str | None = None
+) -> Decision:
     if departure is not None:
         old, before = one, one.state
         old.state = next_state(STEPS, before, DecisionAction.SUPERSEDE)
@@ -410,7 +451,7 @@ def _ratify(uow: UnitOfWork, one: Decision, bid: Proposal, departure: Departure 
         uow.add(one)
     before = one.state
     one.state = next_state(STEPS, before, DecisionAction.RATIFY)
-    one.decided_by_id, one.decided_at = uow.actor.id, uow.now
+    one.decided_by_id, one.decided_at, one.conditions = uow.actor.id, uow.now, conditions
     uow.record(
         "decision.ratified",
         one,
@@ -421,6 +462,7 @@ def _ratify(uow: UnitOfWork, one: Decision, bid: Proposal, departure: Departure 
         verdict=one.verdict.value,
         awarded_minor=one.awarded_minor,
         departs=one.departs,
+        has_conditions=conditions is not None,
     )
     return one
 
@@ -452,10 +494,29 @@ def announce(uow: UnitOfWork, round_id: UUID) -> list[Decision]:
         one.notified_at = uow.now
         uow.record("decision.notified", one, before=before, after=one.state, proposal=bid.id)
         proposals_service.note_verdict(uow, bid, one.verdict.value)
-        notices.told(uow, round, one, bid)
+        one.letter = notices.told(uow, round, one, bid).facts()
         told.append(one)
     rounds_service.mark_announced(uow, round)
     return told
+
+
+def ask_feedback(uow: UnitOfWork, decision_id: UUID, words: str) -> Decision:
+    """Somebody of the group would like to talk about what was decided: the stewards are written to, once."""
+    decision = uow.get(Decision, decision_id, lock=True)
+    bid, round = proposals.proposal(uow.session, decision.proposal_id), uow.get(Round, decision.round_id)
+    access.ensure_is_theirs(uow.actor, bid.group_id)
+    if decision.notified_at is None:
+        raise StepRefused("There is nothing to talk about before the results are announced.")
+    if decision.feedback_asked_at is not None:
+        raise StepRefused("Your group has asked for feedback already. A steward answers you.")
+    if not (words := words.strip()):
+        raise RuleBroken("Say what you would like to know, and how to reach you.", field="words")
+    if len(words) > REASON_AT_MOST:
+        raise RuleBroken(f"Use {REASON_AT_MOST} characters or fewer.", field="words")
+    decision.feedback_asked_at = uow.now
+    uow.record("decision.feedback_asked", decision, proposal=bid.id)
+    notices.feedback_asked(uow, round, decision, bid, words)
+    return decision
 
 
 # ---------------------------------------------------------------------------------------------------------- corrections
@@ -530,6 +591,7 @@ def answer_correction(uow: UnitOfWork, correction_id: UUID, agreed: bool) -> Dec
         details={"left_before_minor": old.details.get("left_before_minor")},
         departs=old.departs,
         departure_reason=old.departure_reason,
+        conditions=old.conditions if asked.verdict is Verdict.AWARDED else None,
         decided_by_id=uow.actor.id,
         decided_at=uow.now,
         notified_at=uow.now,
@@ -539,7 +601,7 @@ def answer_correction(uow: UnitOfWork, correction_id: UUID, agreed: bool) -> Dec
     uow.record("decision.corrected", new, before=before, after=new.state, why=asked.reason, supersedes=old.id)
     if new.verdict is not old.verdict:
         proposals_service.note_verdict(uow, bid, new.verdict.value)
-    notices.told(uow, round, new, bid, corrected=True)
+    new.letter = notices.told(uow, round, new, bid, corrected=True).facts()
     return new
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload, selectinload
 
+from grants.allocation import queries as decisions
 from grants.allocation import service as allocation
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import DecisionState, Verdict
@@ -392,6 +393,12 @@ def _put_parts(uow: UnitOfWork, award: Award, parts: Sequence[Part]) -> None:
     uow.session.expire(award, ["instalments"])
 
 
+def _asked_by_panel(uow: UnitOfWork, award: Award) -> str:
+    """What the panel asked for when it decided, for the agreement."""
+    decision = decisions.decision_for(uow.session, award.proposal_id)
+    return f"The panel asked for this: {decision.conditions}" if decision and decision.conditions else ""
+
+
 def _write(uow: UnitOfWork, award: Award, extra: str) -> Agreement:
     latest = queries.agreement(uow.session, award.id)
     version = 1
@@ -414,7 +421,7 @@ def _write(uow: UnitOfWork, award: Award, extra: str) -> Agreement:
             priority=uow.get(Priority, award.priority_id).title,
             amount_minor=award.amount_minor,
             parts=tuple(Part(part.amount_minor, part.due_on, part.condition) for part in award.instalments),
-            extra=extra,
+            extra="\n".join(part for part in (_asked_by_panel(uow, award), extra) if part),
         ),
         template.version,
         template.body,

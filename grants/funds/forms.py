@@ -31,8 +31,17 @@ class FundForm(Form):
         "What the fund is for", hint="Two or three plain sentences that everybody can read.", counted=True, at_most=2000
     )
 
+    elsewhere = fields.AreaField(
+        "Where else can groups turn?",
+        hint="One place on each line: its name, what it helps with, and how to reach it. It stands in the letter of "
+        "every group that gets nothing.",
+        counted=True,
+        at_most=4000,
+        required=False,
+    )
+
     def to_draft(self) -> FundDraft:
-        return FundDraft(self.name.data or "", self.purpose.data or "")
+        return FundDraft(self.name.data or "", self.purpose.data or "", self.elsewhere.data or "")
 
 
 class FunderForm(Form):

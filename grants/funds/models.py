@@ -20,6 +20,8 @@ class Fund(Identified):
 
     name: Mapped[str] = mapped_column(String(140))
     purpose: Mapped[str] = mapped_column(String(2000))
+    elsewhere: Mapped[str | None] = mapped_column(String(4000))
+    """Where else a group can turn, one place on each line; told to those who get nothing."""
     pays_by: Mapped[PaysBy | None] = state_column(PaysBy)
     """How groups are paid; None: as the installation does it."""
     created_at: Mapped[datetime] = mapped_column(Utc())

@@ -1,9 +1,10 @@
 """The words of letters about money that is not spent. They leave through the outbox."""
 
 from datetime import date
+from uuid import UUID
 
-from grants.funds.models import Contribution, UnspentOffer
-from grants.funds.rules import UnspentState
+from grants.funds.models import Contribution, Fund, UnspentOffer
+from grants.funds.rules import UnspentState, places_elsewhere
 from grants.kernel.actors import Role
 from grants.kernel.money import show_pounds
 from grants.kernel.work import UnitOfWork
@@ -57,3 +58,9 @@ def unspent_answered(uow: UnitOfWork, offer: UnspentOffer) -> None:
         outbox.put_mail(
             uow, to=email, subject=f"Unspent money of {one.funder.name}", text=f"{words}:\n{_page(one)}", key=key
         )
+
+
+def turn_elsewhere(uow: UnitOfWork, fund_id: UUID) -> tuple[str, ...]:
+    """Where else a group can turn, as part of a letter; nothing where the fund's stewards wrote nothing down."""
+    places = places_elsewhere(uow.get(Fund, fund_id).elsewhere)
+    return ("WHERE ELSE TO TURN", "\n".join(f"- {place}" for place in places)) if places else ()

@@ -163,10 +163,20 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class FundDraft:
-    """A fund as it is to be named."""
+    """A fund as it is to be named. ``elsewhere``: where else a group can turn, one place on each line."""
 
     name: str
     purpose: str
+    elsewhere: str = ""
+
+
+def places_elsewhere(text: str | None) -> tuple[str, ...]:
+    """Where else a group can turn, a line each; blank lines are left out.
+
+    >>> places_elsewhere("Catalyst: help with bids\\n\\n  The town council ")
+    ('Catalyst: help with bids', 'The town council')
+    """
+    return tuple(line.strip() for line in (text or "").splitlines() if line.strip())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
+from grants.funds.notices import turn_elsewhere
 from grants.kernel.clock import show_day
 from grants.kernel.money import show_pounds
 from grants.kernel.work import UnitOfWork
@@ -107,8 +108,10 @@ def screened(uow: UnitOfWork, proposal: Proposal, words: str | None) -> None:
         subject = f"“{proposal.title}” cannot go on in this round"
         text = (
             f"We are sorry: your proposal “{proposal.title}” cannot go on in this round. The reason:\n\n{words}\n\n"
-            "If you think that this is wrong, answer this letter, or talk to a steward before the vote opens."
+            "If you think that this is wrong, answer this letter, or talk to a steward before the vote opens. You can "
+            "also put it right and ask again in another round: we are glad to help."
         )
+        text = "\n\n".join([text, *turn_elsewhere(uow, proposal.round.fund_id)])
     for person_id, email in readers(uow, proposal):
         put_mail(
             uow,

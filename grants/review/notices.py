@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from grants.funds.notices import turn_elsewhere
 from grants.kernel.work import UnitOfWork
 from grants.outbox.service import address, put_mail
 from grants.people import queries as people
 from grants.proposals.models import Proposal
 from grants.review.models import PanelFinding, Review
+from grants.review.rules import sentence_for
 from grants.rounds.models import Round
 from grants.rounds.rules import Criterion, show_moment
 
@@ -51,6 +53,7 @@ def kept_off(
         panel_words(finding, words, criteria),
         "If you think that something went wrong in how this was done, answer this letter or talk to a steward before "
         "the vote opens. You can also work on the bid and ask again in another round: we are glad to help.",
+        *turn_elsewhere(uow, proposal.round.fund_id),
         address(f"/proposals/{proposal.id}"),
     ]
     for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
@@ -69,7 +72,8 @@ def panel_words(finding: PanelFinding, words: Mapping[str, Sequence[str]], crite
     blocks = []
     for criterion in criteria:
         average = finding.by_criterion.get(criterion.id, {}).get("average")
-        score = f"{average} of 3 on average" if average is not None else "not enough information to score"
+        sentence = sentence_for(criterion, average)
+        score = f"{sentence} ({average} of 3 on average)" if sentence else "There was not enough information to score."
         lines = [f"- {reason}" for reason in words.get(criterion.id, ())]
         blocks.append("\n".join([f"{criterion.name}: {score}", *lines]))
     return "\n\n".join(blocks)

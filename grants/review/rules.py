@@ -298,6 +298,15 @@ def one_decimal(total: int, count: int) -> str | None:
     return f"{tenths // 10}.{tenths % 10}"
 
 
+def sentence_for(criterion: Criterion, average: str | None) -> str | None:
+    """The sentence of the scale that is nearest to an average, halves upwards; nothing where nobody could score.
+
+    >>> sentence_for(Criterion("listening", "", "", ("none", "few", "some", "all")), "2.5")
+    'all'
+    """
+    return None if average is None else criterion.steps[int(Fraction(average) + Fraction(1, 2))]
+
+
 def note(finding: Finding, pass_mark: int, explanation: str = "") -> str:
     """The finding in plain words, as it stands beside the bid once the vote opens."""
     if not finding.judged:

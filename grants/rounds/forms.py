@@ -258,6 +258,13 @@ class RoundForm(Form):
         required=False,
     )
 
+    appeal_days = fields.NumberField(
+        "Within how many days can a group appeal?",
+        hint="Counted from the day on which it is told what was decided.",
+        at_least=5,
+        at_most=90,
+    )
+
     FINER = (
         "group_limit",
         "group_cap_minor",
@@ -327,6 +334,7 @@ class RoundForm(Form):
             pass_mark=self.pass_mark.data or 0,
             quorum=self.quorum.data or 0,
             panel_part=self.panel_part.data,
+            appeal_days=self.appeal_days.data or 0,
             panel_share=self.panel_share.data if self.panel_part.data is PanelPart.SPLIT_POT else None,
         )
 
@@ -392,6 +400,7 @@ FRESH: dict[str, Any] = {
     "pass_mark": 50,
     "quorum": 2,
     "panel_part": PanelPart.GATE,
+    "appeal_days": 20,
     "who_may_apply": "Groups of neighbours and friends, clubs, charities and community businesses.",
 }
 """What a new round's form proposes."""

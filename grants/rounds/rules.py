@@ -611,7 +611,7 @@ HEALTH_CREATION: tuple[Criterion, ...] = (
 """The panel's default criteria: the five features of health creation."""
 
 
-ADDED: Mapping[str, Any] = {"ballot_areas": None, "blind": False, "panel_share": None}
+ADDED: Mapping[str, Any] = {"ballot_areas": None, "blind": False, "panel_share": None, "appeal_days": 20}
 """Facts that rule-books frozen earlier know nothing of, and what these mean by saying nothing: so it is left unsaid,
 and a book that was published before such a fact came keeps its text and its hash."""
 
@@ -630,6 +630,7 @@ class RuleBook:
     ``blind``: panellists do not learn whose bid it is until their own score of it is locked.
     ``panel_share``: with ``SPLIT_POT``, how much of the pot goes by the panel's points, in whole percent; otherwise
     nothing.
+    ``appeal_days``: within how many days after it was told a group can appeal against how it was judged.
     ``suppress_below``: no published cell counts fewer people; below ``totals_only_below`` ballots only totals are
     published.
     """
@@ -668,6 +669,7 @@ class RuleBook:
     ballot_areas: int | None = None
     version: int = 1
     panel_share: int | None = None
+    appeal_days: int = 20
 
     def __post_init__(self) -> None:
         # Sets that people tick: the order in which they were ticked is no fact of the rule-book.
@@ -791,6 +793,7 @@ class RuleBook:
                 "Enter how much of the pot goes by the panel's points, 1 to 99 percent.",
                 "panel_share",
             ),
+            (not 5 <= self.appeal_days <= 90, "Enter how many days a group has to appeal, 5 to 90.", "appeal_days"),
             (not 0 <= self.pass_mark <= 100, "Enter a pass mark from 0 to 100.", "pass_mark"),
             (self.quorum < 1, "Enter how many panellists must take part, 1 or more.", "quorum"),
             (not self.lot_seed.strip(), "Enter the seed of the lot.", "lot_seed"),
@@ -852,6 +855,7 @@ class RoundDraft:
     quorum: int = 2
     panel_part: PanelPart = PanelPart.GATE
     panel_share: int | None = None
+    appeal_days: int = 20
 
     def book(self, *, lot_seed: str, ballot_public_key: str) -> RuleBook:
         """The rule-book that this draft becomes."""
@@ -888,6 +892,7 @@ class RoundDraft:
             quorum=self.quorum,
             panel_part=self.panel_part,
             panel_share=self.panel_share,
+            appeal_days=self.appeal_days,
         )
 
     def preview(self) -> RuleBook:
@@ -963,6 +968,7 @@ _TERMS = (
     "quorum",
     "panel_part",
     "panel_share",
+    "appeal_days",
 )
 
 
@@ -1044,6 +1050,11 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
         (
             "When votes are equal",
             f"{level_words(book)} The lot comes from a number that is published here before anybody votes.",
+        ),
+        (
+            "If something went wrong",
+            f"A group can appeal within {book.appeal_days} days after it was told, when the rules were not kept or "
+            "somebody had an interest. Somebody who had no part in it decides about the appeal.",
         ),
         (
             "How votes stay secret",

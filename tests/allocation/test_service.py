@@ -381,7 +381,13 @@ def test_a_letter_tells_the_reason_the_votes_what_would_do_and_the_panel_s_words
     mine = [one.payload for one in letters(session) if one.subject_id == counted.proposals[3].id]
     text = mine[0]["text"]
     assert mine[0]["subject"] == "“Bid 4” is on the reserve list"
-    for words in ("2 votes", "£300 was left", "With 1 more vote", "We read about listening.", "answer this letter"):
+    for words in (
+        "2 votes",
+        "£300 was left",
+        "With 1 more person who chooses",
+        "We read about listening.",
+        "You have 20 days",
+    ):
         assert words in text
     assert f"/rounds/{counted.round.id}/results" in text
     assert "Bid 1" not in text

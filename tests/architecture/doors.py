@@ -14,6 +14,9 @@ DOORS: dict[str, str] = {
     "allocation.desk": "admin+auditor+panellist+steward",
     "allocation.ready": "steward",
     "allocation.run": "steward",
+    "letters.as_pdf": "signed_in",
+    "letters.feedback": "signed_in",
+    "letters.page": "signed_in",
     # audit
     "audit.account": "auditor+finance_officer",
     "audit.books": "auditor+finance_officer",

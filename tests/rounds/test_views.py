@@ -84,6 +84,7 @@ def a_whole_form(session: Session, **changed: object) -> dict[str, object]:
         "quorum": "2",
         "panel_part": "gate",
         "panel_share": "",
+        "appeal_days": "20",
         **changed,
     }
 

@@ -1,10 +1,12 @@
 """The life of a decision, what a rule's outcome recommends, and how a panel may depart from it."""
 
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from grants.allocation.rules.result import Outcome
+from grants.kernel.clock import london_day
 
 
 class Verdict(StrEnum):
@@ -64,3 +66,13 @@ def recommended(outcome: Outcome) -> Verdict:
     if outcome.awarded_minor:
         return Verdict.AWARDED
     return Verdict.NOT_FUNDED if outcome.reserve is None else Verdict.RESERVE
+
+
+def last_day_to_appeal(told_at: datetime, days: int) -> date:
+    """The last day, in London, on which a group can appeal against what it was told at this moment.
+
+    >>> from datetime import UTC
+    >>> last_day_to_appeal(datetime(2027, 3, 1, 23, 30, tzinfo=UTC), 20)
+    datetime.date(2027, 3, 21)
+    """
+    return london_day(told_at) + timedelta(days=days)

@@ -118,6 +118,7 @@ def decide(round_id: UUID) -> ResponseReturnValue:
             line.proposal_id,
             service.verdict_field(line.proposal_id),
             service.reason_field(line.proposal_id),
+            service.conditions_field(line.proposal_id),
             line.title,
             Verdict(line.verdict),
         )
@@ -132,7 +133,8 @@ def decide(round_id: UUID) -> ResponseReturnValue:
         try:
             with working() as uow:
                 departures = form.departures([one[:3] for one in open_bids])
-                service.decide(uow, round_id, departures, form.took_part.data or [])
+                conditions = form.conditions([(one[0], one[3]) for one in open_bids])
+                service.decide(uow, round_id, departures, form.took_part.data or [], conditions)
             flash("Decided. A steward who took no part in it can announce it now.", "success")
             return redirect(url_for("allocation.desk", round_id=round_id))
         except RuleBroken as broken:
@@ -143,7 +145,7 @@ def decide(round_id: UUID) -> ResponseReturnValue:
         book=rounds.rule_book(round),
         lines=lines,
         form=form,
-        names={id: (verdict, reason) for id, verdict, reason, _, _ in open_bids},
+        names={one[0]: one[1:4] for one in open_bids},
         spent_minor=sum(line.awarded_minor for line in lines),
         voters=tally.ballot_count if (tally := voting.tally(reading(), round_id)) else 0,
     )

@@ -34,6 +34,7 @@ def lines_of(round_id: UUID) -> list[Line]:
             corrected=before.get(row.follows_id, ""),
             mine=row.group_id in actor.groups,
             reserve=row.details.get("reserve"),
+            conditions=row.conditions or "",
         )
         for row in rows
         if row.state is not DecisionState.SUPERSEDED

@@ -293,5 +293,10 @@ def on_proposal(proposal: Any) -> Section | None:
     decision = queries.decision_for(reading(), proposal.id)
     if decision is None:
         return None
-    html = render_template("allocation/_proposal.html", decision=decision, round=proposal.round)
+    html = render_template(
+        "allocation/_proposal.html",
+        decision=decision,
+        round=proposal.round,
+        letter=decision.letter and access.may_read_letter(current_actor(), proposal.round.fund_id, proposal.group_id),
+    )
     return Section("result", "What was decided, and why", Markup(html))  # noqa: S704  (a template of ours escapes)

@@ -19,7 +19,7 @@ def start_fund(uow: UnitOfWork, draft: FundDraft) -> Fund:
     """Open a pot and its accounts. Refuses a name that another fund has."""
     access.ensure_may_start_fund(uow.actor)
     _ensure_new_name(uow, Fund, draft.name)
-    fund = Fund(name=draft.name, purpose=draft.purpose, created_at=uow.now)
+    fund = Fund(name=draft.name, purpose=draft.purpose, elsewhere=draft.elsewhere or None, created_at=uow.now)
     uow.add(fund)
     ledger.open_fund(uow, fund.id)
     uow.record("fund.started", fund)
@@ -52,7 +52,7 @@ def change_fund(uow: UnitOfWork, fund_id: UUID, draft: FundDraft) -> Fund:
     fund = uow.get(Fund, fund_id, lock=True)
     access.ensure_may_steward(uow.actor, fund_id)
     _ensure_new_name(uow, Fund, draft.name, but=fund_id)
-    fund.name, fund.purpose = draft.name, draft.purpose
+    fund.name, fund.purpose, fund.elsewhere = draft.name, draft.purpose, draft.elsewhere or None
     uow.record("fund.changed", fund)
     return fund
 
