@@ -22,6 +22,7 @@ from grants.allocation.cli import elections as elections_cli
 from grants.allocation.cli import results as results_cli
 from grants.allocation.views import desk as allocation
 from grants.allocation.views import exclusive, letters, results, sandbox
+from grants.appeals import views as appeals
 from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
@@ -100,6 +101,7 @@ STAGES = (
     exclusive,
     results,
     sandbox,
+    appeals,
     awards,
     disbursements,
     payment_webhooks,

@@ -17,6 +17,13 @@ DOORS: dict[str, str] = {
     "letters.as_pdf": "signed_in",
     "letters.feedback": "signed_in",
     "letters.page": "signed_in",
+    # appeals
+    "appeals.hear": "admin+panellist+steward",
+    "appeals.index": "admin+auditor+panellist+steward",
+    "appeals.judge": "admin+panellist+steward",
+    "appeals.lodge": "signed_in",
+    "appeals.page": "signed_in",
+    "appeals.put_right": "steward",
     # audit
     "audit.account": "auditor+finance_officer",
     "audit.books": "auditor+finance_officer",

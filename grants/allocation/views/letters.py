@@ -8,7 +8,6 @@ from flask.typing import ResponseReturnValue
 
 from grants.allocation import access, queries, service
 from grants.allocation.forms import FeedbackForm
-from grants.allocation.models import Decision
 from grants.allocation.rules.letter import Letter
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.proposals import queries as proposals
@@ -22,7 +21,7 @@ from grants.web.work import working
 bp = Blueprint("letters", __name__)
 
 
-def _letter(decision_id: UUID) -> tuple[Decision, dict[str, Any]]:
+def _letter(decision_id: UUID) -> tuple[Any, dict[str, Any]]:
     """A letter that was sent, for those who may read it; before that there is none, whoever asks."""
     decision = queries.decision(reading(), decision_id)
     if decision.notified_at is None or decision.letter is None:
