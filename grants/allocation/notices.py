@@ -15,6 +15,7 @@ from grants.kernel.work import UnitOfWork
 from grants.outbox.service import address, put_mail
 from grants.people import queries as people
 from grants.proposals.models import Proposal
+from grants.proposals.notices import readers
 from grants.review import queries as review
 from grants.review.models import PanelFinding
 from grants.review.rules import sentence_for
@@ -27,7 +28,7 @@ def told(uow: UnitOfWork, round: Round, decision: Decision, proposal: Proposal, 
     """To every member of the group: the decision, its reason, the votes, what would have been enough, the panel's
     words, where to turn, and how to appeal. Gives the letter, to be kept as it was sent."""
     letter = _letter(uow, round, decision, proposal, corrected)
-    for person_id, email in people.emails_of_group(uow.session, proposal.group_id):
+    for person_id, email in readers(uow, proposal):
         put_mail(
             uow,
             to=email,
