@@ -70,6 +70,7 @@ from grants.voting import cli as voting_cli
 from grants.voting.views import booths, devices, keys, papers
 from grants.voting.views import votes as voting
 from grants.web import csrf, db, errors, fields, filters, headers, limits, logs, session, statics
+from grants.web.application import Application
 from grants.web.db import reading
 
 STAGES = (
@@ -131,7 +132,7 @@ COMMANDS = (
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> Flask:
     """A whole application for these settings (from the environment when none are given)."""
     settings = settings or Settings.from_environ()
-    app = Flask("grants", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
+    app = Application("grants", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
     app.config.update(
         SETTINGS=settings,
         DEMO=settings.demo,

@@ -16,12 +16,13 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event, select
 from sqlalchemy.engine import Connection, Engine, make_url
-from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 import grants
 from grants.kernel.actors import Actor
 from grants.kernel.clock import Clock
+from grants.kernel.statements import AtOnce, Line, told_as_usual
 from grants.kernel.tables import Base
 from grants.kernel.work import UnitOfWork
 
@@ -93,18 +94,16 @@ def gate(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def transaction(
-    session: Session, engine: Engine, actor: Actor, now: datetime | Callable[[], datetime], *, at_once: bool = False
+    session: Session, engine: Engine, actor: Actor, now: datetime | Callable[[], datetime]
 ) -> Iterator[UnitOfWork]:
     """One unit of work on ``session``: committed whole, or nothing of it.
 
     A clock given as ``now`` is read once the queue is behind us: what waits past a deadline is late.
-    ``at_once``: all that is written is written in one statement; PostgreSQL then commits it without two more journeys.
     """
     session.rollback()
-    options = {"isolation_level": "AUTOCOMMIT"} if at_once and engine.dialect.name == "postgresql" else {WRITES: True}
     with gate(engine):
         try:
-            session.connection(execution_options=options)
+            session.connection(execution_options={WRITES: True})
             yield UnitOfWork(session, actor, now if isinstance(now, datetime) else now())
             session.commit()
         except BaseException:
@@ -113,9 +112,38 @@ def transaction(
 
 
 @contextmanager
-def working_as(actor: Actor, *, at_once: bool = False) -> Iterator[UnitOfWork]:
+def at_once(engine: Engine, now: Callable[[], datetime], reading: Callable[[], Session]) -> Iterator[AtOnce]:
+    """A unit of work of a few statements on the driver's own connection: no session, no objects, no actor.
+
+    On PostgreSQL all that is written must be written in one statement, which commits by itself and so saves two
+    journeys; on SQLite it is a transaction like any other. ``now`` is read once the queue is behind us.
+    """
+    sqlite = engine.dialect.name == "sqlite"
+    pooled = engine.raw_connection()
+    try:
+        line = Line(pooled.driver_connection, engine.dialect)
+        with gate(engine), told_as_usual(engine.dialect):
+            if sqlite:
+                line.driver.execute("BEGIN IMMEDIATE")
+            else:
+                line.driver.autocommit = True
+            yield AtOnce(line, now(), reading)
+            if sqlite:
+                line.driver.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            pooled.invalidate(error)
+        raise
+    finally:
+        if not sqlite and pooled.is_valid:
+            line.driver.autocommit = False
+        pooled.close()  # and what was not committed is taken back
+
+
+@contextmanager
+def working_as(actor: Actor) -> Iterator[UnitOfWork]:
     """A unit of work for ``actor`` at the moment when its turn comes, by the application's clock."""
-    with transaction(db.session(), db.engine, actor, now, at_once=at_once) as uow:
+    with transaction(db.session(), db.engine, actor, now) as uow:
         yield uow
 
 

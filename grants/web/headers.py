@@ -1,6 +1,7 @@
 """Security headers on every answer."""
 
-from flask import Flask, Response, request
+from flask import Flask, Response
+from flask.globals import request_ctx
 
 POLICY = "; ".join(
     (
@@ -12,19 +13,25 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+ALWAYS = (
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+)
 
 
 def init_app(app: Flask) -> None:
     @app.after_request
     def _headers(response: Response) -> Response:
-        headers = response.headers
-        headers.setdefault("Content-Security-Policy", POLICY)
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Referrer-Policy", "same-origin")
-        headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=()")
-        headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        headers, asked = response.headers, request_ctx.request
+        told = {name.lower() for name, _ in headers}
+        for name, value in ALWAYS:
+            if name.lower() not in told:
+                headers.add(name, value)
         if app.config["SESSION_COOKIE_SECURE"]:
             headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-        if request.endpoint != "static":
-            headers.setdefault("Cache-Control", "no-store" if request.method != "GET" else "private, no-cache")
+        if asked.endpoint != "static" and "cache-control" not in told:
+            headers.add("Cache-Control", "no-store" if asked.method != "GET" else "private, no-cache")
         return response

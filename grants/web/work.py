@@ -4,19 +4,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from grants.kernel.actors import CLOCK
+from grants.kernel.statements import AtOnce
 from grants.kernel.work import UnitOfWork
-from grants.web.db import working_as
+from grants.web.db import at_once, db, now, reading, working_as
 from grants.web.session import current_actor
 
 
 @contextmanager
-def working(*, at_once: bool = False) -> Iterator[UnitOfWork]:
-    """One transaction for the person behind this request: committed whole at the end, or nothing of it.
-
-    ``at_once``: for what is written in a single statement (see ``web.db.transaction``).
-    """
-    with working_as(current_actor(), at_once=at_once) as uow:
+def working() -> Iterator[UnitOfWork]:
+    """One transaction for the person behind this request: committed whole at the end, or nothing of it."""
+    with working_as(current_actor()) as uow:
         yield uow
+
+
+@contextmanager
+def working_at_once() -> Iterator[AtOnce]:
+    """The same for the few places that are in a hurry: some statements and nothing else (``web.db.at_once``)."""
+    with at_once(db.engine, now, reading) as work:
+        yield work
 
 
 @contextmanager

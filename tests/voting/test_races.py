@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, func, insert, inspect, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import CLOCK, NOBODY
 from grants.kernel.errors import StepRefused
-from grants.kernel.statements import Statement
+from grants.kernel.statements import Line, Statement
 from grants.rounds.models import Round
 from grants.rounds.rules import VotingMethod
 from grants.voting.models import Ballot, Envelope, RollMark, UnfinishedBallot, VotingCode
@@ -22,7 +22,7 @@ from grants.voting.rules.states import CodeState
 from grants.voting.rules.voters import Voter
 from grants.voting.service import casting, unfinished
 from grants.voting.service import votes as service
-from grants.web.db import WRITES, transaction
+from grants.web.db import WRITES, at_once, transaction
 from tests.builders.voting import PEPPER, a_code
 from tests.support.clock import START
 from tests.support.race import Finish, race
@@ -52,11 +52,14 @@ def cast_one(ready: Callable[[], None], url: str, round_id: UUID, key: str, choi
                 casting._ALL_AT_ONCE = {way: without_lock(words) for way, words in casting._ALL_AT_ONCE.items()}
             if how not in ("naive", "awaited"):
                 ready()
-            with transaction(session, engine, NOBODY, START, at_once=how != "awaited") as uow:
+            if how != "awaited":
+                with at_once(engine, lambda: START, lambda: session) as work:
+                    casting.hand_in(work, voter, sealed)
+                return "cast"
+            with transaction(session, engine, NOBODY, START) as uow:
                 casting.hand_in(uow, voter, sealed)
-                if how == "awaited":
-                    ready()
-                    until_somebody_waits(session)
+                ready()
+                until_somebody_waits(session)
         return "cast"
     except StepRefused:
         return "refused"
@@ -67,11 +70,11 @@ def cast_one(ready: Callable[[], None], url: str, round_id: UUID, key: str, choi
 def _look_then_write(ready: Callable[[], None]) -> Any:
     """What a first draft does: ask whether there is a mark, and insert if not. Both ask before either inserts."""
 
-    def in_steps(connection: Connection, values: dict[str, Any], _by_code: bool) -> casting._Told:
-        assert casting._LOOK.run(connection, values).one()[0] is None
+    def in_steps(line: Line, values: dict[str, Any], _by_code: bool) -> casting._Told:
+        assert casting._LOOK.run(line, values).fetchone()[0] is None
         ready()  # everybody has looked and found nothing
-        casting._MARK.run(connection, values)
-        connection.execute(insert(Envelope), {column.name: values[column.name] for column in inspect(Envelope).c})
+        casting._MARK.run(line, values)
+        Statement(casting._SEAL.words.replace(casting._REPLACE, ""), casting._SEAL.types).run(line, values)
         return casting._Told(may_vote=True, marked=True, before=False)
 
     return in_steps

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine, create_engine, func, insert, select, text
+from sqlalchemy import Engine, String, create_engine, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import CLOCK
+from grants.kernel.statements import Statement
 from grants.kernel.trail import AuditEvent
 from grants.people.models import Person
-from grants.web.db import db, engine_options, gate, prepare_engine, transaction, working_as
+from grants.web.db import at_once, db, engine_options, gate, prepare_engine, transaction, working_as
 from grants.web.limits import RateCount
 from tests.builders.people import a_person
 from tests.support.clock import START
@@ -104,16 +106,41 @@ def test_sqlite_keeps_its_promises(tmp_path: Path) -> None:
     assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "trusted_schema": 0}
 
 
+_COUNT = Statement("INSERT INTO rate_count (key, hits, expires) VALUES (:key, 1, 1)", {"key": String()})
+
+
 def test_what_is_written_at_once_is_kept(any_url: str) -> None:
     engine = an_engine(any_url)
     with Session(engine) as session:
-        with transaction(session, engine, CLOCK, START, at_once=True) as uow:
-            uow.session.connection().execute(insert(RateCount).values(key="one", hits=1, expires=1))
+        with at_once(engine, lambda: START, lambda: session) as work:
+            _COUNT.run(work.line, {"key": "one"})
         with transaction(session, engine, CLOCK, START) as uow:  # and the next unit of work can be taken back again
             uow.session.connection().execute(insert(RateCount).values(key="two", hits=1, expires=1))
             uow.session.rollback()
     with Session(engine) as session:
         assert session.scalars(select(RateCount.key)).all() == ["one"]
+    engine.dispose()
+
+
+def half_done_at_once(engine: Engine, session: Session) -> None:
+    with at_once(engine, lambda: START, lambda: session) as work:
+        if engine.dialect.name == "sqlite":  # PostgreSQL commits each statement by itself
+            _COUNT.run(work.line, {"key": "two"})
+        raise RuntimeError
+
+
+def test_what_breaks_at_once_leaves_nothing_and_says_so_as_usual(any_url: str) -> None:
+    engine = an_engine(any_url)
+    with Session(engine) as session:
+        with at_once(engine, lambda: START, lambda: session) as work:
+            _COUNT.run(work.line, {"key": "one"})
+        with at_once(engine, lambda: START, lambda: session) as work, pytest.raises(IntegrityError) as refused:
+            _COUNT.run(work.line, {"key": "one"})
+        assert "'one'" not in str(refused.value)
+        with pytest.raises(RuntimeError):
+            half_done_at_once(engine, session)
+        with transaction(session, engine, CLOCK, START) as uow:  # nothing is left open, and the queue moves on
+            assert uow.session.scalars(select(RateCount.key)).all() == ["one"]
     engine.dispose()
 
 

@@ -109,9 +109,12 @@ def tracking_code(commitment: str) -> str:
 
     The commitment's number, modulo 23¹⁵, in base 23 with the letters of ``letters.ALPHABET``, largest place first.
     """
-    number, base = int(commitment, 16), len(ALPHABET)
-    values = [number // base**place % base for place in reversed(range(TRACKING_LENGTH - 1))]
-    return in_fours(with_check(spell(values)))
+    base = len(ALPHABET)
+    left, values = int(commitment, 16) % base ** (TRACKING_LENGTH - 1), []
+    for _ in range(TRACKING_LENGTH - 1):
+        left, value = divmod(left, base)
+        values.append(value)
+    return in_fours(with_check(spell(values[::-1])))
 
 
 def read_tracking_code(text: str) -> str | None:

@@ -7,18 +7,18 @@ transaction, for which writers queue. Measured in ``docs/decisions/0021-casting-
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Integer, Table
-from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from grants.kernel.clock import london_day
 from grants.kernel.errors import RuleBroken, StepRefused
-from grants.kernel.statements import Statement
+from grants.kernel.statements import AtOnce, Line, Statement, line_of
 from grants.kernel.work import UnitOfWork
 from grants.rounds.models import Round
 from grants.rounds.rules import VotingMethod
@@ -51,7 +51,7 @@ _standing: dict[UUID, StandingBallot] = {}
 
 
 def seal_ballot(
-    session: Session,
+    reading: Session | Callable[[], Session],
     round_id: UUID,
     choices: Iterable[Mark] | Mapping[int, int],
     *,
@@ -68,6 +68,7 @@ def seal_ballot(
             return _sealed(known, chosen, blank_confirmed, token)
         except RuleBroken:  # perhaps fewer stand by now
             pass
+    session = reading if isinstance(reading, Session) else reading()
     return _sealed(_look_again(session, round_id), chosen, blank_confirmed, token)
 
 
@@ -105,19 +106,23 @@ def cast(
     return hand_in(uow, voter, ready, channel=channel)
 
 
-def hand_in(uow: UnitOfWork, voter: Voter, ready: ReadyBallot, *, channel: Channel = Channel.ONLINE) -> Receipt:
+def hand_in(
+    work: UnitOfWork | AtOnce, voter: Voter, ready: ReadyBallot, *, channel: Channel = Channel.ONLINE
+) -> Receipt:
     """Put the sealed ballot into the voter's envelope and mark the roll: one person, one ballot; again replaces it.
 
     Refuses (``StepRefused``) outside voting hours, and who has voted on paper; and (``RuleBroken``) a void code, and
-    choices that have ceased to be a ballot of this round. What refuses has written nothing, so that on PostgreSQL the
-    unit of work need be no more than one statement (``web.db.transaction``, ``at_once``).
+    choices that have ceased to be a ballot of this round. What refuses has written nothing, so that the work need be
+    no more than a few statements at once (``web.db.at_once``).
     """
-    now = uow.now
-    told = _offer(uow, voter, ready, channel) if is_open(ready.of.round, now) else None
+    now = work.now
+    line = work.line if isinstance(work, AtOnce) else line_of(work.session.connection())
+    told = _offer(line, now, voter, ready, channel) if is_open(ready.of.round, now) else None
     if told is None:
-        ready = _sealed(_look_again(uow.session, ready.of.round_id), ready.choices, ready.blank_confirmed, ready.token)
+        session = work.reading() if isinstance(work, AtOnce) else work.session
+        ready = _sealed(_look_again(session, ready.of.round_id), ready.choices, ready.blank_confirmed, ready.token)
         ensure_open(ready.of.round, now)
-        told = _offer(uow, voter, ready, channel)
+        told = _offer(line, now, voter, ready, channel)
     if told is None:
         raise StepRefused(CHANGED)
     if not told.may_vote:
@@ -136,23 +141,22 @@ class _Told:
     before: bool
 
 
-def _offer(uow: UnitOfWork, voter: Voter, ready: ReadyBallot, channel: Channel) -> _Told | None:
+def _offer(line: Line, now: datetime, voter: Voter, ready: ReadyBallot, channel: Channel) -> _Told | None:
     """Write mark and envelope if the round is still as it was when the ballot was sealed; else nothing."""
-    connection = uow.session.connection()
     values = {
         **ready.of.seen,
         "round_id": ready.of.round_id,
         "voter_key": voter.key,
         "channel": channel,
-        "voted_on": london_day(uow.now),
+        "voted_on": london_day(now),
         "ward_code": voter.ward_code,
         "sealed": ready.sealed.envelope,
         "commitment": ready.sealed.commitment,
     }
     by_code = voter.method is VotingMethod.CODE
-    if connection.dialect.name == "postgresql":
-        return _in_one_statement(connection, values, by_code)
-    return _step_by_step(connection, values, by_code)
+    if line.dialect.name == "postgresql":
+        return _in_one_statement(line, values, by_code)
+    return _step_by_step(line, values, by_code)
 
 
 # The statements. "unchanged" compares with what ``StandingBallot.seen`` holds.
@@ -199,18 +203,18 @@ _SEAL = _statement(
 )
 
 
-def _step_by_step(connection: Connection, values: dict[str, Any], by_code: bool) -> _Told | None:
-    seen = _LOOK.run(connection, values).one_or_none()
-    if seen is None:
+def _step_by_step(line: Line, values: dict[str, Any], by_code: bool) -> _Told | None:
+    seen = _LOOK.run(line, values).fetchall()
+    if not seen:
         return None
-    before = seen[0]
-    if by_code and not _USE_CODE.run(connection, values).rowcount:
+    before = seen[0][0]
+    if by_code and not _USE_CODE.run(line, values).rowcount:
         return _Told(may_vote=False, marked=False, before=False)
     if before == Channel.PAPER:
         return _Told(may_vote=True, marked=False, before=True)
     if before is None:
-        _MARK.run(connection, values)
-    _SEAL.run(connection, values)
+        _MARK.run(line, values)
+    _SEAL.run(line, values)
     return _Told(may_vote=True, marked=True, before=before is not None)
 
 
@@ -244,6 +248,6 @@ SELECT (SELECT count(*) FROM open), {"(SELECT count(*) FROM code)" if by_code el
 }
 
 
-def _in_one_statement(connection: Connection, values: dict[str, Any], by_code: bool) -> _Told | None:
-    unchanged, may_vote, marked, before = _ALL_AT_ONCE[by_code].run(connection, values).one()
+def _in_one_statement(line: Line, values: dict[str, Any], by_code: bool) -> _Told | None:
+    unchanged, may_vote, marked, before = _ALL_AT_ONCE[by_code].run(line, values).fetchone()
     return _Told(bool(may_vote), bool(marked), bool(before)) if unchanged else None

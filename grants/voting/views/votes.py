@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -56,7 +56,7 @@ from grants.web.outside import geography
 from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import working, working_at_once
 
 bp = quiet(Blueprint("voting", __name__))
 Row = Any
@@ -409,13 +409,13 @@ def check(round_id: UUID) -> ResponseReturnValue:
 def _cast(round_id: UUID, hand: Hand, voter: Voter) -> ResponseReturnValue:
     """The last minute of a vote comes through here: no form, no page, and only what the service reads."""
     given = request.form
-    ready = casting.seal_ballot(reading(), round_id, hand.picks, blank_confirmed="blank" in given, token=hand.token)
+    ready = casting.seal_ballot(reading, round_id, hand.picks, blank_confirmed="blank" in given, token=hand.token)
     if until := devices.helping_until(round_id):
         with working() as uow:
             receipt = helping.hand_in_with_help(uow, round_id, voter, ready, until)
     else:
-        with working(at_once=True) as uow:
-            receipt = casting.hand_in(uow, voter, ready)
+        with working_at_once() as work:
+            receipt = casting.hand_in(work, voter, ready)
     _hand_over(round_id, hand, receipt, show="no_receipt" not in given)
     return redirect(url_for("voting.done", round_id=round_id), 303)
 
@@ -516,7 +516,9 @@ def _keep_everywhere(round: Row, hand: Hand) -> None:
 def _hand_over(round_id: UUID, hand: Hand, receipt: Receipt, *, show: bool) -> None:
     """The ballot is out of the voter's hands: what is left is the receipt, and the order of the list."""
     session[BALLOT + str(round_id)] = Hand(seed=hand.seed, token=secrets.token_hex(16)).to_cookie()
-    told: dict[str, Any] = asdict(receipt) if show else {"replaced": receipt.replaced}
+    told: dict[str, Any] = {"replaced": receipt.replaced}
+    if show:
+        told |= {"tracking_code": receipt.tracking_code, "nonce": receipt.nonce}
     session[RECEIPT + str(round_id)] = told | {"until": (now() + RECEIPT_SHOWN).isoformat()}
 
 
