@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, exists, func, join, select
 from sqlalchemy.orm import Session, joinedload
 
 from grants.audit import access
@@ -119,7 +119,7 @@ class Streamed:
 
 
 def streams(session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None) -> list[Streamed]:
-    """Where the money of these contributions went: the largest awards by name, the others gathered. One query."""
+    """Where the money of these contributions went: the largest awards by name, the others gathered. Two queries."""
     where: list[ColumnElement[bool]] = [
         Account.contribution_id.in_(contribution_ids),
         Account.pocket.in_(AWAY),
@@ -127,34 +127,38 @@ def streams(session: Session, contribution_ids: Collection[UUID], as_at: datetim
     ]
     if as_at is not None:
         where.append(Posting.at <= as_at)
-    parts = (
-        select(Posting.award_id, Account.contribution_id, (-func.sum(Posting.amount_minor)).label("minor"))
-        .join(Account, Account.id == Posting.account_id)
-        .where(*where)
-        .group_by(Posting.award_id, Account.contribution_id)
-        .cte("parts")
-    )
+    total = -func.sum(Posting.amount_minor)
+    postings = join(Posting, Account, Account.id == Posting.account_id)
     largest = (
-        select(parts.c.award_id)
-        .group_by(parts.c.award_id)
-        .order_by(func.sum(parts.c.minor).desc(), parts.c.award_id)
+        select(Posting.award_id)
+        .select_from(postings)
+        .where(*where)
+        .group_by(Posting.award_id)
+        .order_by(total.desc(), Posting.award_id)
         .limit(PICTURED)
         .cte("largest")
     )
-    title = case((largest.c.award_id.is_not(None), TITLE))
-    total = func.sum(parts.c.minor)
-    rows = session.execute(
-        select(parts.c.contribution_id, largest.c.award_id, title, Award.priority_id, Priority.title, total)
-        .select_from(parts)
-        .join(Award, Award.id == parts.c.award_id)
+    named = session.execute(
+        select(Account.contribution_id, Posting.award_id, TITLE, Award.priority_id, Priority.title, total)
+        .select_from(postings)
+        .join(largest, largest.c.award_id == Posting.award_id)
+        .join(Award, Award.id == Posting.award_id)
         .join(Proposal, Proposal.id == Award.proposal_id)
         .join(Priority, Priority.id == Award.priority_id)
-        .outerjoin(largest, largest.c.award_id == parts.c.award_id)
-        .group_by(parts.c.contribution_id, largest.c.award_id, title, Award.priority_id, Priority.title)
-        .having(total > 0)
-        .order_by(total.desc(), Priority.title)
+        .where(*where)
+        .group_by(Account.contribution_id, Posting.award_id, Proposal.title, Award.priority_id, Priority.title)
     )
-    return [Streamed(c, a, words, p, name, int(minor)) for c, a, words, p, name, minor in rows]
+    found = [Streamed(c, a, words, p, name, int(minor)) for c, a, words, p, name, minor in named]
+    told: dict[tuple[UUID, UUID], int] = {}
+    for one in found:
+        key = one.contribution_id, one.priority_id
+        told[key] = told.get(key, 0) + one.amount_minor
+    found += [
+        Streamed(one.contribution_id, None, None, one.priority_id, one.priority_title, one.amount_minor - minor)
+        for one in flows(session, contribution_ids, as_at)
+        if (minor := told.get((one.contribution_id, one.priority_id), 0)) != one.amount_minor
+    ]
+    return sorted((x for x in found if x.amount_minor > 0), key=lambda x: (-x.amount_minor, x.priority_title))
 
 
 def shares(
@@ -167,41 +171,55 @@ def shares(
 ) -> tuple[list[Share], int]:
     """The awards that these contributions pay for, newest first, one page (None: all), and how many there are.
 
-    Now: those that hold money. As at a moment: whatever had been offered by then, in the state it was in. Five queries,
-    however many awards there are; a page behind the last is empty and its count is nought.
+    Now: those that hold money. As at a moment: whatever had been offered by then, in the state it was in. Five queries
+    for a page, however many awards there are; a page behind the last is empty and its count is nought.
     """
-    part = func.sum(AwardSplit.amount_minor)
-    query = (
+    order = (Award.offered_at.desc(), Award.reference)
+    # which ones first: what is told of an award is looked up for those on the page alone
+    drawn = exists().where(AwardSplit.award_id == Award.id, AwardSplit.contribution_id.in_(contribution_ids))
+    newest = select(Award.id, func.count().over().label("total")).where(drawn, _standing(as_at)).order_by(*order)
+    if page is not None:
+        newest = newest.limit(size).offset((page - 1) * size)
+    these = newest.cte("these")
+    rows = session.execute(
         select(
             Award.id, Award.reference, TITLE, Group.id, Group.name, Priority.id, Priority.title,
-            Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state, part,
-            func.count().over(),
+            Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state,
+            func.sum(AwardSplit.amount_minor), these.c.total,
         )
+        .join(these, these.c.id == Award.id)
         .join(AwardSplit, AwardSplit.award_id == Award.id)
         .join(Proposal, Proposal.id == Award.proposal_id)
         .join(Group, Group.id == Award.group_id)
         .join(Priority, Priority.id == Award.priority_id)
         .join(Round, Round.id == Award.round_id)
-        .where(AwardSplit.contribution_id.in_(contribution_ids), _standing(as_at))
-        .group_by(Award.id, Proposal.title, Group.id, Priority.id, Round.id)
-        .order_by(Award.offered_at.desc(), Award.reference)
-    )  # fmt: skip
-    if page is not None:
-        query = query.limit(size).offset((page - 1) * size)
-    rows = session.execute(query).all()
-    total = rows[0][-1] if rows else 0
-    ids = [row[0] for row in rows]
+        .where(AwardSplit.contribution_id.in_(contribution_ids))
+        .group_by(Award.id, Proposal.title, Group.id, Priority.id, Round.id, these.c.total)
+        .order_by(*order)
+    ).all()  # fmt: skip
     wanted = set(contribution_ids)
+    found: list[Share] = []
+    for start in range(0, len(rows), TOGETHER):
+        found += _shares(session, rows[start : start + TOGETHER], wanted, as_at)
+    return found, rows[0].total if rows else 0
+
+
+TOGETHER = 500
+"""Awards whose money and reports are looked up at once: a database takes only so many names in one question."""
+
+
+def _shares(
+    session: Session, rows: Sequence[Any], contribution_ids: Collection[UUID], as_at: datetime | None
+) -> Iterator[Share]:
+    ids = [row[0] for row in rows]
     pockets = ledger.award_pockets(session, ids, as_at)
     states = states_at(session, "award", as_at, ids) if as_at else {}
     outcomes = _outcomes(session, ids, as_at)
-    found = []
     for *plain, state, part_minor, _ in rows:
         id = plain[0]
-        mine = ledger.added_up([p for c, p in pockets[id].items() if c in wanted])
+        mine = ledger.added_up([p for c, p in pockets[id].items() if c in contribution_ids])
         values: list[Any] = [*plain, states.get(id, state.value), int(part_minor), mine, outcomes.get(id)]
-        found.append(Share(*values))
-    return found, total
+        yield Share(*values)
 
 
 def _standing(as_at: datetime | None) -> ColumnElement[bool]:
