@@ -219,15 +219,14 @@ class PrintForm(Form):
     )
 
 
-class CheckInForm(Form):
-    """Somebody has come to vote on paper: how they show who they are."""
+class ShownForm(Form):
+    """How somebody at a booth shows who they are."""
 
     code = fields.TextField("Voting code", required=False, at_most=40, hint="If they have a card with one.")
     email = fields.EmailField("E-mail address", required=False, hint="If they would else vote by e-mail.")
     name = fields.TextField("First name and family name", required=False, hint="As it stands on what they show you.")
     born_on = fields.DayField("Date of birth", required=False)
     postcode = fields.PostcodeField("Postcode", required=False, hint="Where they live, work, study or volunteer.")
-    checked = fields.TickField("I have checked that this person may vote")
 
     def complete(self) -> bool:
         """Whether they can be known by what was typed; shows what is missing."""
@@ -237,9 +236,32 @@ class CheckInForm(Form):
             self.show(RuleBroken("Enter the postcode", field="postcode"))
         elif not self.code.data and not self.email.data and self.born_on.data is None and not self.born_on.errors:
             self.show(RuleBroken("Enter the date of birth", field="born_on"))
+        return not self.errors
+
+
+class CheckInForm(ShownForm):
+    """Somebody has come to vote on paper."""
+
+    checked = fields.TickField("I have checked that this person may vote")
+
+    def complete(self) -> bool:
+        """The same, and whether the officer has checked that they may vote."""
+        super().complete()
         if not self.checked.data:
             self.show(RuleBroken("Check that they may vote, and tick the box", field="checked"))
         return not self.errors
+
+
+class UndoForm(ShownForm):
+    """Somebody was checked in by mistake."""
+
+    why = fields.TextField(
+        "What happened?",
+        at_most=300,
+        hint="For example: a neighbour of the same name. Write no name.",
+        message="Say what happened, without a name",
+    )
+    no_paper = fields.TickField("No paper of theirs is in the box: they were given none, or it is back and torn up")
 
 
 class BoxForm(Form):

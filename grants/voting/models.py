@@ -89,6 +89,22 @@ class VoteReminder(Base):
     voter_key: Mapped[str] = mapped_column(String(64), primary_key=True)
     address: Mapped[bytes] = mapped_column(LargeBinary)
     reminded_at: Mapped[datetime | None] = mapped_column(Utc())
+    planned_at: Mapped[datetime | None] = mapped_column(Utc())
+    """The count (``ReminderPlan``) that they are in."""
+
+
+class ReminderPlan(Base):
+    """Reminders that a steward had counted before they go out; one a day for each round, destroyed at the close."""
+
+    __tablename__ = "reminder_plan"
+    __table_args__ = (CheckConstraint("letters >= 0", name="letters_not_negative"),)
+
+    round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"), primary_key=True)
+    planned_at: Mapped[datetime] = mapped_column(Utc())
+    planned_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    letters: Mapped[int]
+    """How many, rounded down to fives: what is shown, and all that is kept."""
+    sent_at: Mapped[datetime | None] = mapped_column(Utc())
 
 
 class RefusalCount(Base):
@@ -195,12 +211,17 @@ class BoothDay(Base):
     """How many people were given a paper at a booth on a day, and how many of them had voted online. Never who."""
 
     __tablename__ = "booth_day"
-    __table_args__ = (CheckConstraint("given >= 0 AND voided >= 0", name="counts_not_negative"),)
+    __table_args__ = (
+        CheckConstraint("given >= 0 AND voided >= 0", name="counts_not_negative"),
+        CheckConstraint("undone >= 0 AND undone <= given", name="undone_at_most_given"),
+    )
 
     booth_id: Mapped[UUID] = mapped_column(ForeignKey("booth.id"), primary_key=True)
     on_day: Mapped[date] = mapped_column(primary_key=True)
     given: Mapped[int]
     voided: Mapped[int]
+    undone: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How many of those who were given one were checked in by mistake, and got none after all."""
 
 
 class PaperRun(Identified):

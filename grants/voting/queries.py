@@ -36,6 +36,7 @@ from grants.voting.models import (
     PaperRun,
     PaperSheet,
     RefusalCount,
+    ReminderPlan,
     RollMark,
     Tally,
     VotingCode,
@@ -269,6 +270,12 @@ def refusals(session: Session, round_id: UUID) -> dict[Refusal, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
+def reminder_plan(session: Session, round_id: UUID, since: datetime) -> ReminderPlan | None:
+    """The reminders that were counted last, when that was after ``since``."""
+    found = session.get(ReminderPlan, round_id)
+    return found if found is not None and found.planned_at > since else None
+
+
 def tally(session: Session, round_id: UUID) -> Tally | None:
     """The count, once the vote was closed."""
     return session.get(Tally, round_id)
@@ -334,7 +341,8 @@ def in_states(session: Session, states: Sequence[RoundState], fund_ids: frozense
 
 @dataclass(frozen=True, slots=True)
 class BoothRow:
-    """A booth as its people see it. ``given``: papers handed out so far; ``officers``: (person, name, day) to come."""
+    """A booth as its people see it. ``given``: papers handed out so far (those undone left out);
+    ``officers``: (person, name, day) to come."""
 
     id: UUID
     round_id: UUID
@@ -348,7 +356,7 @@ class BoothRow:
 
 
 def _booth_rows() -> Select[Any]:
-    counts = (func.sum(BoothDay.given).label("given"), func.sum(BoothDay.voided).label("voided"))
+    counts = (func.sum(BoothDay.given - BoothDay.undone).label("given"), func.sum(BoothDay.voided).label("voided"))
     sums = select(BoothDay.booth_id, *counts).group_by(BoothDay.booth_id).subquery()
     return (
         select(

@@ -74,6 +74,7 @@ DOORS: dict[str, str] = {
     "booths.run": "steward",
     "booths.shifts": "steward",
     "booths.today": "officer",
+    "booths.undo": "officer",
     # devices, of voting
     "devices.begin_help": "connector+officer+steward",
     "devices.end_help": "public",
@@ -352,6 +353,7 @@ DOORS: dict[str, str] = {
     "voting.leave": "public",
     "voting.number": "public",
     "voting.open_vote": "steward",
+    "voting.plan_reminders": "steward",
     "voting.remind": "steward",
     "voting.start": "public",
     "voting.void": "steward",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -14,15 +15,16 @@ from grants.kernel.actors import CLOCK, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
+from grants.people.models import Person
 from grants.rounds.models import Round
 from grants.rounds.rules import PaperPolicy, RoundState, VotingMethod
 from grants.voting import queries
-from grants.voting.models import Booth, BoothDay, Envelope, PaperSheet, RollMark, VotingCode
+from grants.voting.models import Booth, BoothDay, BoothShift, Envelope, PaperSheet, RollMark, VotingCode
 from grants.voting.rules.codes import hash_address, hash_code, hash_person
 from grants.voting.rules.serials import read_serial
 from grants.voting.rules.states import Channel, CodeState
 from grants.voting.rules.voters import Voter
-from grants.voting.service import booths, casting
+from grants.voting.service import booths, casting, papers
 from grants.voting.service import votes as service
 from grants.voting.service.booths import Shown
 from tests.builders.people import a_person, actor_of
@@ -155,6 +157,105 @@ class TestCheckingIn:
         assert hash_person("Зоя", born, "TS18 1AA", PEPPER, UUID(int=1)) != hash_person(
             "Аня", born, "TS18 1AA", PEPPER, UUID(int=1)
         )
+
+
+class TestUndoing:
+    """Somebody was checked in by mistake."""
+
+    def undo(self, session: Session, booth: Booth, officer: object, shown: Shown = ROSE, **how: object) -> None:
+        booths.undo_check_in(
+            work(session, officer),  # type: ignore[arg-type]
+            booth.id,
+            shown,
+            **{"no_paper": True, "why": "A neighbour of the same name.", "pepper": PEPPER, **how},  # type: ignore[arg-type]
+        )
+
+    @pytest.mark.parametrize("same", [True, False])
+    def test_the_same_or_another_officer_on_the_shift_takes_the_mark_off_the_roll_and_says_why(
+        self, any_session: Session, same: bool
+    ) -> None:
+        round, booth, officer = a_place(any_session)
+        code = a_code(any_session, round)
+        check_in(any_session, booth, officer, Shown(code=code))
+        other = officer if same else actor_of(any_session, an_officer(any_session, round, booth))
+        self.undo(any_session, booth, other, Shown(code=code))
+        any_session.expire_all()
+        assert channels(any_session) == []
+        day = any_session.scalars(select(BoothDay)).one()
+        assert (day.given, day.undone) == (1, 1)
+        assert any_session.scalars(select(VotingCode.state)).all() == [CodeState.ISSUED]
+        event = any_session.scalars(select(AuditEvent)).one()
+        assert (event.verb, event.subject_id) == ("voting.check_in_undone", booth.id)
+        assert event.why == "A neighbour of the same name."
+        assert hash_code(code, PEPPER, round.id) not in str(event.body)
+
+    def test_afterwards_they_can_vote_online_or_be_given_a_paper(self, any_session: Session) -> None:
+        round, booth, officer = a_place(any_session)
+        shown = Shown(code=a_code(any_session, round))
+        voter = Voter(hash_code(shown.code, PEPPER, round.id), VotingMethod.CODE)
+        check_in(any_session, booth, officer, shown)
+        self.undo(any_session, booth, officer, shown)
+        casting.cast(work(any_session), round.id, voter, [1, 2, 3])
+        assert channels(any_session) == [Channel.ONLINE]
+        assert check_in(any_session, booth, officer, shown, void_online=True).done
+
+    def test_who_voted_online_meanwhile_stays_on_the_roll(self, any_session: Session) -> None:
+        round, booth, officer = a_place(any_session)
+        shown = Shown(code=a_code(any_session, round))
+        check_in(any_session, booth, officer, shown)
+        check_in(any_session, booth, officer)  # somebody else
+        self.undo(any_session, booth, officer, shown)
+        casting.cast(
+            work(any_session), round.id, Voter(hash_code(shown.code, PEPPER, round.id), VotingMethod.CODE), [1, 2, 3]
+        )
+        with pytest.raises(StepRefused, match="Nobody with these details"):
+            self.undo(any_session, booth, officer, shown)
+        assert channels(any_session) == [Channel.ONLINE, Channel.PAPER]
+
+    def test_only_an_officer_on_shift_today_with_a_reason_and_no_paper_in_the_box(self, session: Session) -> None:
+        round, booth, officer = a_place(session)
+        check_in(session, booth, officer)
+        for stranger in (a_steward(session), actor_of(session, an_officer(session, round, a_booth(session, round)))):
+            with pytest.raises(NotAllowed):
+                self.undo(session, booth, stranger)
+        for how, field in (({"why": " "}, "why"), ({"no_paper": False}, "no_paper")):
+            with pytest.raises(RuleBroken) as refused:
+                self.undo(session, booth, officer, **how)
+            assert refused.value.field == field
+        assert channels(session) == [Channel.PAPER]
+
+    def test_not_on_another_day(self, session: Session) -> None:
+        _, booth, officer = a_place(session)
+        check_in(session, booth, officer)
+        person = session.get_one(Person, officer.id)  # type: ignore[attr-defined]
+        session.add(BoothShift(booth_id=booth.id, person_id=person.id, on_day=london_day(START + timedelta(days=1))))
+        session.flush()
+        with pytest.raises(StepRefused, match="here today"):
+            booths.undo_check_in(
+                work(session, officer, START + timedelta(days=1)),  # type: ignore[arg-type]
+                booth.id,
+                ROSE,
+                no_paper=True,
+                why="By mistake",
+                pepper=PEPPER,
+            )
+
+    def test_not_once_every_paper_that_was_given_out_there_is_in_an_opened_box(self, any_session: Session) -> None:
+        _, booth, officer = a_place(any_session)
+        check_in(any_session, booth, officer)
+        papers.declare_batch(work(any_session, officer), booth.id, paper_count=1, last=False)  # type: ignore[arg-type]
+        with pytest.raises(StepRefused, match="in a box that was opened"):
+            self.undo(any_session, booth, officer)
+        check_in(any_session, booth, officer, replace(ROSE, name="Jack"))
+        self.undo(any_session, booth, officer)
+        assert channels(any_session) == [Channel.PAPER]
+
+    def test_a_booth_where_every_check_in_was_undone_is_still_waited_for(self, session: Session) -> None:
+        round, booth, officer = a_place(session)
+        check_in(session, booth, officer)
+        self.undo(session, booth, officer)
+        with pytest.raises(StepRefused, match="is not opened"):
+            service.close_vote(work(session, CLOCK, round.voting_closes_at), round.id, vote_key=VOTE_KEY)
 
 
 class TestShifts:

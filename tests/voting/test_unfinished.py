@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grants.adapters.packaged_geography import PackagedGeography
-from grants.kernel.actors import CLOCK, Role
+from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.clock import SetClock
 from grants.kernel.errors import NotAllowed, StepRefused
 from grants.kernel.sealing import EnvelopeBroken
@@ -23,9 +23,9 @@ from grants.outbox.models import OutboxRow
 from grants.rounds.models import Round
 from grants.rounds.rules import BallotKind
 from grants.voting import queries
-from grants.voting.models import Ballot, EmailCheck, RollMark, UnfinishedBallot, VoteReminder
+from grants.voting.models import Ballot, EmailCheck, ReminderPlan, RollMark, UnfinishedBallot, VoteReminder
 from grants.voting.rules.envelope import SEALED_LENGTH as BALLOT_LENGTH
-from grants.voting.rules.reminders import SEALED_LENGTH, open_address, rested, seal_address, why_not_now
+from grants.voting.rules.reminders import SEALED_LENGTH, how_many, open_address, rested, seal_address, why_not_now
 from grants.voting.rules.voters import Voter
 from grants.voting.service import casting, unfinished
 from grants.voting.service import votes as service
@@ -165,34 +165,82 @@ class TestReminders:
         rows = session.scalars(select(OutboxRow).where(OutboxRow.key.startswith("vote-reminder:")))
         return sorted(row.payload["to"] for row in rows)
 
-    def test_the_number_told_is_the_number_sent_and_none_goes_to_who_has_voted(self, any_session: Session) -> None:
+    def sends(self, session: Session, steward: Actor, round: Round, now: datetime = START) -> int:
+        """Count and send; how many letters went out in this moment."""
+        before = len(self.letters(session))
+        unfinished.plan_reminders(work(session, steward, now), round.id)
+        assert unfinished.remind(work(session, steward, now), round.id, pepper=PEPPER)[1]
+        return len(self.letters(session)) - before
+
+    def test_the_number_shown_before_is_the_number_sent_and_none_goes_to_who_has_finished(
+        self, any_session: Session
+    ) -> None:
         session, steward = any_session, a_steward(any_session)
         round = a_vote_under_way(session)
-        for name in ("ann", "bob"):
-            self.asks(session, round, f"{name}@residents.example")
-        finished = self.asks(session, round, "cat@residents.example")
-        casting.cast(work(session), round.id, finished, [1, 2, 3])
+        asked = [self.asks(session, round, f"r{at}@residents.example") for at in range(8)]
+        casting.cast(work(session), round.id, asked[0], [1, 2, 3])
         self.asks(session, round, "dan@residents.example", remind=False)
-        assert unfinished.remind(work(session, steward), round.id, pepper=PEPPER) == 2
-        assert self.letters(session) == ["ann@residents.example", "bob@residents.example"]
+        plan = unfinished.plan_reminders(work(session, steward), round.id)
+        assert how_many(plan.letters) == "5 to 9 reminders"
+        assert self.letters(session) == []  # nothing is sent by looking
+        casting.cast(work(session), round.id, asked[1], [1, 2, 3])  # after the count
+        self.asks(session, round, "new@residents.example")  # after it too
+        plan, sent = unfinished.remind(work(session, steward), round.id, pepper=PEPPER)
+        assert (how_many(plan.letters), sent) == ("5 to 9 reminders", True)
+        assert self.letters(session) == [f"r{at}@residents.example" for at in range(2, 8)]
         told = session.scalars(select(AuditEvent).where(AuditEvent.verb == "voting.reminded")).one()
-        assert told.body["letters"] == 2
+        assert told.body["letters"] == "5 to 9 reminders"
         assert "residents" not in str(told.body)
+
+    def test_when_so_many_finish_that_the_number_would_be_wrong_nothing_goes_out_before_it_is_looked_at_again(
+        self, any_session: Session
+    ) -> None:
+        session, steward = any_session, a_steward(any_session)
+        round = a_vote_under_way(session)
+        asked = [self.asks(session, round, f"r{at}@residents.example") for at in range(5)]
+        assert unfinished.plan_reminders(work(session, steward), round.id).letters == 5
+        casting.cast(work(session), round.id, asked[0], [1, 2, 3])
+        plan, sent = unfinished.remind(work(session, steward), round.id, pepper=PEPPER)
+        assert (how_many(plan.letters), sent, self.letters(session)) == ("fewer than 5 reminders", False, [])
+        assert unfinished.remind(work(session, steward), round.id, pepper=PEPPER)[1]
+        assert len(self.letters(session)) == 4
+
+    def test_the_number_stands_still_for_a_day_whoever_votes_meanwhile(self, session: Session) -> None:
+        steward, round = a_steward(session), a_vote_under_way(session)
+        asked = [self.asks(session, round, f"r{at}@residents.example") for at in range(5)]
+        assert unfinished.plan_reminders(work(session, steward), round.id).letters == 5
+        casting.cast(work(session), round.id, asked[0], [1, 2, 3])
+        later = START + timedelta(hours=23)
+        assert unfinished.plan_reminders(work(session, steward, later), round.id).letters == 5
+        assert unfinished.plan_reminders(work(session, steward, START + timedelta(hours=24)), round.id).letters == 0
+
+    def test_nothing_is_sent_that_was_not_counted_and_nothing_twice(self, session: Session) -> None:
+        steward, round = a_steward(session), a_vote_under_way(session)
+        self.asks(session, round, "ann@residents.example")
+        with pytest.raises(StepRefused, match="First count"):
+            unfinished.remind(work(session, steward), round.id, pepper=PEPPER)
+        assert self.sends(session, steward, round) == 1
+        with pytest.raises(StepRefused, match="have gone out"):
+            unfinished.remind(work(session, steward), round.id, pepper=PEPPER)
 
     def test_none_within_a_day_of_the_last(self, session: Session) -> None:
         steward, round = a_steward(session), a_vote_under_way(session)
         self.asks(session, round, "ann@residents.example")
-        assert unfinished.remind(work(session, steward), round.id, pepper=PEPPER) == 1
+        assert self.sends(session, steward, round) == 1
         soon, then = START + timedelta(hours=23), START + timedelta(hours=24)
         self.asks(session, round, "bob@residents.example", now=soon)
-        assert unfinished.remind(work(session, steward, soon), round.id, pepper=PEPPER) == 1
-        assert unfinished.remind(work(session, steward, then), round.id, pepper=PEPPER) == 1
+        with pytest.raises(StepRefused, match="have gone out"):
+            unfinished.remind(work(session, steward, soon), round.id, pepper=PEPPER)
+        assert self.sends(session, steward, round, then) == 2
         assert self.letters(session) == ["ann@residents.example"] * 2 + ["bob@residents.example"]
 
     def test_none_in_the_last_six_hours_and_none_after_the_close(self, session: Session) -> None:
         steward, round = a_steward(session), a_vote_under_way(session)
         self.asks(session, round, "ann@residents.example")
         late = round.voting_closes_at - timedelta(hours=5)
+        with pytest.raises(StepRefused, match="less than six hours"):
+            unfinished.plan_reminders(work(session, steward, late), round.id)
+        unfinished.plan_reminders(work(session, steward, late - timedelta(hours=2)), round.id)
         with pytest.raises(StepRefused, match="less than six hours"):
             unfinished.remind(work(session, steward, late), round.id, pepper=PEPPER)
         with pytest.raises(StepRefused, match="Voting closed"):
@@ -202,7 +250,7 @@ class TestReminders:
     def test_the_letter_does_not_say_whether_its_reader_has_voted(self, session: Session) -> None:
         steward, round = a_steward(session), a_vote_under_way(session)
         self.asks(session, round, "ann@residents.example")
-        unfinished.remind(work(session, steward), round.id, pepper=PEPPER)
+        self.sends(session, steward, round)
         letter = session.scalars(select(OutboxRow).where(OutboxRow.key.startswith("vote-reminder:"))).one()
         text = letter.payload["subject"] + letter.payload["text"]
         assert "If you have voted meanwhile, there is nothing to do." in text
@@ -224,15 +272,17 @@ class TestReminders:
         service.start_email_check(
             work(session), round.id, "bob@residents.example", place, SAID, pepper=PEPPER, remind=True
         )
-        unfinished.remind(work(session, steward), round.id, pepper=PEPPER)
+        self.sends(session, steward, round)
         service.close_vote(work(session, CLOCK, round.voting_closes_at), round.id, vote_key=VOTE_KEY)
-        assert [count_of(session, table) for table in (VoteReminder, EmailCheck, OutboxRow, RollMark)] == [0] * 4
+        assert [
+            count_of(session, table) for table in (VoteReminder, ReminderPlan, EmailCheck, OutboxRow, RollMark)
+        ] == [0] * 5
 
     def test_a_letter_that_has_left_is_deleted_so_that_nothing_shows_who_was_written_to(self, session: Session) -> None:
         steward, round = a_steward(session), a_vote_under_way(session)
         for name in ("ann", "bob"):
             self.asks(session, round, f"{name}@residents.example")
-        unfinished.remind(work(session, steward), round.id, pepper=PEPPER)
+        self.sends(session, steward, round)
         first = session.scalars(select(OutboxRow).where(OutboxRow.key.startswith("vote-reminder:"))).first()
         assert first is not None
         first.sent_at = START
@@ -245,23 +295,30 @@ class TestReminders:
         round = a_vote_under_way(session)
         for role in (Role.AUDITOR, Role.FUNDER):
             with pytest.raises(NotAllowed):
+                unfinished.plan_reminders(work(session, an_actor(role)), round.id)
+            with pytest.raises(NotAllowed):
                 unfinished.remind(work(session, an_actor(role)), round.id, pepper=PEPPER)
 
-    def test_the_desk_tells_the_number_after_and_never_before(
+    def test_the_desk_shows_the_number_before_anything_is_sent_and_the_same_one_after(
         self, as_: SignIn, client: FlaskClient, app_session: Session, clock: SetClock
     ) -> None:
         round = a_vote_under_way(app_session)
-        for name in ("ann", "bob", "cat"):
-            self.asks(app_session, round, f"{name}@residents.example")
+        for at in range(6):
+            self.asks(app_session, round, f"r{at}@residents.example")
         app_session.commit()
         steward = as_(Role.STEWARD)
-        page = text_of(steward.get(vote(round, "desk")))
-        assert "Send reminders" in steward.get(vote(round, "desk")).text
-        assert not re.search(r"\b3\b", page.split("Remind people")[1].split("Voting codes")[0])
-        answer = steward.post(vote(round, "remind"))
-        assert "3 reminders go out." in text_of(steward.get(answer.location))
-        answer = steward.post(vote(round, "remind"))
-        assert "Nobody waits for one." in text_of(steward.get(answer.location))
+        assert "Count who would be reminded" in steward.get(vote(round, "desk")).text
+        page = text_of(steward.get(steward.post(vote(round, "remind/count")).location))
+        assert "5 to 9 reminders would go out" in page
+        assert "Send 5 to 9 reminders" in page
+        assert self.letters(app_session) == []
+        page = text_of(steward.get(steward.post(vote(round, "remind")).location))
+        assert "5 to 9 reminders go out." in page
+        assert "5 to 9 reminders went out" in page
+        app_session.rollback()
+        assert len(self.letters(app_session)) == 6
+        page = text_of(steward.get(steward.post(vote(round, "remind")).location))
+        assert "These reminders have gone out." in page
         clock.set(round.voting_closes_at - timedelta(hours=2))
         app_session.rollback()
         assert "Nobody is reminded so late." in text_of(as_(Role.STEWARD).get(vote(round, "desk")))

@@ -15,6 +15,9 @@ REST = timedelta(hours=24)
 QUIET = timedelta(hours=6)
 """Nobody is reminded in the last hours: it would come too late for many, and press the others."""
 
+FIVES = 5
+"""Numbers of reminders are told in fives: from one look to the next nobody sees that one person voted."""
+
 _LENGTH = 256
 _NONCE = 12
 SEALED_LENGTH = _NONCE + _LENGTH + 16
@@ -34,6 +37,20 @@ def why_not_now(closes_at: datetime | None, now: datetime) -> str | None:
 def rested(last: datetime | None, now: datetime) -> bool:
     """Whether somebody who was reminded at ``last`` can be reminded again."""
     return last is None or last <= now - REST
+
+
+def in_fives(letters: int) -> int:
+    """How many letters, as it is shown, kept and compared: rounded down to fives."""
+    return letters - letters % FIVES
+
+
+def how_many(fives: int) -> str:
+    """What stewards are told of ``in_fives``.
+
+    >>> how_many(in_fives(3)), how_many(in_fives(37))
+    ('fewer than 5 reminders', '35 to 39 reminders')
+    """
+    return f"{fives} to {fives + FIVES - 1} reminders" if fives else f"fewer than {FIVES} reminders"
 
 
 def seal_address(address: str, pepper: bytes, round_id: UUID) -> bytes:

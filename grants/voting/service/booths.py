@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from grants.kernel.clock import london_day
@@ -29,6 +29,7 @@ from grants.voting.models import (
     BoothDay,
     BoothShift,
     Envelope,
+    PaperBatch,
     PaperRun,
     PaperSheet,
     RollMark,
@@ -159,6 +160,66 @@ def check_in(
         )
     _count(uow, booth.id, voided=int(void_online))
     return CheckedIn(done=True)
+
+
+def undo_check_in(uow: UnitOfWork, booth_id: UUID, shown: Shown, *, no_paper: bool, why: str, pepper: bytes) -> None:
+    """Take somebody off the roll again whom an officer checked in here today by mistake: they can vote any way then.
+
+    By the same officer, or another on shift at this booth today. ``no_paper``: they were given none, or it is back.
+    Refuses (``StepRefused``) whoever was not given a paper today, and when every paper of this booth that people were
+    given is in a box that was opened. An online vote that was voided for the paper is gone: they vote afresh.
+    """
+    booth = uow.get(Booth, booth_id, lock=True)
+    locked = select(Round).where(Round.id == booth.round_id).with_for_update(read=True, key_share=True)
+    round = uow.session.scalars(locked.execution_options(populate_existing=True)).one()
+    ensure_on_shift(uow, booth, round)
+    ensure_open(round, uow.now)
+    _ensure_not_closed(booth)
+    if not no_paper:
+        raise RuleBroken("Undo it only when no paper of theirs is in the box. Tick when that is so.", field="no_paper")
+    if not why.strip():
+        raise RuleBroken("Say what happened, without a name.", field="why")
+    key, _ = _key_of(uow.session, round, shown, pepper)
+    _ensure_papers_left(uow.session, booth)
+    given_here = (
+        BoothDay.booth_id == booth.id,
+        BoothDay.on_day == london_day(uow.now),
+        BoothDay.undone < BoothDay.given,
+    )
+    none_here = uow.session.execute(
+        update(BoothDay)
+        .where(*given_here)
+        .values(undone=BoothDay.undone + 1)
+        .execution_options(synchronize_session=False)
+    )
+    # Only a mark that is a paper's still: another officer may have been quicker, and the person may have voted since.
+    taken = uow.session.execute(
+        delete(RollMark)
+        .where(
+            RollMark.round_id == round.id,
+            RollMark.voter_key == key,
+            RollMark.channel == Channel.PAPER,
+            RollMark.voted_on == london_day(uow.now),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if not (none_here.rowcount and taken.rowcount):  # type: ignore[attr-defined]
+        raise StepRefused("Nobody with these details was given a paper here today. Check each letter.")
+    if shown.code:
+        uow.session.execute(
+            update(VotingCode)
+            .where(VotingCode.round_id == round.id, VotingCode.code_hash == key, VotingCode.state == CodeState.USED)
+            .values(state=CodeState.ISSUED)
+        )
+    uow.record("voting.check_in_undone", booth, round_id=round.id, why=why.strip())
+
+
+def _ensure_papers_left(session: Session, booth: Booth) -> None:
+    """Refuse (``StepRefused``) where the opened boxes of a booth hold as many papers as people who were given one."""
+    declared = session.scalar(select(func.sum(PaperBatch.declared_count)).where(PaperBatch.booth_id == booth.id)) or 0
+    given = session.scalar(select(func.sum(BoothDay.given - BoothDay.undone)).where(BoothDay.booth_id == booth.id)) or 0
+    if declared >= given:
+        raise StepRefused("Every paper that was given out here is in a box that was opened, so theirs is among them.")
 
 
 def ensure_on_shift(uow: UnitOfWork, booth: Booth, round: Round) -> None:

@@ -6,7 +6,7 @@ Neither writes a trail entry that names a voter, and neither tells how many have
 from collections.abc import Mapping
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from grants.kernel.errors import StepRefused
@@ -16,10 +16,10 @@ from grants.outbox import service as outbox
 from grants.rounds import access
 from grants.rounds.models import Round
 from grants.voting import notices, queries
-from grants.voting.models import RollMark, UnfinishedBallot, VoteReminder
+from grants.voting.models import ReminderPlan, RollMark, UnfinishedBallot, VoteReminder
 from grants.voting.rules.ballots import Marks
 from grants.voting.rules.envelope import open_envelope, seal
-from grants.voting.rules.reminders import REST, open_address, why_not_now
+from grants.voting.rules.reminders import REST, how_many, in_fives, open_address, why_not_now
 from grants.voting.rules.voters import Voter
 from grants.voting.service.votes import ensure_open, hold_open, private_key
 
@@ -68,34 +68,87 @@ def kept_choices(session: Session, round: Round, voter: Voter, *, vote_key: str)
     return None if sealed is None else open_envelope(sealed, private_key(round, vote_key), round.id).choices
 
 
-def remind(uow: UnitOfWork, round_id: UUID, *, pepper: bytes) -> int:
-    """Write to everybody who asked to be reminded, has not voted, and was not written to within a day.
+def plan_reminders(uow: UnitOfWork, round_id: UUID) -> ReminderPlan:
+    """Count to whom a reminder would go: who asked for one, has not voted, and was not written to within a day.
 
-    Returns how many letters go out. It is told afterwards and never before: a number that can be looked at again and
-    again would tell when somebody votes. Refuses (``StepRefused``) when voting is not open, and in its last six hours.
+    The number is told in fives, and counted once a day for a round: asked for again it is the same, so that nobody sees
+    in it when somebody votes. Refuses (``StepRefused``) when voting is not open, and in its last six hours.
     """
-    round = uow.get(Round, round_id)
-    access.ensure_may_run(uow.actor, round.fund_id)
-    ensure_open(round, uow.now)
-    if reason := why_not_now(round.voting_closes_at, uow.now):
-        raise StepRefused(reason)
-    # One statement finds and marks them, so that two stewards who press at once write to nobody twice.
+    round = _to_remind(uow, round_id)
+    plan = uow.session.get(ReminderPlan, round.id, with_for_update=True)
+    if plan is not None and plan.planned_at > uow.now - REST:
+        return plan
+    return _plan(uow, round, plan)
+
+
+def _plan(uow: UnitOfWork, round: Round, plan: ReminderPlan | None) -> ReminderPlan:
+    assert uow.actor.id is not None  # a steward
     waiting = (
         update(VoteReminder)
         .where(
-            VoteReminder.round_id == round_id,
+            VoteReminder.round_id == round.id,
             or_(VoteReminder.reminded_at.is_(None), VoteReminder.reminded_at <= uow.now - REST),
-            ~exists().where(RollMark.round_id == round_id, RollMark.voter_key == VoteReminder.voter_key),
+            _not_voted(round.id),
         )
+        .values(planned_at=uow.now)
+        .returning(VoteReminder.voter_key)
+        .execution_options(synchronize_session=False)
+    )
+    letters = in_fives(len(uow.session.scalars(waiting).all()))
+    if plan is None:
+        plan = ReminderPlan(round_id=round.id)
+        uow.session.add(plan)
+    plan.letters, plan.planned_at, plan.planned_by_id, plan.sent_at = letters, uow.now, uow.actor.id, None
+    uow.session.flush()
+    uow.record("voting.reminders_counted", round, letters=how_many(plan.letters))
+    return plan
+
+
+def remind(uow: UnitOfWork, round_id: UUID, *, pepper: bytes) -> tuple[ReminderPlan, bool]:
+    """Send the reminders that were counted, but to nobody who has voted since, and to nobody who came since.
+
+    The plan, and whether it went out. Where so many have voted since that the number shown (in fives) would not be the
+    number sent, nothing goes out: the plan is counted afresh, to be looked at first. Refuses (``StepRefused``) what was
+    not counted, or sent already, and as ``plan_reminders`` does.
+    """
+    round = _to_remind(uow, round_id)
+    plan = uow.session.get(ReminderPlan, round.id, with_for_update=True)
+    if plan is None or plan.planned_at <= uow.now - REST:
+        raise StepRefused("First count how many would get a reminder.")
+    if plan.sent_at is not None:
+        raise StepRefused("These reminders have gone out. You can remind again tomorrow.")
+    # One statement finds and marks them, so that two stewards who press at once write to nobody twice.
+    waiting = (
+        update(VoteReminder)
+        .where(VoteReminder.round_id == round.id, VoteReminder.planned_at == plan.planned_at, _not_voted(round.id))
         .values(reminded_at=uow.now)
         .returning(VoteReminder.address)
         .execution_options(synchronize_session=False)
     )
-    addresses = [open_address(sealed, pepper, round_id) for sealed in uow.session.scalars(waiting)]
+    with uow.session.begin_nested() as found:
+        addresses = [open_address(sealed, pepper, round_id) for sealed in uow.session.scalars(waiting)]
+        if in_fives(len(addresses)) != plan.letters:
+            found.rollback()
+    if in_fives(len(addresses)) != plan.letters:
+        return _plan(uow, round, plan), False
     for address in sorted(addresses):
         notices.reminder(uow, round, address, key=f"{REMINDER}{uuid4()}")
-    uow.record("voting.reminded", round, letters=len(addresses))
-    return len(addresses)
+    plan.sent_at = uow.now
+    uow.record("voting.reminded", round, letters=how_many(plan.letters))
+    return plan, True
+
+
+def _to_remind(uow: UnitOfWork, round_id: UUID) -> Round:
+    round = uow.get(Round, round_id, lock=True)
+    access.ensure_may_run(uow.actor, round.fund_id)
+    ensure_open(round, uow.now)
+    if reason := why_not_now(round.voting_closes_at, uow.now):
+        raise StepRefused(reason)
+    return round
+
+
+def _not_voted(round_id: UUID) -> ColumnElement[bool]:
+    return ~exists().where(RollMark.round_id == round_id, RollMark.voter_key == VoteReminder.voter_key)
 
 
 REMINDER = "vote-reminder:"

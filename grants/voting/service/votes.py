@@ -41,6 +41,7 @@ from grants.voting.models import (
     Envelope,
     PaperEntry,
     RefusalCount,
+    ReminderPlan,
     RollMark,
     Tally,
     UnfinishedBallot,
@@ -73,7 +74,7 @@ HELD_SECRETS = (
     "key_share",
 )
 """Tables whose deleted rows must not linger in the database's files."""
-ABOUT_VOTERS: tuple[Any, ...] = (EmailCheck, UnfinishedBallot, VoteReminder)
+ABOUT_VOTERS: tuple[Any, ...] = (EmailCheck, UnfinishedBallot, VoteReminder, ReminderPlan)
 """What waits beside the envelopes, and is destroyed with them."""
 NUMBERS_AN_HOUR = 5
 TRIES = 5

@@ -16,7 +16,7 @@ from grants.rounds import access as rounds_access
 from grants.rounds import queries as rounds
 from grants.rounds.rules import VotingMethod
 from grants.voting import access, exports, queries
-from grants.voting.forms import BoothForm, BoxForm, CheckInForm, PrintForm, ShiftForm
+from grants.voting.forms import BoothForm, BoxForm, CheckInForm, PrintForm, ShiftForm, ShownForm, UndoForm
 from grants.voting.queries import BoothRow
 from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.voters import who_may_vote
@@ -263,7 +263,34 @@ def check_in(booth_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _shown(form: CheckInForm) -> Shown:
+@bp.route("/booth/<uuid:booth_id>/undo", methods=["GET", "POST"])
+@signed_in(Role.OFFICER)
+def undo(booth_id: UUID) -> ResponseReturnValue:
+    """Somebody was checked in by mistake, and no paper of theirs is in the box."""
+    booth = _booth_on_shift(booth_id)
+    round = rounds.published(reading(), booth.round_id)
+    form = UndoForm()
+    valid = form.accepted()
+    if request.method == "POST" and form.complete() and valid:
+        try:
+            with working() as uow:
+                service.undo_check_in(
+                    uow,
+                    booth_id,
+                    _shown(form),
+                    no_paper=form.no_paper.data,
+                    why=form.why.data or "",
+                    pepper=pepper_from(current_app.config["SETTINGS"].secret_key),
+                )
+            flash("They are off the roll again, and can vote once, in any way.", "success")
+            return redirect(url_for("booths.check_in", booth_id=booth_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    methods = [method.value for method in queries.book_of(round).vote_methods]
+    return render_template("voting/booth_undo.html", round=round, booth=booth, form=form, methods=methods), form.status
+
+
+def _shown(form: ShownForm) -> Shown:
     return Shown(
         code=form.code.data or "",
         email=form.email.data or "",

@@ -37,7 +37,7 @@ from grants.voting.rules.ballots import (
 from grants.voting.rules.board import board_lines
 from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.envelope import read_tracking_code, tracking_code
-from grants.voting.rules.reminders import why_not_now
+from grants.voting.rules.reminders import REST, how_many, why_not_now
 from grants.voting.rules.states import Refusal
 from grants.voting.rules.turnout import publishable
 from grants.voting.rules.voters import Hand, Receipt, Voter, who_may_vote
@@ -629,6 +629,9 @@ def _desk_page(round: Row, form: CodesForm | None = None) -> tuple[str, int]:
         refusals=queries.refusals(reading(), round.id),
         by_email=VotingMethod.EMAIL_POSTCODE in queries.book_of(round).vote_methods,
         too_late=why_not_now(round.voting_closes_at, now()),
+        plan=queries.reminder_plan(reading(), round.id, now() - REST),
+        how_many=how_many,
+        day=REST,
         holders=rounds.key_holders(reading(), round.id) if queries.key_by_officers(round) else [],
         has_codes=VotingMethod.CODE in queries.book_of(round).vote_methods,
         form=form,
@@ -728,15 +731,31 @@ def _codes_on_paper(round: Row, made: Sequence[str], form: CodesForm, address: s
     )
 
 
+@bp.post("/rounds/<uuid:round_id>/vote/remind/count")
+@signed_in(Role.STEWARD)
+def plan_reminders(round_id: UUID) -> ResponseReturnValue:
+    """Count who would be reminded, once a day."""
+    try:
+        with working() as uow:
+            told = how_many(unfinished.plan_reminders(uow, round_id).letters)
+        flash(f"Counted: {told}. Nothing is sent yet.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "warning")
+    return redirect(url_for("voting.desk", round_id=round_id, _anchor="remind"))
+
+
 @bp.post("/rounds/<uuid:round_id>/vote/remind")
 @signed_in(Role.STEWARD)
 def remind(round_id: UUID) -> ResponseReturnValue:
-    """Write to those who asked for it and have not voted."""
+    """Write to those who were counted."""
     try:
         with working() as uow:
-            letters = unfinished.remind(uow, round_id, pepper=_pepper())
-        sent = f"{letters} reminder{'s go' if letters > 1 else ' goes'} out." if letters else "Nobody waits for one."
-        flash(f"{sent} You can remind again tomorrow.", "success")
+            plan, sent = unfinished.remind(uow, round_id, pepper=_pepper())
+            told = how_many(plan.letters)
+        if sent:
+            flash(f"{told.capitalize()} go out. You can remind again tomorrow.", "success")
+        else:
+            flash(f"People have voted meanwhile, so nothing was sent. By now it would be {told}.", "warning")
     except RuleBroken as broken:
         flash(broken.message, "warning")
     return redirect(url_for("voting.desk", round_id=round_id))
