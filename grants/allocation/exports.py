@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from grants.kernel.money import POUNDS
 from grants.web.sheets import csv_text
 
 HEADS = (
@@ -62,10 +63,10 @@ class Line:
         return bool(self.departure_reason or self.corrected or self.conditions)
 
 
-def results_csv(lines: Iterable[Line]) -> str:
-    """One line for each bid, in the order of votes; amounts in pounds."""
+def results_csv(lines: Iterable[Line], currency: str = POUNDS) -> str:
+    """One line for each bid, in the order of votes; amounts in pounds, or in the round's own ``currency``."""
     return csv_text(
-        HEADS,
+        HEADS if currency == POUNDS else [head.replace("(£)", f"({currency})") for head in HEADS],
         (
             (
                 line.place,

@@ -148,6 +148,7 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
         rule=book.rule,
         options=book.rule_options,
         pot_minor=book.pot_minor,
+        currency=book.currency,
         bids=tuple(
             Bid(
                 line.proposal_id,

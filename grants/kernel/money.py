@@ -7,7 +7,9 @@ from fractions import Fraction
 from grants.kernel.errors import RuleBroken
 
 _POUNDS = re.compile(r"£?\s*(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d{1,2}))?")
+_AMOUNT = re.compile(r"£(\d[\d,]*(?:\.\d+)?)")
 LARGEST_MINOR = 10**12
+POUNDS = "GBP"
 
 
 def parse_pounds(text: str) -> int:
@@ -35,6 +37,17 @@ def show_pounds(minor: int) -> str:
     sign, minor = ("-" if minor < 0 else ""), abs(minor)
     pounds, pence = divmod(minor, 100)
     return f"{sign}£{pounds:,}" + (f".{pence:02d}" if pence else "")
+
+
+def told_in(text: str, currency: str) -> str:
+    """Words about pounds as words about as much of another currency.
+
+    >>> told_in("It asks for £1,200.50, in whole pounds.", "PLN"), told_in("It asks for £5.", "GBP")
+    ('It asks for 1,200.50 PLN, in whole PLN.', 'It asks for £5.')
+    """
+    if currency == POUNDS:
+        return text
+    return _AMOUNT.sub(rf"\1 {currency}", text).replace("whole pounds", f"whole {currency}").replace("pound", "unit")
 
 
 def share_out(amount_minor: int, weights: Sequence[int]) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """Rounds: dates, terms and the frozen rule-book."""
 
+import json
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from sqlalchemy import DDL, JSON, CheckConstraint, ForeignKey, LargeBinary, Stri
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.funds.models import Fund
+from grants.kernel.money import POUNDS
 from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
 from grants.rounds.rules import RoundState
 
@@ -58,6 +60,13 @@ class Round(Identified):
     cancelled_reason: Mapped[str | None] = mapped_column(String(500))
 
     fund: Mapped[Fund] = relationship()
+
+    @property
+    def currency(self) -> str:
+        """What its money is: pounds, but for an election elsewhere, whose rule-book says it."""
+        if self.imported_from is None or self.rule_book is None:
+            return POUNDS
+        return str(json.loads(self.rule_book).get("currency", POUNDS))
 
 
 class RoundPriority(Base):

@@ -13,7 +13,7 @@ from uuid import UUID
 from grants.kernel.canonical import canonical_json, fingerprint
 from grants.kernel.clock import LONDON
 from grants.kernel.errors import RuleBroken
-from grants.kernel.money import show_pounds
+from grants.kernel.money import POUNDS, show_pounds, told_in
 
 
 class RoundState(StrEnum):
@@ -611,7 +611,13 @@ HEALTH_CREATION: tuple[Criterion, ...] = (
 """The panel's default criteria: the five features of health creation."""
 
 
-ADDED: Mapping[str, Any] = {"ballot_areas": None, "blind": False, "panel_share": None, "appeal_days": 20}
+ADDED: Mapping[str, Any] = {
+    "appeal_days": 20,
+    "ballot_areas": None,
+    "blind": False,
+    "currency": POUNDS,
+    "panel_share": None,
+}
 """Facts that rule-books frozen earlier know nothing of, and what these mean by saying nothing: so it is left unsaid,
 and a book that was published before such a fact came keeps its text and its hash."""
 
@@ -632,7 +638,7 @@ class RuleBook:
     nothing.
     ``appeal_days``: within how many days after it was told a group can appeal against how it was judged.
     ``suppress_below``: no published cell counts fewer people; below ``totals_only_below`` ballots only totals are
-    published.
+    published. ``currency``: what its amounts are hundredths of; another one only in an election elsewhere.
     """
 
     round_title: str
@@ -667,6 +673,7 @@ class RuleBook:
     suppress_below: int = 10
     totals_only_below: int = 50
     ballot_areas: int | None = None
+    currency: str = POUNDS
     version: int = 1
     panel_share: int | None = None
     appeal_days: int = 20
@@ -1020,8 +1027,8 @@ def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
     """
     if not book.vote_connections:
         return (
-            ("How much", f"There was {show_pounds(book.pot_minor)} in all."),
-            ("Who gets the money", _sharing(book)),
+            ("How much", told_in(f"There was {show_pounds(book.pot_minor)} in all.", book.currency)),
+            ("Who gets the money", told_in(_sharing(book), book.currency)),
         )
     kinds = _joined([APPLICANT_WORDS[kind] for kind in book.applicant_kinds], "and")
     ties = _ties([tie for tie in Connection if tie in book.vote_connections])

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask
+from flask import Flask, before_render_template, g, has_app_context
+
+from grants.kernel.money import POUNDS, told_in
 
 LONDON = ZoneInfo("Europe/London")
 
 
-def money(minor: int | None) -> str:
-    """Pence as pounds: whole pounds without pence.
+def money(minor: int | None, currency: str | None = None) -> str:
+    """Pence as pounds: whole pounds without pence. Another ``currency``: of its hundredths; else that of the page.
 
-    >>> money(123450), money(120000), money(-500), money(0)
-    ('£1,234.50', '£1,200', '−£5', '£0')
+    >>> money(123450), money(120000), money(-500), money(0), money(120000, "PLN")
+    ('£1,234.50', '£1,200', '−£5', '£0', '1,200 PLN')
     """
     if minor is None:
         return "–"
     whole, part = divmod(abs(minor), 100)
-    return f"{'−' if minor < 0 else ''}£{whole:,}" + (f".{part:02d}" if part else "")
+    told = f"{'−' if minor < 0 else ''}£{whole:,}" + (f".{part:02d}" if part else "")
+    return told_in(told, currency or (g.get("currency", POUNDS) if has_app_context() else POUNDS))
+
+
+def _of_the_page(_sender: Flask, context: dict[str, Any], **_: Any) -> None:
+    """A page about one round, or a proposal in it, tells money in that round's currency."""
+    round = context.get("round") or getattr(context.get("proposal"), "round", None)
+    if (currency := getattr(round, "currency", None)) is not None:
+        g.currency = currency
 
 
 def money_full(minor: int | None) -> str:
@@ -131,3 +142,4 @@ def init_app(app: Flask) -> None:
     """Offer the filters to templates."""
     for one in (money, money_full, day, clock, moment, until, plural, percent, count, short_hash, words, capped):
         app.jinja_env.filters["numbered" if one is count else one.__name__] = one
+    before_render_template.connect(_of_the_page, app)

@@ -186,7 +186,7 @@ def test_an_election_elsewhere_becomes_a_finished_round_with_its_ballots_and_fac
     round = imported(any_session)
     assert (round.state, round.title, round.pot_minor) == (RoundState.COMPLETED, "Elsewhere 2024", 1000_50)
     assert (round.imported_from, round.fund.name) == ("sea.pb", "Elections from elsewhere")
-    assert "Amounts are in EUR" in round.summary
+    assert (round.currency, rounds.rule_book(round).currency) == ("EUR", "EUR")
     assert sorted(voting.cast_ballots(any_session, round.id)) == [(), ((1, 1),), ((1, 1), (3, 1)), ((2, 1), (3, 1))]
     run = queries.standing_run(any_session, round.id)
     facts = queries.facts(run)
@@ -213,6 +213,25 @@ def test_everybody_can_read_it(app_session: Session, client: FlaskClient) -> Non
         assert client.get(f"/rounds/{round.id}{page}").status_code == 200, page
     bid = queries.decisions(app_session, round.id)[0].proposal_id
     assert client.get(f"/rounds/{round.id}/results/{bid}").status_code == 200
+
+
+def test_its_money_is_told_in_its_own_currency_on_every_page_and_in_every_file(
+    app_session: Session, client: FlaskClient
+) -> None:
+    round = imported(app_session)
+    app_session.commit()
+    bids = [one.proposal_id for one in queries.decisions(app_session, round.id)]
+    files = ("/results.json", "/results.csv")
+    pages = ["", "/results", "/rule-book", "/how", "/vote", "/ballots", *files, *(f"/results/{bid}" for bid in bids)]
+    for page in [f"/rounds/{round.id}{page}" for page in pages] + [f"/proposals/{bid}" for bid in bids]:
+        text = client.get(page).text
+        story = page.endswith("/how")  # its five neighbours are ours
+        assert "£" not in text or story, (page, text[max(text.find("£") - 200, 0) : text.find("£") + 40])
+    assert "1,000.50 EUR" in client.get(f"/rounds/{round.id}/results").text
+    assert "1,000.50 EUR to share" in client.get("/rounds").text
+    assert "Asked for (EUR)" in client.get(f"/rounds/{round.id}/results.csv").text
+    assert client.get(f"/rounds/{round.id}/results.json").json["inputs"]["currency"] == "EUR"  # type: ignore[index]
+    assert read_pb(file_of(app_session, round).encode()).currency == "EUR"
 
 
 def test_a_second_one_shares_fund_and_reader_with_the_first(session: Session) -> None:

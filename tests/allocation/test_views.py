@@ -355,7 +355,7 @@ def test_each_project_has_a_page_that_is_true_to_the_penny(
             assert f"{money(bid.left_before_minor)} was in the pot" in told
             assert "What would have been enough" not in told
         else:
-            assert f"For {money(bid.enough_cost_minor)} it would have been funded. For one penny more" in told
+            assert f"For {money(bid.enough_cost_minor)} it would have been funded. For £0.01 more" in told
             assert f"With {plural(bid.enough_supporters or 0, 'more person', 'more people')} who choose" in told
         assert sound(page)
     page = words_of(client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True))

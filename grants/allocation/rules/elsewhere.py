@@ -8,6 +8,7 @@ from uuid import UUID
 
 from grants.allocation.rules.pabulib import PbFile
 from grants.kernel.errors import RuleBroken
+from grants.kernel.money import POUNDS
 from grants.rounds.rules import (
     ApplicantKind,
     BallotKind,
@@ -46,6 +47,7 @@ class Elsewhere:
     costs_minor: tuple[int, ...]
     selected: tuple[bool | None, ...]
     kept: list[list[Any]]
+    currency: str = POUNDS
 
     def book(self, fund_id: UUID) -> RuleBook:
         """What is known of its rules."""
@@ -69,6 +71,7 @@ class Elsewhere:
             ballot_maximum=self.maximum,
             rule=self.rule,
             rule_options=self.options,
+            currency=self.currency,
         )
 
 
@@ -88,10 +91,9 @@ def read_elsewhere(file: PbFile, now: datetime) -> Elsewhere:
     rule, options = _rule(meta.get("rule", ""), file)
     where = [meta.get(name, "") for name in ("unit", "district", "subunit", "instance")]
     told = meta.get("description", "")
-    currency = "" if file.currency in ("GBP", "") else f" Amounts are in {file.currency}: where it says £, read that."
     return Elsewhere(
         title=(" ".join(part for part in where if part) or told or "An election elsewhere")[:140],
-        summary=f"{told[:1500]} A finished election elsewhere, from its public file.{currency}".strip(),
+        summary=f"{told[:1500]} A finished election elsewhere, from its public file.".strip(),
         dates=_dates(meta.get("date_begin", ""), meta.get("date_end", ""), now),
         pot_minor=election.pot * scale,
         kind=kind,
@@ -103,6 +105,7 @@ def read_elsewhere(file: PbFile, now: datetime) -> Elsewhere:
         costs_minor=tuple(cost * scale for cost in election.costs),
         selected=file.selected,
         kept=_kept(file, kind),
+        currency=" ".join(file.currency.split())[:12] or POUNDS,
     )
 
 

@@ -75,7 +75,7 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     told = f" {command(ask, 'FILE.pb')}" if ask else ""
     meta |= {
         "language": "en",
-        "currency": "GBP",
+        "currency": inputs.currency,
         "comment": " ".join(
             f"#{place}: {note}"
             for place, note in enumerate(

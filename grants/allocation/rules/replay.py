@@ -14,6 +14,7 @@ from grants.allocation.rules.registry import rule_named
 from grants.allocation.rules.result import Run, run_rule
 from grants.funds.rules import Names, Need, Restriction, Source, explain, match
 from grants.kernel.canonical import canonical_json, fingerprint
+from grants.kernel.money import POUNDS, told_in
 from grants.rounds.rules import Options
 
 VERSION = 1
@@ -38,6 +39,7 @@ class Inputs:
     sources: tuple[Source, ...]
     names: Names
     panel: Panel | None = None
+    currency: str = POUNDS
 
     def to_json(self) -> str:
         """Canonical text without the ballots, which are kept once for the round; their fingerprint is in it."""
@@ -78,6 +80,7 @@ class Inputs:
                 "priorities": {str(id): title for id, title in self.names.priorities.items()},
             },
         }
+        facts |= {} if self.currency == POUNDS else {"currency": self.currency}
         return facts | ({} if self.panel is None else {"panel": self.panel.facts()})
 
     @classmethod
@@ -110,6 +113,7 @@ class Inputs:
                     priorities={UUID(id): title for id, title in facts["names"]["priorities"].items()},
                 ),
                 panel=Panel.from_facts(facts["panel"]) if "panel" in facts else None,
+                currency=facts.get("currency", POUNDS),
             )
         except (KeyError, TypeError) as broken:
             raise ValueError("something is missing from the inputs of this run") from broken
@@ -142,6 +146,12 @@ def replay(inputs: Inputs) -> Replayed:
     """
     rule = combined(rule_named(inputs.rule), inputs.panel)
     run = run_rule(rule, inputs.bids, inputs.ballots, inputs.pot_minor, inputs.options, inputs.fundable())
+    if inputs.currency != POUNDS:
+        told = (
+            replace(one, reason=told_in(one.reason, inputs.currency), enough=told_in(one.enough, inputs.currency))
+            for one in run.outcomes
+        )
+        run = replace(run, outcomes=tuple(told))
     return Replayed(run, fingerprint({"inputs": inputs._facts(), "outcome": json.loads(run.outcome_json())}))
 
 

@@ -20,6 +20,7 @@ from grants.allocation.views.exclusive import only_ones
 from grants.allocation.views.lines import lines_of
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
+from grants.kernel.money import told_in
 from grants.proposals import queries as proposals
 from grants.proposals.rules.states import ProposalState
 from grants.review import queries as review
@@ -56,7 +57,10 @@ def how(round_id: UUID) -> ResponseReturnValue:
         book=book,
         rule=RULES[book.rule].title,
         short=in_short(book.rule),
-        options=options_in_words(book.rule, book.rule_options, points=book.ballot.has_points),
+        options=[
+            told_in(words, book.currency)
+            for words in options_in_words(book.rule, book.rule_options, points=book.ballot.has_points)
+        ],
         points=book.ballot.has_points,
         split=split_words(book),
         level=level_words(book),
@@ -253,8 +257,8 @@ def as_pb(round_id: UUID) -> ResponseReturnValue:
 @public
 def as_csv(round_id: UUID) -> ResponseReturnValue:
     """Every bid with votes, amount and reason, for a spreadsheet."""
-    _announced(round_id)
-    answer = Response("\ufeff" + results_csv(lines_of(round_id)), mimetype="text/csv")
+    round = _announced(round_id)
+    answer = Response("\ufeff" + results_csv(lines_of(round_id), round.currency), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.csv"'
     return answer
 

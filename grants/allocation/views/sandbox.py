@@ -18,6 +18,7 @@ from grants.allocation.rules.sandbox import MOST_CHOICES, Tried, options_for, st
 from grants.allocation.views.lines import lines_of
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotFound, RuleBroken
+from grants.kernel.money import POUNDS
 from grants.rounds import queries as rounds
 from grants.rounds.rules import Options, PanelPart, RuleBook, SharingRule, level_words, split_words
 from grants.voting import queries as voting
@@ -109,7 +110,7 @@ def _form(book: RuleBook, pot_minor: int, full: bool) -> tuple[SandboxForm, bool
 
 
 def _typed(minor: int) -> str:
-    return money(minor).removeprefix("£")
+    return money(minor, POUNDS).removeprefix("£")
 
 
 def _told(asked: RuleBook, rule: SharingRule, options: Options) -> tuple[str, ...]:

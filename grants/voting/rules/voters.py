@@ -45,6 +45,8 @@ def who_may_vote(book: RuleBook) -> str:
     'Everybody aged 11 or over who lives or works here.'
     """
     ties = [tie.value for tie in Connection if tie in book.vote_connections]
+    if not ties:
+        return "People elsewhere voted, by rules of their own."
     joined = ties[0] if len(ties) == 1 else f"{', '.join(ties[:-1])} or {ties[-1]}"
     age = f" aged {book.vote_min_age} or over" if book.vote_min_age else ""
     return f"Everybody{age} who {joined} here."

@@ -117,21 +117,17 @@ def remind(uow: UnitOfWork, round_id: UUID, *, pepper: bytes) -> tuple[ReminderP
         raise StepRefused("First count how many would get a reminder.")
     if plan.sent_at is not None:
         raise StepRefused("These reminders have gone out. You can remind again tomorrow.")
-    # One statement finds and marks them, so that two stewards who press at once write to nobody twice.
-    waiting = (
-        update(VoteReminder)
+    # The plan is held, so that two stewards who press at once write to nobody twice.
+    waiting = uow.session.scalars(
+        select(VoteReminder)
         .where(VoteReminder.round_id == round.id, VoteReminder.planned_at == plan.planned_at, _not_voted(round.id))
-        .values(reminded_at=uow.now)
-        .returning(VoteReminder.address)
-        .execution_options(synchronize_session=False)
-    )
-    with uow.session.begin_nested() as found:
-        addresses = [open_address(sealed, pepper, round_id) for sealed in uow.session.scalars(waiting)]
-        if in_fives(len(addresses)) != plan.letters:
-            found.rollback()
-    if in_fives(len(addresses)) != plan.letters:
+        .with_for_update()
+    ).all()
+    if in_fives(len(waiting)) != plan.letters:
         return _plan(uow, round, plan), False
-    for address in sorted(addresses):
+    for one in waiting:
+        one.reminded_at = uow.now
+    for address in sorted(open_address(one.address, pepper, round_id) for one in waiting):
         notices.reminder(uow, round, address, key=f"{REMINDER}{uuid4()}")
     plan.sent_at = uow.now
     uow.record("voting.reminded", round, letters=how_many(plan.letters))
