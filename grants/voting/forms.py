@@ -284,7 +284,10 @@ class PaperForm(Form):
     """What one paper says."""
 
     serial = fields.TextField(
-        "Number of the paper", required=False, at_most=40, hint="At its foot, like 2345-67C4. A scanner can read it."
+        "Number of the paper",
+        required=False,
+        at_most=40,
+        hint="At its top, like 2345-67C4. A scanner can read it. Leave it empty only when it cannot be read.",
     )
     marks = fields.TextField("What is marked on it", required=False, at_most=1000)
     said = fields.RadiosField("Can it count?", message="Say whether it can count")

@@ -8,6 +8,7 @@ const [warning, left, rest] = ['warning', 'left', 'rest'].map(name => box.queryS
 form.addEventListener('submit', () => sessionStorage.clear())
 let touched = Date.now()
 let told = Date.now()
+let wiping = 0
 
 const touch = () => {
   touched = Date.now()
@@ -23,8 +24,13 @@ for (const kind of ['pointerdown', 'keydown', 'scroll', 'input']) document.addEv
 window.addEventListener('pageshow', event => { if (event.persisted) location.reload() })
 setInterval(() => {
   const idle = (Date.now() - touched) / 1000
-  if (idle >= wipeAfter) form.requestSubmit()
-  else if (idle >= warnAfter) {
+  if (idle >= wipeAfter) {
+    // Once: another press would break off the first. Again only when nothing came of it, as when the network was away.
+    if (Date.now() - wiping > 20000) {
+      wiping = Date.now()
+      form.requestSubmit()
+    }
+  } else if (idle >= warnAfter) {
     warning.hidden = false
     rest.hidden = true
     left.textContent = String(Math.ceil(wipeAfter - idle))

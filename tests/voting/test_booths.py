@@ -185,7 +185,7 @@ class TestUndoing:
         assert (day.given, day.undone) == (1, 1)
         assert any_session.scalars(select(VotingCode.state)).all() == [CodeState.ISSUED]
         event = any_session.scalars(select(AuditEvent)).one()
-        assert (event.verb, event.subject_id) == ("voting.check_in_undone", booth.id)
+        assert (event.verb, event.subject_id) == ("voting.check_in_reversed", booth.id)
         assert event.why == "A neighbour of the same name."
         assert hash_code(code, PEPPER, round.id) not in str(event.body)
 

@@ -211,7 +211,7 @@ def undo_check_in(uow: UnitOfWork, booth_id: UUID, shown: Shown, *, no_paper: bo
             .where(VotingCode.round_id == round.id, VotingCode.code_hash == key, VotingCode.state == CodeState.USED)
             .values(state=CodeState.ISSUED)
         )
-    uow.record("voting.check_in_undone", booth, round_id=round.id, why=why.strip())
+    uow.record("voting.check_in_reversed", booth, round_id=round.id, why=why.strip())
 
 
 def _ensure_papers_left(session: Session, booth: Booth) -> None:
