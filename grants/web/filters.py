@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, before_render_template, g, has_app_context
+from jinja2 import pass_context
 
 from grants.kernel.money import POUNDS, told_in
 
@@ -25,6 +26,12 @@ def money(minor: int | None, currency: str | None = None) -> str:
     whole, part = divmod(abs(minor), 100)
     told = f"{'−' if minor < 0 else ''}£{whole:,}" + (f".{part:02d}" if part else "")
     return told_in(told, currency or (g.get("currency", POUNDS) if has_app_context() else POUNDS))
+
+
+@pass_context
+def _money_on_a_page(_context: object, minor: int | None, currency: str | None = None) -> str:
+    """``money`` as templates have it: worked out at each look, never folded into a page that is kept compiled."""
+    return money(minor, currency)
 
 
 def _of_the_page(_sender: Flask, context: dict[str, Any], **_: Any) -> None:
@@ -142,4 +149,5 @@ def init_app(app: Flask) -> None:
     """Offer the filters to templates."""
     for one in (money, money_full, day, clock, moment, until, plural, percent, count, short_hash, words, capped):
         app.jinja_env.filters["numbered" if one is count else one.__name__] = one
+    app.jinja_env.filters["money"] = _money_on_a_page
     before_render_template.connect(_of_the_page, app)

@@ -83,6 +83,7 @@ def tally_file(
     except RuleBroken as broken:
         raise click.ClickException(str(broken)) from broken
     seconds = perf_counter() - began
+    bar.again()
     explained = [one.bid for one in result.told if explain in ("all", read.ids[one.bid])]
     for done, bid in enumerate(explained):
         bar.show(done, len(explained))
@@ -104,14 +105,27 @@ class _Bar:
     def show(self, done: int, whole: int) -> None:
         if self.terminal and perf_counter() - self.began > 1:
             part = min(done / whole, 1) if whole else 1
-            bar = f"\r[{'#' * int(part * 40):<40}] {part:4.0%}"
+            bar = f"\r[{'#' * int(part * 40):<40}] {part:4.0%}{self._left(part)}"
             if bar != self.shown:
                 click.echo(bar, nl=False, err=True)
             self.shown = bar
 
+    def _left(self, part: float) -> str:
+        """How long it takes yet, as far as can be told from what is done; of one length."""
+        took = perf_counter() - self.began
+        if part < 0.02 or took < 5:
+            return " " * 20
+        left = took * (1 - part) / part
+        told = f"{left / 60:.0f} min" if left >= 90 else f"{left:.0f} s"
+        return f"  about {told} left".ljust(20)
+
+    def again(self) -> None:
+        """Another part of the work begins."""
+        self.began = perf_counter()
+
     def clear(self) -> None:
         if self.shown:
-            click.echo(f"\r{' ' * 48}\r", nl=False, err=True)
+            click.echo(f"\r{' ' * 68}\r", nl=False, err=True)
 
 
 def _table(result: Result, seconds: float, explained: list[int]) -> None:
