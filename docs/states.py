@@ -23,8 +23,8 @@ each stage's `access.py`.
 Steps = Mapping[tuple[StrEnum, StrEnum], StrEnum]
 
 
-def tables() -> Iterator[tuple[str, Steps]]:
-    """Every table of steps, with the module it stands in, in the order of their names."""
+def tables() -> Iterator[tuple[str, str, Steps]]:
+    """Every table of steps, with the module it stands in and its name, in the order of their names."""
     for found in pkgutil.walk_packages(grants.__path__, "grants."):
         if ".rules" not in found.name:
             continue
@@ -33,17 +33,20 @@ def tables() -> Iterator[tuple[str, Steps]]:
             if name.endswith("STEPS") and isinstance(value, Mapping) and value:
                 state = type(next(iter(value.values())))
                 if state.__module__ == found.name:
-                    yield found.name, value
+                    yield found.name, name, value
 
 
 def words(member: StrEnum) -> str:
     return member.value.replace("_", " ")
 
 
-def section(module: str, steps: Steps) -> str:
-    """One thing: its states in their order, and its steps."""
-    states = type(next(iter(steps.values())))
-    name = states.__name__.removesuffix("State")
+def section(module: str, table: str, steps: Steps) -> str:
+    """One thing: its states in their order, and its steps. A quick round's things pass through some states only."""
+    kind = type(next(iter(steps.values())))
+    occurs = {state for (source, _), target in steps.items() for state in (source, target)}
+    quick = table.startswith("QUICK_")
+    states = [state for state in kind if state in occurs or not quick]
+    name = kind.__name__.removesuffix("State")
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
     taken = {source for source, _ in steps}
     ends = [state for state in states if state not in taken]
@@ -53,7 +56,7 @@ def section(module: str, steps: Steps) -> str:
     ]
     return "\n".join(
         [
-            f"## {spaced.capitalize()}",
+            f"## {spaced.capitalize()}{', in a quick round' if quick else ''}",
             "",
             f"In `{module}`. States: {', '.join(words(state) for state in states)}."
             + (f" It ends as: {', '.join(words(state) for state in ends)}." if ends else ""),
@@ -67,7 +70,7 @@ def section(module: str, steps: Steps) -> str:
 
 
 def page() -> str:
-    return "\n".join([HEAD, *(section(module, steps) for module, steps in tables())])
+    return "\n".join([HEAD, *(section(*found) for found in tables())])
 
 
 if __name__ == "__main__":

@@ -58,7 +58,10 @@ from grants.proposals.views import eligibility as proposal_eligibility
 from grants.proposals.views import files as proposal_files
 from grants.proposals.views import measures as proposal_measures
 from grants.proposals.views import partners as proposal_partners
+from grants.proposals.views import quick as proposal_asks
 from grants.proposals.views import typed as proposals_typed
+from grants.quick import cli as quick_cli
+from grants.quick import views as quick
 from grants.reports import cli as reports_cli
 from grants.reports import views as reports
 from grants.review import cli as review_cli
@@ -90,6 +93,7 @@ STAGES = (
     proposal_measures,
     proposal_partners,
     proposals_typed,
+    proposal_asks,
     voting,
     booths,
     papers,
@@ -104,6 +108,7 @@ STAGES = (
     sandbox,
     appeals,
     awards,
+    quick,
     disbursements,
     payment_webhooks,
     banking,
@@ -122,6 +127,7 @@ COMMANDS = (
     payees_cli.cli,
     people_cli.cli,
     proposals_cli.cli,
+    quick_cli.cli,
     reports_cli.cli,
     review_cli.cli,
     rounds_cli.cli,

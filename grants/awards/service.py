@@ -76,6 +76,7 @@ from grants.proposals.models import Proposal
 from grants.proposals.queries import need
 from grants.proposals.rules.states import ProposalState
 from grants.review import service as review_service
+from grants.rounds import service as rounds_service
 from grants.rounds.models import Round
 
 # ------------------------------------------------------------------------------------------------------------ offers
@@ -114,6 +115,12 @@ def offer_all(uow: UnitOfWork, round_id: UUID) -> list[Award]:
     ).all()
     amounts = {decision.proposal_id: decision.awarded_minor for decision in decided}
     return _offer(uow, round, amounts)
+
+
+def offer_one(uow: UnitOfWork, proposal: Proposal) -> Award:
+    """Offer an award for one ask of a quick round. Called by ``quick``, where two people agreed on it."""
+    round = uow.get(Round, proposal.round_id)
+    return _offer(uow, round, {proposal.id: proposal.applied_for_minor})[0]
 
 
 def _offer(uow: UnitOfWork, round: Round, amounts: dict[UUID, int]) -> list[Award]:
@@ -341,6 +348,7 @@ def _give_back(uow: UnitOfWork, award: Award) -> int:
     if lines:
         key = f"award:{award.id}:release"
         ledger.post(uow, key=key, event="award.released", fund_id=award.fund_id, lines=lines)
+        rounds_service.give_back_to_pot(uow, award.round_id, sum(shares.values()))
     return sum(shares.values())
 
 

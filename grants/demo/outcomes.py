@@ -183,7 +183,7 @@ def _bank_account(play: Play, group_id: UUID) -> None:
 
 def the_first_parts_are_paid(play: Play) -> None:
     """First parts of the awards are asked for, authorised by somebody else, sent, and they arrive."""
-    _pay_what_is_due(play, -155)
+    pay_what_is_due(play, -155)
 
 
 def the_second_parts_are_paid(play: Play) -> None:
@@ -194,10 +194,11 @@ def the_second_parts_are_paid(play: Play) -> None:
         for part_id in [part.id for part in award.instalments if part.condition]:
             with play.as_("sue", play.at(-61, 14)) as uow:
                 awards.meet_condition(uow, part_id, "They told us at the table, and we went to see it.")
-    _pay_what_is_due(play, -60)
+    pay_what_is_due(play, -60)
 
 
-def _pay_what_is_due(play: Play, offset: int) -> None:
+def pay_what_is_due(play: Play, offset: int) -> None:
+    """What is due by that day is asked for, authorised by somebody else, sent, and arrives."""
     for line in payments.due(play.session, play.day(offset), None):
         with play.as_("fiona", play.at(offset, 9)) as uow:
             payment = disbursements.request(uow, line.instalment_id)

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from grants.demo import accounts, beginnings, outcomes, rounds
+from grants.demo import accounts, beginnings, outcomes, quick, rounds
 from grants.demo.play import Play
 from grants.people import queries as people_queries
 from grants.web.db import db, now
@@ -31,6 +31,13 @@ def load(app: Flask, say: Callable[[str], object]) -> None:
         db.engine.dispose()
         event.listen(db.engine, "connect", _hurry)
     play = Play(app, now())
-    for scene in (*beginnings.SCENES, rounds.the_first_round, *outcomes.SCENES, *rounds.SCENES[1:], *accounts.SCENES):
+    for scene in (
+        *beginnings.SCENES,
+        rounds.the_first_round,
+        *outcomes.SCENES,
+        *quick.SCENES,
+        *rounds.SCENES[1:],
+        *accounts.SCENES,
+    ):
         say(f"  {(scene.__doc__ or '').splitlines()[0]}")
         scene(play)

@@ -113,6 +113,27 @@ def ensure_may_sign_off(actor: Actor, parties: Parties, writer_id: UUID | None, 
         raise NotAllowed(reason)
 
 
+def why_not_second(actor: Actor, parties: Parties, writer_id: UUID | None) -> str | None:
+    """Why this person may not be the second one to say that an ask of a quick round is right; nothing when they may.
+
+    Lighter than a sign-off: anybody else of the group, or whoever signs off for its host.
+    """
+    if actor.id is None:
+        return "Sign in to do this."
+    if actor.id == writer_id:
+        return "Somebody else must say that it is right: you sent it."
+    for_host = parties.host_id is not None and actor.can_sign_off_for(parties.host_id)
+    if parties.group_id not in actor.groups and not for_host:
+        return "Somebody else of the group, or somebody who signs for its host, must say that it is right."
+    return None
+
+
+def ensure_may_second(actor: Actor, parties: Parties, writer_id: UUID | None) -> None:
+    """Anybody else of the group, or whoever signs off for its host."""
+    if reason := why_not_second(actor, parties, writer_id):
+        raise NotAllowed(reason)
+
+
 def may_screen(actor: Actor, parties: Parties) -> bool:
     return actor.has(Role.STEWARD, parties.fund_id) and not _belongs(actor, parties) and actor.id not in parties.hands
 

@@ -15,6 +15,7 @@ from grants.proposals.rules.facts import COMMUNITY_WORDS, Community, Facts
 from grants.proposals.rules.hands import Hand, Source
 from grants.proposals.rules.partners import PartnerState
 from grants.proposals.rules.sections import SECTION_TITLES, Section
+from grants.rounds import queries as rounds
 from grants.rounds.rules import show_moment
 
 Readers = Collection[tuple[UUID, str]]
@@ -54,7 +55,12 @@ def ask_for_sign_off(
                 f"{finished}\n\n"
                 f"It asks for {show_pounds(proposal.applied_for_minor)}. {read}\n\n"
                 f"{address(f'/proposals/{proposal.id}')}\n\n"
-                f"It must be in before {show_moment(proposal.round.closes_at)}. Without your sign-off it is not put in."
+                + (
+                    "It is one page. Without your sign-off it does not go to those who decide."
+                    if rounds.is_quick(proposal.round)
+                    else f"It must be in before {show_moment(proposal.round.closes_at)}. "
+                    "Without your sign-off it is not put in."
+                )
             ),
             key=f"proposal:{proposal.id}:ask:{_stamp(uow.now)}:{person_id}",
             subject_id=proposal.id,
@@ -79,6 +85,10 @@ def sent_back(uow: UnitOfWork, proposal: Proposal, writer_email: str, reason: st
 
 def submitted(uow: UnitOfWork, proposal: Proposal, facts: Facts, sha256: str) -> None:
     """To every member of the group: it is in, with a copy of all of it."""
+    until = f"You can still take it back and change it until {show_moment(proposal.round.closes_at)}:"
+    if quick := rounds.is_quick(proposal.round):
+        days = rounds.decide_days(proposal.round)
+        until = f"Two people read it, and we answer within {days} working days. See here where it is:"
     for person_id, email in readers(uow, proposal):
         put_mail(
             uow,
@@ -86,10 +96,10 @@ def submitted(uow: UnitOfWork, proposal: Proposal, facts: Facts, sha256: str) ->
             subject=f"We have your proposal “{proposal.title}”",
             text=(
                 f"Your proposal “{proposal.title}” is in. It asks for {show_pounds(proposal.applied_for_minor)}.\n\n"
-                f"You can still take it back and change it until {show_moment(proposal.round.closes_at)}:\n\n"
+                f"{until}\n\n"
                 f"{address(f'/proposals/{proposal.id}')}\n\n"
                 f"We kept a copy of it as it is now. Its fingerprint is {sha256[:12]}. This is what it says:\n\n"
-                f"{copy_of(facts)}"
+                f"{copy_of(facts, short=quick)}"
             ),
             key=f"proposal:{proposal.id}:in:{_stamp(uow.now)}:{person_id}",
             subject_id=proposal.id,
@@ -127,14 +137,14 @@ def more_info_requested(uow: UnitOfWork, proposal: Proposal) -> None:
     """To every member of the group: what is asked, where they answer, and by when."""
     assert proposal.asked_until is not None
     sections = "\n".join(f"- {SECTION_TITLES[Section(one)]}" for one in proposal.asked_sections)
+    where = f"You can answer in these sections; nothing else can be changed:\n\n{sections}\n\n" if sections else ""
     for person_id, email in readers(uow, proposal):
         put_mail(
             uow,
             to=email,
             subject=f"A question about “{proposal.title}”",
             text=(
-                f"We check your proposal “{proposal.title}” and have a question:\n\n{proposal.asked_words}\n\n"
-                f"You can answer in these sections; nothing else can be changed:\n\n{sections}\n\n"
+                f"We read “{proposal.title}” and have a question:\n\n{proposal.asked_words}\n\n{where}"
                 f"Please answer before {show_moment(proposal.asked_until)}. One of you writes, another sends it:\n\n"
                 f"{address(f'/proposals/{proposal.id}')}"
             ),
@@ -145,6 +155,7 @@ def more_info_requested(uow: UnitOfWork, proposal: Proposal) -> None:
 
 def not_submitted(uow: UnitOfWork, proposal: Proposal, facts: Facts) -> None:
     """To every member of the group: a copy of what they wrote and did not put in."""
+    copy = copy_of(facts, short=rounds.is_quick(proposal.round))
     for person_id, email in readers(uow, proposal):
         put_mail(
             uow,
@@ -153,15 +164,15 @@ def not_submitted(uow: UnitOfWork, proposal: Proposal, facts: Facts) -> None:
             text=(
                 f"The round “{proposal.round.title}” closed for proposals at {show_moment(proposal.round.closes_at)}. "
                 "This proposal was not put in by then. Here is what you wrote, so that nothing is lost: you can use it "
-                f"in another round.\n\n{copy_of(facts)}\n\n{address(f'/proposals/{proposal.id}')}"
+                f"in another round.\n\n{copy}\n\n{address(f'/proposals/{proposal.id}')}"
             ),
             key=f"proposal:{proposal.id}:missed:{person_id}",
             subject_id=proposal.id,
         )
 
 
-def copy_of(facts: Facts) -> str:
-    """What was written, as plain text, but for who to contact."""
+def copy_of(facts: Facts, *, short: bool = False) -> str:
+    """What was written, as plain text, but for who to contact. ``short``: leave out what was not asked for."""
     budget = "\n".join(
         f"- {line.what}: {show_pounds(line.amount_minor)}{' (in kind)' if line.in_kind else ''}" for line in facts.lines
     )
@@ -188,6 +199,7 @@ def copy_of(facts: Facts) -> str:
     return "\n\n".join(
         f"{SECTION_TITLES[part].upper()}\n" + ("\n\n".join(text for text in texts if text) or "(nothing)")
         for part, texts in parts
+        if not short or any(texts)
     )
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.funds.rules import Need
@@ -38,7 +38,7 @@ from grants.proposals.rules.sections import Limits
 from grants.proposals.rules.states import PUBLIC, ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules import RoundKind, RoundState
 
 PER_PAGE = 25
 SHOWN = frozenset({RoundState.VOTING, RoundState.PANEL, RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED})
@@ -93,8 +93,13 @@ def proposal(session: Session, proposal_id: UUID) -> Proposal:
 
 def signers(session: Session, proposal: Proposal, writer_id: UUID | None) -> list[Membership]:
     """Who may sign off what this writer asks to have signed off, by name: of its group, or for a group of one that
-    wrote it itself, of its host."""
+    wrote it itself, of its host. In a quick round anybody else of the group, or who signs off for its host."""
     members = people.members(session, proposal.group_id)
+    if rounds.is_quick(proposal.round):
+        hosting = people.confirmed_hosting(session, proposal.group_id)
+        of_host = [one for one in people.members(session, hosting.host_id) if one.can_sign_off] if hosting else []
+        found = {one.person_id: one for one in [*of_host, *members] if one.person_id != writer_id}
+        return sorted(found.values(), key=lambda one: (one.person.name, one.person_id))
     if is_alone(members, writer_id):
         hosting = people.confirmed_hosting(session, proposal.group_id)
         members = people.members(session, hosting.host_id) if hosting else []
@@ -110,8 +115,11 @@ def is_alone(members: Sequence[Membership], writer_id: UUID | None) -> bool:
 def is_public(proposal: Proposal, now: datetime) -> bool:
     """Whether everybody may read it: put in, eligible, and its round's proposals are open to all.
 
-    One that was withdrawn stays listed only when it had come as far as the ballot.
+    One that was withdrawn stays listed only when it had come as far as the ballot. Of a quick round's asks, those that
+    were granted.
     """
+    if rounds.is_quick(proposal.round):
+        return proposal.state is ProposalState.AWARDED
     if proposal.state is ProposalState.WITHDRAWN and proposal.number is None:
         return False
     return proposal.state in PUBLIC and open_to_all(proposal.round, now)
@@ -121,9 +129,9 @@ def open_to_all(round: Round, now: datetime) -> bool:
     """Whether a round's proposals may be read by everybody: from the moment at which its vote opens.
 
     Not before: panellists say whether they have an interest before they see a proposal's text, and what they found
-    is told when the vote opens (docs/decisions/0014).
+    is told when the vote opens (docs/decisions/0014). Asks of a quick round are told one by one, elsewhere.
     """
-    return rounds.phase(round, now) in SHOWN
+    return not rounds.is_quick(round) and rounds.phase(round, now) in SHOWN
 
 
 def of_round(session: Session, round_id: UUID, states: Collection[ProposalState] | None = None) -> list[Proposal]:
@@ -297,7 +305,14 @@ def _public_where(session: Session, condition: object, now: datetime, limit: int
     query = (
         select(Proposal)
         .join(Proposal.round)
-        .where(condition, Proposal.state.in_(PUBLIC), Round.panel_locked_at.is_not(None))  # type: ignore[arg-type]
+        .where(
+            condition,  # type: ignore[arg-type]
+            Proposal.state.in_(PUBLIC),
+            or_(
+                Round.panel_locked_at.is_not(None),
+                (Round.kind == RoundKind.QUICK) & (Proposal.state == ProposalState.AWARDED),
+            ),
+        )
         .options(joinedload(Proposal.round), joinedload(Proposal.group), joinedload(Proposal.priority))
         .order_by(Proposal.submitted_at.desc(), Proposal.id)
         .limit(limit)
@@ -316,7 +331,7 @@ def to_screen(session: Session, fund_ids: Collection[UUID] | None, now: datetime
     query = (
         select(Round, waiting.c.size)
         .join(waiting, waiting.c.round_id == Round.id)
-        .where(Round.closes_at <= now, Round.state != RoundState.CANCELLED)
+        .where(Round.closes_at <= now, Round.state != RoundState.CANCELLED, Round.kind == RoundKind.STANDARD)
         .order_by(Round.closes_at, Round.id)
         .limit(25)
     )

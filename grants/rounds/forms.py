@@ -8,7 +8,9 @@ from grants.rounds.rules import (
     APPLICANT_WORDS,
     HEALTH_CREATION,
     MOST_AREAS,
+    MOST_DECIDE_DAYS,
     MOST_POINTS,
+    MOST_QUICK_MINOR,
     NAME_AT_MOST,
     QUESTION_AT_MOST,
     STEP_AT_MOST,
@@ -20,6 +22,7 @@ from grants.rounds.rules import (
     KeyKeeping,
     PanelPart,
     PaperPolicy,
+    QuickDraft,
     RoundDates,
     RoundDraft,
     SharingRule,
@@ -461,3 +464,73 @@ class ExtendForm(Form):
     reason = fields.AreaField("Why?", hint="Everybody can read this.", at_most=500, rows=3)
 
     DATES = ("closes_at", "voting_opens_at", "voting_closes_at", "decide_by")
+
+
+class QuickRoundForm(Form):
+    """A quick round's terms: one page."""
+
+    title = fields.TextField("Title", hint="A few plain words, like “Quick grants for good neighbours”.")
+    summary = fields.AreaField("What is it for?", hint="Two or three sentences.", at_most=2000, rows=4)
+    fund_id = fields.UuidSelect("Which pot does the money come from?")
+    priority_ids = fields.UuidChecks(
+        "Which priorities is it for?",
+        hint="Priorities that the community has agreed. Every ask must answer one of these.",
+        message="Choose at least one priority",
+    )
+    pot_minor = fields.MoneyField("How much is there in all?", hint="People can ask while it lasts.")
+    cap_minor = fields.MoneyField("The most for one ask", hint="£500 or less.", at_most=MOST_QUICK_MINOR)
+    opens_at = fields.LondonTimeField("People can ask from")
+    closes_at = fields.LondonTimeField("People can ask until", hint="Or until the pot is empty.")
+    decide_days = fields.NumberField(
+        "In how many working days is each ask answered?",
+        hint="Monday to Friday. Two people must agree in that time.",
+        at_least=1,
+        at_most=MOST_DECIDE_DAYS,
+    )
+    who_may_apply = fields.AreaField(
+        "Who may ask, in a sentence or two", hint="Everybody reads this.", at_most=1000, rows=3
+    )
+    applicant_kinds = fields.ChecksField(
+        "Which groups may ask?",
+        choices=[(kind, words[:1].upper() + words[1:]) for kind, words in APPLICANT_WORDS.items()],
+        coerce=ApplicantKind,
+        message="Choose which groups may ask",
+    )
+
+    def to_draft(self) -> QuickDraft:
+        """The draft; money in pence, moments in UTC."""
+        return QuickDraft(
+            title=self.title.data or "",
+            summary=self.summary.data or "",
+            fund_id=self.fund_id.data,
+            priority_ids=tuple(self.priority_ids.data or ()),
+            opens_at=self.opens_at.data,
+            closes_at=self.closes_at.data,
+            pot_minor=self.pot_minor.data,
+            cap_minor=self.cap_minor.data,
+            who_may_apply=self.who_may_apply.data or "",
+            decide_days=self.decide_days.data or 0,
+            applicant_kinds=tuple(self.applicant_kinds.data or ()),
+        )
+
+
+def quick_as_typed(draft: QuickDraft) -> dict[str, Any]:
+    """A quick round's draft as the form's data."""
+    return {name: getattr(draft, name) for name in QuickDraft.__dataclass_fields__}
+
+
+QUICK_FRESH: dict[str, Any] = {
+    "applicant_kinds": list(ApplicantKind),
+    "cap_minor": MOST_QUICK_MINOR,
+    "decide_days": 5,
+    "who_may_apply": "Neighbours who do something together, clubs, charities and community businesses.",
+}
+
+
+class ExtendQuickForm(Form):
+    """A later end of a quick round."""
+
+    closes_at = fields.LondonTimeField("People can ask until")
+    reason = fields.AreaField("Why?", hint="Everybody can read this.", at_most=500, rows=3)
+
+    DATES = ("closes_at",)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from grants.funds.models import Fund
 from grants.kernel.money import POUNDS
 from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
-from grants.rounds.rules import RoundState
+from grants.rounds.rules import RoundKind, RoundState
 
 
 class Round(Identified):
@@ -21,14 +21,18 @@ class Round(Identified):
     __table_args__ = (
         CheckConstraint("opens_at < closes_at AND closes_at <= voting_opens_at", name="apply_before_vote"),
         CheckConstraint(
-            "voting_opens_at < voting_closes_at AND voting_closes_at <= decide_by", name="vote_before_decide"
+            "(voting_opens_at < voting_closes_at OR (kind = 'quick' AND voting_opens_at = voting_closes_at)) "
+            "AND voting_closes_at <= decide_by",
+            name="vote_before_decide",
         ),
+        CheckConstraint("promised_minor >= 0 AND promised_minor <= pot_minor", name="promised_within_pot"),
         CheckConstraint("pot_minor > 0", name="pot_positive"),
         CheckConstraint("floor_minor > 0 AND floor_minor <= cap_minor", name="floor_below_cap"),
         CheckConstraint("state IN ('draft', 'cancelled') OR rule_book_hash IS NOT NULL", name="scheduled_is_frozen"),
     )
 
     fund_id: Mapped[UUID] = mapped_column(ForeignKey("fund.id"), index=True)
+    kind: Mapped[RoundKind] = state_column(RoundKind, default=RoundKind.STANDARD, server_default="standard")
     title: Mapped[str] = mapped_column(String(140))
     summary: Mapped[str] = mapped_column(String(2000))
     state: Mapped[RoundState] = state_column(RoundState, index=True)
@@ -39,6 +43,8 @@ class Round(Identified):
     voting_closes_at: Mapped[datetime] = mapped_column(Utc())
     decide_by: Mapped[datetime] = mapped_column(Utc())
     pot_minor: Mapped[Minor]
+    promised_minor: Mapped[Minor] = mapped_column(default=0, server_default="0")
+    """Of a quick round's pot: what was promised so far, ask by ask. A conditional UPDATE guards it, and the CHECK."""
     floor_minor: Mapped[Minor]
     cap_minor: Mapped[Minor]
     terms: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
@@ -117,6 +123,7 @@ class RoundChange(Identified):
 
 FROZEN = (
     "fund_id",
+    "kind",
     "title",
     "pot_minor",
     "floor_minor",

@@ -13,7 +13,16 @@ from grants.kernel.errors import NotFound, StepRefused
 from grants.people.models import Person
 from grants.priorities.models import Priority
 from grants.rounds.models import KeyShare, Round, RoundChange, RoundPriority
-from grants.rounds.rules import RoundDates, RoundDraft, RoundState, RuleBook, phase_at
+from grants.rounds.rules import (
+    QuickBook,
+    QuickDraft,
+    RoundDates,
+    RoundDraft,
+    RoundKind,
+    RoundState,
+    RuleBook,
+    phase_at,
+)
 
 PER_PAGE = 25
 HOLDS_MONEY = (
@@ -45,14 +54,64 @@ def phase(round: Round, now: datetime) -> RoundState:
 
 
 def rule_book(round: Round) -> RuleBook:
-    """The frozen rule-book. Refuses (``StepRefused``) a round that was never scheduled."""
+    """The frozen rule-book of a round with a panel and a vote.
+
+    Refuses a round that was never scheduled (``StepRefused``), and a quick one (``NotFound``): whoever asks for it
+    wants a panel or a vote.
+    """
+    book = promises(round)
+    if isinstance(book, QuickBook):
+        raise NotFound("This is a quick round: it has no panel and no vote.")
+    return book
+
+
+def promises(round: Round) -> RuleBook | QuickBook:
+    """The frozen rule-book of a round of either kind. Refuses (``StepRefused``) one that was never scheduled."""
     if round.rule_book is None:
         raise StepRefused("This round has no rule-book yet: it has not been scheduled.")
-    return RuleBook.from_json(round.rule_book)
+    read = QuickBook.from_json if is_quick(round) else RuleBook.from_json
+    return read(round.rule_book)
+
+
+def is_quick(round: Round) -> bool:
+    """Whether two people decide in days, without a panel and a vote."""
+    return round.kind is RoundKind.QUICK
+
+
+def decide_days(round: Round) -> int:
+    """Working days in which a quick round answers."""
+    return int(round.terms["decide_days"])
+
+
+def left_minor(round: Round) -> int:
+    """Pence of a quick round's pot that were not promised."""
+    return round.pot_minor - round.promised_minor
+
+
+def quick_draft_of(round: Round, priority_ids: Sequence[UUID]) -> QuickDraft:
+    """What was written down about a quick round."""
+    return QuickDraft.from_terms(
+        round.terms,
+        title=round.title,
+        summary=round.summary,
+        fund_id=round.fund_id,
+        priority_ids=tuple(priority_ids),
+        opens_at=round.opens_at,
+        closes_at=round.closes_at,
+        pot_minor=round.pot_minor,
+        cap_minor=round.cap_minor,
+    )
+
+
+def preview_of(round: Round, priority_ids: Sequence[UUID]) -> RuleBook | QuickBook:
+    """The rule-book that a draft would become."""
+    if is_quick(round):
+        return quick_draft_of(round, priority_ids).book()
+    return draft_of(round, priority_ids).preview()
 
 
 def draft_of(round: Round, priority_ids: Sequence[UUID]) -> RoundDraft:
-    """What was written down about the round."""
+    """What was written down about a round with a vote."""
     return RoundDraft.from_terms(
         round.terms,
         title=round.title,
@@ -75,7 +134,18 @@ def round_with_fund(session: Session, round_id: UUID) -> Round:
 
 
 def published(session: Session, round_id: UUID) -> Round:
-    """The round when the public may know of it; ``NotFound`` for a draft."""
+    """A round with a panel and a vote when the public may know of it; ``NotFound`` for a draft and a quick round.
+
+    What leads to ballots, panels and results asks this, so that a quick round has no such pages at all.
+    """
+    found = published_call(session, round_id)
+    if is_quick(found):
+        raise NotFound("This is a quick round: it has no panel and no vote.")
+    return found
+
+
+def published_call(session: Session, round_id: UUID) -> Round:
+    """A round of either kind when the public may know of it; ``NotFound`` for a draft."""
     found = round_with_fund(session, round_id)
     if found.rule_book_hash is None:
         raise NotFound("There is no such round.")
@@ -183,9 +253,11 @@ def changes(session: Session, round_id: UUID) -> list[RoundChange]:
 
 def room_minor(session: Session, fund_id: UUID, but_for: UUID | None = None) -> int:
     """Pence that a new round of this fund could promise: what funders have at least agreed to give, less what the
-    books say is committed, on its way or paid, less the pots of other rounds that are not announced yet."""
+    books say is committed, on its way or paid, less the pots of other rounds that are not announced yet.
+
+    What a quick round promised stands in the books already, so only the rest of its pot is set aside."""
     pot = funds.pot(session, fund_id)
-    query = select(func.coalesce(func.sum(Round.pot_minor), 0)).where(
+    query = select(func.coalesce(func.sum(Round.pot_minor - Round.promised_minor), 0)).where(
         Round.fund_id == fund_id, Round.state.in_(HOLDS_MONEY)
     )
     if but_for is not None:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -14,6 +14,13 @@ from grants.kernel.canonical import canonical_json, fingerprint
 from grants.kernel.clock import LONDON
 from grants.kernel.errors import RuleBroken
 from grants.kernel.money import POUNDS, show_pounds, told_in
+
+
+class RoundKind(StrEnum):
+    """How a round decides. ``STANDARD``: a panel looks, residents vote. ``QUICK``: small sums, two people, days."""
+
+    STANDARD = "standard"
+    QUICK = "quick"
 
 
 class RoundState(StrEnum):
@@ -65,6 +72,22 @@ STEPS: dict[tuple[RoundState, RoundAction], RoundState] = {
     (RoundState.VOTING, RoundAction.CANCEL): RoundState.CANCELLED,
     (RoundState.PANEL, RoundAction.CANCEL): RoundState.CANCELLED,
 }
+
+QUICK_STEPS: dict[tuple[RoundState, RoundAction], RoundState] = {
+    (RoundState.DRAFT, RoundAction.SCHEDULE): RoundState.SCHEDULED,
+    (RoundState.SCHEDULED, RoundAction.OPEN): RoundState.OPEN,
+    (RoundState.OPEN, RoundAction.CLOSE): RoundState.CLOSED,
+    (RoundState.CLOSED, RoundAction.COMPLETE): RoundState.COMPLETED,
+    # Once it is open people were promised an answer, so it is called off only before:
+    (RoundState.DRAFT, RoundAction.CANCEL): RoundState.CANCELLED,
+    (RoundState.SCHEDULED, RoundAction.CANCEL): RoundState.CANCELLED,
+}
+"""A quick round has no panel and no vote: each ask is decided by itself while it is open, and what waits at the end."""
+
+
+def steps_of(kind: RoundKind) -> dict[tuple[RoundState, RoundAction], RoundState]:
+    """The steps that rounds of this kind can take."""
+    return QUICK_STEPS if kind is RoundKind.QUICK else STEPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -1020,11 +1043,13 @@ APPLICANT_WORDS: dict[ApplicantKind, str] = {
 }
 
 
-def in_words(book: RuleBook) -> tuple[tuple[str, str], ...]:
+def in_words(book: "RuleBook | QuickBook") -> tuple[tuple[str, str], ...]:
     """The rule-book as people say it: (question, answer) pairs in plain words.
 
     Of an election elsewhere, where nobody's ties to a place are known, only what is known.
     """
+    if isinstance(book, QuickBook):
+        return _quick_in_words(book)
     if not book.vote_connections:
         return (
             ("How much", told_in(f"There was {show_pounds(book.pot_minor)} in all.", book.currency)),
@@ -1254,3 +1279,225 @@ def _ties(ties: list[Connection]) -> str:
 
 def _count(size: int, word: str) -> str:
     return f"{size} {word}" if size == 1 else f"{size} {word}s"
+
+
+# ------------------------------------------------------------------------------------------------------- quick rounds
+
+QUICK_FLOOR_MINOR = 100
+"""The least that an ask can be for: a pound. Nobody is turned away for asking for little."""
+MOST_QUICK_MINOR = 50_000
+"""The most that two people may give by themselves: what the lightest tier of checks bears."""
+MOST_DECIDE_DAYS = 20
+
+
+def working_days_later(day: date, days: int) -> date:
+    """The day so many working days (Monday to Friday) after ``day``. Bank holidays count as working days.
+
+    >>> working_days_later(date(2026, 11, 20), 1), working_days_later(date(2026, 11, 21), 5)
+    (datetime.date(2026, 11, 23), datetime.date(2026, 11, 27))
+    """
+    while days > 0:
+        day += timedelta(days=1)
+        days -= day.weekday() < 5
+    return day
+
+
+@dataclass(frozen=True, slots=True)
+class QuickBook:
+    """All that a quick round promises. Frozen, hashed and published when it is scheduled. Money in pence.
+
+    ``decide_days``: working days after an ask was put in, or after a question about it was answered.
+    """
+
+    round_title: str
+    fund_id: UUID
+    priority_ids: tuple[UUID, ...]
+    opens_at: datetime
+    closes_at: datetime
+    pot_minor: int
+    floor_minor: int
+    cap_minor: int
+    who_may_apply: str
+    applicant_kinds: tuple[ApplicantKind, ...]
+    decide_days: int
+    kind: RoundKind = RoundKind.QUICK
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("priority_ids", "applicant_kinds"):
+            object.__setattr__(self, name, tuple(sorted(set(getattr(self, name)))))
+        for name in ("opens_at", "closes_at"):
+            object.__setattr__(self, name, getattr(self, name).astimezone(UTC))
+
+    def to_canonical_json(self) -> str:
+        """The published text: the same facts give the same text on every machine."""
+        return canonical_json(self._facts())
+
+    @property
+    def sha256(self) -> str:
+        """64 hex digits over the UTF-8 bytes of ``to_canonical_json``."""
+        return fingerprint(self._facts())
+
+    def _facts(self) -> dict[str, Any]:
+        return {part.name: getattr(self, part.name) for part in fields(self)}
+
+    @classmethod
+    def from_json(cls, text: str) -> "QuickBook":
+        """The rule-book that ``to_canonical_json`` wrote. Refuses (``ValueError``) any other text."""
+        facts = json.loads(text)
+        if not isinstance(facts, dict) or set(facts) != {part.name for part in fields(cls)} or facts["version"] != 1:
+            raise ValueError("this is not a quick round's rule-book that we can read")
+        read: dict[str, Callable[[Any], Any]] = {
+            "fund_id": UUID,
+            "priority_ids": lambda ids: tuple(map(UUID, ids)),
+            "opens_at": datetime.fromisoformat,
+            "closes_at": datetime.fromisoformat,
+            "applicant_kinds": lambda kinds: tuple(map(ApplicantKind, kinds)),
+            "kind": RoundKind,
+        }
+        book = cls(**{name: read[name](value) if name in read else value for name, value in facts.items()})
+        if book.to_canonical_json() != text:
+            raise ValueError("this rule-book is not in its canonical form")
+        return book
+
+    def check(self) -> None:
+        """Refuse (``RuleBroken``, with the field) a rule-book that a quick round could not keep."""
+        for broken, message, name in (
+            (not self.round_title.strip(), "Enter a title.", "title"),
+            (not self.priority_ids, "Choose at least one priority.", "priority_ids"),
+            (self.pot_minor <= 0, "Enter how much money there is.", "pot_minor"),
+            (self.cap_minor < self.floor_minor, "Enter the most that one ask can be for.", "cap_minor"),
+            (
+                self.cap_minor > MOST_QUICK_MINOR,
+                f"The most for one ask is {show_pounds(MOST_QUICK_MINOR)}. For more, hold a round with a vote.",
+                "cap_minor",
+            ),
+            (
+                self.cap_minor > self.pot_minor,
+                f"One ask can be for {show_pounds(self.pot_minor)} (the whole pot) at most.",
+                "cap_minor",
+            ),
+            (not self.who_may_apply.strip(), "Say in a sentence who may ask.", "who_may_apply"),
+            (not self.applicant_kinds, "Choose which groups may ask.", "applicant_kinds"),
+            (
+                not 1 <= self.decide_days <= MOST_DECIDE_DAYS,
+                f"Enter 1 to {MOST_DECIDE_DAYS} working days.",
+                "decide_days",
+            ),
+            (
+                self.opens_at >= self.closes_at,
+                f"It must end after it opens ({show_moment(self.opens_at)}).",
+                "closes_at",
+            ),
+        ):
+            if broken:
+                raise RuleBroken(message, field=name)
+
+
+@dataclass(frozen=True, slots=True)
+class QuickDraft:
+    """What a steward writes down about a quick round before it is scheduled. Money in pence; see ``QuickBook``."""
+
+    title: str
+    summary: str
+    fund_id: UUID
+    priority_ids: tuple[UUID, ...]
+    opens_at: datetime
+    closes_at: datetime
+    pot_minor: int
+    cap_minor: int
+    who_may_apply: str
+    decide_days: int = 5
+    applicant_kinds: tuple[ApplicantKind, ...] = (ApplicantKind.CONSTITUTED, ApplicantKind.HOSTED)
+
+    def book(self) -> QuickBook:
+        """The rule-book that this draft becomes."""
+        return QuickBook(
+            round_title=self.title,
+            fund_id=self.fund_id,
+            priority_ids=self.priority_ids,
+            opens_at=self.opens_at,
+            closes_at=self.closes_at,
+            pot_minor=self.pot_minor,
+            floor_minor=QUICK_FLOOR_MINOR,
+            cap_minor=self.cap_minor,
+            who_may_apply=self.who_may_apply,
+            applicant_kinds=self.applicant_kinds,
+            decide_days=self.decide_days,
+        )
+
+    def check(self) -> None:
+        """Refuse (``RuleBroken``, with the field) what no quick round could keep."""
+        self.book().check()
+
+    @property
+    def dates(self) -> RoundDates:
+        """The moments for a round's row."""
+        return quick_dates(self.opens_at, self.closes_at, self.decide_days)
+
+    def terms(self) -> dict[str, Any]:
+        """What a round's row has no column for, as JSON."""
+        return {
+            "who_may_apply": self.who_may_apply,
+            "applicant_kinds": sorted(kind.value for kind in self.applicant_kinds),
+            "decide_days": self.decide_days,
+        }
+
+    @classmethod
+    def from_terms(cls, terms: Mapping[str, Any], **columns: Any) -> "QuickDraft":
+        """The draft again, from a row's columns and what ``terms`` wrote."""
+        kinds = tuple(ApplicantKind(kind) for kind in terms["applicant_kinds"])
+        return cls(
+            who_may_apply=terms["who_may_apply"], applicant_kinds=kinds, decide_days=terms["decide_days"], **columns
+        )
+
+
+def quick_dates(opens_at: datetime, closes_at: datetime, decide_days: int) -> RoundDates:
+    """A quick round's moments: its vote is no time at all, and the last ask is answered ``decide_days`` later."""
+    last = working_days_later(closes_at.astimezone(LONDON).date(), decide_days)
+    return RoundDates(opens_at, closes_at, closes_at, closes_at, datetime.combine(last, time(23, 59), LONDON))
+
+
+def put_off_quick(dates: RoundDates, closes_at: datetime, decide_days: int, now: datetime) -> RoundDates:
+    """The dates of a quick round that ends later. Refuses (``RuleBroken``) an end that is past or comes sooner."""
+    if dates.closes_at <= now:
+        raise RuleBroken(f"This is past: it was {show_moment(dates.closes_at)}.", field="closes_at")
+    if closes_at <= dates.closes_at:
+        raise RuleBroken(
+            f"This was promised for {show_moment(dates.closes_at)}. It can only be later.", field="closes_at"
+        )
+    return quick_dates(dates.opens_at, closes_at, decide_days)
+
+
+def _quick_in_words(book: QuickBook) -> tuple[tuple[str, str], ...]:
+    kinds = _joined([APPLICANT_WORDS[kind] for kind in book.applicant_kinds], "and")
+    return (
+        ("Who may ask", f"{book.who_may_apply} It is for {kinds}."),
+        (
+            "How much",
+            f"Up to {show_pounds(book.cap_minor)} for each ask. There is {show_pounds(book.pot_minor)} in all, and you "
+            "can ask while it lasts.",
+        ),
+        ("What you write", "One page. Then a second person, of your group or of its host, says that it is right."),
+        (
+            "Who decides",
+            "Two people: stewards of the fund, or neighbours who sit on its panels. Never anybody of the group or its "
+            "host, or who wrote or signed the ask. The first says yes or no, and why. The second agrees or not. If "
+            "they do not agree, a third decides; if nobody else may, the answer is no. If there is not enough money "
+            "left for it, the answer is no.",
+        ),
+        (
+            "How soon",
+            f"Within {_count(book.decide_days, 'working day')} after it is in, Monday to Friday. If we have a "
+            "question, the days begin again when you have answered.",
+        ),
+        (
+            "What you hear",
+            "A letter as soon as it is decided, with the reason, and with where else to turn. You may ask again.",
+        ),
+        (
+            "What everybody sees",
+            "Each grant: who, how much, for which priority, why, and how many days it took. Of what we said no to "
+            "only how many and what kind of reason.",
+        ),
+    )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from grants.funds.models import Fund
 from grants.kernel.actors import CLOCK
-from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.errors import NotAllowed, NotEnoughMoney, NotFound, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.sealing import make_key_pair, public_half, unwrap_share, wrap_private_key, wrap_share
 from grants.kernel.shares import join, share_fingerprint, split
@@ -25,18 +25,21 @@ from grants.rounds import access, queries
 from grants.rounds.models import KeyShare, Round, RoundChange, RoundPriority
 from grants.rounds.rules import (
     HEALTH_CREATION,
-    STEPS,
     Criterion,
     KeyKeeping,
+    QuickDraft,
     RoundAction,
     RoundDates,
     RoundDraft,
+    RoundKind,
     RoundState,
     RuleBook,
     check_criteria,
     criterion_id,
     put_off,
+    put_off_quick,
     show_moment,
+    steps_of,
 )
 
 REASON_AT_MOST = 500
@@ -46,12 +49,13 @@ class Frozen(StepRefused):
     """Somebody tried to change a round that is promised; ``note_refusal`` writes it down."""
 
 
-def draft_round(uow: UnitOfWork, draft: RoundDraft) -> Round:
-    """Write down a new round that nobody but stewards (and whoever has its preview link) can see."""
+def draft_round(uow: UnitOfWork, draft: RoundDraft | QuickDraft) -> Round:
+    """Write down a new round, of either kind, that nobody but stewards (and whoever has its preview link) can see."""
     access.ensure_may_run(uow.actor, draft.fund_id)
     _check(uow.session, draft)
     round = Round(
         state=RoundState.DRAFT,
+        kind=RoundKind.QUICK if isinstance(draft, QuickDraft) else RoundKind.STANDARD,
         preview_token=secrets.token_urlsafe(32),
         drafted_by_id=uow.actor.id,
         **_columns(draft),
@@ -62,7 +66,7 @@ def draft_round(uow: UnitOfWork, draft: RoundDraft) -> Round:
     return round
 
 
-def change_draft(uow: UnitOfWork, round_id: UUID, draft: RoundDraft) -> Round:
+def change_draft(uow: UnitOfWork, round_id: UUID, draft: RoundDraft | QuickDraft) -> Round:
     """Change a round that is still a draft. Refuses (``Frozen``) whatever was promised, whoever asks."""
     round = uow.get(Round, round_id, lock=True)
     access.ensure_may_run(uow.actor, round.fund_id)
@@ -72,6 +76,8 @@ def change_draft(uow: UnitOfWork, round_id: UUID, draft: RoundDraft) -> Round:
             "Nothing was changed. This round's rules were published, so they stand still: "
             "the money, the limits, the ballot and who may vote cannot change any more."
         )
+    if isinstance(draft, QuickDraft) is not queries.is_quick(round):
+        raise RuleBroken("A round with a vote and a quick round are not made into each other. Draft another one.")
     _check(uow.session, draft)
     for name, value in _columns(draft).items():
         setattr(round, name, value)
@@ -159,7 +165,9 @@ def schedule(uow: UnitOfWork, round_id: UUID, vote_key: str) -> Round:
     round = uow.get(Round, round_id, lock=True)
     access.ensure_may_run(uow.actor, round.fund_id)
     before = round.state
-    after = next_state(STEPS, before, RoundAction.SCHEDULE)
+    after = next_state(steps_of(round.kind), before, RoundAction.SCHEDULE)
+    if queries.is_quick(round):
+        return _schedule_quick(uow, round)
     draft = queries.draft_of(round, queries.priority_ids(uow.session, round.id))
     _check(uow.session, draft)
     if round.closes_at <= uow.now:
@@ -179,6 +187,23 @@ def schedule(uow: UnitOfWork, round_id: UUID, vote_key: str) -> Round:
     return round
 
 
+def _schedule_quick(uow: UnitOfWork, round: Round) -> Round:
+    """Freeze and publish a quick round's rule-book. It has no vote, so it has no key."""
+    draft = queries.quick_draft_of(round, queries.priority_ids(uow.session, round.id))
+    _check(uow.session, draft)
+    if round.closes_at <= uow.now:
+        raise RuleBroken(f"It would end in the past ({show_moment(round.closes_at)}).", field="closes_at")
+    uow.get(Fund, round.fund_id, lock=True)  # two rounds must not promise the same pounds
+    _check_money(uow.session, draft, round.id)
+    book, before = draft.book(), round.state
+    round.rule_book, round.rule_book_hash = book.to_canonical_json(), book.sha256
+    round.scheduled_at = uow.now
+    round.state = next_state(steps_of(round.kind), before, RoundAction.SCHEDULE)
+    after = round.state
+    uow.record("round.scheduled", round, before=before, after=after, rule_book=book.sha256, pot_minor=book.pot_minor)
+    return round
+
+
 def open_early(uow: UnitOfWork, round_id: UUID, reason: str) -> Round:
     """Open for proposals now, before the published hour, for a reason that everybody can read."""
     round = _mine(uow, round_id)
@@ -187,7 +212,7 @@ def open_early(uow: UnitOfWork, round_id: UUID, reason: str) -> Round:
         raise StepRefused("Only a round that is still coming can be opened early.")
     before = round.state
     _move(uow, round, "opens_at", uow.now, reason)
-    round.state = next_state(STEPS, before, RoundAction.OPEN)
+    round.state = next_state(steps_of(round.kind), before, RoundAction.OPEN)
     uow.record("round.opened_early", round, before=before, after=round.state, why=reason)
     return round
 
@@ -202,6 +227,8 @@ def extend(uow: UnitOfWork, round_id: UUID, later: Mapping[str, datetime], reaso
     if queries.phase(round, uow.now) in (RoundState.DRAFT, RoundState.CANCELLED):
         raise StepRefused("Only the dates of a round that is under way can be put off.")
     dates = queries.dates_of(round)
+    if queries.is_quick(round):
+        return _extend_quick(uow, round, later, reason)
     moved = put_off(dates, later, uow.now)
     for name in later:
         if getattr(moved, name) != getattr(dates, name):
@@ -210,12 +237,24 @@ def extend(uow: UnitOfWork, round_id: UUID, later: Mapping[str, datetime], reaso
     return round
 
 
+def _extend_quick(uow: UnitOfWork, round: Round, later: Mapping[str, datetime], reason: str) -> Round:
+    """A quick round ends later: the moments that hang on its end go with it."""
+    if set(later) != {"closes_at"}:
+        raise RuleBroken("Choose a later day for its end.", field="closes_at")
+    moved = put_off_quick(queries.dates_of(round), later["closes_at"], queries.decide_days(round), uow.now)
+    _move(uow, round, "closes_at", moved.closes_at, reason)
+    for name in ("voting_opens_at", "voting_closes_at", "decide_by"):
+        setattr(round, name, getattr(moved, name))
+    uow.record("round.extended", round, why=reason, dates=["closes_at"])
+    return round
+
+
 def cancel(uow: UnitOfWork, round_id: UUID, reason: str) -> Round:
     """Call a round off before it is decided, for a reason that everybody can read."""
     round = _mine(uow, round_id)
     reason = words_given(reason, "reason", "Give a reason. Everybody can read it.", REASON_AT_MOST)
     before = round.state
-    round.state = next_state(STEPS, before, RoundAction.CANCEL)
+    round.state = next_state(steps_of(round.kind), before, RoundAction.CANCEL)
     round.cancelled_reason = reason
     _forget_key(uow, round)
     uow.record("round.cancelled", round, before=before, after=round.state, why=reason)
@@ -278,7 +317,49 @@ def mark_announced(uow: UnitOfWork, round: Round) -> Round:
 
 def complete(uow: UnitOfWork, round_id: UUID) -> Round:
     """Everything that the round funded is reported and settled."""
+    round = _mine(uow, round_id)
+    if queries.is_quick(round):
+        raise StepRefused("A quick round is finished where its asks are answered.")
+    return _step(uow, round, RoundAction.COMPLETE, "round.completed")
+
+
+def mark_completed(uow: UnitOfWork, round_id: UUID) -> Round:
+    """A quick round is over and every ask is answered. Called by the service that answers them."""
     return _step(uow, _mine(uow, round_id), RoundAction.COMPLETE, "round.completed")
+
+
+def take_from_pot(uow: UnitOfWork, round_id: UUID, amount_minor: int) -> None:
+    """Promise pence of a quick round's pot, never more than there is: one conditional UPDATE, a CHECK behind it.
+
+    Called by the service that decides asks. Raises ``NotEnoughMoney`` with what is left.
+    """
+    taken = uow.session.execute(
+        update(Round)
+        .where(Round.id == round_id, Round.promised_minor + amount_minor <= Round.pot_minor)
+        .values(promised_minor=Round.promised_minor + amount_minor)
+        .returning(Round.id)
+        .execution_options(synchronize_session=False)
+    ).scalar()
+    round = uow.get(Round, round_id, lock=True)
+    if taken is None:
+        left = queries.left_minor(round)
+        raise NotEnoughMoney(
+            f"Only {show_pounds(left)} of this round’s pot is left, and they ask for {show_pounds(amount_minor)}.",
+            amount_minor - left,
+        )
+
+
+def give_back_to_pot(uow: UnitOfWork, round_id: UUID, amount_minor: int) -> None:
+    """What a quick round promised is free again: others can ask for it. Of other rounds nothing is counted here."""
+    if not amount_minor:
+        return
+    uow.session.execute(
+        update(Round)
+        .where(Round.id == round_id, Round.kind == RoundKind.QUICK, Round.promised_minor >= amount_minor)
+        .values(promised_minor=Round.promised_minor - amount_minor)
+        .execution_options(synchronize_session=False)
+    )
+    uow.session.expire(uow.get(Round, round_id))
 
 
 def tick(uow: UnitOfWork) -> int:
@@ -299,7 +380,7 @@ def _catch_up(uow: UnitOfWork, round: Round) -> bool:
         (RoundState.OPEN, RoundAction.CLOSE, "round.closed", round.closes_at),
     ):
         if round.state is state and uow.now >= due:
-            round.state = next_state(STEPS, state, action)
+            round.state = next_state(steps_of(round.kind), state, action)
             clock.record(verb, round, before=state, after=round.state, due_at=due.isoformat())
             moved = True
     return moved
@@ -316,7 +397,7 @@ def _mine(uow: UnitOfWork, round_id: UUID) -> Round:
 def _step(uow: UnitOfWork, round: Round, action: RoundAction, verb: str) -> Round:
     _catch_up(uow, round)
     before = round.state
-    round.state = next_state(STEPS, before, action)
+    round.state = next_state(steps_of(round.kind), before, action)
     uow.record(verb, round, before=before, after=round.state)
     return round
 
@@ -337,7 +418,7 @@ def _move(uow: UnitOfWork, round: Round, name: str, moment: datetime, reason: st
     setattr(round, name, moment)
 
 
-def _columns(draft: RoundDraft) -> dict[str, object]:
+def _columns(draft: RoundDraft | QuickDraft) -> dict[str, object]:
     dates = draft.dates
     return {
         "fund_id": draft.fund_id,
@@ -349,26 +430,26 @@ def _columns(draft: RoundDraft) -> dict[str, object]:
         "voting_closes_at": dates.voting_closes_at,
         "decide_by": dates.decide_by,
         "pot_minor": draft.pot_minor,
-        "floor_minor": draft.floor_minor,
+        "floor_minor": draft.floor_minor if isinstance(draft, RoundDraft) else draft.book().floor_minor,
         "cap_minor": draft.cap_minor,
         "terms": draft.terms(),
     }
 
 
-def _check(session: Session, draft: RoundDraft) -> None:
+def _check(session: Session, draft: RoundDraft | QuickDraft) -> None:
     draft.check()
     states = dict(
         session.execute(select(Priority.id, Priority.state).where(Priority.id.in_(draft.priority_ids))).tuples().all()
     )
     if any(states.get(id) is not PriorityState.AGREED for id in draft.priority_ids):
         raise RuleBroken("Choose priorities that the community has agreed.", field="priority_ids")
-    if draft.key_keeping is KeyKeeping.STRONG:
+    if isinstance(draft, RoundDraft) and draft.key_keeping is KeyKeeping.STRONG:
         may = {person.id for role in access.KEY_HOLDERS for person in people.holders(session, role, draft.fund_id)}
         if not may.issuperset(draft.key_officers):
             raise RuleBroken("Choose stewards or booth officers of this fund.", field="key_officers")
 
 
-def _check_money(session: Session, draft: RoundDraft, round_id: UUID) -> None:
+def _check_money(session: Session, draft: RoundDraft | QuickDraft, round_id: UUID) -> None:
     room = queries.room_minor(session, draft.fund_id, but_for=round_id)
     if draft.pot_minor > room:
         raise RuleBroken(
@@ -378,7 +459,7 @@ def _check_money(session: Session, draft: RoundDraft, round_id: UUID) -> None:
         )
 
 
-def _write_priorities(uow: UnitOfWork, round: Round, draft: RoundDraft) -> None:
+def _write_priorities(uow: UnitOfWork, round: Round, draft: RoundDraft | QuickDraft) -> None:
     uow.session.execute(delete(RoundPriority).where(RoundPriority.round_id == round.id))
     uow.session.add_all(RoundPriority(round_id=round.id, priority_id=id) for id in sorted(set(draft.priority_ids)))
     uow.session.flush()

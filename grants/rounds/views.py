@@ -20,17 +20,22 @@ from grants.priorities import queries as priorities
 from grants.rounds import access, queries, service
 from grants.rounds.forms import (
     FRESH,
+    QUICK_FRESH,
     CopyCriteriaForm,
     CriterionForm,
     ExtendForm,
+    ExtendQuickForm,
+    QuickRoundForm,
     ReasonForm,
     RoundForm,
     as_typed,
     criterion_typed,
+    quick_as_typed,
 )
 from grants.rounds.rules import RoundState, in_words, part_words
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
+from grants.web.filters import plural
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section as PageSection
 from grants.web.sections import section as page_section
@@ -54,6 +59,10 @@ PHASE_WORDS: dict[RoundState, tuple[str, str]] = {
     _S.COMPLETED: ("grey", "Finished"),
     _S.CANCELLED: ("red", "Called off"),
 }
+QUICK_WORDS = PHASE_WORDS | {
+    _S.OPEN: ("green", "Ask any day"),
+    _S.CLOSED: ("turquoise", "Last answers"),
+}
 STEPS = (
     ("scheduled", "Planned"),
     ("open", "Proposals"),
@@ -67,6 +76,13 @@ STEP_OF: dict[RoundState, str] = {
     _S.DECIDED: "panel",
     _S.COMPLETED: "announced",
 }
+QUICK_LIFE = (
+    ("scheduled", "Planned"),
+    ("open", "Ask any day"),
+    ("closed", "Last answers"),
+    ("completed", "Finished"),
+)
+QUICK_DATES = {"opens_at": "You can ask from", "closes_at": "You can ask until", "decide_by": "Last answer by"}
 DATE_WORDS = {
     "opens_at": "Proposals open",
     "closes_at": "Proposals close",
@@ -74,8 +90,10 @@ DATE_WORDS = {
     "voting_closes_at": "Voting closes",
     "decide_by": "Decision by",
 }
+QUICK_GROUP = "Quick grants: ask any day"
 GROUPS: tuple[tuple[str, frozenset[RoundState]], ...] = (
     ("Voting now", frozenset({_S.VOTING})),
+    (QUICK_GROUP, frozenset()),
     ("Open for proposals", frozenset({_S.OPEN})),
     ("Coming", frozenset({_S.SCHEDULED})),
     ("Being checked or decided", frozenset({_S.CLOSED, _S.CHECKING, _S.PANEL, _S.DECIDED})),
@@ -84,9 +102,9 @@ GROUPS: tuple[tuple[str, frozenset[RoundState]], ...] = (
 
 
 @bp.app_template_global()
-def round_phase(phase: RoundState) -> tuple[str, str]:
+def round_phase(phase: RoundState, quick: bool = False) -> tuple[str, str]:
     """The colour and the words of a round's phase, for ``tag``."""
-    return PHASE_WORDS[phase]
+    return (QUICK_WORDS if quick else PHASE_WORDS)[phase]
 
 
 # ---------------------------------------------------------------- for everybody
@@ -98,7 +116,11 @@ def index() -> ResponseReturnValue:
     """Every round: what you can do now stands first."""
     moment, actor = now(), current_actor()
     found = [(round, queries.phase(round, moment)) for round in queries.public_rounds(reading())]
-    groups = [(title, [one for one in found if one[1] in states]) for title, states in GROUPS]
+    asked = [one for one in found if one[1] is _S.OPEN and queries.is_quick(one[0])]
+    groups = [
+        (title, [one for one in found if one[1] in states and one not in asked] if states else asked)
+        for title, states in GROUPS
+    ]
     drafts = []
     if actor.has(Role.STEWARD):
         drafts = queries.in_states(reading(), (_S.DRAFT,), actor.scopes(Role.STEWARD))
@@ -121,8 +143,12 @@ def page(round_id: UUID) -> ResponseReturnValue:
             raise NotFound("There is no such round.")
         return redirect(url_for("rounds.desk", round_id=round_id))
     return render_template(
-        "rounds/page.html", **_shown(round, queries.rule_book(round)), runs=runs, sections=sections_for("round", round)
+        _page_of(round), **_shown(round, queries.promises(round)), runs=runs, sections=sections_for("round", round)
     )
+
+
+def _page_of(round: Any) -> str:
+    return "rounds/quick_page.html" if queries.is_quick(round) else "rounds/page.html"
 
 
 @bp.route("/rounds/preview/<token>")
@@ -132,21 +158,24 @@ def preview(token: str) -> ResponseReturnValue:
     round = queries.previewed(reading(), token)
     if round.rule_book_hash is not None:
         return redirect(url_for("rounds.page", round_id=round.id))
-    book = queries.draft_of(round, queries.priority_ids(reading(), round.id)).preview()
-    return render_template("rounds/page.html", **_shown(round, book), runs=False, sections=[], is_preview=True)
+    book = queries.preview_of(round, queries.priority_ids(reading(), round.id))
+    return render_template(_page_of(round), **_shown(round, book), runs=False, sections=[], is_preview=True)
 
 
 def _shown(round: Any, book: Any) -> dict[str, Any]:
-    phase = queries.phase(round, now())
+    phase, quick = queries.phase(round, now()), queries.is_quick(round)
+    date_words = QUICK_DATES if quick else DATE_WORDS
     return {
         "round": round,
+        "quick": quick,
+        "left_minor": queries.left_minor(round),
         "book": book,
         "phase": phase,
         "now": now(),
-        "step": STEP_OF.get(phase, phase.value),
-        "steps_of_life": STEPS,
-        "dates": [(words, getattr(round, name)) for name, words in DATE_WORDS.items()],
-        "date_words": DATE_WORDS,
+        "step": phase.value if quick else STEP_OF.get(phase, phase.value),
+        "steps_of_life": QUICK_LIFE if quick else STEPS,
+        "dates": [(words, getattr(round, name)) for name, words in date_words.items()],
+        "date_words": date_words,
         "changes": queries.changes(reading(), round.id),
         "priorities": queries.priorities(reading(), round.id),
         "in_words": in_words(book),
@@ -158,16 +187,15 @@ def _shown(round: Any, book: Any) -> dict[str, Any]:
 @public
 def rule_book(round_id: UUID) -> ResponseReturnValue:
     """The frozen rules, for people; with the fingerprint, and how to check it."""
-    round = queries.published(reading(), round_id)
-    book = queries.rule_book(round)
-    return render_template("rounds/rule_book.html", **_shown(round, book))
+    round = queries.published_call(reading(), round_id)
+    return render_template("rounds/rule_book.html", **_shown(round, queries.promises(round)))
 
 
 @bp.route("/rounds/<uuid:round_id>/rule-book.json")
 @public
 def rule_book_json(round_id: UUID) -> ResponseReturnValue:
     """The frozen rules, byte for byte as they were hashed."""
-    round = queries.published(reading(), round_id)
+    round = queries.published_call(reading(), round_id)
     return Response(
         round.rule_book or "",
         mimetype="application/json",
@@ -217,6 +245,50 @@ def new() -> ResponseReturnValue:
     return render_template("rounds/form.html", form=form, round=None, more=more), form.status
 
 
+def _quick_form(data: dict[str, Any]) -> QuickRoundForm:
+    form = QuickRoundForm(data=data)
+    scopes = current_actor().scopes(Role.STEWARD)
+    form.fund_id.choices = [
+        (fund.id, fund.name) for fund in funds.funds(reading()) if scopes is None or fund.id in scopes
+    ]
+    form.priority_ids.choices = [(one.id, one.title) for one in priorities.agreed(reading())]
+    return form
+
+
+@bp.route("/rounds/quick/new", methods=["GET", "POST"])
+@signed_in(Role.STEWARD)
+def new_quick() -> ResponseReturnValue:
+    """Draft a quick round: one page."""
+    form = _quick_form(QUICK_FRESH)
+    if form.accepted():
+        try:
+            with working() as uow:
+                round_id = service.draft_round(uow, form.to_draft()).id
+            flash("Saved as a draft. Nobody else can see it yet.", "success")
+            return redirect(url_for("rounds.desk", round_id=round_id))
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("rounds/quick_form.html", form=form, round=None), form.status
+
+
+def _edit_quick(round: Any) -> ResponseReturnValue:
+    """Change the draft of a quick round."""
+    form = _quick_form(quick_as_typed(queries.quick_draft_of(round, queries.priority_ids(reading(), round.id))))
+    if form.accepted():
+        try:
+            with working() as uow:
+                service.change_draft(uow, round.id, form.to_draft())
+            flash("Saved.", "success")
+            return redirect(url_for("rounds.desk", round_id=round.id))
+        except service.Frozen:
+            with working() as uow:
+                service.note_refusal(uow, round.id, "edit")
+            return render_template("rounds/frozen.html", round=round), 422
+        except RuleBroken as broken:
+            form.show(broken)
+    return render_template("rounds/quick_form.html", form=form, round=round), form.status
+
+
 @bp.route("/rounds/<uuid:round_id>/edit", methods=["GET", "POST"])
 @signed_in(Role.STEWARD, Role.ADMIN)
 def edit(round_id: UUID) -> ResponseReturnValue:
@@ -228,6 +300,8 @@ def edit(round_id: UUID) -> ResponseReturnValue:
                 service.note_refusal(uow, round_id, "edit")
         return render_template("rounds/frozen.html", round=round), 422 if request.method == "POST" else 200
     access.ensure_may_run(current_actor(), round.fund_id)
+    if queries.is_quick(round):
+        return _edit_quick(round)
     draft = queries.draft_of(round, queries.priority_ids(reading(), round.id))
     form = _form(as_typed(draft))
     form.offer(draft.criteria)
@@ -375,8 +449,7 @@ def desk(round_id: UUID) -> ResponseReturnValue:
     if not access.may_see_desk(current_actor(), round.fund_id):
         raise NotAllowed("Only stewards of this fund, auditors and admins see this.")
     ids = queries.priority_ids(reading(), round.id)
-    draft = queries.draft_of(round, ids)
-    book = draft.preview() if round.rule_book_hash is None else queries.rule_book(round)
+    book = queries.preview_of(round, ids) if round.rule_book_hash is None else queries.promises(round)
     shown = _shown(round, book)
     room = queries.room_minor(reading(), round.fund_id, but_for=round.id)
     return render_template(
@@ -402,7 +475,7 @@ def _checks(round: Any, phase: RoundState, room: int) -> list[Check]:
                 f"/funds/{round.fund_id}",
                 "See the pot",
             ),
-            Check(round.closes_at > now(), "Proposals close in the future", edit_url, "Change the dates"),
+            Check(round.closes_at > now(), "It closes in the future", edit_url, "Change the dates"),
         ]
     if phase is _S.CHECKING and round.state is not _S.VOTING:
         return [
@@ -418,6 +491,14 @@ def _checks(round: Any, phase: RoundState, room: int) -> list[Check]:
 
 def _next_step(round: Any, phase: RoundState) -> str:
     """What comes next, and who or what it waits for."""
+    if queries.is_quick(round):
+        return {
+            _S.DRAFT: "Publish it. Its rules are then fixed for good.",
+            _S.SCHEDULED: "It opens by itself.",
+            _S.OPEN: "Answer each ask as it comes: two people, within "
+            f"{plural(queries.decide_days(round), 'working day')}.",
+            _S.CLOSED: "Answer the last asks, then finish the round.",
+        }.get(phase, "Nothing more. This round is over.")
     if round.state is _S.VOTING and phase is _S.CHECKING:
         return "The ballot is fixed. Voting opens by itself."
     return {
@@ -449,7 +530,7 @@ def schedule(round_id: UUID) -> ResponseReturnValue:
             problem, round = broken.message, _mine(round_id)
     if round.state is not _S.DRAFT:
         return redirect(url_for("rounds.desk", round_id=round_id))
-    book = queries.draft_of(round, queries.priority_ids(reading(), round.id)).preview()
+    book = queries.preview_of(round, queries.priority_ids(reading(), round.id))
     return render_template("rounds/schedule.html", **_shown(round, book), problem=problem), 422 if problem else 200
 
 
@@ -475,9 +556,10 @@ def open_early(round_id: UUID) -> ResponseReturnValue:
 def extend(round_id: UUID) -> ResponseReturnValue:
     """Put dates off."""
     round = _mine(round_id)
-    form = ExtendForm()
+    kind = ExtendQuickForm if queries.is_quick(round) else ExtendForm
+    form = kind()
     if form.accepted():
-        later = {name: form[name].data for name in ExtendForm.DATES if form[name].data is not None}
+        later = {name: form[name].data for name in kind.DATES if form[name].data is not None}
         try:
             with working() as uow:
                 service.extend(uow, round_id, later, form.reason.data or "")
@@ -485,9 +567,10 @@ def extend(round_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("rounds.desk", round_id=round_id))
         except RuleBroken as broken:
             form.show(broken)
-    open_dates = [name for name in ExtendForm.DATES if getattr(round, name) > now()]
+    open_dates = [name for name in kind.DATES if getattr(round, name) > now()]
+    date_words = QUICK_DATES if queries.is_quick(round) else DATE_WORDS
     return (
-        render_template("rounds/extend.html", form=form, round=round, names=open_dates, date_words=DATE_WORDS),
+        render_template("rounds/extend.html", form=form, round=round, names=open_dates, date_words=date_words),
         form.status,
     )
 
@@ -560,5 +643,5 @@ def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
         phase, href = queries.phase(round, moment), url_for("rounds.desk", round_id=round.id)
         if phase is _S.DRAFT:
             yield NeedsYou(f"Publish “{round.title}”", href, "It is a draft", round.opens_at)
-        elif phase is _S.CLOSED:
+        elif phase is _S.CLOSED and not queries.is_quick(round):
             yield NeedsYou(f"Begin the checks of “{round.title}”", href, "Proposals have closed", round.voting_opens_at)

@@ -39,6 +39,13 @@ DOORS: dict[str, str] = {
     "audit.trail": "auditor",
     "audit.trail_by": "auditor",
     "audit.trail_of": "auditor",
+    # asks, of proposals
+    "asks.again": "signed_in",
+    "asks.autosave": "signed_in",
+    "asks.check": "signed_in",
+    "asks.host": "signed_in",
+    "asks.start": "signed_in",
+    "asks.write": "signed_in",
     # awards
     "audit.what_if": "admin+steward",
     "awards.agreement": "signed_in",
@@ -271,6 +278,13 @@ DOORS: dict[str, str] = {
     "proposals_typed.signed": "connector+steward",
     "proposals_typed.start": "connector+steward",
     "proposals_typed.sum_up": "connector+steward",
+    # quick
+    "quick.ask": "auditor+panellist+steward",
+    "quick.finish": "steward",
+    "quick.granted": "public",
+    "quick.granted_csv": "public",
+    "quick.question": "panellist+steward",
+    "quick.waiting": "auditor+panellist+steward",
     # reports
     "reports.accept": "steward",
     "reports.countersign": "steward",
@@ -322,6 +336,7 @@ DOORS: dict[str, str] = {
     "rounds.index": "public",
     "rounds.new": "steward",
     "rounds.new_criterion": "steward",
+    "rounds.new_quick": "steward",
     "rounds.open_early": "steward",
     "rounds.page": "public",
     "rounds.preview": "public",

@@ -38,8 +38,10 @@ def test_every_table_of_steps_is_found(writer: ModuleType) -> None:
 
 
 def test_every_state_can_be_reached_or_is_where_things_begin(writer: ModuleType) -> None:
-    for module, steps in writer.tables():
-        states = list(type(next(iter(steps.values()))))
+    for module, table, steps in writer.tables():
+        occurs = {state for (source, _), target in steps.items() for state in (source, target)}
+        quick = table.startswith("QUICK_")  # what a quick round has no use for does not occur at all
+        states = [state for state in type(next(iter(steps.values()))) if state in occurs or not quick]
         reached = set(steps.values())
         begins = [state for state in states if state not in reached]
         assert begins in ([states[0]], []), f"{module}: nothing leads to {begins[1:]}"

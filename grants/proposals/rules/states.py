@@ -1,5 +1,6 @@
 """The life of a proposal."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -75,3 +76,27 @@ STEPS = {
 }
 PUBLIC = frozenset({S.ELIGIBLE, S.ON_BALLOT, S.AWARDED, S.RESERVE, S.NOT_FUNDED, S.WITHDRAWN})
 """States in which a proposal that was put in may be shown to everybody, once its round's vote opens."""
+
+QUICK_STEPS = {
+    (S.DRAFT, A.ASK_FOR_SIGN_OFF): S.AWAITING_SIGN_OFF,
+    (S.AWAITING_SIGN_OFF, A.SEND_BACK): S.DRAFT,
+    (S.AWAITING_SIGN_OFF, A.SUBMIT): S.SUBMITTED,
+    (S.SUBMITTED, A.REOPEN): S.DRAFT,
+    (S.SUBMITTED, A.REQUEST_MORE_INFO): S.MORE_INFO_REQUESTED,
+    (S.MORE_INFO_REQUESTED, A.GIVE_MORE_INFO): S.SUBMITTED,
+    (S.MORE_INFO_REQUESTED, A.MISS_MORE_INFO): S.SUBMITTED,
+    (S.SUBMITTED, A.AWARD): S.AWARDED,
+    (S.SUBMITTED, A.TURN_DOWN): S.NOT_FUNDED,
+    (S.DRAFT, A.MISS_DEADLINE): S.NOT_SUBMITTED,
+    (S.AWAITING_SIGN_OFF, A.MISS_DEADLINE): S.NOT_SUBMITTED,
+    (S.DRAFT, A.WITHDRAW): S.WITHDRAWN,
+    (S.AWAITING_SIGN_OFF, A.WITHDRAW): S.WITHDRAWN,
+    (S.SUBMITTED, A.WITHDRAW): S.WITHDRAWN,
+    (S.MORE_INFO_REQUESTED, A.WITHDRAW): S.WITHDRAWN,
+}
+"""An ask goes from two members straight to two people who decide: no check, no panel, no ballot."""
+
+
+def steps_of(*, quick: bool) -> Mapping[tuple[ProposalState, ProposalAction], ProposalState]:
+    """The steps that proposals of a quick round, or of one with a vote, can take."""
+    return QUICK_STEPS if quick else STEPS

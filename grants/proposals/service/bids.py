@@ -27,6 +27,7 @@ from grants.proposals.models import (
     ProposalPartner,
     ProposalSnapshot,
 )
+from grants.proposals.rules.asks import ask_gaps
 from grants.proposals.rules.copies import as_kept
 from grants.proposals.rules.facts import (
     APPROACH_WORDS,
@@ -45,7 +46,7 @@ from grants.proposals.rules.hands import Hand
 from grants.proposals.rules.partners import PartnerState
 from grants.proposals.rules.screening import ScreeningCode
 from grants.proposals.rules.sections import SECTION_FIELDS, SECTION_TITLES, Section, all_gaps
-from grants.proposals.rules.states import STEPS, ProposalAction, ProposalState
+from grants.proposals.rules.states import STEPS, ProposalAction, ProposalState, steps_of
 from grants.proposals.service.eligibility import add_effort
 from grants.proposals.service.partners import write_joint
 from grants.rounds import queries as rounds
@@ -82,7 +83,7 @@ def ensure_may_apply(uow: UnitOfWork, round_id: UUID, group_id: UUID) -> tuple[R
     group = uow.get(Group, group_id, lock=True)
     _ensure_open(uow, round)
     kind = ApplicantKind.HOSTED if queries.needs_host(group) else ApplicantKind.CONSTITUTED
-    allowed = rounds.rule_book(round).applicant_kinds
+    allowed = rounds.promises(round).applicant_kinds
     if kind not in allowed:
         raise RuleBroken(
             "This round is for groups that have a host."
@@ -126,17 +127,17 @@ def save_section(
     ``values``: the fields of ``rules.SECTION_FIELDS[section]``; the budget's
     ``lines`` are ``rules.Line``.
     """
-    proposal = _mine(uow, proposal_id)
+    proposal = writable(uow, proposal_id)
     if proposal.state is ProposalState.MORE_INFO_REQUESTED:
         _ensure_asked(uow, proposal, section)
         proposal.writer_id = uow.actor.id
     else:
-        _ensure_draft_and_open(uow, proposal)
+        ensure_draft_and_open(uow, proposal)
     current = int(proposal.section_versions.get(section, 0))
     own = bool(page_token) and proposal.section_versions.get(f"{section}:page") == page_token
     if version != current and not own:
         raise SectionConflict(section, current)
-    _write(uow, proposal, section, values, geography)
+    write(uow, proposal, section, values, geography)
     if seconds > 0:
         add_effort(uow, proposal.round_id, section, seconds)
     if not own:
@@ -154,8 +155,8 @@ def take_over(uow: UnitOfWork, proposal_id: UUID, earlier_id: UUID, geography: G
 
     Days are not taken over, nor a priority that this round does not have, nor what partners said.
     """
-    proposal = _mine(uow, proposal_id)
-    _ensure_draft_and_open(uow, proposal)
+    proposal = writable(uow, proposal_id)
+    ensure_draft_and_open(uow, proposal)
     if proposal.section_versions:
         raise StepRefused("You have begun to write already, so nothing is taken over from an earlier proposal.")
     earlier = next(
@@ -176,7 +177,7 @@ def take_over(uow: UnitOfWork, proposal_id: UUID, earlier_id: UUID, geography: G
     versions: dict[str, Any] = {}
     for section, names in SECTION_FIELDS.items():
         if earlier.section_versions.get(section):
-            _write(uow, proposal, section, {name: getattr(facts, name) for name in names}, geography)
+            write(uow, proposal, section, {name: getattr(facts, name) for name in names}, geography)
             versions[section.value] = 1
     proposal.section_versions = versions
     uow.record("proposal.taken_over", proposal, earlier_id=earlier.id)
@@ -185,7 +186,7 @@ def take_over(uow: UnitOfWork, proposal_id: UUID, earlier_id: UUID, geography: G
 
 def ask_for_sign_off(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     """The writer says that it is whole. Somebody else of the group is asked to read it and put it in."""
-    proposal = _mine(uow, proposal_id)
+    proposal = writable(uow, proposal_id)
     after = next_state(STEPS, proposal.state, ProposalAction.ASK_FOR_SIGN_OFF)
     _ensure_open(uow, proposal.round)
     _ensure_whole(uow, proposal)
@@ -196,6 +197,8 @@ def ask_for_sign_off(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
         raise RuleBroken(
             "Nobody else in your group may sign off. Add a second member to your group and give them the right to "
             "sign off; or, if you are on your own, ask a host."
+            if not rounds.is_quick(proposal.round)
+            else "Nobody else can say that it is right so far. Add a second member to your group, or ask a host."
         )
     before = proposal.state
     hosting = people.confirmed_hosting(uow.session, proposal.group_id)
@@ -213,7 +216,7 @@ def send_back(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
     proposal = _locked(uow, proposal_id)
     parties = queries.parties(uow.session, proposal)
     if uow.actor.id != proposal.writer_id or not access.may_edit(uow.actor, parties):
-        access.ensure_may_sign_off(uow.actor, parties, proposal.writer_id, _alone(uow, proposal))
+        _ensure_may_sign(uow, proposal)
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.SEND_BACK)
     reason = words_given(reason, "reason", "Say why you send it back.", 1000)
@@ -230,8 +233,7 @@ def send_back(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
 def submit(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     """An other person of the group (for a group of one, its host) signs it off and puts it in. A copy is kept."""
     proposal = _locked(uow, proposal_id)
-    parties = queries.parties(uow.session, proposal)
-    access.ensure_may_sign_off(uow.actor, parties, proposal.writer_id, _alone(uow, proposal))
+    _ensure_may_sign(uow, proposal)
     return put_in(uow, proposal, signer_id=uow.actor.id)
 
 
@@ -262,7 +264,7 @@ def put_in(uow: UnitOfWork, proposal: Proposal, *, signer_id: UUID | None, **mor
 
 def reopen(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     """The group takes back what it put in, to change it, while the round is open. The copy stays for officers."""
-    proposal = _mine(uow, proposal_id)
+    proposal = writable(uow, proposal_id)
     access.ensure_of_group(uow.actor, queries.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.REOPEN)
@@ -276,7 +278,7 @@ def reopen(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
 
 def withdraw(uow: UnitOfWork, proposal_id: UUID, reason: str = "") -> Proposal:
     """The group takes its proposal out of the round. On a frozen ballot it stays listed as withdrawn."""
-    proposal = _mine(uow, proposal_id)
+    proposal = writable(uow, proposal_id)
     access.ensure_of_group(uow.actor, queries.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.WITHDRAW)
@@ -352,9 +354,7 @@ def request_more_info(
 def give_more_info(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     """Somebody of the group who did not write the answer sends it. What it says now is kept as a new copy."""
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_sign_off(
-        uow.actor, queries.parties(uow.session, proposal), proposal.writer_id, _alone(uow, proposal)
-    )
+    _ensure_may_sign(uow, proposal)
     return send_answer(uow, proposal)
 
 
@@ -459,7 +459,7 @@ VERDICTS = {
 def note_verdict(uow: UnitOfWork, proposal: Proposal, verdict: str) -> Proposal:
     """What was decided about it: ``awarded``, ``reserve`` or ``not_funded``. Called when decisions are announced."""
     before = proposal.state
-    proposal.state = next_state(STEPS, before, VERDICTS[verdict])
+    proposal.state = next_state(steps_of(quick=rounds.is_quick(proposal.round)), before, VERDICTS[verdict])
     uow.record(f"proposal.{proposal.state}", proposal, before=before, after=proposal.state)
     return proposal
 
@@ -486,6 +486,15 @@ def signers_of(uow: UnitOfWork, proposal: Proposal, writer_id: UUID | None) -> l
     return [(one.person_id, one.person.email) for one in found if one.person.email]
 
 
+def _ensure_may_sign(uow: UnitOfWork, proposal: Proposal) -> None:
+    """The second person, other than the writer; in a quick round a lighter rule says who."""
+    parties = queries.parties(uow.session, proposal)
+    if rounds.is_quick(proposal.round):
+        access.ensure_may_second(uow.actor, parties, proposal.writer_id)
+    else:
+        access.ensure_may_sign_off(uow.actor, parties, proposal.writer_id, _alone(uow, proposal))
+
+
 def _alone(uow: UnitOfWork, proposal: Proposal) -> bool:
     return queries.is_alone(people.members(uow.session, proposal.group_id), proposal.writer_id)
 
@@ -495,7 +504,8 @@ def _locked(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     return queries.proposal(uow.session, proposal_id)
 
 
-def _mine(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
+def writable(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
+    """The proposal, its row held, for a member of its group who may write."""
     proposal = _locked(uow, proposal_id)
     access.ensure_may_edit(uow.actor, queries.parties(uow.session, proposal))
     return proposal
@@ -515,7 +525,8 @@ def _ensure_open(uow: UnitOfWork, round: Round) -> None:
     )
 
 
-def _ensure_draft_and_open(uow: UnitOfWork, proposal: Proposal) -> None:
+def ensure_draft_and_open(uow: UnitOfWork, proposal: Proposal) -> None:
+    """Refuse to change what waits, or was put in, or whose round is not open."""
     if proposal.state is ProposalState.AWAITING_SIGN_OFF:
         raise StepRefused("It waits for sign-off, so nobody can change it. Take it back first.")
     if proposal.state is not ProposalState.DRAFT:
@@ -545,6 +556,10 @@ def _ensure_checking(uow: UnitOfWork, round: Round) -> None:
 
 def _ensure_whole(uow: UnitOfWork, proposal: Proposal) -> Facts:
     facts = queries.facts(uow.session, proposal)
+    if rounds.is_quick(proposal.round):
+        for gap in ask_gaps(facts, queries.limits(uow.session, proposal.round))[:1]:
+            raise RuleBroken(gap.message, field=gap.field)
+        return facts
     lacking = all_gaps(facts, queries.limits(uow.session, proposal.round))
     if lacking:
         titles = ", ".join(f"“{SECTION_TITLES[section]}”" for section in lacking)
@@ -553,7 +568,7 @@ def _ensure_whole(uow: UnitOfWork, proposal: Proposal) -> Facts:
     return facts
 
 
-def _write(
+def write(
     uow: UnitOfWork, proposal: Proposal, section: Section, values: Mapping[str, Any], geography: Geography
 ) -> None:
     """Keep the values of a section; ``RuleBroken`` at the field that does not fit."""

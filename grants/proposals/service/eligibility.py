@@ -7,7 +7,6 @@ from grants.kernel.work import UnitOfWork
 from grants.proposals.models import EligibilityCount, SectionEffort
 from grants.proposals.rules.hurdles import MAY_APPLY, Hurdle
 from grants.proposals.rules.measures import LONGEST_SECONDS
-from grants.proposals.rules.sections import Section
 from grants.rounds.models import Round
 
 
@@ -19,7 +18,7 @@ def count(uow: UnitOfWork, round_id: UUID, hurdle: Hurdle | None) -> None:
     count_up(uow.session, EligibilityCount, {"round_id": round.id, "outcome": outcome}, times=1)
 
 
-def add_effort(uow: UnitOfWork, round_id: UUID, section: Section, seconds: int) -> None:
-    """Add up how long a page of the form was open, at most 45 minutes of it."""
-    key = {"round_id": round_id, "section": section.value}
+def add_effort(uow: UnitOfWork, round_id: UUID, section: str, seconds: int) -> None:
+    """Add up how long a page of the form was open, at most 45 minutes of it. ``section``: its word."""
+    key = {"round_id": round_id, "section": str(section)}
     count_up(uow.session, SectionEffort, key, saves=1, seconds=min(seconds, LONGEST_SECONDS))

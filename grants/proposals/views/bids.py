@@ -137,7 +137,9 @@ def _editable(proposal_id: UUID) -> tuple[Any, Parties]:
 @signed_in()
 def new(round_id: UUID) -> ResponseReturnValue:
     """Begin a proposal: which group is it for, and what does the round ask?"""
-    round = rounds.published(reading(), round_id)
+    round = rounds.published_call(reading(), round_id)
+    if rounds.is_quick(round):
+        return redirect(url_for("asks.start", round_id=round_id))
     actor = current_actor()
     mine = (
         [group for group in people.groups_of(reading(), actor.id) if actor.can_edit_for(group.id)] if actor.id else []
@@ -192,11 +194,15 @@ def page(proposal_id: UUID) -> ResponseReturnValue:
     inside = access.may_read_all(actor, parties)
     if not inside and not queries.is_public(proposal, now()):
         raise NotFound("There is no such proposal.")
-    if proposal.state is ProposalState.DRAFT and inside:
+    if rounds.is_quick(proposal.round):
+        if proposal.state is ProposalState.DRAFT and access.may_edit(actor, parties):
+            return redirect(url_for("asks.write", proposal_id=proposal_id))
+        template = "proposals/ask_page.html"
+    elif proposal.state is ProposalState.DRAFT and inside:
         return _task_list(proposal, parties)
-    return render_template(
-        "proposals/page.html", **_shown(proposal, parties, inside), sections=sections_for("proposal", proposal)
-    )
+    else:
+        template = "proposals/page.html"
+    return render_template(template, **_shown(proposal, parties, inside), sections=sections_for("proposal", proposal))
 
 
 def _task_list(proposal: Any, parties: Parties) -> str:
@@ -294,6 +300,10 @@ def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
     """What the page and the check page show."""
     actor, facts = current_actor(), queries.facts(reading(), proposal)
     alone = queries.is_alone(people.members(reading(), proposal.group_id), proposal.writer_id)
+    if rounds.is_quick(proposal.round):
+        signs = access.why_not_second(actor, parties, proposal.writer_id) is None
+    else:
+        signs = access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
     may_edit, ours = access.may_edit(actor, parties), actor.can_edit_for(proposal.group_id)
     phase = rounds.phase(proposal.round, now())
     awaiting = proposal.state is ProposalState.AWAITING_SIGN_OFF
@@ -317,13 +327,11 @@ def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
         "may_answer": may_edit and proposal.state is ProposalState.MORE_INFO_REQUESTED and now() < proposal.asked_until,
         "may_send": proposal.state is ProposalState.MORE_INFO_REQUESTED
         and proposal.writer_id is not None
-        and access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
+        and signs
         and now() < proposal.asked_until,
         "only_one": _only_one(proposal, parties),
         "why_not": SCREENING_WORDS.get(_code(proposal.screening_code)) if proposal.screening_code else None,
-        "may_sign": awaiting
-        and access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
-        and phase is RoundState.OPEN,
+        "may_sign": awaiting and signs and phase is RoundState.OPEN,
         "may_take_back": awaiting and may_edit and actor.id == proposal.writer_id,
         "may_reopen": proposal.state is ProposalState.SUBMITTED and ours and phase is RoundState.OPEN,
         "may_withdraw": ours and _can_withdraw(proposal, phase),
@@ -376,6 +384,8 @@ def section(proposal_id: UUID, section: str) -> ResponseReturnValue:
     """One section of the form: save it with gaps, or whole."""
     proposal, _ = _editable(proposal_id)
     part = _section(section)
+    if rounds.is_quick(proposal.round):
+        return redirect(url_for("asks.write", proposal_id=proposal_id))
     asked = proposal.state is ProposalState.MORE_INFO_REQUESTED and part.value in proposal.asked_sections
     writing = proposal.state is ProposalState.DRAFT and rounds.phase(proposal.round, now()) is RoundState.OPEN
     if not writing and not (asked and now() < proposal.asked_until):
@@ -619,7 +629,7 @@ def _one_word(value: Any) -> str:
 def check(proposal_id: UUID) -> ResponseReturnValue:
     """Check your answers, then ask for sign-off."""
     proposal, parties = _editable(proposal_id)
-    if proposal.state is not ProposalState.DRAFT:
+    if proposal.state is not ProposalState.DRAFT or rounds.is_quick(proposal.round):
         return redirect(url_for("proposals.page", proposal_id=proposal_id))
     problem = None
     if request.method == "POST":
@@ -996,7 +1006,8 @@ def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
             continue
         href, name = url_for("proposals.page", proposal_id=one.id), one.title or "your proposal"
         if one.state is ProposalState.AWAITING_SIGN_OFF:
-            if actor.can_sign_off_for(one.group_id) and actor.id != one.writer_id:
+            may = actor.can_sign_off_for(one.group_id) or rounds.is_quick(one.round)
+            if may and actor.id != one.writer_id:
                 yield NeedsYou(f"Sign off “{name}”", href, f"For {one.group.name}", one.round.closes_at)
         elif one.sent_back_reason and actor.id == one.writer_id:
             yield NeedsYou(f"“{name}” came back to you", href, "See why, then ask again", one.round.closes_at)

@@ -1,0 +1,1 @@
+"""Quick grants: two people say yes or no to a small ask within days, and the money is promised at once."""
