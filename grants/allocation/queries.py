@@ -45,7 +45,7 @@ PUBLIC_ROUND = frozenset({RoundState.ANNOUNCED, RoundState.COMPLETED})
 
 def is_announced(round: Round) -> bool:
     """Whether everybody may read the round's results."""
-    return round.state in PUBLIC_ROUND
+    return round.state in PUBLIC_ROUND and not rounds.is_quick(round)
 
 
 def run(session: Session, run_id: UUID) -> AllocationRun:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
@@ -15,6 +16,7 @@ from grants.kernel.errors import NotFound, RuleBroken
 from grants.outbox import queries as outbox
 from grants.outbox.service import HERE, try_again
 from grants.people import queries as people
+from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
 from grants.web.db import answers, now, reading
 from grants.web.doors import demo_only, public, signed_in
@@ -33,6 +35,9 @@ SHORTCUTS: tuple[tuple[Role, str, str, str], ...] = (
     (Role.CONNECTOR, "Add an insight", "/insights/new", "What you heard where people meet."),
     (Role.STEWARD, "Issues to look at", "/issues/queue", "What people said, waiting for a look or an answer."),
     (Role.STEWARD, "Start a round", "/rounds/new", "Dates, money, and the rules that will be frozen."),
+    (Role.STEWARD, "Quick asks", "/quick-asks", "Small sums that wait for two people’s answer."),
+    (Role.PANELLIST, "Quick asks", "/quick-asks", "Small sums that wait for two people’s answer."),
+    (Role.STEWARD, "Start a quick round", "/rounds/quick/new", "A small pot: two people answer each ask in days."),
     (Role.STEWARD, "Ask about priorities", "/priorities/consult", "Put what was suggested to the community."),
     (Role.STEWARD, "Awards", "/awards", "Offers, agreements and what is due."),
     (Role.FINANCE_OFFICER, "Payments", "/payments", "What is asked for, authorised and on its way."),
@@ -91,8 +96,10 @@ DATES = {
 }
 
 
-def _when(round: object, phase: RoundState, moment: datetime) -> str:
+def _when(round: Any, phase: RoundState, moment: datetime) -> str:
     words, date = DATES[phase]
+    if phase is RoundState.OPEN and rounds.is_quick(round):
+        words = "Ask on any day. Closes"
     return f"{words} {until(getattr(round, date), moment)}"
 
 

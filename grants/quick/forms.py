@@ -27,6 +27,7 @@ class SayForm(Form):
         at_most=REASON_AT_MOST,
         rows=3,
         required=False,
+        message="Say why, in a sentence or two",
     )
     copy = fields.HiddenField(required=False)
 

@@ -1,7 +1,7 @@
 """Quick grants: what waits, the two answers, and what everybody sees."""
 
 from collections.abc import Collection, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -83,6 +83,7 @@ def ask(proposal_id: UUID) -> ResponseReturnValue:
     """One ask, what was said to it, and the answer."""
     found = _open(proposal_id)
     form = SayForm(data={"copy": str(found.copy)})
+    form.reason.required = found.standing is not Standing.SECOND  # whoever agrees may leave it out
     if form.accepted():
         try:
             with working() as uow:
@@ -354,5 +355,5 @@ def needs(actor: Actor, at: datetime) -> Iterator[NeedsYou]:
         f"{plural(len(found), 'quick ask')} {'waits' if len(found) == 1 else 'wait'}, {since}",
         url_for("quick.waiting"),
         f"“{found[0].proposal.title}”" + (" and more" if len(found) > 1 else ""),
-        day_begins(first),
+        day_begins(first + timedelta(days=1)),
     )

@@ -120,6 +120,8 @@ def _said(round: Any) -> str:
 @section("desk", 15)
 def on_desk(round: Any) -> Section | None:
     """Before the ballot is fixed: which projects exclude each other."""
+    if rounds.is_quick(round):
+        return None
     if not may_see_desk(current_actor(), round.fund_id) or not (
         _open(round) or proposals.exclusive_sets(reading(), round.id)
     ):

@@ -957,7 +957,7 @@ def _on_desk(round: Any) -> PageSection | None:
     """How many proposals there are in each state, and what waits for a check."""
     found, actor = queries.counts(reading(), round.id), current_actor()
     helps, phase = access.may_help(actor, round.fund_id), rounds.phase(round, now())
-    if not found and not (helps and phase is RoundState.OPEN):
+    if rounds.is_quick(round) or (not found and not (helps and phase is RoundState.OPEN)):
         return None
     html = render_template(
         "proposals/on_desk.html",

@@ -596,7 +596,7 @@ def on_proposal(proposal: Any) -> Section | None:
 @section("desk", 10)
 def on_desk(round: Any) -> Section | None:
     """How the panel gets on, from when it can be seated."""
-    if rounds.phase(round, now()) in (RoundState.DRAFT, RoundState.CANCELLED):
+    if rounds.phase(round, now()) in (RoundState.DRAFT, RoundState.CANCELLED) or rounds.is_quick(round):
         return None
     sitting = queries.members(reading(), round.id)
     html = render_template(
@@ -613,7 +613,7 @@ def on_desk(round: Any) -> Section | None:
 @section("round", 40)
 def on_round(round: Any) -> Section | None:
     """The panel, for those who work on it; once the vote has opened, what it found, for everybody."""
-    if round.rule_book is None:
+    if round.rule_book is None or rounds.is_quick(round):
         return None
     actor = current_actor()
     public = rounds.phase(round, now()) in AFTER_OPENING

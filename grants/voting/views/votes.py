@@ -918,7 +918,7 @@ def _on_round(round: Row) -> Section | None:
 @section("desk", 20)
 def _on_desk(round: Row) -> Section | None:
     phase = rounds.phase(round, now())
-    if phase not in DESK_PHASES:
+    if phase not in DESK_PHASES or rounds.is_quick(round):
         return None
     ready = phase is RoundState.CHECKING and round.panel_locked_at is not None and round.state is RoundState.CHECKING
     due = round.state is RoundState.VOTING and phase is RoundState.PANEL
