@@ -133,7 +133,7 @@ def _ask_page(ask: Ask, form: SayForm, *, back: AskBackForm | None = None, confl
         wards=sorted(ward.name for code in facts.ward_codes if (ward := geography().ward(code))),
         help_words=HELP_WORDS[facts.help_received] if facts.help_received else None,
         form=form,
-        back=back or AskBackForm(data={"copy": str(ask.copy)}),
+        back=back or AskBackForm(formdata=None, data={"copy": str(ask.copy)}),
         waits=waits,
         why_not=why_not,
         short=queries.why_no_money(session, proposal, now()) if waits else None,
