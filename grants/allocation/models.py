@@ -130,5 +130,7 @@ class Decision(Identified):
     decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     decided_at: Mapped[datetime | None] = mapped_column(Utc())
     notified_at: Mapped[datetime | None] = mapped_column(Utc())
+    let_go_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When the group said no, or did not answer in time: its money can go to others."""
     follows_id: Mapped[UUID | None] = mapped_column(ForeignKey("decision.id"))
     """The decision that this one supersedes, for a departure or a correction."""

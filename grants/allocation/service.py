@@ -571,7 +571,8 @@ def answer_correction(uow: UnitOfWork, correction_id: UUID, agreed: bool) -> Dec
         return None
     newly = asked.verdict is Verdict.AWARDED and old.verdict is not Verdict.AWARDED
     if newly:
-        awarded_ids = [one.proposal_id for one in queries.decisions(uow.session, round.id) if one.awarded_minor]
+        standing = [one for one in queries.decisions(uow.session, round.id) if one.awarded_minor]
+        awarded_ids = [one.proposal_id for one in standing if one.let_go_at is None]
         _ensure_one_of_each(uow, round, [*proposals.by_ids(uow.session, awarded_ids), bid])
         _ensure_room(uow, round, bid)
     before = old.state
@@ -649,9 +650,23 @@ def move_up(uow: UnitOfWork, proposal_id: UUID) -> Decision:
     return new
 
 
+def let_go(uow: UnitOfWork, proposal_id: UUID) -> None:
+    """A group said no to its offer, or did not answer in time: what was decided for it can go to others.
+
+    Called by ``awards``. The decision stands as it was told; only its money is free.
+    """
+    decision = uow.session.scalar(
+        select(Decision)
+        .where(Decision.proposal_id == proposal_id, Decision.state == DecisionState.NOTIFIED)
+        .with_for_update()
+    )
+    if decision is not None:
+        decision.let_go_at = uow.now
+
+
 def _ensure_room(uow: UnitOfWork, round: Round, bid: Proposal) -> None:
     """Refuse (``NotEnoughMoney``) one more award that what is left cannot bear; the others are in the books already."""
-    promised = sum(one.awarded_minor for one in queries.decisions(uow.session, round.id))
+    promised = sum(one.awarded_minor for one in queries.decisions(uow.session, round.id) if one.let_go_at is None)
     over = promised + bid.applied_for_minor - round.pot_minor
     if over > 0:
         raise NotEnoughMoney(f"The pot lacks {show_pounds(over)} for this.", over)

@@ -65,3 +65,9 @@ def ensure_may_change(actor: Actor, group_id: UUID) -> UUID:
     if actor.id is None or not actor.can_edit_for(group_id):
         raise NotAllowed("Only a member of the group who can edit may ask for a change.")
     return actor.id
+
+
+def ensure_another_applies(actor: Actor, answered_by_id: UUID | None) -> None:
+    """Two people for every change of the sum."""
+    if actor.id == answered_by_id:
+        raise NotAllowed("Another steward must put a change of the sum into force: you agreed to it.")

@@ -1,6 +1,8 @@
 """What people write about awards."""
 
-from grants.awards.rules import CHANGE_WORDS, ChangeRequestAction, Part
+from collections.abc import Sequence
+
+from grants.awards.rules import CHANGE_WORDS, BudgetLine, ChangeKind, ChangeRequestAction, Part, Wanted
 from grants.payees.forms import PAPERS
 from grants.web import fields
 from grants.web.forms import Form
@@ -135,6 +137,30 @@ class ChangeForm(Form):
         "What do you want to do instead?", rows=4, at_most=1000, message="Say what you want to change"
     )
     reason = fields.AreaField("Why?", rows=3, at_most=1000, message="Say why")
+    not_before = fields.DayField("The next parts are not to be paid before", required=False)
+    amount = fields.MoneyField("The whole grant is to be", required=False)
+    budget: tuple[BudgetLine, ...] = ()
+
+    def wanted(self) -> Wanted:
+        """The figures that belong to what it is about."""
+        kind = ChangeKind(self.kind.data)
+        given = [self[f"line_{n}"].data for n in range(1, len(self.budget) + 1)]
+        lines = tuple(BudgetLine(one.what, minor or 0) for one, minor in zip(self.budget, given, strict=True))
+        spends = kind in (ChangeKind.MONEY, ChangeKind.SUM) and any(minor is not None for minor in given)
+        return Wanted(
+            amount_minor=self.amount.data if kind is ChangeKind.SUM else None,
+            not_before=self.not_before.data if kind is ChangeKind.DAYS else None,
+            budget=lines if spends else None,
+        )
+
+
+def change_form(budget: Sequence[BudgetLine], *, fresh: bool = False) -> ChangeForm:
+    """The form with one amount for each line of the budget. ``fresh``: without what was sent."""
+    lines = {f"line_{n}": fields.MoneyField(one.what, at_least=0, required=False) for n, one in enumerate(budget, 1)}
+    made = type("ChangeOfLinesForm", (ChangeForm,), lines)
+    form: ChangeForm = made(formdata=None) if fresh else made()
+    form.budget = tuple(budget)
+    return form
 
 
 class ChangeAgainForm(Form):

@@ -1,9 +1,10 @@
 """Awards, the split of each over the contributions, agreements with their signatures, instalments."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.awards.rules import AgreementState, AwardState, ChangeKind, ChangeRequestState
@@ -67,11 +68,17 @@ class AwardSplit(Base):
     """So many pence of the award come from this contribution: booked at commitment, and it sums to the award."""
 
     __tablename__ = "award_split"
-    __table_args__ = (CheckConstraint("amount_minor > 0", name="amount_positive"),)
+    __table_args__ = (
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("reduced_minor >= 0 AND reduced_minor <= amount_minor", name="reduced_within"),
+    )
 
     award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"), primary_key=True)
     contribution_id: Mapped[UUID] = mapped_column(ForeignKey("contribution.id"), primary_key=True, index=True)
     amount_minor: Mapped[Minor]
+    """All that was ever promised of it."""
+    reduced_minor: Mapped[Minor] = mapped_column(default=0, server_default="0")
+    """What of that was let go when the award was made smaller."""
 
 
 class Agreement(Identified):
@@ -129,6 +136,8 @@ class Instalment(Identified):
     """When a steward found that the condition is met."""
     met_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     met_note: Mapped[str] = mapped_column(String(300), default="")
+    asked_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When somebody first asked that it be paid: from then on no change touches it."""
 
 
 class AgreementTemplate(Base):
@@ -169,6 +178,12 @@ class ChangeRequest(Identified):
     """The question, or why it was refused: the group reads this."""
     answered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     answered_at: Mapped[datetime | None] = mapped_column(Utc())
+    amount_minor: Mapped[Minor | None]
+    """What the whole award is to be; None: as it is."""
+    not_before: Mapped[date | None]
+    """No part that is not asked for yet is to be paid before this day."""
+    budget: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """Every line of the budget anew: ``what`` and ``amount_minor``."""
 
 
 class AwardVersion(Base):
@@ -180,5 +195,9 @@ class AwardVersion(Base):
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     change_id: Mapped[UUID] = mapped_column(ForeignKey("change_request.id"), unique=True)
     words: Mapped[str] = mapped_column(String(1000))
+    was_minor: Mapped[Minor | None]
+    """What the award was before; None when the sum stayed."""
+    amount_minor: Mapped[Minor | None]
+    budget: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     since: Mapped[datetime] = mapped_column(Utc())
     applied_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))

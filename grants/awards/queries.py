@@ -1,8 +1,9 @@
 """Awards, who they are for and whose money they are. Read only."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -26,7 +27,9 @@ from grants.awards.rules import (
     HOLDS_MONEY,
     AgreementState,
     AwardState,
+    BudgetLine,
     ChangeRequestState,
+    budget_of,
 )
 from grants.funds.models import Contribution, Fund, Funder
 from grants.funds.rules import ONBOARDS
@@ -98,6 +101,7 @@ class Waiting:
     answer_by: datetime
 
 
+_SPLIT = AwardSplit.amount_minor - AwardSplit.reduced_minor
 _TITLE = func.coalesce(func.nullif(Proposal.title, ""), "A proposal without a title")
 
 
@@ -179,11 +183,11 @@ def splits(session: Session, award_ids: Collection[UUID]) -> list[SplitLine]:
     return [
         SplitLine(*row)
         for row in session.execute(
-            select(AwardSplit.award_id, AwardSplit.contribution_id, Funder.id, Funder.name, AwardSplit.amount_minor)
+            select(AwardSplit.award_id, AwardSplit.contribution_id, Funder.id, Funder.name, _SPLIT)
             .join(Contribution, Contribution.id == AwardSplit.contribution_id)
             .join(Funder, Funder.id == Contribution.funder_id)
-            .where(AwardSplit.award_id.in_(award_ids))
-            .order_by(AwardSplit.award_id, AwardSplit.amount_minor.desc(), Funder.name, AwardSplit.contribution_id)
+            .where(AwardSplit.award_id.in_(award_ids), _SPLIT > 0)
+            .order_by(AwardSplit.award_id, _SPLIT.desc(), Funder.name, AwardSplit.contribution_id)
         )
     ]
 
@@ -405,6 +409,26 @@ def versions(session: Session, award_id: UUID) -> list[AwardVersion]:
     )
 
 
+def budget(session: Session, award: Award) -> tuple[BudgetLine, ...]:
+    """What the award is to be spent on, line by line: as it was last agreed, in proportion to what it is now."""
+    latest = session.scalar(
+        select(AwardVersion)
+        .where(AwardVersion.award_id == award.id, AwardVersion.budget.is_not(None))
+        .order_by(AwardVersion.version.desc())
+        .limit(1)
+    )
+    if latest is not None:
+        agreed = lines_in(latest.budget)
+    else:
+        agreed = tuple(BudgetLine(one.what, one.amount_minor) for one in award.proposal.lines if not one.in_kind)
+    return budget_of(agreed, award.amount_minor)
+
+
+def lines_in(kept: Sequence[dict[str, Any]] | None) -> tuple[BudgetLine, ...]:
+    """Lines of a budget as they are kept with a change, a version or a report."""
+    return tuple(BudgetLine(one["what"], one["amount_minor"]) for one in kept or ())
+
+
 def awards_with_changes(session: Session) -> list[Waiting]:
     """Awards whose group has asked for a change that a steward must answer or put into force."""
     waiting = select(ChangeRequest.award_id).where(
@@ -415,7 +439,7 @@ def awards_with_changes(session: Session) -> list[Waiting]:
 
 def holding_for(session: Session, payee_id: UUID) -> list[UUID]:
     """Awards from which this payee may still be paid, in the order of their ids."""
-    paid_from = (AwardState.ACTIVE, AwardState.ON_HOLD)
+    paid_from = (AwardState.ACCEPTED, AwardState.IN_SET_UP, AwardState.ACTIVE, AwardState.ON_HOLD)
     return list(
         session.scalars(
             select(Award.id).where(Award.payee_id == payee_id, Award.state.in_(paid_from)).order_by(Award.id)

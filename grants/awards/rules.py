@@ -10,7 +10,7 @@ from hashlib import sha256
 from uuid import UUID
 
 from grants.kernel.errors import RuleBroken
-from grants.kernel.money import show_pounds
+from grants.kernel.money import share_out, show_pounds
 from grants.kernel.postcodes import one_door
 
 
@@ -33,6 +33,7 @@ class AwardAction(StrEnum):
     LAPSE = "lapse"
     SET_UP = "set_up"
     ACTIVATE = "activate"
+    AMEND = "amend"
     HOLD = "hold"
     RELEASE = "release"
     COMPLETE = "complete"
@@ -47,6 +48,7 @@ STEPS = {
     (S.OFFERED, A.LAPSE): S.LAPSED,
     (S.ACCEPTED, A.SET_UP): S.IN_SET_UP,
     (S.IN_SET_UP, A.ACTIVATE): S.ACTIVE,
+    (S.ACTIVE, A.AMEND): S.ACCEPTED,
     (S.ACTIVE, A.HOLD): S.ON_HOLD,
     (S.ON_HOLD, A.RELEASE): S.ACTIVE,
     (S.ACTIVE, A.COMPLETE): S.COMPLETED,
@@ -78,6 +80,7 @@ AGREEMENT_STEPS = {
     (AgreementState.SIGNED, AgreementAction.COUNTERSIGN): AgreementState.COUNTERSIGNED,
     (AgreementState.SENT, AgreementAction.VOID): AgreementState.VOID,
     (AgreementState.SIGNED, AgreementAction.VOID): AgreementState.VOID,
+    (AgreementState.COUNTERSIGNED, AgreementAction.VOID): AgreementState.VOID,
 }
 
 
@@ -112,13 +115,126 @@ class ChangeKind(StrEnum):
     PLAN = "plan"
     DAYS = "days"
     MONEY = "money"
+    SUM = "sum"
 
 
 CHANGE_WORDS = {
     ChangeKind.PLAN: "What we do",
     ChangeKind.DAYS: "When we do it",
     ChangeKind.MONEY: "How we spend the money",
+    ChangeKind.SUM: "How much we get",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """One line of what an award is spent on. Pence."""
+
+    what: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a change asks for in figures; what stays as it is, is None. Pence.
+
+    ``amount_minor``: the whole award. ``not_before``: no part that is not asked for yet is paid before this day.
+    ``budget``: every line of it anew.
+    """
+
+    amount_minor: int | None = None
+    not_before: date | None = None
+    budget: tuple[BudgetLine, ...] | None = None
+
+
+VIREMENT_PERCENT = 10
+"""So much of the award may go to another line without being asked for."""
+
+
+def budget_of(lines: Sequence[BudgetLine], amount_minor: int) -> tuple[BudgetLine, ...]:
+    """The lines that were applied for, in proportion to what is awarded; they add up to it to the penny.
+
+    >>> [one.amount_minor for one in budget_of([BudgetLine("Hall", 300), BudgetLine("Food", 100)], 200)]
+    [150, 50]
+    """
+    if not lines:
+        return ()
+    parts = share_out(amount_minor, [one.amount_minor for one in lines])
+    return tuple(BudgetLine(one.what, minor) for one, minor in zip(lines, parts, strict=True))
+
+
+def virements(
+    budget: Sequence[BudgetLine], spent: Sequence[BudgetLine], amount_minor: int
+) -> tuple[tuple[BudgetLine, int], ...]:
+    """Lines on which more was spent than was agreed and may be moved without asking, each with how much more. Pence.
+
+    >>> [over for _, over in virements([BudgetLine("Hall", 900), BudgetLine("Food", 100)],
+    ...     [BudgetLine("Hall", 799), BudgetLine("Food", 201)], 1000)]
+    [101]
+    """
+    agreed = {one.what: one.amount_minor for one in budget}
+    free = amount_minor * VIREMENT_PERCENT // 100
+    more = [(one, one.amount_minor - agreed.get(one.what, 0)) for one in spent]
+    return tuple((one, over) for one, over in more if over > free)
+
+
+def check_wanted(kind: ChangeKind, wanted: Wanted, amount_minor: int, budget: Sequence[BudgetLine]) -> None:
+    """Refuse (``RuleBroken`` at the field) figures that change nothing, or do not add up to the award. Pence."""
+    if kind is ChangeKind.SUM and wanted.amount_minor is None:
+        raise RuleBroken("Enter how much the award is to be.", "amount")
+    if wanted.amount_minor is not None and wanted.amount_minor <= 0:
+        raise RuleBroken("Enter an amount above nought.", "amount")
+    if wanted.amount_minor == amount_minor:
+        raise RuleBroken(f"The award is {show_pounds(amount_minor)} already. Enter another amount.", "amount")
+    if wanted.budget is not None:
+        if [one.what for one in wanted.budget] != [one.what for one in budget]:
+            raise RuleBroken("These are not the lines of your budget. Load the page again.", "line_1")
+        due = wanted.amount_minor or amount_minor
+        total = sum(one.amount_minor for one in wanted.budget)
+        if total != due or any(one.amount_minor < 0 for one in wanted.budget):
+            word = "more" if total > due else "less"
+            raise RuleBroken(
+                f"The lines add up to {show_pounds(total)}: {show_pounds(abs(total - due))} {word} than the award.",
+                "line_1",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An instalment as a change finds it. ``taken``: somebody asked for it, so that it stays. Pence."""
+
+    number: int
+    amount_minor: int
+    due_on: date
+    taken: bool
+
+
+def parts_after(
+    parts: Sequence[Open], amount_minor: int, not_before: date | None, today: date
+) -> tuple[list[tuple[int, int, date]], tuple[int, date] | None]:
+    """What becomes of the instalments: (number, pence, day) of every one, and (pence, day) of a new one.
+
+    More goes to the last part that nobody asked for, or to a new part; less comes off the last parts first. A part of
+    nought pence falls away. Raises ``RuleBroken`` when what was asked for is more than the award is to be.
+
+    >>> day = date(2026, 3, 2)
+    >>> parts_after([Open(1, 60, day, True), Open(2, 40, day, False)], 75, None, day)
+    ([(1, 60, datetime.date(2026, 3, 2)), (2, 15, datetime.date(2026, 3, 2))], None)
+    """
+    taken = sum(one.amount_minor for one in parts if one.taken)
+    if amount_minor < taken:
+        raise RuleBroken(f"{show_pounds(taken)} was asked for or tried already: enter that or more.", "amount")
+    more = amount_minor - sum(one.amount_minor for one in parts)
+    after: list[tuple[int, int, date]] = []
+    for one in sorted(parts, key=lambda part: -part.number):
+        day = max(one.due_on, not_before) if not_before and not one.taken else one.due_on
+        minor = one.amount_minor
+        if not one.taken and more:
+            minor = max(0, minor + more)
+            more -= minor - one.amount_minor
+        after.append((one.number, minor, day))
+    new = (more, max(today, not_before or today)) if more > 0 else None
+    return after[::-1], new
 
 
 def check_change(wish: str, reason: str) -> tuple[str, str]:

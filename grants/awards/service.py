@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, update
@@ -34,27 +35,32 @@ from grants.awards.rules import (
     AgreementState,
     AwardAction,
     AwardState,
+    BudgetLine,
     ChangeKind,
     ChangeRequestAction,
     ChangeRequestState,
+    Open,
     Part,
     Signer,
     Terms,
+    Wanted,
     agreement_text,
     check_change,
     check_parts,
     check_reason,
     check_signer,
     check_template,
+    check_wanted,
     default_parts,
     fingerprint_of,
+    parts_after,
     reference_of,
     signed_by_all,
     tidy_name,
 )
 from grants.funds import queries as funds
 from grants.funds.models import Fund
-from grants.funds.rules import Need, Share, explain, match
+from grants.funds.rules import Need, Share, explain, match, return_split
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
 from grants.kernel.keyring import KeyRing
@@ -179,7 +185,7 @@ def _offer(uow: UnitOfWork, round: Round, amounts: dict[UUID, int]) -> list[Awar
 
 
 def _commit(
-    uow: UnitOfWork, fund_id: UUID, needs: Sequence[Need], award_ids: dict[UUID, UUID]
+    uow: UnitOfWork, fund_id: UUID, needs: Sequence[Need], award_ids: dict[UUID, UUID], key: str = ""
 ) -> dict[UUID, list[Share]]:
     """Split the needs over the fund's free money and commit it, award by award, all or nothing.
 
@@ -198,7 +204,7 @@ def _commit(
         try:
             with uow.session.begin_nested():
                 for need in needs:
-                    _commit_one(uow, fund_id, award_ids[need.id], split[need.id])
+                    _commit_one(uow, fund_id, award_ids[need.id], split[need.id], key)
         except NotEnoughMoney:
             uow.session.expire_all()
             continue
@@ -211,12 +217,15 @@ def _queue(uow: UnitOfWork, fund_id: UUID) -> None:
     uow.get(Fund, fund_id, lock=True)
 
 
-def _commit_one(uow: UnitOfWork, fund_id: UUID, award_id: UUID, shares: Sequence[Share]) -> None:
+def _commit_one(uow: UnitOfWork, fund_id: UUID, award_id: UUID, shares: Sequence[Share], key: str) -> None:
+    """Promise it to a new award, or, under the key of a change, more to one that stands."""
     lines: list[Line] = []
     for share in shares:
         lines += moved(share.source_id, share.amount_minor, Pocket.AVAILABLE, Pocket.COMMITTED, award_id)
-    key = f"award:{award_id}:commit"
-    ledger.post(uow, key=key, event="award.committed", fund_id=fund_id, lines=lines)
+    if key:
+        ledger.post(uow, key=key, event="award.increased", fund_id=fund_id, lines=lines)
+    else:
+        ledger.post(uow, key=f"award:{award_id}:commit", event="award.committed", fund_id=fund_id, lines=lines)
 
 
 def offer_reserve(uow: UnitOfWork, round_id: UUID) -> Award | None:
@@ -297,6 +306,7 @@ def decline(uow: UnitOfWork, award_id: UUID, reason: str) -> Award:
     _answer(uow, award, AwardAction.DECLINE)
     award.reason = why
     _give_back(uow, award)
+    allocation.let_go(uow, award.proposal_id)
     uow.record("award.declined", award, before=AwardState.OFFERED, after=award.state, why=why)
     uow.session.flush()
     _offer_reserve(uow, round)
@@ -328,6 +338,7 @@ def lapse_due(uow: UnitOfWork) -> int:
     for award in due:
         award.state = next_state(STEPS, award.state, AwardAction.LAPSE)
         _give_back(uow, award)
+        allocation.let_go(uow, award.proposal_id)
         uow.record("award.lapsed", award, before=AwardState.OFFERED, after=award.state)
         notices.lapsed(uow, award, award.proposal.title)
         uow.session.flush()
@@ -360,6 +371,10 @@ def plan_instalments(uow: UnitOfWork, award_id: UUID, parts: Sequence[Part]) -> 
     award = uow.get(Award, award_id, lock=True)
     access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
     _ensure_open(award)
+    if award.active_at is not None:
+        raise StepRefused(
+            "This award was under way before. The group asks for a change when parts are to be otherwise."
+        )
     check_parts(parts, award.amount_minor)
     _put_parts(uow, award, parts)
     uow.record("award.planned", award, parts_minor=[part.amount_minor for part in parts])
@@ -550,7 +565,7 @@ def _activate_if_ready(uow: UnitOfWork, award: Award) -> bool:
     if award.state is not AwardState.IN_SET_UP or queries.lacking(uow.session, award, london_day(uow.now)):
         return False
     award.state = next_state(STEPS, award.state, AwardAction.ACTIVATE)
-    award.active_at = uow.now
+    award.active_at = award.active_at or uow.now
     uow.record("award.activated", award, before=AwardState.IN_SET_UP, after=award.state)
     return True
 
@@ -653,14 +668,22 @@ class _Named:
 # -------------------------------------------------------------------------------------------------------------- changes
 
 
-def ask_change(uow: UnitOfWork, award_id: UUID, kind: ChangeKind, wish: str, reason: str) -> ChangeRequest:
-    """A group asks to do something else than was agreed."""
+AS_IT_IS = Wanted()
+
+
+def ask_change(
+    uow: UnitOfWork, award_id: UUID, kind: ChangeKind, wish: str, reason: str, figures: Wanted = AS_IT_IS
+) -> ChangeRequest:
+    """A group asks to do something else than was agreed: in words, and in figures where money or days change."""
     award = uow.get(Award, award_id, lock=True)
     asker = access.ensure_may_change(uow.actor, award.group_id)
     _ensure_changeable(award)
     wanted, why = check_change(wish, reason)
     if queries.open_change(uow.session, award.id) is not None:
         raise StepRefused("A change that you asked for is not settled yet. Wait for the answer.")
+    check_wanted(kind, figures, award.amount_minor, queries.budget(uow.session, award))
+    if figures.amount_minor is not None or figures.not_before is not None:
+        _parts_after(uow, award, figures)
     asked = ChangeRequest(
         award_id=award.id,
         kind=kind,
@@ -669,9 +692,14 @@ def ask_change(uow: UnitOfWork, award_id: UUID, kind: ChangeKind, wish: str, rea
         state=ChangeRequestState.SUBMITTED,
         asked_by_id=asker,
         asked_at=uow.now,
+        amount_minor=figures.amount_minor,
+        not_before=figures.not_before,
+        budget=_kept(figures.budget),
     )
     uow.add(asked)
-    uow.record("change.asked", asked, after=asked.state, award=award.id, kind=kind.value)
+    uow.record(
+        "change.asked", asked, after=asked.state, award=award.id, kind=kind.value, amount_minor=figures.amount_minor
+    )
     return asked
 
 
@@ -712,12 +740,26 @@ def answer_change(uow: UnitOfWork, change_id: UUID, action: ChangeRequestAction,
 
 
 def apply_change(uow: UnitOfWork, change_id: UUID) -> AwardVersion:
-    """Put an approved change into force: a new version of the award says what holds from now on."""
+    """Put an approved change into force: a new version of the award says what holds from now on.
+
+    When the sum changes, the books promise or let go the difference (``NotEnoughMoney`` names what is missing), the
+    agreement is void, and a new one is sent to be signed: until all have, nothing is paid. Another steward than the one
+    who said yes puts such a change into force.
+    """
     asked, award = _change(uow, change_id)
     access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
     _ensure_changeable(award)
     before = asked.state
     asked.state = next_state(CHANGE_STEPS, before, ChangeRequestAction.APPLY)
+    was = award.amount_minor
+    changes_sum = asked.amount_minor not in (None, was)
+    if changes_sum:
+        access.ensure_another_applies(uow.actor, asked.answered_by_id)
+        _ensure_nothing_on_its_way(uow, award)
+    if asked.amount_minor is not None or asked.not_before is not None:
+        _re_part(uow, award, Wanted(asked.amount_minor, asked.not_before))
+    if changes_sum and asked.amount_minor is not None:
+        _re_sum(uow, award, asked.amount_minor, asked.id)
     standing = queries.versions(uow.session, award.id)
     assert uow.actor.id is not None
     version = AwardVersion(
@@ -725,12 +767,88 @@ def apply_change(uow: UnitOfWork, change_id: UUID) -> AwardVersion:
         version=standing[-1].version + 1 if standing else 2,
         change_id=asked.id,
         words=asked.wish,
+        was_minor=was if changes_sum else None,
+        amount_minor=award.amount_minor if changes_sum else None,
+        budget=asked.budget,
         since=uow.now,
         applied_by_id=uow.actor.id,
     )
     uow.add(version)
-    uow.record("change.applied", asked, before=before, after=asked.state, award=award.id, version=version.version)
+    uow.record(
+        "change.applied",
+        asked,
+        before=before,
+        after=asked.state,
+        award=award.id,
+        version=version.version,
+        was_minor=version.was_minor,
+        amount_minor=version.amount_minor,
+    )
+    if changes_sum:
+        latest = queries.agreement(uow.session, award.id)
+        state, award.state = award.state, next_state(STEPS, award.state, AwardAction.AMEND)
+        now = award.amount_minor
+        uow.record("award.amended", award, before=state, after=award.state, was_minor=was, amount_minor=now)
+        _write(uow, award, latest.extra if latest is not None else "")
     return version
+
+
+def _kept(budget: Sequence[BudgetLine] | None) -> list[dict[str, Any]] | None:
+    return None if budget is None else [{"what": one.what, "amount_minor": one.amount_minor} for one in budget]
+
+
+def _parts_after(
+    uow: UnitOfWork, award: Award, figures: Wanted
+) -> tuple[list[tuple[int, int, date]], tuple[int, date] | None]:
+    """The instalments as they will be. What was ever asked for stays as it is."""
+    parts = [Open(part.number, part.amount_minor, part.due_on, part.asked_at is not None) for part in award.instalments]
+    return parts_after(parts, figures.amount_minor or award.amount_minor, figures.not_before, london_day(uow.now))
+
+
+def _re_part(uow: UnitOfWork, award: Award, figures: Wanted) -> None:
+    after, new = _parts_after(uow, award, figures)
+    standing = {part.number: part for part in award.instalments}
+    for number, minor, day in after:
+        if minor:
+            standing[number].amount_minor, standing[number].due_on = minor, day
+        else:
+            uow.session.delete(standing[number])
+    if new is not None:
+        number = max(standing) + 1
+        uow.session.add(Instalment(award_id=award.id, number=number, amount_minor=new[0], due_on=new[1]))
+    uow.session.flush()
+    uow.session.expire(award, ["instalments"])
+
+
+def _re_sum(uow: UnitOfWork, award: Award, amount_minor: int, change_id: UUID) -> None:
+    """Promise more, by the same matching as an offer, or let go what is not promised any more."""
+    more, key = amount_minor - award.amount_minor, f"award:{award.id}:change:{change_id}"
+    if more > 0:
+        wanted = replace(need(award.proposal, london_day(uow.now)), id=award.id, amount_minor=more)
+        shares = {
+            share.source_id: share.amount_minor
+            for share in _commit(uow, award.fund_id, [wanted], {award.id: award.id}, key)[award.id]
+        }
+        for id, minor in sorted(shares.items()):
+            split = uow.session.get(AwardSplit, (award.id, id))
+            if split is None:
+                uow.session.add(AwardSplit(award_id=award.id, contribution_id=id, amount_minor=minor))
+            else:
+                split.amount_minor += minor
+    else:
+        _queue(uow, award.fund_id)
+        held = award_pockets(uow.session, [award.id])[award.id]
+        shares = return_split({id: one.committed_minor for id, one in held.items() if one.committed_minor}, -more)
+        lines = [
+            line
+            for id, minor in shares.items()
+            for line in moved(id, minor, Pocket.COMMITTED, Pocket.AVAILABLE, award.id)
+        ]
+        ledger.post(uow, key=key, event="award.reduced", fund_id=award.fund_id, lines=lines)
+        for id, minor in shares.items():
+            uow.session.get_one(AwardSplit, (award.id, id)).reduced_minor += minor
+    award.amount_minor = amount_minor
+    uow.session.flush()
 
 
 def _change(uow: UnitOfWork, change_id: UUID) -> tuple[ChangeRequest, Award]:
@@ -810,6 +928,12 @@ def take_for_payment(uow: UnitOfWork, award_id: UUID, amount_minor: int) -> None
     raise RuleBroken(
         f"This payment of {show_pounds(amount_minor)} would go above the award: {show_pounds(left)} is left to pay."
     )
+
+
+def part_asked(uow: UnitOfWork, instalment_id: UUID) -> None:
+    """Somebody asks that a part be paid: from now on no change touches it."""
+    part = uow.get(Instalment, instalment_id)
+    part.asked_at = part.asked_at or uow.now
 
 
 def give_up_payment(uow: UnitOfWork, award_id: UUID, amount_minor: int) -> None:

@@ -27,6 +27,7 @@ from grants.awards.forms import (
     VerifyForm,
     WaiveForm,
     WaiverForm,
+    change_form,
 )
 from grants.awards.queries import AwardLine, AwardPage
 from grants.awards.rules import (
@@ -34,6 +35,7 @@ from grants.awards.rules import (
     CHANGE_WORDS,
     HOLDS_MONEY,
     STEPS,
+    VIREMENT_PERCENT,
     AgreementState,
     AwardAction,
     AwardState,
@@ -602,14 +604,12 @@ def template() -> ResponseReturnValue:
 @signed_in()
 def changes(award_id: UUID) -> ResponseReturnValue:
     """What a group asked to change, and what we said; asking for one."""
-    form = ChangeForm()
-    _private(award_id)
+    form = change_form(queries.budget(reading(), _private(award_id).award))
     if form.accepted():
         try:
             with working() as uow:
-                service.ask_change(
-                    uow, award_id, ChangeKind(form.kind.data), form.wish.data or "", form.reason.data or ""
-                )
+                kind, wish, reason = ChangeKind(form.kind.data), form.wish.data or "", form.reason.data or ""
+                service.ask_change(uow, award_id, kind, wish, reason, form.wanted())
             flash("We have your wish. A steward answers it.", "success")
             return redirect(url_for("awards.changes", award_id=award_id))
         except RuleBroken as broken:
@@ -617,9 +617,13 @@ def changes(award_id: UUID) -> ResponseReturnValue:
     return _changes(award_id, form, ChangeAgainForm(formdata=None), ChangeAnswerForm(formdata=None))
 
 
-def _changes(award_id: UUID, form: ChangeForm, again: ChangeAgainForm, answer: ChangeAnswerForm) -> ResponseReturnValue:
+def _changes(
+    award_id: UUID, form: ChangeForm | None, again: ChangeAgainForm, answer: ChangeAnswerForm
+) -> ResponseReturnValue:
     page, actor = _private(award_id), current_actor()
     award, found = page.award, queries.changes(reading(), award_id)
+    budget = queries.budget(reading(), award)
+    form = form or change_form(budget, fresh=True)
     open_one = queries.open_change(reading(), award_id)
     going_on, ours = award.state is AwardState.ACTIVE, actor.can_edit_for(award.group_id)
     queried = open_one is not None and open_one.state is ChangeRequestState.QUERIED
@@ -631,6 +635,9 @@ def _changes(award_id: UUID, form: ChangeForm, again: ChangeAgainForm, answer: C
         again_form=again,
         answer_form=answer,
         award=award,
+        budget=budget,
+        virement_percent=VIREMENT_PERCENT,
+        lines_in=queries.lines_in,
         line=page.line,
         changes=found,
         versions=queries.versions(reading(), award_id),
@@ -645,7 +652,12 @@ def _changes(award_id: UUID, form: ChangeForm, again: ChangeAgainForm, answer: C
         may_apply=going_on
         and _may_steward(page)
         and open_one is not None
-        and open_one.state is ChangeRequestState.APPROVED,
+        and open_one.state is ChangeRequestState.APPROVED
+        and not (open_one.amount_minor is not None and open_one.answered_by_id == actor.id),
+        another_applies=open_one is not None
+        and open_one.state is ChangeRequestState.APPROVED
+        and open_one.amount_minor is not None
+        and open_one.answered_by_id == actor.id,
     ), max(form.status, again.status, answer.status)
 
 
@@ -669,7 +681,7 @@ def change_again(change_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("awards.changes", award_id=award_id))
         except RuleBroken as broken:
             form.show(broken)
-    return _changes(award_id, ChangeForm(formdata=None), form, ChangeAnswerForm(formdata=None))
+    return _changes(award_id, None, form, ChangeAnswerForm(formdata=None))
 
 
 @bp.post("/changes/<uuid:change_id>/answer")
@@ -685,7 +697,7 @@ def answer_change(change_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("awards.changes", award_id=award_id))
         except RuleBroken as broken:
             form.show(RuleBroken(broken.message, "words" if broken.field == "reason" else broken.field))
-    return _changes(award_id, ChangeForm(formdata=None), ChangeAgainForm(formdata=None), form)
+    return _changes(award_id, None, ChangeAgainForm(formdata=None), form)
 
 
 @bp.post("/changes/<uuid:change_id>/apply")
@@ -693,10 +705,19 @@ def answer_change(change_id: UUID) -> ResponseReturnValue:
 def apply_change(change_id: UUID) -> ResponseReturnValue:
     """Put an approved change into force."""
     award_id = _award_of_change(change_id)
-    with working() as uow:
-        version = service.apply_change(uow, change_id).version
-    flash(f"It holds from now on: version {version} of the award.", "success")
-    return redirect(url_for("awards.changes", award_id=award_id))
+    form = ChangeAnswerForm(formdata=None)
+    try:
+        with working() as uow:
+            version = service.apply_change(uow, change_id)
+            number, sum_changed = version.version, version.amount_minor is not None
+        words = f"It holds from now on: version {number} of the award."
+        if sum_changed:
+            words += " A new agreement was sent. Nothing is paid until everybody has signed it."
+        flash(words, "success")
+        return redirect(url_for("awards.changes", award_id=award_id))
+    except RuleBroken as broken:
+        form.show(RuleBroken(broken.message))
+    return _changes(award_id, None, ChangeAgainForm(formdata=None), form)
 
 
 _STOPS = {

@@ -62,6 +62,7 @@ def request(uow: UnitOfWork, instalment_id: UUID) -> Disbursement:
     """Ask that an instalment be paid. Counts it against the award, so that all payments stay within it."""
     part = uow.get(Instalment, instalment_id)
     award = uow.get(Award, part.award_id, lock=True)
+    part = uow.get(Instalment, instalment_id, lock=True)  # a change of the award may have made it another
     goes_to = award_queries.destination(uow.session, award)
     access.ensure_may_request(uow.actor, _facts(uow, award, goes_to))
     _ensure_active(award)
@@ -77,6 +78,7 @@ def request(uow: UnitOfWork, instalment_id: UUID) -> Disbursement:
     )
     attempt = (before or 0) + 1
     awards.take_for_payment(uow, award.id, part.amount_minor)
+    awards.part_asked(uow, part.id)
     assert uow.actor.id is not None
     payment = Disbursement(
         award_id=award.id,
@@ -711,7 +713,7 @@ def _come_back(uow: UnitOfWork, payment: Disbursement, award: Award, reason: str
             "back, and give the rest to the group again.",
         )
         return
-    going_on = award.state in (AwardState.ACTIVE, AwardState.ON_HOLD)
+    going_on = award.state not in (AwardState.COMPLETED, AwardState.CLOSED, AwardState.TERMINATED)
     target = Pocket.COMMITTED if going_on else Pocket.AVAILABLE
     before = payment.state
     payment.state = next_state(STEPS, before, A.RETURN)

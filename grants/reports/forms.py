@@ -1,5 +1,8 @@
 """What groups write in reports, and what stewards answer."""
 
+from collections.abc import Sequence
+
+from grants.awards.rules import BudgetLine
 from grants.reports.rules import MOST_MEASURES, MeasureDraft, ReportDraft
 from grants.web import fields
 from grants.web.forms import Form
@@ -53,6 +56,14 @@ class ReportForm(Form):
     )
     story_consent = fields.TickField("The people in the story agree that everybody may read it")
     version = fields.HiddenField(required=False)
+    budget: tuple[BudgetLine, ...] = ()
+
+    def lines(self) -> tuple[BudgetLine, ...]:
+        """What was spent on each line, when any was given; a line left empty is nought."""
+        given = [self[f"line_{n}"].data for n in range(1, len(self.budget) + 1)]
+        if all(minor is None for minor in given):
+            return ()
+        return tuple(BudgetLine(one.what, minor or 0) for one, minor in zip(self.budget, given, strict=True))
 
     def accepted(self) -> bool:
         """Whether all that was given holds; a number has a name, and a name has a number."""
@@ -78,6 +89,8 @@ class ReportForm(Form):
             self[name].data = getattr(draft, name)
         self.spent.data = draft.spent_minor
         self.version.data = str(version)
+        for n, line in enumerate(draft.lines if self.budget else (), 1):
+            self[f"line_{n}"].data = line.amount_minor
         for n, measure in enumerate(draft.measures[:MOST_MEASURES], 1):
             self[f"what_{n}"].data, self[f"some_{n}"].data = measure.what, measure.numerator
             self[f"of_{n}"].data, self[f"how_{n}"].data = measure.denominator, measure.source
@@ -92,6 +105,7 @@ class ReportForm(Form):
             story_consent=bool(self.story_consent.data),
             spent_minor=self.spent.data,
             underspend_reason=self.underspend_reason.data or "",
+            lines=self.lines(),
             measures=tuple(
                 MeasureDraft(
                     self[f"what_{n}"].data, self[f"some_{n}"].data, self[f"of_{n}"].data, self[f"how_{n}"].data or ""
@@ -104,6 +118,14 @@ class ReportForm(Form):
         """The version that the writer began from."""
         text = str(self.version.data or "")
         return int(text) if text.isdecimal() and len(text) < 9 else 0
+
+
+def report_form(budget: Sequence[BudgetLine]) -> ReportForm:
+    """The form with one amount for each line of the budget; none for a budget of one line."""
+    lines = {f"line_{n}": fields.MoneyField(one.what, at_least=0, required=False) for n, one in enumerate(budget, 1)}
+    form: ReportForm = type("ReportOfLinesForm", (ReportForm,), lines if len(budget) > 1 else {})()
+    form.budget = tuple(budget) if len(budget) > 1 else ()
+    return form
 
 
 class PictureForm(Form):

@@ -1,9 +1,10 @@
 """Outcome reports with their measures and pictures."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.awards.models import Award
@@ -28,6 +29,8 @@ class Report(Identified):
     spent_minor: Mapped[Minor | None]
     underspend_reason: Mapped[str | None] = mapped_column(String(1000))
     """Why less was spent than was paid."""
+    lines: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """What was spent on each line of the budget: ``what`` and ``amount_minor``."""
     version: Mapped[int] = mapped_column(default=0)
     """How often it was saved: the second of two editors is told (409)."""
     submitted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))

@@ -1,10 +1,11 @@
 """The life of a report, what a whole one holds, when it is due."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from grants.awards.rules import REPORT_DAYS
+from grants.awards.rules import REPORT_DAYS, VIREMENT_PERCENT, BudgetLine, virements
 from grants.kernel.errors import RuleBroken
 from grants.kernel.money import show_pounds
 
@@ -92,6 +93,8 @@ class ReportDraft:
     story_consent: bool = False
     spent_minor: int | None = None
     underspend_reason: str = ""
+    lines: tuple[BudgetLine, ...] = ()
+    """What was spent on each line of the budget; none: it was spent as agreed."""
     measures: tuple[MeasureDraft, ...] = ()
 
 
@@ -113,8 +116,34 @@ def missing(draft: ReportDraft, paid_minor: int) -> list[str]:
         )
     elif draft.spent_minor < paid_minor and not draft.underspend_reason:
         found.append(f"Say why you spent {show_pounds(paid_minor - draft.spent_minor)} less than you were paid.")
+    told = sum(one.amount_minor for one in draft.lines)
+    if draft.lines and draft.spent_minor is not None and told != draft.spent_minor:
+        found.append(
+            f"The lines of your budget add up to {show_pounds(told)}, and you say that you spent "
+            f"{show_pounds(draft.spent_minor)}: put one of them right."
+        )
     if not draft.story:
         found.append("Tell one story.")
     elif not draft.story_consent:
         found.append("Ask the people in the story whether it may be published, then tick the box.")
     return found
+
+
+def asked_because(budget: Sequence[BudgetLine], spent: Sequence[BudgetLine], amount_minor: int) -> str:
+    """The question to a group that spent more on a line than it may without asking; empty when it did not. Pence.
+
+    >>> asked_because([BudgetLine("Hall", 900), BudgetLine("Food", 100)], [BudgetLine("Food", 201)], 1000)[:49]
+    'You spent £2.01 on “Food”, £1.01 more than agreed'
+    """
+    over = virements(budget, spent, amount_minor)
+    if not over:
+        return ""
+    told = "; ".join(
+        f"You spent {show_pounds(one.amount_minor)} on “{one.what}”, {show_pounds(more)} more than agreed"
+        for one, more in over
+    )
+    return (
+        f"{told}. More than {VIREMENT_PERCENT} % of the grant may go to another line only if we agreed to it. Put the "
+        "numbers right if they are wrong. Else ask for the change on the page of the award, and then hand the report "
+        "in again."
+    )

@@ -27,6 +27,7 @@ from grants.reports.rules import (
     ReportAction,
     ReportDraft,
     ReportState,
+    asked_because,
     due_from,
     missing,
     reminder_on,
@@ -74,6 +75,7 @@ def save(uow: UnitOfWork, report_id: UUID, draft: ReportDraft, version: int) -> 
         raise RuleBroken(f"Give {MOST_MEASURES} numbers or fewer.")
     for measure in draft.measures:
         measure.check()
+    _check_lines(uow, report, draft)
     report.version += 1
     report.what_happened = draft.what_happened or None
     report.learnt = draft.learnt or None
@@ -81,6 +83,7 @@ def save(uow: UnitOfWork, report_id: UUID, draft: ReportDraft, version: int) -> 
     report.story_consent = draft.story_consent
     report.spent_minor = draft.spent_minor
     report.underspend_reason = draft.underspend_reason or None
+    report.lines = [{"what": one.what, "amount_minor": one.amount_minor} for one in draft.lines] or None
     report.measures.clear()
     uow.session.flush()
     report.measures.extend(
@@ -98,6 +101,15 @@ def save(uow: UnitOfWork, report_id: UUID, draft: ReportDraft, version: int) -> 
     return report
 
 
+def _check_lines(uow: UnitOfWork, report: Report, draft: ReportDraft) -> None:
+    """Every line of the budget, each once, and no other; none below nought."""
+    names = [one.what for one in award_queries.budget(uow.session, report.award)]
+    if draft.lines and [one.what for one in draft.lines] != names:
+        raise RuleBroken("These are not the lines of your budget. Load the page again.", field="line_1")
+    if any(one.amount_minor < 0 for one in draft.lines):
+        raise RuleBroken("Enter £0 or more for each line.", field="line_1")
+
+
 def draft_of(report: Report) -> ReportDraft:
     """What is written so far."""
     return ReportDraft(
@@ -107,6 +119,7 @@ def draft_of(report: Report) -> ReportDraft:
         story_consent=report.story_consent,
         spent_minor=report.spent_minor,
         underspend_reason=report.underspend_reason or "",
+        lines=award_queries.lines_in(report.lines),
         measures=tuple(MeasureDraft(one.what, one.numerator, one.denominator, one.source) for one in report.measures),
     )
 
@@ -130,22 +143,37 @@ def submit(uow: UnitOfWork, report_id: UUID) -> Report:
 
 def query(uow: UnitOfWork, report_id: UUID, reason: str) -> Report:
     """Send the report back to the group with a question."""
-    report, award = _judged(uow, report_id)
+    report, _ = _judged(uow, report_id)
     before = report.state
     after = next_state(STEPS, before, ReportAction.QUERY)
     why = check_reason(reason)
     report.state, report.query_reason = after, why
-    event = uow.record("report.queried", report, before=before, after=after, why=why, award=award.id)
-    uow.session.flush()
-    notices.queried(uow, report, why, f"query:{event.id}")
+    _tell_query(uow, report, before, why)
     return report
 
 
+def _tell_query(uow: UnitOfWork, report: Report, before: ReportState, why: str) -> None:
+    event = uow.record("report.queried", report, before=before, after=report.state, why=why, award=report.award_id)
+    uow.session.flush()
+    notices.queried(uow, report, why, f"query:{event.id.hex}")  # the key of a letter is 120 characters at most
+
+
 def accept(uow: UnitOfWork, report_id: UUID) -> Report:
-    """Accept the report: everybody can read it. The award completes, and closes once paid − returned = spent."""
+    """Accept the report: everybody can read it. The award completes, and closes once paid − returned = spent.
+
+    A report that moved more money to another line than may be moved without asking is not accepted: it goes back to the
+    group with that question (``QUERIED``).
+    """
     report, award = _judged(uow, report_id)
     before = report.state
     after = next_state(STEPS, before, ReportAction.ACCEPT)
+    question = asked_because(
+        award_queries.budget(uow.session, award), award_queries.lines_in(report.lines), award.amount_minor
+    )
+    if question:
+        report.state, report.query_reason = next_state(STEPS, before, ReportAction.QUERY), question[:1000]
+        _tell_query(uow, report, before, question[:1000])
+        return report
     paid = award_queries.pockets(uow.session, award.id).paid_minor
     spent = report.spent_minor
     if spent is None or spent > paid:

@@ -11,13 +11,13 @@ from markupsafe import Markup
 
 from grants.awards import access as awards_access
 from grants.awards import queries as awards
-from grants.awards.rules import AgreementState, AwardState
+from grants.awards.rules import VIREMENT_PERCENT, AgreementState, AwardState
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import LONDON, london_day
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.kernel.states import can
 from grants.reports import access, queries, service
-from grants.reports.forms import PictureForm, QueryForm, ReportForm
+from grants.reports.forms import PictureForm, QueryForm, report_form
 from grants.reports.queries import OutcomeLine
 from grants.reports.rules import MOST_MEASURES, MOST_PICTURES, STEPS, ReportAction, ReportState, missing
 from grants.web.db import now, reading
@@ -103,7 +103,7 @@ def edit(report_id: UUID) -> ResponseReturnValue:
     """Write the report; what is not whole is kept too."""
     report = _report(report_id)
     access.ensure_may_write(current_actor(), report.award.group_id)
-    form = ReportForm()
+    form = report_form(awards.budget(reading(), report.award))
     if request.method == "GET":
         form.fill(service.draft_of(report), report.version)
     if form.accepted():
@@ -122,6 +122,8 @@ def edit(report_id: UUID) -> ResponseReturnValue:
         line=awards.line(reading(), report.award_id),
         paid_minor=awards.pockets(reading(), report.award_id).paid_minor,
         numbers=range(1, MOST_MEASURES + 1),
+        budget=awards.budget(reading(), report.award),
+        virement_percent=VIREMENT_PERCENT,
     ), form.status
 
 
@@ -238,7 +240,15 @@ def accept(report_id: UUID) -> ResponseReturnValue:
     form = QueryForm(formdata=None)
     try:
         with working() as uow:
-            award_id = service.accept(uow, report_id).award_id
+            report = service.accept(uow, report_id)
+            award_id, asked = report.award_id, report.state is ReportState.QUERIED
+        if asked:
+            flash(
+                "Not accepted: more was spent on one line than may be moved without asking. We asked the group about "
+                "it, and it can ask for the change.",
+                "error",
+            )
+            return redirect(url_for("reports.show", report_id=report_id))
         flash("Accepted. Everybody can read it now.", "success")
         return redirect(url_for("reports.outcome", award_id=award_id))
     except RuleBroken as broken:

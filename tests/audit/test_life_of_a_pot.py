@@ -1,9 +1,9 @@
 """Random lives of a pot, through the services: no penny lost, no restriction broken, the register adds up to the books.
 
 Money is pledged, agreed, arrives in parts or through a provider's page, and is taken back by a payer's bank; awards are
-offered, accepted, declined, lapse, are paid in parts, fail, come back, are completed or ended; groups give money back,
-or two officers write it off; unspent money stays by its funder's word, or returns to its funder. After every step every
-check of the books must hold.
+offered, accepted, declined, lapse, grow, shrink, are paid in parts, fail, come back, are completed or ended; groups
+give money back, or two officers write it off; unspent money stays by its funder's word, or returns to its funder.
+After every step every check of the books must hold.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from sqlalchemy.orm import Session
 from grants.audit.queries import checks as checks_queries
 from grants.audit.queries import register as register_queries
 from grants.awards import service as awards
-from grants.awards.models import Award
-from grants.awards.rules import AwardState
+from grants.awards.models import Award, ChangeRequest
+from grants.awards.rules import AwardState, ChangeKind, ChangeRequestAction, ChangeRequestState, Wanted
 from grants.disbursements import service as payments
 from grants.disbursements.models import Disbursement, Repayment
 from grants.disbursements.rules import DisbursementState, Notice, Told
@@ -90,8 +90,8 @@ class Life(RuleBasedStateMachine):
         self.session = Session(self.connection, join_transaction_mode="create_savepoint")
         self.now, self.number = START, 0
         self.fund = a_fund(self.session)
-        self.steward, self.officer, self.second = (
-            self._actor(role) for role in (Role.STEWARD, Role.FINANCE_OFFICER, Role.FINANCE_OFFICER)
+        self.steward, self.second_steward, self.officer, self.second = (
+            self._actor(role) for role in (Role.STEWARD, Role.STEWARD, Role.FINANCE_OFFICER, Role.FINANCE_OFFICER)
         )
         self.given: list[UUID] = []
         self.round = a_decided_round(self.session, self.fund, pot_minor=10**9)
@@ -323,6 +323,29 @@ class Life(RuleBasedStateMachine):
         award, reference = standing[at % len(standing)], f"BACK {self._next()}"
         on = london_day(self.now)
         self._try(lambda uow: payments.record_return(uow, award.id, amount, reference, on), self.officer)
+
+    @precondition(lambda self: self._awards(AwardState.ACTIVE))
+    @rule(at=which, percent=st.integers(40, 180))
+    def its_sum_changes(self, at: int, percent: int) -> None:
+        active = self._awards(AwardState.ACTIVE)
+        award = active[at % len(active)]
+        figures = Wanted(amount_minor=max(1, award.amount_minor * percent // 100))
+        asked: list[UUID] = []
+
+        def ask(uow: UnitOfWork) -> None:
+            asked.append(awards.ask_change(uow, award.id, ChangeKind.SUM, "Otherwise.", "Plans.", figures).id)
+
+        if not self._try(ask, self._member(award)):
+            return
+        yes = ChangeRequestAction.APPROVE
+        assert self._try(lambda uow: awards.answer_change(uow, asked[0], yes), self.steward)
+        if self._try(lambda uow: awards.apply_change(uow, asked[0]), self.second_steward):
+            assert award.amount_minor == figures.amount_minor
+            award.state = AwardState.ACTIVE  # signing anew moves no money
+        else:
+            change = self.session.get_one(ChangeRequest, asked[0])
+            change.state = ChangeRequestState.REJECTED
+        self.session.flush()
 
     @precondition(lambda self: len(self._awards(AwardState.ACTIVE)) > 1)
     @rule(at=which)

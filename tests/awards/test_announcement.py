@@ -111,6 +111,33 @@ def test_what_a_correction_funds_is_offered_by_the_clock_once(session: Session) 
     assert service.offer_missing(work(session, CLOCK)) == 0
 
 
+def test_money_of_an_offer_that_was_declined_has_room_for_a_correction(any_session: Session) -> None:
+    session = any_session
+    counted = decided(session, a_rich_fund(session))
+    steward = counted.actor(session, counted.steward)
+    awards = service.announce_and_offer(work(session, steward), counted.round.id)
+    session.flush()
+    standing = decision_for(session, counted.proposals[3].id)
+    assert standing is not None
+    asked = allocation.ask_correction(work(session, steward), standing.id, Verdict.AWARDED, "Two votes were lost.")
+    chair = counted.actor(session, counted.panel[0])
+    with pytest.raises(NotEnoughMoney), session.begin_nested():
+        allocation.answer_correction(work(session, chair), asked.id, True)
+    session.expire_all()
+    # Nobody moves up meanwhile.
+    declined = max(awards, key=lambda award: award.amount_minor)
+    member = an_actor(id=counted.steward.id, groups={declined.group_id: Rights(edit=True, sign_off=True)})
+    counted.proposals[3].state, was = ProposalState.NOT_FUNDED, counted.proposals[3].state
+    service.decline(work(session, member), declined.id, "We found the money elsewhere.")
+    counted.proposals[3].state = was
+    allocation.answer_correction(work(session, chair), asked.id, True)
+    session.flush()
+    assert [award.proposal_id for award in service.offer_all(work(session, steward), counted.round.id)] == [
+        counted.proposals[3].id
+    ]
+    assert breaks(session) == []
+
+
 def test_a_steward_announces_from_the_round(as_: SignIn, app_session: Session) -> None:
     counted = decided(app_session, a_rich_fund(app_session))
     steward = as_(counted.steward)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from grants.adapters.disk_storage import DiskStore
 from grants.awards.models import Award
-from grants.awards.rules import AgreementState, AwardState
+from grants.awards.rules import AgreementState, AwardState, BudgetLine, ChangeKind, Wanted
 from grants.disbursements import service as disbursements
 from grants.disbursements.rules import DisbursementState
 from grants.kernel.actors import CLOCK, Actor, Role
@@ -25,6 +25,7 @@ from grants.people.queries import actor_for
 from grants.reports import queries, service
 from grants.reports.models import Picture, Report
 from grants.reports.rules import MOST_PICTURES, MeasureDraft, ReportDraft, ReportState
+from tests.awards.test_changes import changed, with_lines
 from tests.builders.awards import all_known, an_agreement, an_award
 from tests.builders.disbursements import a_disbursement
 from tests.builders.funds import a_contribution, a_fund
@@ -274,3 +275,37 @@ def test_the_clock_schedules_a_report_that_is_missing(session: Session) -> None:
     assert queries.of_award(session, award.id) is not None
     with pytest.raises(NotAllowed):
         service.tick(work(session, somebody(session)))
+
+
+def test_more_on_a_line_than_may_be_moved_unasked_is_queried_and_not_accepted(any_session: Session) -> None:
+    session = any_session
+    report = a_report(session)
+    award, writer = report.award, a_writer(session, report.award)
+    with_lines(session, award, ("Hall", 60_000), ("Food", 30_000))
+    lines = (BudgetLine("Hall", 50_000), BudgetLine("Food", 40_000))
+    service.save(work(session, writer), report.id, draft(lines=lines), 0)
+    service.submit(work(session, writer), report.id)
+    steward = somebody(session, Role.STEWARD)
+    service.accept(work(session, steward), report.id)
+    assert (report.state, award.state) == (ReportState.QUERIED, AwardState.ACTIVE)
+    assert "You spent £400 on “Food”, £100 more than agreed." in (report.query_reason or "")
+    changed(session, award, ChangeKind.MONEY, Wanted(budget=lines))
+    service.submit(work(session, writer), report.id)
+    service.accept(work(session, steward), report.id)
+    assert (report.state, award.state) == (ReportState.ACCEPTED, AwardState.CLOSED)
+
+
+def test_up_to_a_tenth_on_another_line_needs_nobodys_word(session: Session) -> None:
+    report = a_report(session)
+    writer = a_writer(session, report.award)
+    with_lines(session, report.award, ("Hall", 60_000), ("Food", 30_000))
+    lines = (BudgetLine("Hall", 51_000), BudgetLine("Food", 39_000))
+    with pytest.raises(RuleBroken, match="not the lines of your budget"):
+        service.save(work(session, writer), report.id, draft(lines=lines[1:]), 0)
+    service.save(work(session, writer), report.id, draft(lines=(lines[0], BudgetLine("Food", 38_000))), 0)
+    with pytest.raises(RuleBroken, match="add up to £890, and you say that you spent £900"):
+        service.submit(work(session, writer), report.id)
+    service.save(work(session, writer), report.id, draft(lines=lines), 1)
+    service.submit(work(session, writer), report.id)
+    service.accept(work(session, somebody(session, Role.STEWARD)), report.id)
+    assert report.state is ReportState.ACCEPTED

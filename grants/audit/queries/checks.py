@@ -85,7 +85,7 @@ def _too_much(session: Session) -> tuple[str, ...]:
 
 
 def _splits_differ(session: Session) -> tuple[str, ...]:
-    total = func.coalesce(func.sum(AwardSplit.amount_minor), 0)
+    total = func.coalesce(func.sum(AwardSplit.amount_minor - AwardSplit.reduced_minor), 0)
     rows = session.execute(
         select(Award.reference, Award.amount_minor, total)
         .outerjoin(AwardSplit, AwardSplit.award_id == Award.id)
@@ -135,7 +135,7 @@ def _restrictions_broken(session: Session) -> tuple[str, ...]:
         .join(Contribution, Contribution.id == AwardSplit.contribution_id)
         .join(Funder, Funder.id == Contribution.funder_id)
         .join(Proposal, Proposal.id == Award.proposal_id)
-        .where(Award.state.in_(HOLDS_MONEY))
+        .where(Award.state.in_(HOLDS_MONEY), AwardSplit.amount_minor > AwardSplit.reduced_minor)
         .options(joinedload(Proposal.group), selectinload(Proposal.lines))
         .order_by(Award.reference, Contribution.id)
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from grants.awards.models import Award
+from grants.awards.models import Award, AwardSplit
 from grants.awards.rules import HOLDS_MONEY, AwardState
 from grants.funds.models import Fund
 from grants.ledger.models import Account, Posting
@@ -106,7 +106,10 @@ def _register(wanted: RegisterFilter) -> Select[tuple[object, ...]]:
 
 
 def _moved(session: Session, award_ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
-    """Per award: pence paid and not returned, and pence that went back to the pot, by the books' postings."""
+    """Per award: pence paid and not returned, and pence that went back to the pot, by the books' postings.
+
+    What was let go because the award was made smaller is not among them: it is not in the award any more either.
+    """
     back = and_(Account.pocket == Pocket.AVAILABLE.value, Posting.amount_minor < 0)
     rows = session.execute(
         select(
@@ -119,8 +122,17 @@ def _moved(session: Session, award_ids: Collection[UUID]) -> dict[UUID, tuple[in
         .group_by(Posting.award_id)
     )
     found = dict.fromkeys(award_ids, (0, 0))
+    reduced = dict(
+        session.execute(
+            select(AwardSplit.award_id, func.sum(AwardSplit.reduced_minor))
+            .where(AwardSplit.award_id.in_(award_ids), AwardSplit.reduced_minor > 0)
+            .group_by(AwardSplit.award_id)
+        )
+        .tuples()
+        .all()
+    )
     for award_id, paid, went_back in rows:
-        found[award_id] = (-int(paid), -int(went_back))
+        found[award_id] = (-int(paid), -int(went_back) - int(reduced.get(award_id, 0)))
     return found
 
 
@@ -159,7 +171,12 @@ def register_sum(session: Session) -> RegisterSum:
         .join(Award, Award.id == Posting.award_id)
         .where(standing, Account.pocket == Pocket.AVAILABLE.value, Posting.amount_minor < 0)
     )
-    return RegisterSum(count, int(awarded), -int(back or 0), all_pockets(session))
+    reduced = session.scalar(
+        select(func.coalesce(func.sum(AwardSplit.reduced_minor), 0))
+        .join(Award, Award.id == AwardSplit.award_id)
+        .where(standing, AwardSplit.reduced_minor > 0)
+    )
+    return RegisterSum(count, int(awarded), -int(back or 0) - int(reduced or 0), all_pockets(session))
 
 
 def all_pockets(session: Session) -> Pockets:

@@ -13,7 +13,7 @@ from grants.audit import access
 from grants.audit.queries.register import PAGE, TITLE
 from grants.audit.queries.trail import states_at
 from grants.audit.rules import Promise, promises_then
-from grants.awards.models import Award, AwardSplit
+from grants.awards.models import Award, AwardSplit, AwardVersion
 from grants.awards.rules import HOLDS_MONEY
 from grants.funds import queries as funds
 from grants.funds.models import Contribution, Funder
@@ -185,7 +185,7 @@ def shares(
         select(
             Award.id, Award.reference, TITLE, Group.id, Group.name, Priority.id, Priority.title,
             Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state,
-            func.sum(AwardSplit.amount_minor), these.c.total,
+            func.sum(AwardSplit.amount_minor - AwardSplit.reduced_minor), these.c.total,
         )
         .join(these, these.c.id == Award.id)
         .join(AwardSplit, AwardSplit.award_id == Award.id)
@@ -215,8 +215,11 @@ def _shares(
     pockets = ledger.award_pockets(session, ids, as_at)
     states = states_at(session, "award", as_at, ids) if as_at else {}
     outcomes = _outcomes(session, ids, as_at)
+    then = _before_changes(session, ids, as_at, contribution_ids) if as_at else {}
     for *plain, state, part_minor, _ in rows:
         id = plain[0]
+        if id in then:
+            plain[10], part_minor = then[id]
         mine = ledger.added_up([p for c, p in pockets[id].items() if c in contribution_ids])
         values: list[Any] = [*plain, states.get(id, state.value), int(part_minor), mine, outcomes.get(id)]
         yield Share(*values)
@@ -224,6 +227,39 @@ def _shares(
 
 def _standing(as_at: datetime | None) -> ColumnElement[bool]:
     return Award.state.in_(HOLDS_MONEY) if as_at is None else Award.offered_at <= as_at
+
+
+def _before_changes(
+    session: Session, award_ids: Collection[UUID], as_at: datetime, contribution_ids: Collection[UUID]
+) -> dict[UUID, tuple[int, int]]:
+    """Awards whose sum changed after a moment: what each was then, and these contributions' part of it. Pence."""
+    was: dict[UUID, int] = {}
+    for award_id, minor in session.execute(
+        select(AwardVersion.award_id, AwardVersion.was_minor)
+        .where(AwardVersion.award_id.in_(award_ids), AwardVersion.since > as_at, AwardVersion.was_minor.is_not(None))
+        .order_by(AwardVersion.award_id, AwardVersion.version)
+    ):
+        was.setdefault(award_id, minor)
+    if not was:
+        return {}
+    parts = dict(
+        session.execute(
+            select(Posting.award_id, func.sum(Posting.amount_minor))
+            .join(Account, Account.id == Posting.account_id)
+            .join(Entry, Entry.id == Posting.entry_id)
+            .where(
+                Posting.award_id.in_(was),
+                Posting.at <= as_at,
+                Account.contribution_id.in_(contribution_ids),
+                Account.pocket == Pocket.AVAILABLE.value,
+                Entry.event.in_(("award.committed", "award.increased", "award.reduced")),
+            )
+            .group_by(Posting.award_id)
+        )
+        .tuples()
+        .all()
+    )
+    return {id: (minor, int(parts.get(id, 0))) for id, minor in was.items()}
 
 
 def _outcomes(session: Session, award_ids: Collection[UUID], as_at: datetime | None) -> dict[UUID, Report]:
