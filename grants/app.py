@@ -42,6 +42,7 @@ from grants.home import views as home
 from grants.insights import views as insights
 from grants.issues import views as issues
 from grants.kernel.clock import Clock, SystemClock
+from grants.meetings import views as meetings
 from grants.outbox import service as outbox
 from grants.payees import cli as payees_cli
 from grants.payees import views as payees
@@ -106,6 +107,7 @@ STAGES = (
     exclusive,
     results,
     sandbox,
+    meetings,
     appeals,
     awards,
     quick,

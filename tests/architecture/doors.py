@@ -188,6 +188,15 @@ DOORS: dict[str, str] = {
     "papers.close": "officer+steward",
     "papers.count": "officer+steward",
     "papers.key": "officer+steward",
+    # meetings
+    "meetings.attendance": "panellist+steward",
+    "meetings.begin": "panellist",
+    "meetings.bid": "admin+auditor+panellist+steward",
+    "meetings.close": "panellist",
+    "meetings.minutes": "admin+auditor+panellist+steward",
+    "meetings.page": "admin+auditor+panellist+steward",
+    "meetings.plan": "steward",
+    "meetings.published": "public",
     # payees
     "payees.add_statement": "group_member",
     "payees.bank": "signed_in",
