@@ -56,9 +56,8 @@ def rows(session: Session, meeting_id: UUID) -> list[AgendaBid]:
     )
 
 
-def agenda(session: Session, meeting: Meeting) -> list[Item]:
+def agenda(session: Session, round: Round, meeting: Meeting) -> list[Item]:
     """The agenda with what was found, what the rule says and who counts. Constant queries, however many bids."""
-    round = session.get_one(Round, meeting.round_id)
     quorum = rounds.rule_book(round).quorum
     here = frozenset(map(UUID, meeting.present))
     members = set(review.member_ids(session, meeting.round_id))

@@ -119,7 +119,7 @@ def settle(uow: UnitOfWork, round_id: UUID, position: int, said: Settled) -> Age
     round, meeting = _open(uow, round_id)
     chair = review.chair_id(uow.session, round_id)
     access.ensure_may_note(uow.actor, round.fund_id, chair)
-    item = _item(uow, meeting, position)
+    item = _item(uow, round, meeting, position)
     access.ensure_is_part(uow.actor, uow.actor.id in item.out)
     row, note = item.row, said.note.strip()
     if len(note) > NOTE_AT_MOST:
@@ -174,7 +174,7 @@ def close(uow: UnitOfWork, round_id: UUID) -> Meeting:
     """
     round, meeting = _open(uow, round_id)
     ensure_may_decide(uow.actor, round.fund_id, review.chair_id(uow.session, round_id))
-    items, quorum = queries.agenda(uow.session, meeting), rounds.rule_book(round).quorum
+    items, quorum = queries.agenda(uow.session, round, meeting), rounds.rule_book(round).quorum
     standing = {one.proposal_id: one for one in allocation.decisions(uow.session, round_id)}
     if set(standing) != {one.row.proposal_id for one in items}:
         raise StepRefused("The results were worked out again. A steward must plan the meeting anew.")
@@ -219,8 +219,8 @@ def _open(uow: UnitOfWork, round_id: UUID) -> tuple[Round, Meeting]:
     return round, meeting
 
 
-def _item(uow: UnitOfWork, meeting: Meeting, position: int) -> Item:
-    for one in queries.agenda(uow.session, meeting):
+def _item(uow: UnitOfWork, round: Round, meeting: Meeting, position: int) -> Item:
+    for one in queries.agenda(uow.session, round, meeting):
         if one.row.position == position:
             return one
     raise NotFound("There is no such bid on the agenda.")

@@ -46,7 +46,7 @@ def _meeting(round_id: UUID) -> tuple[Any, Any, list[Any]]:
     round, meeting = _round(round_id), queries.of_round(reading(), round_id)
     if meeting is None:
         raise NotFound("No meeting is planned for this round.")
-    return round, meeting, queries.agenda(reading(), meeting)
+    return round, meeting, queries.agenda(reading(), round, meeting)
 
 
 @bp.get("/rounds/<uuid:round_id>/meeting")
@@ -68,7 +68,7 @@ def _page(round_id: UUID, attend: AttendForm | None = None) -> ResponseReturnVal
             may_plan=runs and round.state is RoundState.PANEL and worked_out,
             worked_out=worked_out,
         )
-    items = queries.agenda(reading(), meeting)
+    items = queries.agenda(reading(), round, meeting)
     sitting = review.members(reading(), round_id)
     attend = attend or AttendForm(data={"present": [UUID(id) for id in meeting.present]}, formdata=None)
     attend.present.choices = [(one.person_id, one.name) for one in sitting if one.person_id != meeting.chair_id]
@@ -258,7 +258,7 @@ def published(round_id: UUID) -> ResponseReturnValue:
         f"minutes-{round.id}.pdf",
         round=round,
         meeting=meeting,
-        items=queries.agenda(reading(), meeting),
+        items=queries.agenda(reading(), round, meeting),
         me=None,
         names={},
         quorum=rounds.rule_book(round).quorum,

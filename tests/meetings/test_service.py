@@ -35,7 +35,7 @@ def settle_all(session: Session, counted: Counted, but: tuple[int, ...] = ()) ->
     """Every bid as the votes have it."""
     meeting = queries.of_round(session, counted.round.id)
     assert meeting is not None
-    for item in queries.agenda(session, meeting):
+    for item in queries.agenda(session, counted.round, meeting):
         if item.row.position not in but and item.decision is not None:
             said = Settled("Agreed.", item.decision.verdict)
             service.settle(by(session, counted.panel[0]), counted.round.id, item.row.position, said)
@@ -67,7 +67,7 @@ def test_given_recusals_below_quorum_the_decision_cannot_be_taken(any_session: S
     for person in counted.panel[1:]:
         a_member(any_session, counted.proposals[1].group, person)
     any_session.flush()
-    item = queries.agenda(any_session, meeting)[1]
+    item = queries.agenda(any_session, counted.round, meeting)[1]
     assert (len(item.present), item.lacking) == (1, 1)
     with pytest.raises(StepRefused, match="1 have no interest in bid 2, and 2 are needed"):
         service.settle(by(any_session, counted.panel[0]), counted.round.id, 2, Settled("", V.AWARDED))
