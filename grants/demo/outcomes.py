@@ -9,7 +9,9 @@ from uuid import UUID
 
 from PIL import Image, ImageDraw
 
+from grants.allocation import queries as allocations
 from grants.allocation import service as allocation
+from grants.allocation.rules.states import Verdict
 from grants.awards import queries as award_queries
 from grants.awards import service as awards
 from grants.awards.queries import AwardLine
@@ -22,6 +24,9 @@ from grants.disbursements import service as disbursements
 from grants.disbursements.rules import Notice, Told
 from grants.kernel.clock import london_day
 from grants.kernel.work import UnitOfWork
+from grants.meetings import queries as meeting_queries
+from grants.meetings import service as meetings
+from grants.meetings.rules import AgendaOrder, Settled
 from grants.outbox import service as outbox
 from grants.payees import queries as payee_queries
 from grants.payees import service as payees
@@ -113,12 +118,45 @@ def the_pot_is_shared(play: Play) -> None:
     round_id = play.rounds["first"]
     with play.as_("sue", play.at(-169, 9)) as uow:
         allocation.run(uow, round_id)
-    with play.as_("chris", play.at(-166, 19)) as uow:
-        allocation.decide(uow, round_id, took_part=[play.cast.people[key][0] for key in PANEL])
+    _the_panel_meets(play, round_id)
     with play.as_("stan", play.at(-163, 12)) as uow:
         awards.announce_and_offer(uow, round_id)
     for line in award_queries.of_round(play.session, round_id):
         _agree(play, line.id, _group_of(play, line))
+
+
+NOTES = (
+    "Priya asked who opens up when it rains. They wrote that a neighbour has the key. Nobody was against it.",
+    "Short talk. All three had read the same thing in it.",
+    "Peter would have liked a second helper. The group is small, and that is fine for a first step.",
+    "The votes are clear, and the panel has nothing to add.",
+)
+CONDITION = "Please tell the people next door before you begin, and say so in your report."
+
+
+def _the_panel_meets(play: Play, round_id: UUID) -> None:
+    """In the village hall the panel goes through what the votes say, and settles every bid as they have it."""
+    with play.as_("sue", play.at(-168, 10)) as uow:
+        meetings.plan(uow, round_id, play.at(-166, 18), "Tilery Community Centre, the small hall", AgendaOrder.APART)
+    with play.as_("chris", play.at(-166, 18)) as uow:
+        meetings.begin(uow, round_id)
+    with play.as_("sue", play.at(-166, 18, 5)) as uow:
+        meetings.attend(uow, round_id, [play.cast.people[key][0] for key in PANEL])
+    verdicts = {one.proposal_id: one.verdict for one in allocations.decisions(play.session, round_id)}
+    meeting = meeting_queries.of_round(play.session, round_id)
+    assert meeting is not None
+    agenda = [(row.position, row.proposal_id) for row in meeting_queries.rows(play.session, meeting.id)]
+    for position, proposal_id in agenda:
+        verdict = verdicts[proposal_id]
+        said = Settled(
+            note=NOTES[(position - 1) % len(NOTES)],
+            verdict=verdict,
+            conditions=CONDITION if verdict is Verdict.AWARDED and position == 1 else "",
+        )
+        with play.as_("chris", play.at(-166, 18, 10 + 5 * position)) as uow:
+            meetings.settle(uow, round_id, position, said)
+    with play.as_("chris", play.at(-166, 19)) as uow:
+        meetings.close(uow, round_id)
 
 
 def _group_of(play: Play, line: AwardLine) -> str:

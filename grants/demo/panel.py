@@ -7,7 +7,7 @@ from grants.demo.play import Play
 from grants.review import queries as reviews
 from grants.review import service as review
 from grants.review.rules import Mark, ReviewDraft
-from grants.rounds.rules import HEALTH_CREATION
+from grants.rounds.rules import HEALTH_CREATION, Criterion
 
 PANEL = ("chris", "priya", "peter")
 REASONS = {
@@ -16,6 +16,20 @@ REASONS = {
     2: "It is there, in what they do and how.",
     3: "This is what the whole bid is built on.",
 }
+OWN_QUESTION_IN = "second"
+OWN_QUESTION = Criterion(
+    "",
+    "Warm and near",
+    "In the dark months: is it somewhere warm, and can people get there and back on foot?",
+    (
+        "It is out in the cold, or far from a bus or a home.",
+        "It is warm, but people need a lift to get there.",
+        "It is warm, and most can walk there.",
+        "It is warm, people can walk there, and nobody walks home alone.",
+    ),
+    weight=2,
+)
+"""What the round for the winter asks beside the standard set; it counts twice."""
 WEAK = frozenset({bids.COFFEE.title})
 
 
@@ -38,15 +52,19 @@ def sit(play: Play, round_key: str, on: int) -> None:
             with play.as_(key, play.at(on + 1, 19)) as uow:
                 review.declare(uow, review_id)
             with play.as_(key, play.at(on + 2, 19)) as uow:
-                review.submit_review(uow, review_id, ReviewDraft(version=0, marks=_marks(play, title)))
+                review.submit_review(uow, review_id, ReviewDraft(version=0, marks=_marks(play, title, round_key)))
     with play.as_("chris", play.at(on + 4, 12)) as uow:
         review.lock_panel(uow, round_id)
 
 
-def _marks(play: Play, title: str) -> tuple[Mark, ...]:
+def _marks(play: Play, title: str, round_key: str) -> tuple[Mark, ...]:
     scale: Mapping[bool, tuple[int, ...]] = {True: (0, 0, 1, 1), False: (1, 2, 2, 2, 3, 3)}
     values = [play.random.choice(scale[title in WEAK]) for _ in HEALTH_CREATION]
-    return tuple(
+    marks = tuple(
         Mark(criterion=criterion.id, value=value, reason=REASONS[value])
         for criterion, value in zip(HEALTH_CREATION, values, strict=True)
     )
+    if round_key != OWN_QUESTION_IN:
+        return marks
+    indoors = 1 if title in WEAK else 2
+    return (*marks, Mark(criterion="warm_and_near", value=indoors, reason=REASONS[indoors]))

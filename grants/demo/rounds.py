@@ -38,9 +38,13 @@ def call(
                 floor_minor=30_000,
                 cap_minor=cap_minor,
                 who_may_apply=WHO_MAY_APPLY,
+                blind=key == "third",
             ),
         )
         play.rounds[key] = round.id
+    if key == panel.OWN_QUESTION_IN:
+        with play.as_("sue", play.at(on, 11)) as uow:
+            rounds.write_criterion(uow, play.rounds[key], panel.OWN_QUESTION)
     with play.as_("sue", play.at(on, 15)) as uow:
         rounds.schedule(uow, play.rounds[key], play.settings.vote_key)
 
