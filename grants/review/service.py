@@ -546,8 +546,20 @@ def tell_household(uow: UnitOfWork, email: str) -> None:
     """ "I live with them", by their address. The answer is the same whether they have an account or not."""
     access.ensure_signed_in(uow.actor)
     other = people.person_by_email(uow.session, clean_email(email))
-    if other is not None and other.id != uow.actor.id:
+    if other is None or other.id == uow.actor.id:
+        assert uow.actor.id is not None
+        uow.record("tie.noted", uow.get(Person, uow.actor.id), kind=KnownTie.HOUSEHOLD.value)  # as if there were one
+    else:
         _tie(uow, KnownTie.HOUSEHOLD, other_id=other.id)
+
+
+def untell_household(uow: UnitOfWork) -> None:
+    """Take back everybody with whom one said to live. There is no list, since it would tell who has an account."""
+    access.ensure_signed_in(uow.actor)
+    assert uow.actor.id is not None
+    mine = (PersonTie.person_id == uow.actor.id, PersonTie.kind == KnownTie.HOUSEHOLD)
+    uow.session.execute(delete(PersonTie).where(*mine))
+    uow.record("tie.taken_back", uow.get(Person, uow.actor.id), kind=KnownTie.HOUSEHOLD.value)
 
 
 def tell_employer(uow: UnitOfWork, name: str) -> None:
@@ -562,9 +574,9 @@ def tell_employer(uow: UnitOfWork, name: str) -> None:
 
 
 def untell(uow: UnitOfWork, tie_id: UUID) -> None:
-    """Take back a tie that one told of oneself. That somebody signed for a group stays."""
+    """Take back for whom one works. That somebody signed for a group stays."""
     tie = uow.get(PersonTie, tie_id, lock=True)
-    if tie.person_id != uow.actor.id or tie.kind is KnownTie.SIGNATORY:
+    if tie.person_id != uow.actor.id or tie.kind is not KnownTie.EMPLOYER:
         raise NotFound
     uow.record("tie.taken_back", uow.get(Person, tie.person_id), kind=tie.kind.value)
     uow.session.delete(tie)
@@ -581,9 +593,8 @@ def _tie(uow: UnitOfWork, kind: KnownTie, *, other_id: UUID | None = None, group
     assert uow.actor.id is not None
     person = uow.get(Person, uow.actor.id, lock=True)
     known = queries.ties_of(uow.session, person.id)
-    if any((one.kind, one.other_id, one.group_id) == (kind, other_id, group_id) for one in known):
-        return
-    uow.add(PersonTie(person_id=person.id, kind=kind, other_id=other_id, group_id=group_id, noted_at=uow.now))
+    if all((one.kind, one.other_id, one.group_id) != (kind, other_id, group_id) for one in known):
+        uow.add(PersonTie(person_id=person.id, kind=kind, other_id=other_id, group_id=group_id, noted_at=uow.now))
     uow.record("tie.noted", person, kind=kind.value)
 
 

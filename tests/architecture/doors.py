@@ -356,6 +356,7 @@ DOORS: dict[str, str] = {
     "sandbox.page": "admin+auditor+steward",
     # ties
     "ties.forget_address": "signed_in",
+    "ties.forget_household": "signed_in",
     "ties.group": "signed_in",
     "ties.mark": "panellist+steward",
     "ties.mine": "signed_in",

@@ -68,7 +68,6 @@ def _page(form: Any, address: AddressForm, household: HouseholdForm, employer: E
         household=household,
         employer=employer,
         lives=queries.address_of(reading(), person_id=me),
-        with_whom=[one for one in told if one.kind is KnownTie.HOUSEHOLD],
         works_for=[(one, groups[one.group_id]) for one in told if one.group_id and one.kind is KnownTie.EMPLOYER],
         signed_for=[groups[one.group_id] for one in told if one.group_id and one.kind is KnownTie.SIGNATORY],
     )
@@ -86,6 +85,16 @@ def forget_address() -> ResponseReturnValue:
     with working() as uow:
         service.say_where_i_live(uow, "")
     flash("Forgotten.", "success")
+    return redirect(url_for("ties.mine"))
+
+
+@bp.post("/you/ties/household/forget")
+@signed_in()
+def forget_household() -> ResponseReturnValue:
+    """Take everybody back with whom one said to live."""
+    with working() as uow:
+        service.untell_household(uow)
+    flash("Taken back.", "success")
     return redirect(url_for("ties.mine"))
 
 
