@@ -1,6 +1,6 @@
 """Proposals as pages and later stages read them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -32,6 +32,7 @@ from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.facts import Community, Facts, Line
 from grants.proposals.rules.files import SPOKEN, FileState
 from grants.proposals.rules.hands import Hand
+from grants.proposals.rules.measures import Bid
 from grants.proposals.rules.partners import Partner
 from grants.proposals.rules.screening import only_one_of
 from grants.proposals.rules.sections import Limits
@@ -571,6 +572,27 @@ def asked_in(session: Session, round_id: UUID) -> int:
         Proposal.round_id == round_id, Proposal.state.in_(PUT_IN)
     )
     return int(session.scalar(total) or 0)
+
+
+def outcomes(session: Session, round_id: UUID, wards: Mapping[str, str]) -> list[Bid]:
+    """What the measures look at of every proposal that was put in; ``wards``: names by code. At most 2,000."""
+    rows = session.execute(
+        select(Proposal.ward_codes, Proposal.imd_deciles, Group.kind, Proposal.help_received, Proposal.state)
+        .join(Proposal.group)
+        .where(Proposal.round_id == round_id, Proposal.state.in_(PUT_IN))
+        .order_by(Proposal.id)
+        .limit(2_000)
+    )
+    return [
+        Bid(
+            wards=tuple(wards.get(code, "Elsewhere") for code in codes),
+            deciles=tuple(deciles),
+            kind=kind,
+            help_received=help_received,
+            won=state is ProposalState.AWARDED,
+        )
+        for codes, deciles, kind, help_received, state in rows
+    ]
 
 
 def abandoned(session: Session, round_id: UUID) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 from flask.testing import FlaskClient
@@ -16,8 +17,8 @@ from grants.kernel.clock import SetClock
 from grants.proposals import queries
 from grants.proposals.models import SectionEffort
 from grants.proposals.rules.facts import Help
-from grants.proposals.rules.measures import minutes_per_hundred, rates
-from grants.proposals.rules.sections import Section
+from grants.proposals.rules.measures import gave_up, minutes_per_hundred, rates, stopped
+from grants.proposals.rules.sections import SECTION_TITLES, Section
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import eligibility
 from grants.rounds.rules import RoundState
@@ -33,18 +34,32 @@ S = ProposalState
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.booleans()), max_size=60))
-def test_nothing_is_told_about_a_few_and_no_one_cell_can_be_worked_out(rows: list[tuple[str, bool]]) -> None:
-    found = rates(rows, 5)
-    assert all(one.asked is None or one.asked >= 5 for one in found)
-    assert sum(one.asked is None for one in found) != 1 or len(found) == 1
-    for one in found:
-        if one.asked is not None:
-            assert one.asked == sum(label == one.label for label, _ in rows)
-            assert one.funded == sum(won for label, won in rows if label == one.label)
+def test_nothing_is_told_about_a_few_nor_by_difference(rows: list[tuple[str, bool]]) -> None:
+    found = rates("", rows, 5)
+    sizes = Counter(label for label, _ in rows)
+    hidden = len(rows) - sum(one.asked for one in found.told)  # what a reader who knows the whole can work out
+    assert {one.label for one in found.told} | set(found.untold) == set(sizes)
+    assert all(one.asked == sizes[one.label] >= 5 for one in found.told)
+    assert all(one.funded == sum(won for label, won in rows if label == one.label) for one in found.told)
+    assert not found.untold or not found.told or (hidden >= 5 and len(found.untold) > 1)
 
 
-@pytest.mark.parametrize(("seconds", "asked", "said"), [(90, 10_000, "1.5"), (9, 10_000, "0.2"), (0, 10_000, "0.0")])
-def test_minutes_for_each_hundred_pounds(seconds: int, asked: int, said: str) -> None:
+def test_a_part_that_could_be_worked_out_from_the_rest_is_not_told() -> None:
+    begun = [{part.value: 1 for part in Section}] * 5 + [{Section.WHAT.value: 1}] * 5
+    told = dict(gave_up([*begun, {}]))
+    assert told[SECTION_TITLES[Section.WHAT]] is None  # one of eleven
+    assert told[SECTION_TITLES[Section.BUDGET]] == 6
+    assert gave_up(begun[:4]) == []
+
+
+def test_rules_that_stopped_hardly_anybody_are_named_without_a_number() -> None:
+    told, seldom = stopped([("may_apply", 90), ("area", 9), ("who", 2), ("too_much", 7)])
+    assert told == [("It must happen here, for people here", 9)]
+    assert seldom == ["That is more than this round gives to one group", "This money is for groups"]
+
+
+@pytest.mark.parametrize(("seconds", "asked", "said"), [(90, 10_000, "1.5"), (9, 10_000, "0.2"), (0, 10_000, None)])
+def test_minutes_for_each_hundred_pounds(seconds: int, asked: int, said: str | None) -> None:
     assert minutes_per_hundred(seconds, asked) == said
 
 
@@ -90,3 +105,12 @@ def test_a_visitor_sees_no_measures(app_session: Session, client: FlaskClient) -
     round = a_round(app_session, RoundState.ANNOUNCED)
     app_session.commit()
     assert client.get(f"/rounds/{round.id}/measures").status_code == 401
+
+
+def test_a_round_whose_time_was_never_measured_says_so_in_one_sentence(app_session: Session, as_: SignIn) -> None:
+    round = a_round(app_session, RoundState.ANNOUNCED)
+    a_proposal(app_session, round, S.AWARDED)
+    page = text_of(as_(Role.STEWARD).get(f"/rounds/{round.id}/measures"))
+    assert "Not measured: too few people wrote on a screen in this round." in page
+    assert "Too few groups asked in this round to say who gets through." in page
+    assert "0.0" not in page
