@@ -6,11 +6,13 @@ from uuid import UUID
 from grants.demo import beginnings, bids, panel, papers, votes
 from grants.demo.bids import Bid
 from grants.demo.play import Play
+from grants.proposals.rules.hands import Source
+from grants.proposals.rules.hurdles import Hurdle
 from grants.proposals.rules.partners import Partner
 from grants.proposals.rules.screening import ScreeningCode
 from grants.proposals.rules.sections import Section
 from grants.proposals.service import bids as proposals
-from grants.proposals.service import partners
+from grants.proposals.service import eligibility, partners, typed
 from grants.rounds import service as rounds
 from grants.rounds.rules import RoundDates, RoundDraft
 from grants.voting.service import votes as voting
@@ -18,6 +20,19 @@ from grants.voting.service import votes as voting
 WHO_MAY_APPLY = "Community groups that work in the borough. A group without a bank account applies with a host."
 SECOND = (bids.WARM, bids.WALKS, bids.STORIES, bids.SWIMMING, bids.REPAIR, bids.CORNER)
 FIRST = (bids.GROW, bids.PEERS, bids.SWIM_TRIAL, bids.CORNER_CLEAR)
+SECONDS = {
+    Section.WHAT: 420,
+    Section.WHERE: 190,
+    Section.NEED: 210,
+    Section.APPROACH: 330,
+    Section.FAIRNESS: 240,
+    Section.BUDGET: 380,
+    Section.PARTNERS: 60,
+    Section.CONTACT: 45,
+}
+"""How long the pages of a bid lie open, as a rule."""
+ASKED = (None,) * 14 + (Hurdle.WHO,) * 6 + (Hurdle.TOO_MUCH,) * 5 + (Hurdle.AREA,) * 2
+"""How the questions before a bid ended in the second round."""
 EDITORS = {key: (editor, signer) for key, _, _, _, _, editor, signer, _ in beginnings.GROUPS}
 
 
@@ -49,12 +64,24 @@ def call(
         rounds.schedule(uow, play.rounds[key], play.settings.vote_key)
 
 
-def write(play: Play, round_key: str, bid: Bid, on: int, *, sections: tuple[Section, ...] = tuple(Section)) -> UUID:
-    """A member of the group writes the bid, section by section."""
-    editor = EDITORS[bid.group][0]
+def write(
+    play: Play,
+    round_key: str,
+    bid: Bid,
+    on: int,
+    *,
+    sections: tuple[Section, ...] = tuple(Section),
+    typist: str = "",
+) -> UUID:
+    """A member of the group writes the bid, section by section; or a connector types in what they wrote by hand."""
+    editor = typist or EDITORS[bid.group][0]
+    name = play.cast.people[EDITORS[bid.group][0]][1]
     with play.as_(editor, play.at(on, 18)) as uow:
-        proposal_id = proposals.start(uow, play.rounds[round_key], play.cast.groups[bid.group]).id
-    name = play.cast.people[editor][1]
+        round_id, group_id = play.rounds[round_key], play.cast.groups[bid.group]
+        if typist:
+            proposal_id = typed.start(uow, round_id, group_id, Source.PAPER, name).id
+        else:
+            proposal_id = proposals.start(uow, round_id, group_id).id
     smaller, achieves = bid.smaller or (None, "")
     heard = bid.heard or next(heard for title, _, _, heard, _, _ in beginnings.PRIORITIES if title == bid.priority)[:1]
     values: dict[Section, dict[str, Any]] = {
@@ -104,7 +131,14 @@ def write(play: Play, round_key: str, bid: Bid, on: int, *, sections: tuple[Sect
     for minutes, section in enumerate(sections):
         with play.as_(editor, play.at(on, 19, minutes * 5)) as uow:
             proposals.save_section(
-                uow, proposal_id, section, values[section], version=0, geography=play.places, page_token=""
+                uow,
+                proposal_id,
+                section,
+                values[section],
+                version=0,
+                geography=play.places,
+                page_token="",
+                seconds=SECONDS[section],
             )
     if bid.joint:
         with play.as_(editor, play.at(on, 20)) as uow:
@@ -116,11 +150,11 @@ def write(play: Play, round_key: str, bid: Bid, on: int, *, sections: tuple[Sect
     return proposal_id
 
 
-def put_in(play: Play, round_key: str, bid: Bid, on: int) -> UUID:
+def put_in(play: Play, round_key: str, bid: Bid, on: int, *, typist: str = "") -> UUID:
     """The bid is written, and another member of the group reads it and puts it in."""
     editor, signer = EDITORS[bid.group]
-    proposal_id = write(play, round_key, bid, on)
-    with play.as_(editor, play.at(on, 20)) as uow:
+    proposal_id = write(play, round_key, bid, on, typist=typist)
+    with play.as_(typist or editor, play.at(on, 20)) as uow:
         proposals.ask_for_sign_off(uow, proposal_id)
     with play.as_(signer, play.at(on + 1, 8)) as uow:
         proposals.submit(uow, proposal_id)
@@ -201,7 +235,10 @@ def the_second_round(play: Play) -> None:
     for number, bid in enumerate(
         (bids.WARM, bids.WALKS, bids.STORIES, bids.SWIMMING, bids.REPAIR, bids.CORNER, bids.COFFEE)
     ):
-        put_in(play, "second", bid, -44 + number * 2)
+        put_in(play, "second", bid, -44 + number * 2, typist="carl" if bid is bids.SWIMMING else "")
+    with play.as_nobody(play.at(-40, 12)) as uow:
+        for hurdle in ASKED:
+            eligibility.count(uow, play.rounds["second"], hurdle)
     check(play, "second", -20)
     panel.sit(play, "second", -18)
     with play.as_("sue", play.at(-7, 10)) as uow:

@@ -1,22 +1,30 @@
 """What the first pages show of every stage: few queries, however much there is."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ScalarSelect, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
-from grants.awards.models import Award
+from grants.awards.models import Award, Instalment
 from grants.awards.rules import AwardState
+from grants.disbursements.models import Disbursement
+from grants.disbursements.rules import DisbursementState
 from grants.issues.models import Issue
 from grants.issues.rules import IssueState
+from grants.kernel.clock import london_day
+from grants.kernel.money import show_pounds
 from grants.ledger.models import Account
 from grants.ledger.rules import Pocket
-from grants.people.models import Group
+from grants.payees import queries as payees
+from grants.people.models import Group, Membership, Person, SignInSession
 from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
+from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
+from grants.proposals.rules.states import ProposalState
 from grants.reports.models import Report
 from grants.reports.rules import ReportState
 from grants.rounds import queries as rounds
@@ -126,3 +134,126 @@ def answered(session: Session, *, limit: int = 3) -> list[Answered]:
         .limit(limit)
     )
     return [Answered(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Something that comes next for a group. ``ours``: they have to do it; otherwise it is for them to know.
+
+    ``on``: a London day, or a moment where the hour matters.
+    """
+
+    text: str
+    detail: str
+    href: str
+    on: date | datetime
+    ours: bool = True
+
+    @property
+    def day(self) -> date:
+        return london_day(self.on) if isinstance(self.on, datetime) else self.on
+
+
+def due_for_group(session: Session, group_id: UUID, now: datetime) -> list[Due]:
+    """What comes next for a group, the earliest first: bids, offers, money, reports, papers that run out.
+
+    Every day is worked out from the dates of rounds, awards and papers. A bounded number of queries.
+    """
+    today = london_day(now)
+    found = [
+        *_of_bids(session, group_id, now),
+        *_of_awards(session, group_id, now),
+        *_of_papers(session, group_id, today),
+    ]
+    return sorted(found, key=lambda one: (one.day, not one.ours, one.text))
+
+
+def _of_bids(session: Session, group_id: UUID, now: datetime) -> Iterator[Due]:
+    for one in proposals.of_groups(session, [group_id], _UNDER_WAY, limit=20):
+        href, title, phase = f"/proposals/{one.id}", one.title or "your proposal", rounds.phase(one.round, now)
+        if one.state in proposals.OPEN_STATES and phase is RoundState.OPEN:
+            word = "Finish" if one.state is ProposalState.DRAFT else "Sign off"
+            yield Due(f"{word} “{title}”", one.round.title, href, one.round.closes_at)
+        elif one.state is ProposalState.MORE_INFO_REQUESTED and one.asked_until is not None and now < one.asked_until:
+            yield Due(f"Answer a question about “{title}”", one.round.title, href, one.asked_until)
+        elif one.state in (ProposalState.SUBMITTED, ProposalState.ELIGIBLE) and now < one.round.voting_opens_at:
+            yield Due(f"People can vote on “{title}”", one.round.title, href, one.round.voting_opens_at, ours=False)
+        elif one.state is ProposalState.ON_BALLOT and now < one.round.decide_by:
+            yield Due(f"You hear about “{title}” by then", one.round.title, href, one.round.decide_by, ours=False)
+
+
+def _of_awards(session: Session, group_id: UUID, now: datetime) -> Iterator[Due]:
+    offers = session.execute(
+        select(Award.id, Proposal.title, Award.amount_minor, Award.answer_by)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .where(Award.group_id == group_id, Award.state == AwardState.OFFERED, Award.answer_by > now)
+        .order_by(Award.answer_by, Award.id)
+        .limit(10)
+    )
+    for award_id, title, amount_minor, answer_by in offers:
+        yield Due(
+            f"Say yes or no to {show_pounds(amount_minor)}", f"For “{title}”", f"/awards/{award_id}/answer", answer_by
+        )
+    live = select(Disbursement.id).where(
+        Disbursement.instalment_id == Instalment.id,
+        Disbursement.state.not_in((DisbursementState.FAILED, DisbursementState.RETURNED, DisbursementState.CANCELLED)),
+    )
+    parts = session.execute(
+        select(Award.id, Proposal.title, Instalment.amount_minor, Instalment.due_on)
+        .join(Award, Award.id == Instalment.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .where(
+            Award.group_id == group_id,
+            Award.state.in_((AwardState.ACCEPTED, AwardState.IN_SET_UP, AwardState.ACTIVE)),
+            ~live.exists(),
+        )
+        .order_by(Instalment.due_on, Instalment.id)
+        .limit(10)
+    )
+    for award_id, title, amount_minor, due_on in parts:
+        yield Due(
+            f"{show_pounds(amount_minor)} falls due to you", f"For “{title}”", f"/awards/{award_id}", due_on, ours=False
+        )
+    reports = session.execute(
+        select(Report.id, Proposal.title, Report.due_on, Report.state)
+        .join(Award, Award.id == Report.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .where(Award.group_id == group_id, Report.state.in_(_TO_REPORT))
+        .order_by(Report.due_on, Report.id)
+        .limit(10)
+    )
+    for report_id, title, due_on, state in reports:
+        word = "Answer what was asked about your report" if state is ReportState.QUERIED else "Tell what came of it"
+        soon = state is not ReportState.SCHEDULED or due_on <= london_day(now) + REPORT_SOON
+        yield Due(word, f"“{title}”", f"/reports/{report_id}", due_on, ours=soon)
+
+
+_UNDER_WAY = (*proposals.OPEN_STATES, *proposals.IN_HAND, ProposalState.ON_BALLOT)
+_TO_REPORT = (ReportState.SCHEDULED, ReportState.DRAFT, ReportState.QUERIED)
+REPORT_SOON = timedelta(days=30)
+"""A report that is due later is good to know of, and nothing to do now."""
+RUNS_OUT = timedelta(days=60)
+"""How long before a paper runs out its group is told."""
+
+
+def _of_papers(session: Session, group_id: UUID, today: date) -> Iterator[Due]:
+    for one in payees.papers(session, group_id, today):
+        if one.expires_on is not None and one.expires_on <= today + RUNS_OUT:
+            word = "has run out" if one.expires_on < today else "runs out"
+            yield Due(
+                f"{one.title} {word}", "We ask for a newer one with your next grant", "", one.expires_on, ours=False
+            )
+
+
+def people_of_group(session: Session, group_id: UUID) -> list[tuple[Membership, bool]]:
+    """Who belongs to a group, by name, and whether they have ever signed in: others were asked and have not come."""
+    came = select(SignInSession.id).where(SignInSession.person_id == Membership.person_id).exists()
+    rows = session.execute(
+        select(Membership, came)
+        .join(Membership.person)
+        .options(contains_eager(Membership.person))
+        .where(Membership.group_id == group_id, Membership.ended_at.is_(None))
+        .order_by(Person.name, Membership.id)
+        .limit(100)
+    )
+    return [(member, bool(seen)) for member, seen in rows]

@@ -8,13 +8,17 @@ from uuid import UUID
 
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from grants.home import queries
 from grants.kernel.actors import Actor, Role
+from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.outbox import queries as outbox
 from grants.outbox.service import HERE, try_again
+from grants.payees import access as payees_access
+from grants.payees import queries as payees
 from grants.people import queries as people
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
@@ -22,6 +26,7 @@ from grants.web.db import answers, now, reading
 from grants.web.doors import demo_only, public, signed_in
 from grants.web.filters import until
 from grants.web.needs import NeedsYou, all_needs, needs_you
+from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import working
 
@@ -235,3 +240,49 @@ def _mail_given_up(actor: Actor, _now: datetime) -> Iterator[NeedsYou]:
                 url_for("home.failing"),
                 "Put right what was wrong, then let it be tried again.",
             )
+
+
+# A group's own page: everything about it that its people want to know, in one place.
+
+
+@section("group", 5)
+def _next_for_group(group: Any) -> Section | None:
+    """For its members: what comes next, with its day."""
+    if group.id not in current_actor().groups:
+        return None
+    moment = now()
+    found = queries.due_for_group(reading(), group.id, moment)
+    live = queries.open_now(reading(), moment)
+    html = render_template(
+        "home/_group_next.html",
+        group=group,
+        dues=found,
+        today=london_day(moment),
+        applying=next((round for round, phase in live if phase is RoundState.OPEN), None),
+    )
+    return Section("next", "What comes next", Markup(html))  # noqa: S704 - rendered by our template
+
+
+@section("group", 10)
+def _people_of_group(group: Any) -> Section | None:
+    """For its members: who they are, what each may do, and who was asked and has not come so far."""
+    actor = current_actor()
+    if group.id not in actor.groups:
+        return None
+    html = render_template(
+        "home/_group_people.html",
+        group=group,
+        people=queries.people_of_group(reading(), group.id),
+        may_edit=actor.can_edit_for(group.id),
+    )
+    return Section("people", "Your people", Markup(html))  # noqa: S704 - rendered by our template
+
+
+@section("group", 30)
+def _papers_of_group(group: Any) -> Section | None:
+    """For its members and officers: the papers that they gave, and until when each is good."""
+    if not payees_access.may_look(current_actor(), group.id):
+        return None
+    found = payees.papers(reading(), group.id, london_day(now()))
+    html = render_template("home/_group_papers.html", papers=found, ours=group.id in current_actor().groups)
+    return Section("papers", "Papers that you gave us", Markup(html))  # noqa: S704 - rendered by our template

@@ -8,9 +8,19 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
+from grants.kernel.clock import london_day
 from grants.payees.models import BankAccount, GroupCheck, PayoutAccount
 from grants.payees.rules.accounts import ENDED, BankAccountState
-from grants.payees.rules.checks import CheckKind, GroupCheckState, Known, about, holds, needed
+from grants.payees.rules.checks import (
+    FOR_ONE_AWARD,
+    PAPER_WORDS,
+    CheckKind,
+    GroupCheckState,
+    Known,
+    about,
+    holds,
+    needed,
+)
 from grants.ports.payments import AccountStanding
 
 
@@ -166,6 +176,41 @@ def needs_of(
         known = [Known(one.state, one.award_ref, one.expires_on) for one in here]
         found.append(Need(kind, whom, holds(known, award_id, today), here))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class PaperHeld:
+    """A paper or an answer that a group gave, for every later grant while it is in date."""
+
+    kind: CheckKind
+    title: str
+    state: GroupCheckState
+    given_on: date
+    expires_on: date | None
+    in_date: bool
+    paper_id: UUID | None
+    """The check whose paper can be opened; nothing where it was told in words."""
+
+
+def papers(session: Session, group_id: UUID, today: date) -> list[PaperHeld]:
+    """What a group has given that counts for all its grants: the newest of each kind that was not turned down, in the
+    order of the kinds. One query."""
+    found: dict[CheckKind, PaperHeld] = {}
+    for one in answers(session, {group_id}):
+        if one.award_ref is not None or one.kind in FOR_ONE_AWARD or one.kind in found:
+            continue
+        if one.state not in (GroupCheckState.GIVEN, GroupCheckState.PASSED):
+            continue
+        found[one.kind] = PaperHeld(
+            one.kind,
+            PAPER_WORDS[one.kind],
+            one.state,
+            london_day(one.given_at),
+            one.expires_on,
+            one.state is GroupCheckState.PASSED and (one.expires_on is None or one.expires_on >= today),
+            one.id if one.paper else None,
+        )
+    return [found[kind] for kind in CheckKind if kind in found]
 
 
 def check(session: Session, check_id: UUID) -> GroupCheck | None:

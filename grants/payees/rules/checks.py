@@ -105,6 +105,15 @@ ASKS = {
 }
 
 
+PAPER_WORDS = {
+    K.CONSTITUTION: "Your rules",
+    K.TWO_PEOPLE: "Two people who look after the money",
+    K.SAFEGUARDING: "How you keep people safe",
+    K.INSURANCE: "Your insurance",
+}
+"""What a group gave that is good for every later grant, as its own page calls it."""
+
+
 def needed(amount_minor: int, *, hosted: bool) -> tuple[CheckKind, ...]:
     """What must be known before an award of so many pence is paid.
 
