@@ -11,7 +11,11 @@ from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 from grants.funds.rules import Need
 from grants.insights import queries as insights
 from grants.insights.models import Insight
+from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
+from grants.payees import queries as payees
+from grants.payees.queries import PaperHeld
+from grants.payees.rules.checks import CheckKind
 from grants.people import queries as people
 from grants.people.models import Group, Hosting, Membership
 from grants.people.rules import GroupKind, HostingState
@@ -410,6 +414,7 @@ def facts(session: Session, proposal: Proposal) -> Facts:
         poverty=proposal.poverty or "",
         at_risk=proposal.at_risk,
         safeguarding=proposal.safeguarding or "",
+        policy_held=bool(proposal.at_risk) and not proposal.safeguarding and policy(session, proposal) is not None,
         smaller_minor=proposal.smaller_minor,
         smaller_achieves=proposal.smaller_achieves or "",
         lines=tuple(Line(line.what, line.amount_minor, line.in_kind, line.lasting) for line in proposal.lines),
@@ -422,6 +427,12 @@ def facts(session: Session, proposal: Proposal) -> Facts:
         contact_phone=proposal.contact_phone or "",
         help_received=proposal.help_received,
     )
+
+
+def policy(session: Session, proposal: Proposal) -> PaperHeld | None:
+    """How its group keeps people safe, as it told for an earlier grant, if that is in date until the round closes."""
+    held = payees.papers(session, proposal.group_id, london_day(proposal.round.closes_at))
+    return next((one for one in held if one.kind is CheckKind.SAFEGUARDING and one.in_date), None)
 
 
 def limits(session: Session, round: Round) -> Limits:

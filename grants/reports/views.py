@@ -1,6 +1,6 @@
 """Pages of reports and of outcomes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -348,6 +348,17 @@ def _on_group(group: Any) -> Section | None:
 def _on_proposal(proposal: Any) -> Section | None:
     line = queries.outcome_of_proposal(reading(), proposal.id)
     return _changed("What changed", [line]) if line is not None else None
+
+
+@section("apply", 10)
+def _before_applying(group_ids: Collection[UUID]) -> Section | None:
+    """For a group that asks again: what it has not told of its last grant."""
+    today = london_day(now())
+    late = [one for one in queries.to_write(reading(), group_ids, today) if one.due_on < today] if group_ids else []
+    if not late:
+        return None
+    html = render_template("reports/_before_applying.html", late=late)
+    return Section("late", "First, a report that is late", Markup(html))  # noqa: S704
 
 
 @section("award", 20)

@@ -29,7 +29,7 @@ def section(page: str, order: int) -> Callable[[Provider], Provider]:
     """Register a provider for ``page``; lower orders first.
 
     Pages: "priority", "fund", "round", "desk" of a round, "round_form" (a draft, or None), "proposal", "group",
-    "home".
+    "home"; and "apply", whose subject is the ids of the visitor's groups: what they are told before they ask for money.
 
     The provider takes the page's subject (a row) and returns a ``Section``, or None when it has nothing to show.
     """

@@ -106,6 +106,8 @@ class Facts:
     smaller_achieves: str = ""
     partners: str = ""
     joint: tuple[Partner, ...] = ()
+    policy_held: bool = False
+    """Its group gave its way of keeping people safe for an earlier grant, and it is in date until the round closes."""
     needs_host: bool = False
     hosted: bool = False
     contact_name: str = ""

@@ -157,7 +157,7 @@ def _fairness(facts: Facts, limits: Limits) -> list[_Check]:
         (facts.unsaid("poverty"), "poverty", "Say what it costs people to take part."),
         (facts.at_risk is None, "at_risk", "Choose yes or no."),
         (
-            bool(facts.at_risk) and facts.unsaid("safeguarding"),
+            bool(facts.at_risk) and facts.unsaid("safeguarding") and not facts.policy_held,
             "safeguarding",
             "Say how you keep them safe.",
         ),

@@ -14,9 +14,11 @@ from markupsafe import Markup
 
 from grants.insights import queries as insights
 from grants.kernel.actors import Actor, Role
-from grants.kernel.clock import show_day
+from grants.kernel.clock import london_day, show_day
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
+from grants.payees import queries as payees
+from grants.payees.rules.checks import PAPER_WORDS, needed
 from grants.people import queries as people
 from grants.priorities import queries as priorities
 from grants.proposals import access, queries
@@ -164,6 +166,7 @@ def new(round_id: UUID) -> ResponseReturnValue:
             phase=rounds.phase(round, now()),
             book=rounds.rule_book(round),
             groups=mine,
+            first=sections_for("apply", [group.id for group in mine]),
             hostless=hostless,
             hosts_allowed=ApplicantKind.HOSTED in rounds.rule_book(round).applicant_kinds,
             priorities=rounds.priorities(reading(), round_id),
@@ -222,6 +225,10 @@ def _task_list(proposal: Any, parties: Parties) -> str:
                 "status": _STATUS[status],
             }
         )
+    papers = [
+        one for one in payees.papers(reading(), proposal.group_id, london_day(proposal.round.closes_at)) if one.in_date
+    ]
+    asked = needed(facts.applied_for_minor, hosted=facts.needs_host)
     done = sum(task["status"] is _STATUS[SectionStatus.DONE] for task in tasks)
     return render_template(
         "proposals/task_list.html",
@@ -237,6 +244,8 @@ def _task_list(proposal: Any, parties: Parties) -> str:
         open_now=open_now,
         phase=rounds.phase(proposal.round, now()),
         now=now(),
+        papers=papers,
+        later=[PAPER_WORDS[kind] for kind in asked if kind in PAPER_WORDS and kind not in {one.kind for one in papers}],
         signers=_signers(proposal),
         hosting=people.confirmed_hosting(reading(), proposal.group_id),
         reusable=bool(
@@ -527,6 +536,7 @@ def _section_page(proposal: Any, part: Section, form: SectionForm, **more: Any) 
         place=geography().find(facts.venue_postcode) if facts.venue_postcode else None,
         hosting=people.confirmed_hosting(reading(), proposal.group_id) if part is Section.PARTNERS else None,
         partner_words=PARTNER_WORDS,
+        policy=queries.policy(reading(), proposal) if part is Section.FAIRNESS else None,
         to_ask=sum(one.state in (PartnerState.NAMED, PartnerState.ASKED) for one in facts.joint),
         **more,
     )

@@ -15,6 +15,8 @@ from grants.rounds.rules import ApplicantKind
 from grants.web.db import now, reading
 from grants.web.doors import public
 from grants.web.limits import post_limit
+from grants.web.sections import sections_for
+from grants.web.session import current_actor
 from grants.web.work import working
 
 bp = Blueprint("eligibility", __name__)
@@ -44,6 +46,7 @@ def ask(round_id: UUID) -> ResponseReturnValue:
             round=round,
             book=book,
             priorities=rounds.priorities(reading(), round_id),
+            first=sections_for("apply", list(current_actor().groups)),
         ),
         form.status,
     )
@@ -63,6 +66,7 @@ def outcome(round_id: UUID, outcome: str) -> ResponseReturnValue:
         book=rounds.rule_book(round),
         phase=rounds.phase(round, now()),
         outcome=outcome,
+        first=sections_for("apply", list(current_actor().groups)) if outcome == MAY_APPLY else [],
         title=title,
         words=words,
     )
