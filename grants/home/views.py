@@ -248,7 +248,8 @@ def _mail_given_up(actor: Actor, _now: datetime) -> Iterator[NeedsYou]:
 @section("group", 5)
 def _next_for_group(group: Any) -> Section | None:
     """For its members: what comes next, with its day."""
-    if group.id not in current_actor().groups:
+    actor = current_actor()
+    if group.id not in actor.groups:
         return None
     moment = now()
     found = queries.due_for_group(reading(), group.id, moment)
@@ -258,6 +259,7 @@ def _next_for_group(group: Any) -> Section | None:
         group=group,
         dues=found,
         today=london_day(moment),
+        may_edit=actor.can_edit_for(group.id),
         applying=next((round for round, phase in live if phase is RoundState.OPEN), None),
     )
     return Section("next", "What comes next", Markup(html))  # noqa: S704 - rendered by our template

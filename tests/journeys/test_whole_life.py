@@ -398,7 +398,7 @@ def proposals_are_written_and_signed_off(town: Town) -> None:
 
 
 def _writes(town: Town, writer: Somebody, group: str) -> None:
-    """Section by section, from the list of sections and back to it."""
+    """Section by section: each leads to the next, and the last to all answers."""
     (one, two), thorough = COSTS[group], group == TEA
     writer.goes(town.round)
     writer.follows("Start a proposal")
@@ -423,17 +423,14 @@ def _writes(town: Town, writer: Somebody, group: str) -> None:
     writer.dates("When does it start?", town.day(120))
     writer.dates("When does it end?", town.day(300))
     saves("What you want to do")
-    writer.follows("Who it is for, and where")
     writer.fills("Who is it for?", "Older people who live alone, and whoever is next door.")
     writer.ticks("Older people")
     writer.chooses("In one place or a few places")
     writer.fills("Postcode of the place", PLACES[group])
     saves("Who it is for, and where")
-    writer.follows("Why it is needed")
     writer.chooses(COMPANY)
     writer.fills("How does it answer that priority?", "The lunch club shut, and people told us what they miss.")
     saves("Why it is needed")
-    writer.follows("How you will do it")
     writer.ticks("Intergenerational")
     writer.chooses("Neighbours and local people lead it")
     writer.fills("What is the first thing that you hope", "People know somebody whom they can ring.")
@@ -441,28 +438,21 @@ def _writes(town: Town, writer: Somebody, group: str) -> None:
     writer.fills("What is the second thing that you hope", "People come back.")
     writer.fills("How will you see the second one?", "We count who comes a third time.")
     saves("How you will do it")
-    writer.follows("Fair and safe for everybody")
     writer.fills("How can everybody it is for take part?", "The hall has a ramp, and we fetch people.")
     writer.fills("What does it cost people to take part?", "Nothing.")
     writer.chooses("No", exact=True)
     saves("Fair and safe for everybody")
-    writer.follows("What it costs")
     for number, (what, amount) in enumerate((("Hire of the hall", one), ("Tea and food", two)), 1):
         line = writer.part(f"Line {number}")
         writer.fills("What for", what, within=line)
         writer.fills("How much", f"{amount}", within=line)
     saves("What it costs")
-    writer.sees(f"You ask for £{one + two:,}")
-    writer.follows("Partners and who holds the money")
     if group == TEA:
         writer.sees(f"{HOST} has said yes to holding the money")
     writer.fills("Who else helps you?", "The library lends us chairs.")
     saves("Partners and who holds the money")
-    writer.follows("Who we can talk to")
     writer.chooses("Nobody: we wrote it ourselves")
     saves("Who we can talk to")
-    writer.sees("8 of 8 sections are done.")
-    writer.follows("Check your answers")
     writer.sees(f"You ask for £{one + two:,}.", "Hire of the hall")
     if thorough:
         writer.looks()

@@ -115,6 +115,19 @@ def test_a_section_saves_with_gaps_and_says_what_is_missing(app_session: Session
     assert later.location == f"/proposals/{proposal.id}"  # type: ignore[attr-defined]
 
 
+def test_saving_leads_on_to_the_next_section_that_is_not_done(app_session: Session, as_: SignIn) -> None:
+    done = {section.value: 1 for section in Section if section not in (Section.NEED, Section.WHAT)}
+    proposal = a_proposal(app_session, state=S.DRAFT, section_versions=done, answers_need=None)
+    client, home = as_(a_member(app_session, proposal.group)), f"/proposals/{proposal.id}"
+    priority = str(proposal.priority_id)
+    assert save(client, proposal.id, "where", on="1").location == f"{home}/sections/need"  # type: ignore[attr-defined]
+    on = save(client, proposal.id, "need", on="1", priority_id=priority)
+    assert on.location == f"{home}/sections/what"  # type: ignore[attr-defined]
+    assert save(client, proposal.id, "what", on="1").location == f"{home}/check"  # type: ignore[attr-defined]
+    later = save(client, proposal.id, "what", later="1")
+    assert later.location == home  # type: ignore[attr-defined]
+
+
 def test_the_second_of_two_editors_is_told_and_keeps_both_texts(app_session: Session, as_: SignIn) -> None:
     proposal = a_proposal(app_session, state=S.DRAFT)
     one, two = as_(a_member(app_session, proposal.group)), as_(a_member(app_session, proposal.group))

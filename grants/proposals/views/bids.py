@@ -498,7 +498,20 @@ def _after_saving(proposal_id: UUID, part: Section) -> ResponseReturnValue:
         return redirect(url_for("proposals.section", proposal_id=proposal_id, section=part.value, check=1))
     word = "Saved" if lacking else "Saved and done"
     flash(f"{word}: {SECTION_TITLES[part]}", "success")
+    if "on" in request.form and proposal.state is ProposalState.DRAFT:
+        return _onwards(proposal, part)
     return redirect(url_for("proposals.page", proposal_id=proposal_id))
+
+
+def _onwards(proposal: Any, part: Section) -> ResponseReturnValue:
+    """The next section that is not done, after this one and then from the start; when all are, check your answers."""
+    facts, limits = queries.facts(reading(), proposal), queries.limits(reading(), proposal.round)
+    order = list(Section)
+    at = order.index(part) + 1
+    for one in (*order[at:], *order[: at - 1]):
+        if status_of(one, facts, limits, proposal.section_versions) is not SectionStatus.DONE:
+            return redirect(url_for("proposals.section", proposal_id=proposal.id, section=one.value))
+    return redirect(url_for("proposals.check", proposal_id=proposal.id))
 
 
 def _show_gap(form: SectionForm, name: str, message: str) -> None:
