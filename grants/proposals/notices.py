@@ -11,7 +11,7 @@ from grants.kernel.work import UnitOfWork
 from grants.outbox.service import address, put_mail
 from grants.people import queries as people
 from grants.proposals.models import Proposal, ProposalPartner
-from grants.proposals.rules.facts import COMMUNITY_WORDS, Community, Facts
+from grants.proposals.rules.facts import APPROACH_WORDS, COMMUNITY_WORDS, LEVEL_WORDS, Approach, Community, Facts
 from grants.proposals.rules.hands import Hand, Source
 from grants.proposals.rules.partners import PartnerState
 from grants.proposals.rules.sections import SECTION_TITLES, Section
@@ -186,12 +186,16 @@ def copy_of(facts: Facts, *, short: bool = False) -> str:
         if facts.smaller_minor
         else ""
     )
+    how = "\n".join(
+        [f"- {APPROACH_WORDS[Approach(one)]}" for one in facts.approaches if one != Approach.NONE]
+        + ([f"- {LEVEL_WORDS[facts.level]}"] if facts.level else [])
+    )
     who = ", ".join(COMMUNITY_WORDS[Community(one)] for one in facts.communities)
     parts = [
         (Section.WHAT, [facts.title, facts.summary, facts.what, when]),
         (Section.WHERE, [facts.for_whom, who, facts.seldom_heard, facts.venue_postcode]),
         (Section.NEED, [facts.answers_need]),
-        (Section.APPROACH, [facts.outcomes_hoped, facts.outcomes_seen, facts.second_hoped, facts.second_seen]),
+        (Section.APPROACH, [how, facts.outcomes_hoped, facts.outcomes_seen, facts.second_hoped, facts.second_seen]),
         (Section.FAIRNESS, [facts.equality, facts.poverty, facts.safeguarding]),
         (Section.BUDGET, [budget, f"Together: {show_pounds(facts.applied_for_minor)}", smaller]),
         (Section.PARTNERS, [joint, facts.partners]),

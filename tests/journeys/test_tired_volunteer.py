@@ -25,7 +25,7 @@ from tests.support.pages import PHONE, assert_no_barriers
 from tests.support.servers import serving
 
 MOST_PAGES = 23
-"""Links and buttons: 3 to know that they can apply, 7 for the account, the group and its second member, 13 for the bid."""
+"""Links and buttons: 3 to know that they can apply, 7 for account, group and second member, 13 for the bid."""
 
 
 @pytest.fixture
