@@ -7,10 +7,12 @@ from flask.cli import AppGroup
 from grants.kernel.errors import StepRefused
 from grants.voting.service import unfinished
 from grants.voting.service import votes as service
-from grants.web.db import give_back_space, now, reading
+from grants.web.db import give_back_space, now, reading, space_is_owed
 from grants.web.work import clockwork
 
 cli = AppGroup("voting", help="Votes.")
+SWEEPS = 30
+"""Half a second each: who reads a page is through by then."""
 
 
 @cli.command("close-due")
@@ -29,7 +31,7 @@ def close_due() -> None:
         called_off = service.forget_called_off(uow)
         unfinished.tidy(uow)
     click.echo(f"{counted} counted, {called_off} forgotten")
-    if counted or called_off:
+    if counted or called_off or space_is_owed():
         _sweep()
 
 
@@ -40,7 +42,7 @@ def sweep() -> None:
 
 
 def _sweep() -> None:
-    if not give_back_space(*service.HELD_SECRETS):
+    if not give_back_space(*service.HELD_SECRETS, tries=SWEEPS):
         raise click.ClickException(
             "Somebody was reading all the while, so the database could not empty its log, where envelopes may linger. "
             "Run “grants voting sweep” soon."

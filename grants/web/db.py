@@ -29,6 +29,9 @@ from grants.kernel.work import UnitOfWork
 db = SQLAlchemy(metadata=Base.metadata)  # our models stand on a plain declarative base and know no Flask
 WRITES = "seedbed_writes"
 IDLE_SECONDS = 10
+BUSY_SECONDS = 15
+READER_MS = 500
+"""How long a page waits for those who read, before the clock is left to empty SQLite's log."""
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -37,7 +40,7 @@ def engine_options(url: str) -> dict[str, Any]:
     Errors never tell the values of a statement, since they end in the log.
     """
     if url.startswith("sqlite"):
-        return {"hide_parameters": True, "connect_args": {"isolation_level": None, "timeout": 15}}
+        return {"hide_parameters": True, "connect_args": {"isolation_level": None, "timeout": BUSY_SECONDS}}
     return {"hide_parameters": True, "connect_args": {"connect_timeout": 5}}
 
 
@@ -147,23 +150,51 @@ def working_as(actor: Actor) -> Iterator[UnitOfWork]:
         yield uow
 
 
-def give_back_space(*tables: str) -> bool:
+def give_back_space(*tables: str, tries: int = 1) -> bool:
     """Have the database overwrite or give back what deleted rows of ``tables`` left in its files. Outside transactions.
 
     SQLite rewrites the whole file and empties its log; PostgreSQL rewrites the tables, holding each for a moment. False
-    when somebody who reads kept SQLite from emptying its log in time: then it must be asked for again.
+    when somebody who reads kept SQLite from emptying its log: it waits half a second in each of its ``tries``, lets
+    others write between them, and else leaves a note for the next run of the clock (``space_is_owed``).
     """
     reading().rollback()
-    with gate(db.engine), db.engine.connect() as connection:
-        if db.engine.dialect.name == "sqlite":
-            bare: Any = connection.connection.driver_connection  # it begins nothing by itself
-            bare.execute("VACUUM").fetchall()
-            kept_from_it, *_ = bare.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not kept_from_it
-        alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-        for table in tables:
-            alone.exec_driver_sql(f'VACUUM (FULL) "{table}"')
+    if db.engine.dialect.name != "sqlite":
+        with db.engine.connect() as connection:
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in tables:
+                alone.exec_driver_sql(f'VACUUM (FULL) "{table}"')
         return True
+    note = _owed()
+    with db.engine.connect() as connection:
+        bare: Any = connection.connection.driver_connection  # it begins nothing by itself
+        with gate(db.engine):
+            if note:
+                note.touch()
+            bare.execute("VACUUM").fetchall()
+        try:
+            bare.execute(f"PRAGMA busy_timeout={READER_MS}").fetchall()
+            for _ in range(tries):
+                with gate(db.engine):
+                    kept_from_it, *_ = bare.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    if not kept_from_it:
+                        if note:
+                            note.unlink(missing_ok=True)
+                        return True
+        finally:
+            bare.execute(f"PRAGMA busy_timeout={1000 * BUSY_SECONDS}").fetchall()
+    return False
+
+
+def _owed() -> Path | None:
+    """Beside SQLite's file: there while its log is still to be emptied."""
+    name = db.engine.url.database
+    return None if db.engine.dialect.name != "sqlite" or not name or name == ":memory:" else Path(f"{name}.sweep")
+
+
+def space_is_owed() -> bool:
+    """Whether the database could not give back all that it was asked for, so that it must be asked again."""
+    note = _owed()
+    return note is not None and note.exists()
 
 
 def clock() -> Clock:

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -31,6 +32,7 @@ from grants.voting.models import Ballot, Envelope, RollMark, VotingCode
 from grants.voting.rules.ballots import ballots_hash
 from grants.voting.rules.codes import hash_code
 from grants.voting.rules.states import Channel, Refusal
+from grants.web.db import db, space_is_owed
 from tests.builders.people import a_person
 from tests.builders.proposals import a_proposal
 from tests.builders.rounds import a_round
@@ -568,6 +570,27 @@ class TestDesk:
         answer = steward.post(address, follow_redirects=True)
         assert "The votes are counted" in text_of(answer)
         assert (count_of(app_session, Ballot), count_of(app_session, Envelope)) == (2, 0)
+
+    def test_who_reads_meanwhile_keeps_nobody_waiting_and_the_clock_wipes_what_is_left(
+        self, app: Flask, as_: SignIn, app_session: Session, clock: SetClock, round: Round
+    ) -> None:
+        a_vote(app_session, round, [1, 2, 3])
+        app_session.commit()
+        sealed = app_session.scalars(select(Envelope.sealed)).one()
+        clock.set(round.voting_closes_at)
+        steward, address = as_(Role.STEWARD), vote(round, "count")
+        app_session.rollback()
+        assert count_of(app_session, Ballot) == 0  # somebody reads on, and so holds fast what the log says
+        assert "within the next minutes" in text_of(steward.post(address, follow_redirects=True))
+        with app.app_context():
+            log = Path(f"{db.engine.url.database}-wal")
+            assert space_is_owed()
+        app_session.rollback()
+        assert app.test_cli_runner().invoke(args=["voting", "close-due"]).exit_code == 0
+        with app.app_context():
+            assert not space_is_owed()
+        assert log.stat().st_size == 0
+        assert sealed not in Path(str(log).removesuffix("-wal")).read_bytes()
 
     @pytest.mark.parametrize("role", [Role.PANELLIST, Role.CONNECTOR, Role.FUNDER])
     def test_the_desk_is_not_for(self, as_: SignIn, round: Round, role: Role) -> None:

@@ -67,7 +67,7 @@ def hand_in(round_id: UUID) -> ResponseReturnValue:
         elif give_back_space(*HELD_SECRETS):
             flash("The votes are counted, and every envelope is destroyed.", "success")
         else:
-            flash("The votes are counted. Ask whoever runs the server for “grants voting sweep”.", "warning")
+            flash("The votes are counted. What is left of the envelopes is wiped within the next minutes.", "warning")
         return redirect(url_for("keys.share", round_id=round_id))
     return _page(round_id, form)
 

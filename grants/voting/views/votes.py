@@ -661,10 +661,7 @@ def count(round_id: UUID) -> ResponseReturnValue:
             service.close_vote(uow, round_id, vote_key=_vote_key())
         flash("The votes are counted. The round's key and every envelope are destroyed.", "success")
         if not give_back_space(*service.HELD_SECRETS):
-            flash(
-                "Ask whoever runs the server for “grants voting sweep”: the database was too busy to tidy up.",
-                "warning",
-            )
+            flash("The database was too busy to tidy up. That is done within the next minutes.", "warning")
     except RuleBroken as broken:
         flash(broken.message, "warning")
     return redirect(url_for("voting.desk", round_id=round_id))
