@@ -1,9 +1,10 @@
 """Whether the books and the registers say the same."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from uuid import UUID
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.audit.queries.register import register_sum
@@ -98,34 +99,35 @@ def _splits_differ(session: Session) -> tuple[str, ...]:
 
 
 def _awards_differ(session: Session) -> tuple[str, ...]:
-    awards = {id: (ref, state) for id, ref, state in session.execute(select(Award.id, Award.reference, Award.state))}
-    split = {
-        (award_id, contribution_id): minor
-        for award_id, contribution_id, minor in session.execute(
-            select(AwardSplit.award_id, AwardSplit.contribution_id, AwardSplit.amount_minor)
-        )
-    }
-    away = func.sum(Posting.amount_minor).filter(Account.pocket.in_(AWAY))
-    back = func.sum(Posting.amount_minor).filter(
-        and_(Account.pocket == Pocket.AVAILABLE.value, Posting.amount_minor < 0)
+    away = case((Account.pocket.in_(AWAY), -Posting.amount_minor), else_=0)
+    back = case(
+        (and_(Account.pocket == Pocket.AVAILABLE.value, Posting.amount_minor < 0), -Posting.amount_minor), else_=0
     )
-    rows = session.execute(
-        select(Posting.award_id, Account.contribution_id, func.coalesce(away, 0), func.coalesce(back, 0))
+    none = literal(0)
+    parts = union_all(
+        select(
+            AwardSplit.award_id.label("award_id"),
+            AwardSplit.contribution_id.label("contribution_id"),
+            AwardSplit.amount_minor.label("split"),
+            none.label("away"),
+            none.label("back"),
+        ),
+        select(Posting.award_id, Account.contribution_id, none, away, back)
         .join(Account, Account.id == Posting.account_id)
-        .where(Posting.award_id.is_not(None), Account.contribution_id.is_not(None))
-        .group_by(Posting.award_id, Account.contribution_id)
+        .where(Posting.award_id.is_not(None), Account.contribution_id.is_not(None)),
+    ).subquery()
+    stands, due = func.sum(parts.c.away), func.sum(parts.c.split) - func.sum(parts.c.back)
+    rows = session.execute(
+        select(parts.c.award_id, Award.reference, parts.c.contribution_id, due, stands)
+        .outerjoin(Award, Award.id == parts.c.award_id)
+        .group_by(parts.c.award_id, Award.reference, Award.state, parts.c.contribution_id)
+        .having(stands != case((Award.state.in_(HOLDS_MONEY), due), else_=0))
+        .order_by(parts.c.award_id, parts.c.contribution_id)
     )
-    books = {(award_id, contribution_id): (-int(a), -int(b)) for award_id, contribution_id, a, b in rows}
-    found = []
-    for award_id, contribution_id in sorted(split.keys() | books.keys(), key=str):
-        ref, state = awards.get(award_id, (str(award_id), None))
-        stands, went_back = books.get((award_id, contribution_id), (0, 0))
-        due = split.get((award_id, contribution_id), 0) - went_back
-        if stands != (due if state in HOLDS_MONEY else 0):
-            found.append(
-                f"award {ref} should hold {due} pence of contribution {contribution_id}, the books say {stands}"
-            )
-    return tuple(found)
+    return tuple(
+        f"award {ref or id} should hold {meant} pence of contribution {contribution_id}, the books say {told}"
+        for id, ref, contribution_id, meant, told in rows
+    )
 
 
 def _restrictions_broken(session: Session) -> tuple[str, ...]:
@@ -137,7 +139,8 @@ def _restrictions_broken(session: Session) -> tuple[str, ...]:
         .join(Proposal, Proposal.id == Award.proposal_id)
         .where(Award.state.in_(HOLDS_MONEY), AwardSplit.amount_minor > AwardSplit.reduced_minor)
         .options(joinedload(Proposal.group), selectinload(Proposal.lines))
-        .order_by(Award.reference, Contribution.id)
+        .order_by(Award.reference, Contribution.id),
+        execution_options={"yield_per": 200},
     )
     return tuple(
         f"award {ref} draws on {show_pounds(one.amount_minor)} of {name} (contribution {one.id}), which is not for it"
@@ -152,35 +155,44 @@ def _restrictions_broken(session: Session) -> tuple[str, ...]:
 
 def _payments_differ(session: Session) -> tuple[str, ...]:
     way = (DisbursementState.AUTHORISED, DisbursementState.SENT)
-    paid, sending = DisbursementState.PAID, func.sum(Disbursement.amount_minor)
-    told: dict[UUID, list[int]] = {}
-    rows = session.execute(
+    none = literal(0)
+
+    def where(column: Any, values: Sequence[Any], minor: Any) -> Any:
+        return case((column.in_(values), minor), else_=0)
+
+    sums = union_all(
         select(
-            Disbursement.award_id,
-            func.coalesce(sending.filter(Disbursement.state == paid), 0),
-            func.coalesce(sending.filter(Disbursement.state.in_(way)), 0),
-        ).group_by(Disbursement.award_id)
-    )
-    for award_id, minor, on_its_way in rows:
-        told[award_id] = [int(minor), int(on_its_way)]
-    for award_id, minor in session.execute(
-        select(MoneyReturn.award_id, func.sum(MoneyReturn.amount_minor)).group_by(MoneyReturn.award_id)
-    ):
-        told.setdefault(award_id, [0, 0])[0] -= int(minor)
-    books: dict[UUID, list[int]] = {}
-    for award_id, pocket, total in session.execute(
-        select(Posting.award_id, Account.pocket, func.sum(Posting.amount_minor))
+            Disbursement.award_id.label("award_id"),
+            where(Disbursement.state, (DisbursementState.PAID,), Disbursement.amount_minor).label("paid"),
+            where(Disbursement.state, way, Disbursement.amount_minor).label("sending"),
+            none.label("books_paid"),
+            none.label("books_sending"),
+        ),
+        select(MoneyReturn.award_id, -MoneyReturn.amount_minor, none, none, none),
+        select(
+            Posting.award_id,
+            none,
+            none,
+            where(Account.pocket, (Pocket.PAID.value,), -Posting.amount_minor),
+            where(Account.pocket, (Pocket.SENDING.value,), -Posting.amount_minor),
+        )
         .join(Account, Account.id == Posting.account_id)
-        .where(Posting.award_id.is_not(None), Account.pocket.in_([Pocket.PAID.value, Pocket.SENDING.value]))
-        .group_by(Posting.award_id, Account.pocket)
-    ):
-        books.setdefault(award_id, [0, 0])[0 if pocket == Pocket.PAID.value else 1] = -int(total)
-    names = dict(session.execute(select(Award.id, Award.reference)).tuples().all())
+        .where(Posting.award_id.is_not(None), Account.pocket.in_([Pocket.PAID.value, Pocket.SENDING.value])),
+    ).subquery()
+    paid, sending, books_paid, books_sending = (
+        func.sum(sums.c[name]) for name in ("paid", "sending", "books_paid", "books_sending")
+    )
+    rows = session.execute(
+        select(sums.c.award_id, Award.reference, paid, sending, books_paid, books_sending)
+        .outerjoin(Award, Award.id == sums.c.award_id)
+        .group_by(sums.c.award_id, Award.reference)
+        .having(or_(paid != books_paid, sending != books_sending))
+        .order_by(sums.c.award_id)
+    )
     return tuple(
-        f"award {names.get(id, id)}: paid {told.get(id, [0, 0])[0]} and on its way {told.get(id, [0, 0])[1]} pence "
-        f"by its payments, {books.get(id, [0, 0])[0]} and {books.get(id, [0, 0])[1]} by the books"
-        for id in sorted(told.keys() | books.keys(), key=str)
-        if told.get(id, [0, 0]) != books.get(id, [0, 0])
+        f"award {ref or id}: paid {told} and on its way {on_its_way} pence by its payments, "
+        f"{booked} and {booked_way} by the books"
+        for id, ref, told, on_its_way, booked, booked_way in rows
     )
 
 
