@@ -8,10 +8,11 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import books, tally, vote
+from benchmarks import books, pages, tally, vote
 
 NAMES = {
     "books": lambda given: books.measure(given.rounds, given.entries, given.awards),
+    "pages": lambda given: pages.measure(given.rounds, given.quick),
     "tally": lambda given: tally.measure(given.rounds, given.file, given.quick),
     "vote": lambda given: vote.measure(given.rounds, given.ballots, given.threads),
 }
@@ -27,7 +28,9 @@ def main() -> int:
     parser.add_argument("--entries", type=int, default=1_000_000, help="books: entries in the ledger")
     parser.add_argument("--awards", type=int, default=10_000, help="books: awards of one funder")
     parser.add_argument("--file", type=Path, help="tally: a .pb file")
-    parser.add_argument("--quick", action="store_true", help="tally: without pabutools, which takes a minute")
+    parser.add_argument(
+        "--quick", action="store_true", help="tally: without pabutools, which takes a minute; pages: without memory"
+    )
     given = parser.parse_args()
     before = os.getloadavg()[0]
     rows = NAMES[given.name](given)
