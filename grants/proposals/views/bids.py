@@ -931,7 +931,7 @@ def of_round(round_id: UUID) -> ResponseReturnValue:
         "proposals/list.html",
         round=round,
         shown=shown,
-        proposals=queries.by_ids(reading(), ids[(at - 1) * PER_PAGE : at * PER_PAGE]),
+        proposals=queries.cards(reading(), ids[(at - 1) * PER_PAGE : at * PER_PAGE]),
         total=len(ids),
         page=at,
         pages=pages,
