@@ -1,6 +1,6 @@
 """Ask, authorise, hold, send, settle, get back. The only writer of payments, provider events, repayments and limits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -29,11 +29,13 @@ from grants.disbursements.rules import (
     Told,
     payment_key,
 )
+from grants.funds import queries as fund_queries
+from grants.funds.models import Fund
 from grants.funds.rules import PaysBy, return_split
 from grants.funds.service import checkouts, taken_back
 from grants.kernel.actors import Role
 from grants.kernel.clock import london_day
-from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
+from grants.kernel.errors import Conflict, NotAllowed, NotEnoughMoney, NotFound, RuleBroken, StepRefused
 from grants.kernel.keyring import KeyRing
 from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
@@ -133,6 +135,7 @@ def authorise(uow: UnitOfWork, disbursement_id: UUID) -> Disbursement:
         if pockets.committed_minor
     }
     shares = return_split(held, payment.amount_minor)
+    _ensure_behind(uow, award, shares)
     lines = [
         line for id, minor in shares.items() for line in moved(id, minor, Pocket.COMMITTED, Pocket.SENDING, award.id)
     ]
@@ -148,6 +151,26 @@ def authorise(uow: UnitOfWork, disbursement_id: UUID) -> Disbursement:
         split={str(id): minor for id, minor in shares.items()},
     )
     return payment
+
+
+def _ensure_behind(uow: UnitOfWork, award: Award, shares: Mapping[UUID, int]) -> None:
+    """Refuse (``NotEnoughMoney``) to send what a payer's bank has taken back meanwhile, and nobody made good.
+
+    Whoever takes money back waits for the fund, as every other who lets money of it go: what is read here stands.
+    """
+    uow.get(Fund, award.fund_id, lock=True)
+    _judge_behind(shares, fund_queries.behind_minor(uow.session, list(shares)))
+
+
+def _judge_behind(shares: Mapping[UUID, int], behind: Mapping[UUID, int]) -> None:
+    missing = sum(max(0, minor - behind[id]) for id, minor in shares.items())
+    if missing:
+        raise NotEnoughMoney(
+            f"{show_pounds(missing)} of this payment is missing: the bank of whoever gave it took it back. A finance "
+            "officer writes down, on the page of that contribution, money that makes it good; then authorise this "
+            "again. Or take the request back, and let the award change.",
+            missing,
+        )
 
 
 def _claim(uow: UnitOfWork, payment: Disbursement) -> None:

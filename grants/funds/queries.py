@@ -93,7 +93,8 @@ def sources(session: Session, fund_id: UUID) -> list[Source]:
     """What of each contribution is received and uncommitted at this moment, by the ledger.
 
     ``order``: by the bank's day of the first money that came, then as it was recorded, then as it was pledged.
-    What a funder asked back is not given again. Contributions with nothing left are left out. Pence.
+    What a funder asked back is not given again, nor what stands in for money that a payer's bank took. Contributions
+    with nothing left are left out. Pence.
     Whoever is about to promise the money locks the fund's row first, so that no restriction changes under the split.
     """
     given = contributions(session, fund_id)
@@ -114,12 +115,36 @@ def sources(session: Session, fund_id: UUID) -> list[Source]:
         .tuples()
         .all()
     )
-    free = {one.id: pockets[one.id].available_minor - going.get(one.id, 0) for one in given}
+    short = short_minor(session, [one.id for one in given])
+    free = {one.id: pockets[one.id].available_minor - going.get(one.id, 0) - short[one.id] for one in given}
     never = (date.max, datetime.max.replace(tzinfo=UTC))
     given.sort(key=lambda one: came.get(one.id, never))  # what came on the same day and moment stays as pledged
     return [
         Source(one.id, free[one.id], restriction_of(one), order) for order, one in enumerate(given) if free[one.id] > 0
     ]
+
+
+def short_minor(session: Session, contribution_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Pence of each contribution that its payer's bank took back although they were promised, not made good yet."""
+    rows = session.execute(
+        select(TakenBack.contribution_id, func.sum(TakenBack.short_minor))
+        .where(TakenBack.contribution_id.in_(contribution_ids), TakenBack.short_minor > 0)
+        .group_by(TakenBack.contribution_id)
+    )
+    found = dict.fromkeys(contribution_ids, 0)
+    return {**found, **{id: int(minor) for id, minor in rows}}
+
+
+def free_minor(session: Session, contribution_id: UUID) -> int:
+    """Pence of a contribution that nobody was promised and that are really there."""
+    pockets = ledger.pockets_of(session, [contribution_id])[contribution_id]
+    return max(0, pockets.available_minor - short_minor(session, [contribution_id])[contribution_id])
+
+
+def behind_minor(session: Session, contribution_ids: Collection[UUID]) -> dict[UUID, int]:
+    """Pence of each contribution that are really there and have not been sent: less than promised when it is short."""
+    pockets, short = ledger.pockets_of(session, contribution_ids), short_minor(session, contribution_ids)
+    return {id: max(0, one.available_minor + one.committed_minor - short[id]) for id, one in pockets.items()}
 
 
 def promised_minor(session: Session, fund_id: UUID) -> int:

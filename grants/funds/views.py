@@ -346,7 +346,6 @@ def give_back(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     session = reading()
     one = queries.contribution(session, contribution_id, fund_id)
     access.ensure_may_keep_money(current_actor(), fund_id)
-    pockets = books.pockets_of(session, [one.id])[one.id]
     form = GiveBackForm()
     if form.accepted():
         try:
@@ -356,7 +355,9 @@ def give_back(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
         except RuleBroken as broken:
             form.show(broken)
-    return render_template("funds/give_back.html", form=form, one=one, free_minor=pockets.available_minor), form.status
+    return render_template(
+        "funds/give_back.html", form=form, one=one, free_minor=queries.free_minor(reading(), one.id)
+    ), form.status
 
 
 @bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/unspent", methods=["GET", "POST"])
@@ -366,7 +367,7 @@ def offer_unspent(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     session = reading()
     one = queries.contribution(session, contribution_id, fund_id)
     access.ensure_may_steward(current_actor(), fund_id)
-    free = books.pockets_of(session, [one.id])[one.id].available_minor
+    free = queries.free_minor(session, one.id)
     form = UnspentForm()
     if form.accepted():
         try:

@@ -299,7 +299,11 @@ class Life(RuleBasedStateMachine):
         for part in award.instalments:
             if self._try(lambda uow, part=part: payments.request(uow, part.id), self.officer):  # type: ignore[misc]
                 asked = self._payments(DisbursementState.REQUESTED)[0]
-                assert self._try(lambda uow, id=asked.id: payments.authorise(uow, id), self.second)
+                if not self._try(lambda uow, id=asked.id: payments.authorise(uow, id), self.second):
+                    short = self.session.scalar(select(func.sum(TakenBack.short_minor)))
+                    assert short, "refused only when a payer's bank took back what is behind it"
+                    assert self._try(lambda uow, id=asked.id: payments.cancel(uow, id, "It is missing."), self.officer)
+                    return
                 if told is not None:
                     self._told(asked, told)
                 return

@@ -9,11 +9,12 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from grants.funds.models import Contribution, Fund, Funder, Receipt
+from grants.funds.models import Checkout, Contribution, Fund, Funder, Receipt, TakenBack
 from grants.funds.rules import ContributionState
 from grants.kernel.clock import london_day
 from grants.ledger import service as ledger
 from grants.ledger.rules import Line, Pocket, bank_code, pocket_code
+from grants.ports.payments import CheckoutStanding
 from tests.builders.people import a_person
 from tests.support.clock import START
 from tests.support.work import work
@@ -117,3 +118,45 @@ def a_receipt(
         ],
     )
     return receipt
+
+
+def a_taken_back(session: Session, contribution: Contribution, short_minor: int) -> TakenBack:
+    """Promised money of a contribution that its payer's bank took back, with its entry: nobody has made it good yet."""
+    checkout = Checkout(
+        contribution_id=contribution.id,
+        provider="memory",
+        amount_minor=short_minor,
+        state=CheckoutStanding.PAID,
+        payment_ref=f"pay_{next(_numbers)}",
+        started_by_id=a_person(session).id,
+        started_at=START,
+        paid_at=START,
+    )
+    session.add(checkout)
+    session.flush()
+    taken = TakenBack(
+        checkout_id=checkout.id,
+        contribution_id=contribution.id,
+        key=f"dispute_{next(_numbers)}",
+        disputed=True,
+        amount_minor=short_minor,
+        free_minor=0,
+        short_minor=short_minor,
+        reason="The payer's bank took it back.",
+        told_at=START,
+    )
+    session.add(taken)
+    session.flush()
+    unit = work(session)
+    lines = [
+        ledger.short(unit, contribution.fund_id, short_minor),
+        *ledger.out_of_bank(unit, contribution.fund_id, short_minor),
+    ]
+    ledger.post(
+        unit,
+        key=f"dispute:{taken.key}",
+        event="contribution.charged_back",
+        fund_id=contribution.fund_id,
+        lines=lines,
+    )
+    return taken

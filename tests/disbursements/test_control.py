@@ -18,15 +18,18 @@ from grants.awards.rules import AwardState
 from grants.disbursements import queries, service
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import LIMIT_MINOR, DisbursementState, RepaymentState
+from grants.funds.queries import sources
+from grants.funds.rules import MoneyDraft
+from grants.funds.service import contributions, taken_back
 from grants.kernel.actors import CLOCK, Actor, Role
-from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, SeedbedError, StepRefused
+from grants.kernel.errors import Conflict, NotAllowed, NotEnoughMoney, RuleBroken, SeedbedError, StepRefused
 from grants.ledger.queries import award_pockets, breaks
 from grants.payees import queries as payees
 from grants.payees.rules.accounts import BankAccountState
 from grants.web.db import WRITES, transaction
 from tests.builders.awards import an_award
 from tests.builders.disbursements import a_disbursement
-from tests.builders.funds import a_contribution
+from tests.builders.funds import a_contribution, a_taken_back
 from tests.builders.payees import RING, a_bank_account
 from tests.builders.people import a_member, a_person, actor_of
 from tests.disbursements.test_service import deliver
@@ -351,3 +354,39 @@ def test_an_authorisation_and_a_change_of_details_at_once_leave_nothing_on_its_w
         )
         assert breaks(session) == []
     engine.dispose()
+
+
+# when a payer's bank took money back
+
+
+def test_what_a_payers_bank_took_back_is_not_sent_until_somebody_makes_it_good(any_session: Session) -> None:
+    session = any_session
+    given = a_contribution(session, amount_minor=90_000)
+    award = an_award(session, contributions=[given], parts=[50_000, 40_000])
+    one, two = (service.request(work(session, officer(session)), part.id) for part in award.instalments)
+    taken = a_taken_back(session, given, 40_000)
+    service.authorise(work(session, officer(session)), one.id)
+    with pytest.raises(NotEnoughMoney, match="£400 of this payment is missing") as short, session.begin_nested():
+        service.authorise(work(session, officer(session)), two.id)
+    assert short.value.shortfall_minor == 40_000
+    session.expire_all()
+    assert two.state is S.REQUESTED
+    taken_back.make_good(work(session, officer(session)), taken.id, 40_000, "FROM THE COUNCIL")
+    service.authorise(work(session, officer(session)), two.id)
+    assert breaks(session) == []
+
+
+def test_what_stands_in_for_money_that_was_taken_back_is_neither_promised_again_nor_given_back(
+    session: Session,
+) -> None:
+    given = a_contribution(session, amount_minor=90_000)
+    award = an_award(session, amount_minor=90_000, contributions=[given])
+    a_taken_back(session, given, 60_000)
+    awards.terminate(work(session, officer(session, Role.STEWARD)), award.id, "The hall closed.")
+    session.flush()
+    (free,) = sources(session, given.fund_id)
+    assert free.available_minor == 30_000
+    with pytest.raises(RuleBroken, match="Only £300 of this money"):
+        contributions.give_back(
+            work(session, officer(session)), given.id, MoneyDraft(30_001, "OUT 1", START.date(), "Unspent.")
+        )

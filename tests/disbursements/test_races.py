@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from grants.awards.models import Award
 from grants.disbursements import service
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
+from grants.funds.queries import behind_minor
 from grants.kernel.actors import CLOCK, Role
 from grants.kernel.clock import SetClock
 from grants.kernel.errors import SeedbedError
 from grants.kernel.trail import AuditEvent
 from grants.kernel.work import UnitOfWork
 from grants.ledger.models import Entry
-from grants.ledger.queries import award_pockets, breaks
+from grants.ledger.queries import award_pockets, breaks, pockets_of
 from grants.outbox.models import OutboxRow
-from grants.web.db import WRITES
+from grants.people.queries import actor_for
+from grants.web.db import WRITES, transaction
 from grants.web.session import IDLE
 from tests.builders.awards import an_award
 from tests.builders.disbursements import a_disbursement
+from tests.builders.funds import a_contribution, a_taken_back
 from tests.builders.people import a_person, a_sign_in
 from tests.support.clock import START
 from tests.support.race import race
@@ -117,6 +122,68 @@ def test_without_its_guard_both_authorise(postgres_url: str, tmp_path: Path) -> 
     came_in, counts, _ = run(postgres_url, tmp_path, "naive")
     assert came_in == [(200, "Done"), (200, "Done")]
     assert counts["authorised"] == 2
+
+
+def let_go(ready: Callable[[], None], url: str, payment_id: UUID, officer_id: UUID, how: str) -> str:
+    """One racer: an officer lets a payment go behind which money was taken back."""
+    load_models()
+    engine = an_engine(url)
+    if how == "naive":
+        service._ensure_behind = _look_then_judge(ready)  # a process of its own: nobody else sees this
+    try:
+        with Session(engine) as session:
+            actor = actor_for(session, officer_id, "")
+            session.rollback()
+            if how != "naive":
+                ready()
+            with transaction(session, engine, actor, START) as uow:
+                service.authorise(uow, payment_id)
+        return "let go"
+    except SeedbedError as refused:
+        return refused.message.split(" of this payment")[0]
+    finally:
+        engine.dispose()
+
+
+def _look_then_judge(ready: Callable[[], None]) -> Callable[[UnitOfWork, Award, Mapping[UUID, int]], None]:
+    """What a first draft does: nobody waits for the fund, and both look before either writes."""
+
+    def ensure(uow: UnitOfWork, award: Award, shares: Mapping[UUID, int]) -> None:
+        behind = behind_minor(uow.session, list(shares))
+        ready()
+        service._judge_behind(shares, behind)
+
+    return ensure
+
+
+def race_for_the_rest(url: str, how: str) -> tuple[list[str], int]:
+    """Two payments of £300 of one contribution of £600, of which a payer's bank took £300 back; what is on its way."""
+    load_models()
+    engine = an_engine(url)
+    with Session(engine) as session:
+        session.connection(execution_options={WRITES: True})
+        given = a_contribution(session, amount_minor=60_000)
+        asked = [
+            a_disbursement(session, an_award(session, amount_minor=30_000, contributions=[given])).id for _ in range(2)
+        ]
+        a_taken_back(session, given, 30_000)
+        officers = [a_person(session, Role.FINANCE_OFFICER).id for _ in range(2)]
+        given_id = given.id
+        session.commit()
+    finishes = race(let_go, [(url, id, officer, how) for id, officer in zip(asked, officers, strict=True)])
+    with Session(engine) as session:
+        sending = pockets_of(session, [given_id])[given_id].sending_minor
+    engine.dispose()
+    assert [finish.error for finish in finishes] == [None, None]
+    return sorted(finish.gave for finish in finishes), sending
+
+
+def test_two_payments_race_for_what_a_chargeback_left_and_one_is_told_what_is_missing(any_url: str) -> None:
+    assert race_for_the_rest(any_url, "guarded") == (["let go", "£300"], 30_000)
+
+
+def test_without_waiting_for_the_fund_both_are_sent(postgres_url: str) -> None:
+    assert race_for_the_rest(postgres_url, "naive") == (["let go", "let go"], 60_000)
 
 
 def request(ready: Callable[[], None], url: str, folder: str, token: str, part_id: str) -> tuple[int, str]:

@@ -201,6 +201,11 @@ def give_back(uow: UnitOfWork, contribution_id: UUID, draft: MoneyDraft) -> None
     key = queries.refund_key(contribution_id, reference)
     if books.entry(uow.session, key) is not None:
         raise RuleBroken("A payment with this reference is recorded already.", field="reference")
+    free = queries.free_minor(uow.session, contribution_id)
+    if draft.amount_minor > free:
+        raise RuleBroken(
+            f"Only {show_pounds(free)} of this money is promised to nobody: enter that or less.", field="amount"
+        )
     try:
         ledger.post(
             uow,

@@ -62,7 +62,7 @@ def refund(uow: UnitOfWork, checkout_id: UUID, amount_minor: int, reason: str) -
         raise RuleBroken("Say why the money goes back.", field="reason")
     gone = uow.session.scalars(select(TakenBack).where(TakenBack.checkout_id == checkout_id)).all()
     left = checkout.amount_minor - sum(one.amount_minor for one in gone if one.undone_at is None)
-    free = books.pockets_of(uow.session, [contribution.id])[contribution.id].available_minor
+    free = queries.free_minor(uow.session, contribution.id)
     most = min(left, free)
     if not 0 < amount_minor <= most:
         raise RuleBroken(

@@ -11,7 +11,6 @@ from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
-from grants.ledger import queries as books
 
 
 def offer_unspent(uow: UnitOfWork, contribution_id: UUID, reason: str) -> UnspentOffer:
@@ -22,7 +21,7 @@ def offer_unspent(uow: UnitOfWork, contribution_id: UUID, reason: str) -> Unspen
     reason = words_given(reason, "reason", "Say why you ask. The funder reads it.", 500)
     if any(x.state in (UnspentState.OFFERED, UnspentState.TO_RETURN) for x in queries.unspent(uow.session, one.id)):
         raise StepRefused("The funder has been asked already.")
-    free = books.pockets_of(uow.session, [one.id])[one.id].available_minor
+    free = queries.free_minor(uow.session, one.id)
     if not free:
         raise StepRefused("None of this money is free: there is nothing to offer back.")
     offer = UnspentOffer(
@@ -76,7 +75,7 @@ def ask_back(uow: UnitOfWork, offer_id: UUID) -> UnspentOffer:
     offer = _answered(uow, offer_id, UnspentAction.ASK_BACK)
     one = offer.contribution
     uow.get(Fund, one.fund_id, lock=True)
-    free = books.pockets_of(uow.session, [one.id])[one.id].available_minor
+    free = queries.free_minor(uow.session, one.id)
     if not free:
         raise StepRefused("All of this money has been promised to groups since you were asked.")
     offer.amount_minor = min(offer.amount_minor, free)
