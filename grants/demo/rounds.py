@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from grants.allocation import service as allocation
 from grants.demo import beginnings, bids, panel, papers, votes
 from grants.demo.bids import Bid
 from grants.demo.play import Play
@@ -241,6 +242,13 @@ def the_second_round(play: Play) -> None:
             eligibility.count(uow, play.rounds["second"], hurdle)
     check(play, "second", -20)
     panel.sit(play, "second", -18)
+    with play.as_("sue", play.at(-8, 10)) as uow:
+        allocation.exclude(
+            uow,
+            play.rounds["second"],
+            [play.proposals["second", bid.title] for bid in (bids.WARM, bids.WALKS)],
+            "Both need the community minibus on Thursday evenings, and there is one.",
+        )
     with play.as_("sue", play.at(-7, 10)) as uow:
         voting.open_vote(uow, play.rounds["second"])
     votes.vote(play, "second", SECOND, -6, 6, coded=170, mailed=45)

@@ -345,3 +345,19 @@ def test_where_the_minimum_is_nought_a_blank_ballot_is_cast_after_a_warning_and_
     app_session.rollback()
     tally = service.close_vote(work(app_session, CLOCK, AFTER), round.id, vote_key=VOTE_KEY)
     assert (tally.ballot_count, tally.blank_count, tally.approvals) == (1, 1, {})
+
+
+def test_of_two_votes_of_which_one_is_unfinished_the_message_names_it_and_links_to_it(
+    client: FlaskClient, app_session: Session
+) -> None:
+    done, begun = (a_vote_under_way(app_session, bids=8, title=title) for title in ("Norton", "Thornaby"))
+    code = a_code(app_session, done)
+    app_session.commit()
+    give(client, begun, {"choices": ["4"]})
+    give(client, done, {"choices": ["1", "2", "3"]})
+    known_by(client, done, code)
+    page = client.get(client.post(vote(done, "check"), data={"do": "cast"}).location)
+    assert "Your ballot in Thornaby is begun, and not cast yet." in text_of(page)
+    assert f'href="{vote(begun, "choose")}"' in page.text
+    client.post(vote(begun, "leave"))
+    assert "not cast yet" not in text_of(client.get(vote(done, "done")))

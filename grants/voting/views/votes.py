@@ -455,7 +455,20 @@ def done(round_id: UUID) -> ResponseReturnValue:
     told = session.get(RECEIPT + str(round.id))
     if not told or datetime.fromisoformat(told["until"]) < now():
         return redirect(url_for("voting.start", round_id=round_id))
-    return render_template("voting/done.html", round=round, told=told, open=_is_open(round))
+    return render_template(
+        "voting/done.html", round=round, told=told, open=_is_open(round), begun=_begun_elsewhere(round.id)
+    )
+
+
+def _begun_elsewhere(round_id: UUID) -> list[Row]:
+    """Other votes that are open, and in which this browser holds a ballot with choices that is not cast."""
+    held = [
+        UUID(key.removeprefix(BALLOT))
+        for key, kept in session.items()
+        if key.startswith(BALLOT) and kept.get("c") and key != BALLOT + str(round_id)
+    ]
+    found = (rounds.published(reading(), one) for one in sorted(held)[:5])
+    return [one for one in found if _is_open(one)]
 
 
 @bp.post("/rounds/<uuid:round_id>/vote/leave")
