@@ -307,3 +307,21 @@ def test_a_step_finer_than_the_file_is_kept_exactly() -> None:
     assert result.file.unit == 3
     shared = share_equally(result.file.election, Settings(step=1, unit=3), Gate(result.file.election))
     assert shared.winners == result.winners
+
+
+def test_many_projects_are_explained_on_all_processors_in_the_same_words(tmp_path: Path) -> None:
+    projects = "\n".join(f"p{at};{10 + at};" for at in range(8))
+    votes = "\n".join(f"{at};p{at % 8},p{(at + 3) % 8}" for at in range(40))
+    told = run(tmp_path, a_file(projects, votes, budget="40"), "--explain", "all", "--json")
+    program = (  # in a process of its own: it forks
+        "import os, sys; from grants.allocation.cli import tally\n"
+        "tally.MANY, os.sched_getaffinity = 1, lambda _: {0, 1}\ntally.tally_file()"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "trees.pb"), "--explain", "all", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    alone, together = (json.loads(text) for text in (told.stdout, done.stdout))
+    assert len(alone["not_funded"]) > 3
+    for answer in (alone, together):
+        del answer["seconds"]
+    assert together == alone

@@ -1,8 +1,11 @@
 """``grants tally``: share the pot of anybody's election, from its file. Needs no database and no application."""
 
 import json
+import os
 import sys
+from collections.abc import Iterator
 from fractions import Fraction
+from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from time import perf_counter
 
@@ -85,15 +88,38 @@ def tally_file(
     seconds = perf_counter() - began
     bar.again()
     explained = [one.bid for one in result.told if explain in ("all", read.ids[one.bid])]
-    for done, bid in enumerate(explained):
-        bar.show(done, len(explained))
-        if bid not in result.winners:
-            result.enough(bid)
+    waiting = [bid for bid in explained if bid not in result.winners]
+    for done, (bid, words) in enumerate(_enough(result, waiting)):
+        bar.show(done, len(waiting))
+        result.know(bid, words)
     bar.clear()
     if json_:
         click.echo(json.dumps(as_json(result, seconds, explained), ensure_ascii=False, indent=1))
     else:
         _table(result, seconds, explained)
+
+
+def _enough(result: Result, bids: list[int]) -> Iterator[tuple[int, str]]:
+    """What would have been enough for each of these; where there are many, on all processors at once."""
+    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(bids) // 2)
+    if workers < 2 or len(result.file.ids) < MANY or "fork" not in get_all_start_methods():
+        yield from ((bid, result.enough(bid)) for bid in bids)
+        return
+    _of_this_run.append(result)  # the workers are forked from here, and know it
+    try:
+        with get_context("fork").Pool(workers) as pool:
+            yield from pool.imap_unordered(_enough_for, bids)
+    finally:
+        _of_this_run.clear()
+
+
+_of_this_run: list[Result] = []
+MANY = 40
+"""With fewer projects it is done before the workers are there."""
+
+
+def _enough_for(bid: int) -> tuple[int, str]:
+    return bid, _of_this_run[0].enough(bid)
 
 
 class _Bar:

@@ -78,6 +78,10 @@ class Result:
         """An amount in the file's currency as a whole number or a fraction in lowest terms: "126", "1646978/2553"."""
         return str(Fraction(amount) / self.file.unit)
 
+    def know(self, bid: int, words: str) -> None:
+        """``enough`` of a bid as another process worked it out."""
+        self._enough[bid] = words
+
     def enough(self, bid: int) -> str:
         """What would have been enough for a bid that was not funded, in words, each tried by running the rule again."""
         if bid not in self._enough:
