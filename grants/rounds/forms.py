@@ -129,7 +129,8 @@ class RoundForm(Form):
                 KeyKeeping.STRONG,
                 "Three returning officers, of whom two must come to count",
                 "This service cannot open a vote before. Voters who change their mind vote afresh. "
-                "Not with voting on paper.",
+                "Not with voting on paper: what two people read on a paper is compared before the count, and for that "
+                "the key must be here.",
             ),
         ],
         coerce=KeyKeeping,
