@@ -19,6 +19,7 @@ from grants.kernel.errors import NotFound
 from grants.kernel.trail import AuditEvent
 from grants.people.models import Hosting, Membership, Person, RoleGrant
 from grants.proposals.models import Proposal, ProposalPartner
+from grants.review import queries as review
 from grants.review.models import PanelMember, Review
 from grants.rounds.models import Round
 
@@ -169,6 +170,8 @@ def involved(session: Session, decision_ids: Collection[UUID]) -> dict[UUID, dic
     )
     for bid_id, person_id in session.execute(partners):
         put(of_bid[bid_id], person_id, Tie.PARTNER)
+    for bid_id, person_id in review.interested(session, [bid for _, bid, _, _ in rows]):
+        put(of_bid[bid_id], person_id, Tie.CLOSE)
     seats = select(PanelMember.round_id, PanelMember.person_id).where(PanelMember.round_id.in_(of_round))
     readers = select(Review.round_id, Review.panellist_id).where(Review.round_id.in_(of_round))
     for round_id, person_id in session.execute(seats.union(readers)):

@@ -74,6 +74,7 @@ class Tie(StrEnum):
 
     GROUP = "group"
     PARTNER = "partner"
+    CLOSE = "close"
     PANEL = "panel"
     ACTED = "acted"
     FUNDER = "funder"
@@ -82,6 +83,7 @@ class Tie(StrEnum):
 TIE_WORDS = {
     Tie.GROUP: "You belong, or belonged, to the group or to its host.",
     Tie.PARTNER: "You are a partner in the proposal.",
+    Tie.CLOSE: "You are close to the group: by where you live, an account, your work, or your name under its papers.",
     Tie.PANEL: "You sat on the panel of this round.",
     Tie.ACTED: "You did something for this round or this proposal, so you had a part in it.",
     Tie.FUNDER: "You speak for somebody who gives money to this fund.",
@@ -90,6 +92,7 @@ TIE_WORDS = {
 TIE_TOLD = {
     Tie.GROUP: "belongs to the group or its host",
     Tie.PARTNER: "is a partner in the proposal",
+    Tie.CLOSE: "is close to the group",
     Tie.PANEL: "sat on the panel",
     Tie.ACTED: "acted in this round",
     Tie.FUNDER: "speaks for a funder",

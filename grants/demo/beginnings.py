@@ -279,6 +279,9 @@ def the_pot_fills(play: Play) -> None:
                 name=FUND,
                 purpose="One shared pot of council, NHS and partners for what communities do about the priorities "
                 "that they agreed on and own.",
+                elsewhere="Catalyst Stockton-on-Tees: somebody sits down with you and goes through your bid\n"
+                "Tees Valley Community Foundation: small grants for groups, all year round\n"
+                "Your town council: a room, tools or a van for a day",
             ),
         ).id
     restrictions = (

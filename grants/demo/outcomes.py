@@ -12,6 +12,8 @@ from PIL import Image, ImageDraw
 from grants.allocation import queries as allocations
 from grants.allocation import service as allocation
 from grants.allocation.rules.states import Verdict
+from grants.appeals import service as appeals
+from grants.appeals.rules import AppealDraft, Ground, Judgement, Remedy
 from grants.awards import queries as award_queries
 from grants.awards import service as awards
 from grants.awards.queries import AwardLine
@@ -33,6 +35,7 @@ from grants.payees import service as payees
 from grants.payees.rules.accounts import NameAnswer
 from grants.payees.rules.checks import CheckKind
 from grants.people import queries as people
+from grants.proposals import queries as proposals
 from grants.reports import queries as report_queries
 from grants.reports import service as reports
 from grants.reports.rules import MeasureDraft, ReportDraft
@@ -157,6 +160,37 @@ def _the_panel_meets(play: Play, round_id: UUID) -> None:
             meetings.settle(uow, round_id, position, said)
     with play.as_("chris", play.at(-166, 19)) as uow:
         meetings.close(uow, round_id)
+
+
+def a_group_appeals(play: Play) -> None:
+    """A group that was not funded says that it was not told why; the administrator, who had no part in it, agrees."""
+    lost = next(
+        one
+        for one in allocations.decisions(play.session, play.rounds["first"])
+        if not one.awarded_minor and one.letter is not None
+    )
+    writer, _ = _members(proposals.proposal(play.session, lost.proposal_id).group_id, play)
+    with play.as_(writer, play.at(-156, 19)) as uow:
+        draft = AppealDraft(
+            Ground.NO_REASON,
+            "The letter says what the panel found, but one of its reasons breaks off in the middle. We asked at the hall, "
+            "and nobody could tell us how it goes on.",
+        )
+        appeal_id = appeals.lodge(uow, lost.id, draft).id
+    with play.as_("ada", play.at(-154, 10)) as uow:
+        reason = "It is about how you were told, so I look into it. I ask the panel for what it wrote."
+        appeals.hear(uow, appeal_id, accepted=True, reason=reason)
+    with play.as_("ada", play.at(-150, 10)) as uow:
+        found = Judgement(
+            upheld=True,
+            reason="You are right: the last sentence of one reason is missing in your letter. It changes nothing about the "
+            "points. The stewards go through all of the panel's reasons with you.",
+            public_words="A letter did not hold all of the panel's reasons.",
+            remedy=Remedy.REPEAT,
+        )
+        appeals.judge(uow, appeal_id, found)
+    with play.as_("sue", play.at(-147, 15)) as uow:
+        appeals.note_remedy(uow, appeal_id, "A steward went through all of the panel's reasons with the group.")
 
 
 def _group_of(play: Play, line: AwardLine) -> str:
@@ -314,6 +348,7 @@ def drawn(title: str) -> bytes:
 
 SCENES = (
     the_pot_is_shared,
+    a_group_appeals,
     the_first_parts_are_paid,
     beginnings.the_rest_arrives,
     the_second_parts_are_paid,

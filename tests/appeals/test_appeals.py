@@ -30,10 +30,12 @@ from grants.people.models import Hosting, Membership, Person
 from grants.people.rules import HostingState
 from grants.proposals.models import Proposal, ProposalPartner
 from grants.proposals.rules.partners import PartnerState
+from grants.review.rules import KnownTie
 from grants.web.db import WRITES, transaction
 from tests.allocation.test_views import sound, words_of, worked_out
 from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.people import a_group, a_member, a_person, actor_of
+from tests.builders.review import a_tie
 from tests.conftest import SignIn
 from tests.support.clock import START
 from tests.support.race import race
@@ -211,6 +213,10 @@ def _funder(session: Session, counted: Counted, person: Person) -> None:
     )
 
 
+def _works_there(session: Session, counted: Counted, person: Person) -> None:
+    a_tie(session, person, KnownTie.EMPLOYER, bid_of(counted).group)
+
+
 def _screened(session: Session, counted: Counted, person: Person) -> None:
     work(session, actor_of(session, person)).record("proposal.screened", bid_of(counted))
 
@@ -230,6 +236,7 @@ def _was_seated(session: Session, counted: Counted, person: Person) -> None:
         (_member_of_host, Tie.GROUP),
         (_partner, Tie.PARTNER),
         (_funder, Tie.FUNDER),
+        (_works_there, Tie.CLOSE),
         (_screened, Tie.ACTED),
         (_ran_the_round, Tie.ACTED),
         (_was_seated, Tie.PANEL),
