@@ -17,6 +17,7 @@ from grants.funds.models import Contribution
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotFound
 from grants.kernel.trail import AuditEvent
+from grants.meetings.models import Meeting
 from grants.people.models import Hosting, Membership, Person, RoleGrant
 from grants.proposals.models import Proposal, ProposalPartner
 from grants.review import queries as review
@@ -214,7 +215,9 @@ def _subjects(
         for id, bid_id in session.execute(query):
             subjects[id] = of_bid[bid_id]
     for id, round_id in session.execute(
-        select(AllocationRun.id, AllocationRun.round_id).where(AllocationRun.round_id.in_(of_round))
+        select(AllocationRun.id, AllocationRun.round_id)
+        .where(AllocationRun.round_id.in_(of_round))
+        .union(select(Meeting.id, Meeting.round_id).where(Meeting.round_id.in_(of_round)))
     ):
         subjects[id] = of_round[round_id]
     return subjects

@@ -213,4 +213,4 @@ def test_in_two_worlds_that_differ_only_in_outcomes_whoever_may_not_know_sees_th
     for (endpoint, name), (_, headers, body) in {**first, **second}.items():
         assert SECRET.encode() not in body, (endpoint, name)
         assert SECRET not in headers
-    assert len({endpoint for (endpoint, _), (status, _, _) in first.items() if status == 200}) > 40
+    assert len({endpoint for (endpoint, _), (status, _, _) in first.items() if status == 200}) > (60 if decided else 25)
