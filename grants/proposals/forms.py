@@ -701,7 +701,6 @@ class AskForm(SectionForm):
         "Postcode of where it happens",
         hint="Everybody can see it if you get the money, so do not give your home.",
         at_most=AT_MOST["venue_postcode"],
-        required=False,
     )
     anywhere = fields.TickField("It is not tied to a place")
     lines = wtforms.FieldList(wtforms.FormField(LineForm), max_entries=MOST_ASK_LINES + 1)

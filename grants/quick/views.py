@@ -125,6 +125,7 @@ def _ask_page(ask: Ask, form: SayForm, *, back: AskBackForm | None = None, confl
     proposal = proposals.proposal(session, ask.proposal.id)
     facts, waits = proposals.facts(session, proposal), proposal.state is ProposalState.SUBMITTED
     why_not = _why_not(actor, ask, queries.interested(session, [ask])[proposal.id])
+    form.code.required = True  # where it is shown, after a no, it is no longer a choice
     body = render_template(
         "quick/ask.html",
         ask=ask,
@@ -282,6 +283,7 @@ def on_desk(round: Any) -> Section | None:
         counted=counted,
         no_words=NO_WORDS,
         may_finish=may_run(current_actor(), round.fund_id) and rounds.phase(round, now()) is RoundState.CLOSED,
+        decides=access.may_look(current_actor(), round.fund_id),
         deciders=len(queries.deciders(reading(), round.fund_id)),
         unfinished=rounds.phase(round, now()) in (RoundState.SCHEDULED, RoundState.OPEN, RoundState.CLOSED),
     )
