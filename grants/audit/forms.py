@@ -37,6 +37,21 @@ class PeriodForm(_Asked):
         return True
 
 
+class BooksFileForm(PeriodForm):
+    """The books as a file: for which tool, of which days, of which funder."""
+
+    format = fields.RadiosField(
+        "For what?",
+        choices=[
+            ("beancount", "Beancount", "Check the file with bean-check."),
+            ("hledger", "hledger", "Check the file with hledger check --strict."),
+            ("csv", "A spreadsheet", "Every line as a row."),
+        ],
+        message="Choose what the file is for",
+    )
+    funder = fields.UuidSelect("One funder's share only", required=False, empty="Everything")
+
+
 class TrailForm(_Asked):
     """What part of the trail."""
 

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from itertools import groupby
+from itertools import groupby, islice
 from uuid import UUID
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from grants.audit import access, rules
+from grants.audit.exports.journal import SUFFIX, Format, told
 from grants.audit.exports.tables import register_csv, statement_csv, statement_sheets
-from grants.audit.forms import AsAtForm, PeriodForm, RegisterForm, TrailForm
+from grants.audit.forms import AsAtForm, BooksFileForm, PeriodForm, RegisterForm, TrailForm
 from grants.audit.queries import books as books_queries
 from grants.audit.queries import checks as checks_queries
 from grants.audit.queries import register as register_queries
@@ -479,6 +480,32 @@ def books() -> ResponseReturnValue:
         books=[(fund, [b for b in balances if b.account.fund_id == fund.id]) for fund in shown],
         words=lambda account: _account(account, names),
     ), form.status
+
+
+@bp.route("/books/file")
+@signed_in(Role.AUDITOR, Role.FINANCE_OFFICER)
+def books_file() -> ResponseReturnValue:
+    """The books for other people's tools: what ``grants books export`` prints, of the funds that this person reads."""
+    session, read = reading(), access.books_read(current_actor())
+    form = BooksFileForm(request.args)
+    form.funder.choices = sorted(books_queries.givers(session, read), key=lambda one: one[1].lower())
+    asked = "format" in request.args
+    if not asked or not form.heard():
+        if not asked:
+            form.format.data = Format.BEANCOUNT.value
+        return render_template("audit/books_file.html", form=form), 422 if asked else 200
+    until = rules.end_of_day(form.until.data, now()) if form.until.data else now()
+    since = day_begins(form.since.data) if form.since.data else None
+    kind = Format(form.format.data)
+    session.rollback()  # what was read until here was another moment of the books
+    ledger.hold_still(session)
+    pieces = told(books_queries.books_told(session, until, since, form.funder.data, read), kind)
+    batches = iter(lambda: "".join(islice(pieces, 2_000)), "")
+    answer = Response(stream_with_context(batches), mimetype="text/csv" if kind is Format.CSV else "text/plain")
+    name = f"books-{london_day(until)}.{SUFFIX[kind]}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    answer.headers["Cache-Control"] = "private, no-store"
+    return answer
 
 
 @bp.route("/books/<uuid:fund_id>/entries")

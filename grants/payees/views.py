@@ -18,6 +18,7 @@ from grants.web.limits import post_limit
 from grants.web.outside import files
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
+from grants.web.uploads import looked_at
 from grants.web.work import working
 
 bp = Blueprint("payees", __name__)
@@ -118,13 +119,9 @@ def paper(check_id: UUID) -> ResponseReturnValue:
 
 def paper_answer(stored: str, name: str) -> Response:
     """A paper as a download that nothing in the browser runs; ``name`` is ours."""
-    try:
-        content = files().get(stored)
-    except FileNotFoundError:
-        raise NotFound from None
     suffix = stored.rpartition(".")[2]
     return Response(
-        content,
+        looked_at(stored),
         mimetype="application/pdf" if suffix == "pdf" else "image/jpeg",
         headers={
             "Content-Disposition": f'attachment; filename="{name}.{suffix}"',

@@ -27,6 +27,7 @@ from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import files
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
+from grants.web.uploads import looked_at
 from grants.web.work import working
 
 bp = Blueprint("reports", __name__)
@@ -200,12 +201,8 @@ def picture(picture_id: UUID) -> ResponseReturnValue:
         current_actor(), award.fund_id, award.group_id, award.payee_id
     ):
         raise NotFound
-    try:
-        content = files().get(shown.stored_name)
-    except FileNotFoundError:
-        raise NotFound from None
     return Response(
-        content,
+        looked_at(shown.stored_name),
         mimetype="image/jpeg",
         headers={
             "Content-Disposition": 'inline; filename="picture.jpg"',

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from grants.kernel.actors import NOBODY
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
+from grants.ports.scanning import ScannerAway
 from grants.ports.storage import StoreAway
 from grants.web.limits import wait_seconds
 from grants.web.logs import log, reference
@@ -99,6 +100,11 @@ def init_app(app: Flask) -> None:
     def _no_files(error: StoreAway) -> ResponseReturnValue:
         log.error("no files", extra={"facts": {"request_id": reference(), "why": str(error)}})
         return _later("We cannot reach our files at this moment. Nothing was saved: please try again.")
+
+    @app.errorhandler(ScannerAway)
+    def _no_scanner(error: ScannerAway) -> ResponseReturnValue:
+        log.error("no scanner", extra={"facts": {"request_id": reference(), "why": str(error)}})
+        return _later("We could not look for viruses in this file yet, so it stays closed. Please try again later.")
 
     @app.errorhandler(Exception)
     def _broken(error: Exception) -> ResponseReturnValue:

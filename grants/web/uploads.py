@@ -1,9 +1,9 @@
 """What people sent, sent out again: bytes in which a browser runs nothing."""
 
-from flask import Response, make_response, request
+from flask import Response, current_app, make_response, request
 
 from grants.kernel.errors import NotFound
-from grants.web.outside import files
+from grants.web.outside import files, scanner
 
 MEDIA_TYPES = {
     "jpg": "image/jpeg",
@@ -36,3 +36,27 @@ def upload_answer(stored_name: str, name: str) -> Response:
     # A telephone asks for a recording in pieces, and plays nothing where it gets it whole only.
     answer.make_conditional(request, accept_ranges=True, complete_length=answer.content_length)
     return answer
+
+
+MOST_KNOWN = 10_000
+"""How many files a worker remembers to be clean; their names are ours, and what stands under one never changes."""
+
+
+def looked_at(stored_name: str) -> bytes:
+    """A kept file, looked at for malware before it is opened; a worker looks once.
+
+    For what is kept without a state of its own (a proposal's files have one). ``NotFound`` when it is not there, or
+    something was found in it. ``ScannerAway`` when nobody could look: then it stays closed, and the page says so.
+    """
+    try:
+        content = files().get(stored_name)
+    except FileNotFoundError:
+        raise NotFound("There is no such file.") from None
+    known: dict[str, None] = current_app.extensions.setdefault("looked_at", {})
+    if stored_name not in known:
+        if not scanner().is_clean(content):
+            raise NotFound("A virus was found in this file, so it stays closed. Ask for another copy.")
+        if len(known) >= MOST_KNOWN:
+            known.pop(next(iter(known)), None)
+        known[stored_name] = None
+    return content

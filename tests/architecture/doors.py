@@ -27,6 +27,7 @@ DOORS: dict[str, str] = {
     # audit
     "audit.account": "auditor+finance_officer",
     "audit.books": "auditor+finance_officer",
+    "audit.books_file": "auditor+finance_officer",
     "audit.check": "auditor+finance_officer",
     "audit.entries": "auditor+finance_officer",
     "audit.entry": "auditor+finance_officer",

@@ -398,3 +398,24 @@ def test_the_number_of_queries_does_not_grow(app: Flask, as_: SignIn, app_sessio
             page_of(reader, path.format(fund=fund.id, funder=funder.id))
         counts.append(len(heard))
     assert counts[0] == counts[1]
+
+
+def test_the_books_leave_as_a_file_that_the_command_prints_too(as_: SignIn, app_session: Session) -> None:
+    given = a_contribution(app_session, amount_minor=123_45)
+    other = a_contribution(app_session, amount_minor=777_00)
+    app_session.commit()
+    auditor = as_(Role.AUDITOR)
+    assert "Get the file" in auditor.get("/books/file").text
+    assert auditor.get("/books/file?format=odd").status_code == 422
+    for kind, suffix in (("beancount", "beancount"), ("hledger", "journal"), ("csv", "csv")):
+        answer = auditor.get(f"/books/file?format={kind}")
+        assert answer.headers["Content-Disposition"].endswith(f'.{suffix}"')
+        assert ("123.45" in answer.text, "777.00" in answer.text) == (True, True)
+    share = auditor.get(f"/books/file?format=csv&funder={given.funder_id}").text
+    assert ("123.45" in share, "777.00" in share) == (True, False)
+    keeper = a_person(app_session, Role.FINANCE_OFFICER, scope_id=other.fund_id)
+    app_session.commit()
+    kept = as_(keeper).get("/books/file?format=csv").text
+    assert ("123.45" in kept, "777.00" in kept) == (False, True)
+    assert as_(keeper).get(f"/books/file?format=csv&funder={given.funder_id}").status_code == 422
+    assert as_(Role.STEWARD).get("/books/file").status_code == 403

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grants.adapters.memory_scanning import EICAR, MemoryScanner, NoScanner
 from grants.awards.models import Award
 from grants.awards.rules import FIRST_TEMPLATE, AgreementState, AwardState
 from grants.disbursements.models import Repayment
@@ -230,3 +231,20 @@ def test_refused_details_are_told_to_the_group_with_the_reason(as_: SignIn, app_
     assert fiona.post(f"/bank-accounts/{account.id}/refuse", data={}).status_code == 422
     fiona.post(f"/bank-accounts/{account.id}/refuse", data={"reason": "Another name stands on it."})
     assert "Another name stands on it." in member.get(f"/groups/{account.group_id}/bank").text
+
+
+def test_a_paper_is_looked_at_for_viruses_before_it_is_opened(app: Flask, as_: SignIn, app_session: Session) -> None:
+    group = a_group(app_session)
+    account = a_bank_account(app_session, group, state=BankAccountState.PROVIDED)
+    rose, officer, path = as_(a_member(app_session, group)), as_(Role.FINANCE_OFFICER), f"/bank-accounts/{account.id}"
+    app_session.commit()
+    upload(rose, f"{path}/statement", paper=(BytesIO(PDF.replace(b"a statement", EICAR)), "statement.pdf"))
+    closed = officer.get(f"{path}/statement")
+    assert (closed.status_code, "A virus was found in this file" in closed.text) == (404, True)
+    upload(rose, f"{path}/statement")
+    app.extensions["scanner"] = NoScanner()
+    later = officer.get(f"{path}/statement")
+    assert (later.status_code, "so it stays closed" in later.text) == (503, True)
+    app.extensions["scanner"] = scanner = MemoryScanner()
+    assert [officer.get(f"{path}/statement").status_code for _ in range(2)] == [200, 200]
+    assert len(scanner.scanned) == 1

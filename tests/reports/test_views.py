@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy.orm import Session
 
+from grants.adapters.memory_scanning import NoScanner
 from grants.awards.rules import AgreementState, AwardState
 from grants.kernel.actors import Role
 from grants.reports.models import Picture, Report
@@ -105,7 +106,7 @@ def test_a_story_without_consent_is_not_published(client: FlaskClient, app_sessi
 
 
 def test_only_pictures_with_consent_of_accepted_reports_are_public(
-    as_: SignIn, client: FlaskClient, app_session: Session
+    app: Flask, as_: SignIn, client: FlaskClient, app_session: Session
 ) -> None:
     report = a_report(app_session)
     rose = as_(a_member(app_session, report.award.group))
@@ -124,6 +125,9 @@ def test_only_pictures_with_consent_of_accepted_reports_are_public(
     app_session.commit()
     assert client.get(f"/pictures/{beans}").status_code == 200
     assert client.get(f"/pictures/{face}").status_code == 404
+    app.extensions.pop("looked_at")
+    app.extensions["scanner"] = NoScanner()
+    assert client.get(f"/pictures/{beans}").status_code == 503, "nothing is opened that nobody looked at"
 
 
 def test_what_is_no_picture_is_refused_by_its_content(as_: SignIn, app_session: Session) -> None:

@@ -30,6 +30,14 @@ def funder_names(session: Session, contribution_ids: Collection[UUID]) -> dict[U
     return dict(rows.tuples().all())
 
 
+def givers(session: Session, fund_ids: Collection[UUID] | None) -> list[tuple[UUID, str]]:
+    """Who gave to these funds (None: to any), with their names."""
+    query = select(Funder.id, Funder.name).join(Contribution, Contribution.funder_id == Funder.id).distinct()
+    if fund_ids is not None:
+        query = query.where(Contribution.fund_id.in_(fund_ids))
+    return list(session.execute(query.order_by(Funder.name, Funder.id)).tuples())
+
+
 @dataclass(frozen=True, slots=True)
 class About:
     """A thing that an entry is about: its kind and id (as the trail has them), and how it is called."""
