@@ -10,16 +10,21 @@ let touched = Date.now()
 let told = Date.now()
 let wiping = 0
 
+const warn = now => {
+  warning.hidden = !now
+  rest.hidden = now
+  box.classList.toggle('app-device--warns', now)
+}
 const touch = () => {
   touched = Date.now()
-  warning.hidden = true
-  rest.hidden = false
+  warn(false)
   if (touched - told > 45000) {
     told = touched
     fetch(box.dataset.here, {method: 'POST', body: new URLSearchParams({csrf_token: form.elements.csrf_token.value})}).catch(() => {})
   }
 }
-for (const kind of ['pointerdown', 'keydown', 'scroll', 'input']) document.addEventListener(kind, touch, {passive: true})
+// No "scroll": the warning itself makes a page scroll, and would then be taken for a person.
+for (const kind of ['pointerdown', 'keydown', 'wheel', 'touchmove', 'input']) document.addEventListener(kind, touch, {passive: true})
 // A page that comes back out of the browser's memory is somebody else's: ask the server again.
 window.addEventListener('pageshow', event => { if (event.persisted) location.reload() })
 setInterval(() => {
@@ -31,8 +36,7 @@ setInterval(() => {
       form.requestSubmit()
     }
   } else if (idle >= warnAfter) {
-    warning.hidden = false
-    rest.hidden = true
+    warn(true)
     left.textContent = String(Math.ceil(wipeAfter - idle))
   }
 }, 1000)

@@ -28,7 +28,7 @@ from tests.voting.test_papers import a_desk
 from tests.voting.test_service import a_vote_under_way, a_voter
 from tests.voting.test_views import choose, known_by, text_of, vote
 
-A, B, C = "E05013961", "E05013966", "E05013958"
+A, B, C = "E05014858", "E05014859", "E05014860"
 """Three wards of the tests' place."""
 PLACES: Mapping[int, tuple[str, ...]] = {1: (A,), 2: (A,), 3: (B,), 4: (A, B), 5: (), 6: (C,), 7: (B, C), 8: ()}
 ONE = BallotRules(minimum=1, areas=1)
@@ -180,6 +180,7 @@ class TestPages:
         for ward, size in ((A, 2), (B, 1)):
             assert f'href="{vote(round, "choose")}?ward={ward}#ballot"' in page.text
             assert f"({size})" in text_of(page)
+        assert "You choose in Billingham Central (2), Billingham East (1)." in text_of(page)
 
     def test_changing_areas_with_an_unfinished_ballot_discards_it_once_that_is_confirmed(
         self, app: Flask, client: FlaskClient, app_session: Session
