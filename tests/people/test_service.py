@@ -443,3 +443,27 @@ def test_two_admins_cannot_end_each_other(any_url: str, tmp_path: Path) -> None:
         live = select(func.count()).select_from(RoleGrant).where(RoleGrant.ended_at.is_(None))
         assert session.scalar(live) == 1
     engine.dispose()
+
+
+@pytest.mark.parametrize("role", [Role.STEWARD, Role.CONNECTOR])
+def test_an_officer_puts_a_group_in_the_register_without_joining_it(any_session: Session, role: Role) -> None:
+    officer = actor_of(any_session, a_person(any_session, role))
+    draft = GroupDraft(name="Hill Street Cooks", kind=GroupKind.UNCONSTITUTED)
+    group = service.register_group(work(any_session, officer), draft)
+    any_session.flush()
+    assert queries.members(any_session, group.id) == []
+    host = a_group(any_session, can_host=True)
+    asked = service.ask_host(work(any_session, officer), group.id, host.id)
+    assert (asked.state, asked.asked_by_id) == (HostingState.REQUESTED, officer.id)
+
+
+def test_nobody_else_registers_groups_nor_asks_hosts_for_them(session: Session) -> None:
+    draft = GroupDraft(name="Hill Street Cooks", kind=GroupKind.UNCONSTITUTED)
+    for roles in ((), (Role.PANELLIST,), (Role.ADMIN,)):
+        with pytest.raises(NotAllowed):
+            service.register_group(work(session, actor_of(session, a_person(session, *roles))), draft)
+    group, host = a_group(session, has_bank_account=False), a_group(session, can_host=True)
+    a_member(session, group)
+    connector = actor_of(session, a_person(session, Role.CONNECTOR))
+    with pytest.raises(NotAllowed):  # somebody of the group can ask for it
+        service.ask_host(work(session, connector), group.id, host.id)
