@@ -393,11 +393,25 @@ def test_a_connector_hears_what_is_to_be_written_down_and_no_other_draft(
     assert client.post(f"/proposals/files/{heard.id}/in-writing", data={"words": "Soup."}).status_code == 302
 
 
-def test_the_desk_names_what_waits_for_the_group_or_for_somebody_to_write_it_down(
-    app_session: Session, as_: SignIn
+def test_whoever_helps_groups_finds_what_waits_on_the_round_and_a_steward_on_the_desk_too(
+    app_session: Session, as_: SignIn, client: FlaskClient
 ) -> None:
     scene = Scene(app_session, S.AWAITING_SIGN_OFF)
     recorded(app_session, a_proposal(app_session, scene.bid.round, S.SUBMITTED))
-    page = text_of(as_(Role.STEWARD).get(f"/rounds/{scene.bid.round_id}/desk"))
-    assert f"Typed in, waiting for the group’s word {scene.bid.title}" in page
-    assert "Recordings to write down Rose says what we want to do" in page
+    round_id = scene.bid.round_id
+    steward, connector = as_(Role.STEWARD), as_(Role.CONNECTOR)
+    for who, url in ((connector, ""), (steward, ""), (steward, "/desk")):
+        page = text_of(who.get(f"/rounds/{round_id}{url}"))
+        assert f"Typed in, waiting for the group’s word {scene.bid.title}" in page
+        assert "Recordings to write down Rose says what we want to do" in page
+        assert "Type in a proposal for a group" in page
+    assert "For groups that do not write on a screen" not in text_of(client.get(f"/rounds/{round_id}"))
+
+
+def test_the_way_back_is_open_to_a_connector(app_session: Session, as_: SignIn) -> None:
+    scene = Scene(app_session, S.AWAITING_SIGN_OFF)
+    other = as_(app_session.get_one(Person, scene.other.id))
+    words = {"signed_by": "Rose Khan and Tom Bell", "kept_at": "File 12", "seen": "y"}
+    after = other.post(f"/proposals/{scene.bid.id}/signed", data=words, follow_redirects=True)
+    assert after.status_code == 200
+    assert "It is in." in text_of(after)

@@ -16,12 +16,15 @@ from grants.proposals.rules.files import SPOKEN, FileState
 from grants.proposals.rules.hands import HAND_WORDS_AT_MOST, SUMMARY_AT_MOST, Hand, Source
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service.bids import _locked, begin, ensure_may_apply, put_in, send_answer
+from grants.rounds import queries as rounds
 
 
 def start(uow: UnitOfWork, round_id: UUID, group_id: UUID, source: Source, told_by: str) -> Proposal:
     """Begin a bid that an officer types in for a group. ``told_by``: who of the group wrote it or told it."""
     round, group = ensure_may_apply(uow, round_id, group_id)
     access.ensure_may_type_in(uow.actor, group_id, round.fund_id)
+    if rounds.is_quick(round):
+        raise StepRefused("A quick round is asked on one page. Help the group to fill it in on its own account.")
     told_by = words_given(told_by, "told_by", "Say who of the group wrote it or told you.", HAND_WORDS_AT_MOST)
     for known in queries.typed_by(uow.session, _me(uow), (ProposalState.DRAFT,)):
         if known.group_id == group.id and known.round_id == round.id and not known.section_versions:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
@@ -26,6 +27,8 @@ from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.outside import geography
 from grants.web.pdf import pdf_answer
+from grants.web.sections import Section as PageSection
+from grants.web.sections import section as page_section
 from grants.web.session import current_actor
 from grants.web.work import working
 
@@ -36,6 +39,7 @@ NOT_ON_PAPER = ("version", "page_token", "opened", "csrf_token", "insight_ids", 
 """Fields that a screen needs and a hand does not; the budget and partners have tables of their own."""
 LINES = {"what": 14, "answers_need": 8}
 """How many lines there are to write on, where there are more than a few."""
+HELPS = (RoundState.OPEN, RoundState.CLOSED, RoundState.CHECKING)
 HELPERS = (Role.STEWARD, Role.CONNECTOR)
 
 
@@ -140,7 +144,7 @@ def signed(proposal_id: UUID) -> ResponseReturnValue:
             with working() as uow:
                 service.put_in_signed(uow, proposal_id, form.signed_by.data or "", form.kept_at.data or "")
             flash("It is in. The group has a letter; if it cannot get one, whoever typed it in brings it.", "success")
-            return redirect(url_for("rounds.desk", round_id=proposal.round_id))
+            return redirect(f"/rounds/{proposal.round_id}")
         except RuleBroken as broken:
             form.show(broken)
     return (
@@ -169,10 +173,29 @@ def sum_up(file_id: UUID) -> ResponseReturnValue:
             with working() as uow:
                 service.sum_up(uow, file_id, form.words.data or "")
             flash("Written down. The group has a letter with it.", "success")
-            return redirect(url_for("rounds.desk", round_id=proposal.round_id))
+            return redirect(f"/rounds/{proposal.round_id}")
         except RuleBroken as broken:
             form.show(broken)
     return render_template("proposals/sum_up.html", file=file, proposal=proposal, form=form), form.status
+
+
+@page_section("round", order=12)
+def _in_round(round: Any) -> PageSection | None:
+    """For officers who help groups: what they can type in, and what waits for them."""
+    phase = rounds.phase(round, now())
+    if not access.may_help(current_actor(), round.fund_id) or phase not in HELPS or rounds.is_quick(round):
+        return None
+    html = render_template("proposals/_helping.html", round=round, **helping(round))
+    return PageSection("helping", "For groups that do not write on a screen", Markup(html))  # noqa: S704
+
+
+def helping(round: Any) -> dict[str, Any]:
+    """What ``proposals/_helping.html`` shows."""
+    return {
+        "open_now": rounds.phase(round, now()) is RoundState.OPEN,
+        "to_confirm": queries.to_confirm(reading(), round.id),
+        "to_sum_up": queries.to_sum_up(reading(), round.id),
+    }
 
 
 @bp.app_template_global()
