@@ -32,6 +32,7 @@ from grants.review import queries as review
 from grants.rounds.rules import RoundState
 from tests.builders.people import a_group, a_member, a_person, actor_of
 from tests.builders.proposals import a_proposal
+from tests.builders.quick import a_quick_round
 from tests.builders.rounds import a_round
 from tests.conftest import SignIn
 from tests.proposals.test_files import MP3
@@ -182,6 +183,13 @@ def test_what_a_group_wrote_on_a_screen_is_not_put_in_by_an_officer(session: Ses
         typed.put_in_signed(work(session, helper), bid.id, "Rose", "File 12")
 
 
+def test_an_ask_in_a_quick_round_is_not_typed_in(session: Session) -> None:
+    round = a_quick_round(session)
+    connie, group = actor_of(session, a_person(session, Role.CONNECTOR)), a_group(session)
+    with pytest.raises(StepRefused, match="quick round"):
+        typed.start(work(session, connie), round.id, group.id, Source.TALK, "Rose")
+
+
 def test_the_signed_copy_comes_before_the_deadline_to_the_second(session: Session) -> None:
     scene = Scene(session, S.AWAITING_SIGN_OFF)
     closes = scene.bid.round.closes_at
@@ -267,6 +275,17 @@ def test_a_bid_whose_answers_are_a_recording_is_complete(session: Session) -> No
     assert {gap.field for gaps in silent.values() for gap in gaps} == set(SENTENCES)
     recorded(session, bid)
     assert all_gaps(queries.facts(session, queries.proposal(session, bid.id)), limits) == {}
+
+
+def test_a_group_that_recorded_its_answers_is_told_that_it_need_not_write_them(
+    app_session: Session, as_: SignIn
+) -> None:
+    bid = a_proposal(app_session, state=S.DRAFT)
+    recorded(app_session, bid)
+    writer, said = as_(a_member(app_session, bid.group)), "What you say in it, you need not write"
+    assert said in text_of(writer.get(f"/proposals/{bid.id}/sections/approach"))
+    assert said not in text_of(writer.get(f"/proposals/{bid.id}/sections/budget"))
+    assert "Rose says what we want to do" in text_of(writer.get(f"/proposals/{bid.id}/check"))
 
 
 def test_an_officer_writes_down_what_a_recording_says_and_the_group_is_told(any_session: Session) -> None:
