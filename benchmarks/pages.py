@@ -174,18 +174,9 @@ def _cost(served: Served, request: bytes, times: int) -> float:
     """Seconds of CPU that the server's workers spend on one such request."""
     answers = ask_all(served.port, [request] * WARM_UP, CONNECTIONS)
     assert all(answer.status == 200 for answer in answers), answers[0].status
-    before = _cpu(served)
+    before = served.cpu_seconds()
     ask_all(served.port, [request] * times, CONNECTIONS)
-    return (_cpu(served) - before) / times
-
-
-def _cpu(served: Served) -> float:
-    """Seconds of CPU that the workers have spent so far."""
-    total = 0
-    for worker in served.workers():
-        for task in Path(f"/proc/{worker}/task").iterdir():
-            total += int((task / "schedstat").read_text().split()[0])
-    return total / 1e9
+    return (served.cpu_seconds() - before) / times
 
 
 def _first_view(served: Served, what: str, path: str) -> Row:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -58,14 +59,16 @@ def _database(name: str, url: str, folder: Path, rounds: int, ballots: int, thre
     scene = a_scene(url, folder)
     voters, told = Voters(scene), _Told(name)
     options: Any = {"workers": WORKERS, "threads": threads}
-    bare: list[float] = []
+    bare: list[_Bare] = []
     commits: list[float] = []
     usual: list[_Run] = []
     crowded: list[_Run] = []
     for repetition in range(rounds + 1):
         with granian("benchmarks.bare:app", {}, folder / "bare.log", **options) as served:
-            answers, seconds = _timed(lambda: ask_all(served.port, [get("/")] * 3 * ballots, CONNECTIONS))
-            bare.append(len(answers) / seconds)
+            spent = served.cpu_seconds()
+            answers, seconds, _ = _timed(lambda: ask_all(served.port, [get("/")] * 3 * ballots, CONNECTIONS))
+            count = len(answers)
+            bare.append(_Bare(count / seconds, (served.cpu_seconds() - spent) / count))
         with granian("wsgi:app", scene.environ, folder / "server.log", **options) as served:
             usual.append(_vote(voters, served, told, ballots, CONNECTIONS))
             crowded.append(_vote(voters, served, told, ballots, LAST_MINUTE))
@@ -100,10 +103,25 @@ class _Told:
             raise SystemExit(f"{self.name}: a ballot was counted twice, or not at all")
 
 
-class _Run:
-    """One crowd's casting: ballots a second, waits, pages a second, and what went wrong."""
+@dataclass(frozen=True)
+class _Bare:
+    """Bare views: how many a second, and the server's seconds of CPU for each."""
 
-    def __init__(self, answers: Sequence[Answer], seconds: float, pages: Sequence[Answer], killed: int) -> None:
+    per_second: float
+    cpu: float
+
+
+class _Run:
+    """One crowd's casting: ballots a second, waits, pages a second, what went wrong, and whose CPU it took.
+
+    ``cpu`` and ``driver``: seconds for each ballot, of the server's workers and of the crowd itself, which stands on
+    the same machine; the database's own processes are not in them.
+    """
+
+    def __init__(
+        self, answers: Sequence[Answer], seconds: float, pages: Sequence[Answer], killed: int, cpu: float, driver: float
+    ) -> None:
+        self.cpu, self.driver = cpu / len(answers), driver / len(answers)
         self.per_second = len(answers) / seconds
         self.waits = sorted(1000 * answer.seconds for answer in answers)
         self.pages = sorted(1000 * page.seconds for page in pages)
@@ -116,31 +134,37 @@ def _vote(voters: Voters, served: Served, told: _Told, ballots: int, connections
     killer = Killer(served, KILLED_EVERY // 4) if kill else None
     requests = [cast.request for cast in casts]
     heard: Callable[[int], None] = killer or (lambda _: None)
-    answers, seconds = _timed(lambda: ask_all(served.port, requests, connections, persist=kill, heard=heard))
+    before = served.cpu_seconds()
+    answers, seconds, own = _timed(lambda: ask_all(served.port, requests, connections, persist=kill, heard=heard))
+    spent = served.cpu_seconds() - before
     told.codes |= voters.acknowledged(casts, answers)
-    return _Run(answers, seconds, pages, killer.killed if killer else 0)
+    return _Run(answers, seconds, pages, killer.killed if killer else 0, spent, own)
 
 
-def _timed(work: Callable[[], list[Answer]]) -> tuple[list[Answer], float]:
-    began = time.perf_counter()
+def _timed(work: Callable[[], list[Answer]]) -> tuple[list[Answer], float, float]:
+    """What it gave, how many seconds it took, and how many of our own CPU."""
+    began, own = time.perf_counter(), time.process_time()
     answers = work()
-    return answers, time.perf_counter() - began
+    return answers, time.perf_counter() - began, time.process_time() - own
 
 
-def _row(name: str, how: str, runs: Sequence[_Run], bare: Sequence[float], commits: Sequence[float]) -> Row:
+def _row(name: str, how: str, runs: Sequence[_Run], bare: Sequence[_Bare], commits: Sequence[float]) -> Row:
     middle = statistics.median(run.per_second for run in runs)
+    cpu, floor = statistics.median(run.cpu for run in runs), statistics.median(one.cpu for one in bare)
     spread = (max(commits) - min(commits)) / statistics.median(commits)
     return {
         "database": name,
         "load": how,
         "cast_per_second": round(middle),
         "of_bare_commits": round(middle / statistics.median(commits), 2),
-        "of_bare_views": round(middle / statistics.median(bare), 2),
+        "of_bare_views": round(middle / statistics.median(one.per_second for one in bare), 2),
         **{f"p{at}_ms": round(statistics.median(_share(run.waits, at) for run in runs), 1) for at in (50, 95, 99)},
         "page_p50_ms": round(statistics.median(_share(run.pages, 50) for run in runs), 1),
         "errors": sum(run.errors for run in runs),
         "bare_commits_per_second": round(statistics.median(commits)),
-        "bare_views_per_second": round(statistics.median(bare)),
+        "bare_views_per_second": round(statistics.median(one.per_second for one in bare)),
+        **({} if runs[0].killed else {"cpu_us": round(1e6 * cpu), "cpu_of_bare_views": round(cpu / floor, 1)}),
+        "driver_cpu_us": round(1e6 * statistics.median(run.driver for run in runs)),
         "spread_of_bare": round(spread, 2),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -13,18 +14,37 @@ from werkzeug.wsgi import FileWrapper
 
 YEAR_SECONDS = 31_536_000
 PACKED = (".css", ".js", ".svg")
+NAMING = (".css", ".js")
+NAMES = re.compile(rb"""(url\(["']?|\bfrom\s*["']|\bimport\(["'])(\.{1,2}/[^"')?#\s]+)""")
 
 
 @cache
 def _stamp(path: Path, changed_ns: int) -> str:
-    """The head of the file's hash; ``changed_ns`` only renews the cache when the file changes."""
-    return sha256(path.read_bytes()).hexdigest()[:12]
+    """The head of the hash of what is sent; ``changed_ns`` only renews the cache when the file changes."""
+    return sha256(_told(path, changed_ns)).hexdigest()[:12]
+
+
+@cache
+def _told(path: Path, changed_ns: int) -> bytes:
+    """What is sent of a file: its bytes, in which every file that it names (a font, a picture, a module) is stamped.
+
+    So these are kept for a year too, and when one of them changes, what names it changes its name as well.
+    """
+
+    def stamped(found: re.Match[bytes]) -> bytes:
+        other = (path.parent / found[2].decode()).resolve()
+        if not other.is_file():
+            return found[0]
+        return found[1] + found[2] + b"?v=" + _stamp(other, other.stat().st_mtime_ns).encode()
+
+    held = path.read_bytes()
+    return NAMES.sub(stamped, held) if path.suffix in NAMING else held
 
 
 @cache
 def _packed(path: Path, changed_ns: int) -> bytes:
-    """The file's bytes, compressed once for each of its versions."""
-    return gzip.compress(path.read_bytes(), compresslevel=9, mtime=0)
+    """The same, compressed once for each of its versions."""
+    return gzip.compress(_told(path, changed_ns), compresslevel=9, mtime=0)
 
 
 def _pack(response: Response, path: Path) -> None:
@@ -34,14 +54,16 @@ def _pack(response: Response, path: Path) -> None:
     could tell on the secret (BREACH).
     """
     response.vary.add("Accept-Encoding")
-    if request.accept_encodings["gzip"] <= 0 or "Range" in request.headers:
+    if "Range" in request.headers:
         return
     etag, _weak = response.get_etag()
     response.direct_passthrough = False
     if isinstance(response.response, FileWrapper):
         response.response.close()
-    response.set_data(_packed(path, path.stat().st_mtime_ns))
-    response.headers["Content-Encoding"] = "gzip"
+    packed = request.accept_encodings["gzip"] > 0
+    response.set_data((_packed if packed else _told)(path, path.stat().st_mtime_ns))
+    if packed:
+        response.headers["Content-Encoding"] = "gzip"
     if etag:
         response.set_etag(etag, weak=True)  # the same content, other bytes
 

@@ -41,6 +41,11 @@ class Served:
         """The pids of its workers."""
         return [int(child) for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
+    def cpu_seconds(self) -> float:
+        """Seconds of CPU that those workers have spent who live now."""
+        tasks = [task for worker in self.workers() for task in Path(f"/proc/{worker}/task").iterdir()]
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
 
 @contextlib.contextmanager
 def granian(

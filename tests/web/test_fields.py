@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -251,6 +253,21 @@ def test_styles_are_stamped_kept_a_year_and_compressed(bare: Flask) -> None:
     with client.get(link) as plain:
         assert "Content-Encoding" not in plain.headers
         assert plain.get_data(as_text=True).startswith("/* Seedbed")
+        sent = plain.get_data()
+    assert gzip.decompress(answer.get_data()) == sent
+    assert hashlib.sha256(sent).hexdigest().startswith(link[-12:])
+
+
+def test_what_a_style_sheet_or_a_script_names_is_stamped_too(bare: Flask) -> None:
+    client = bare.test_client()
+    sheet = client.get("/static/css/app.css").get_data(as_text=True)
+    script = client.get("/static/js/app.js").get_data(as_text=True)
+    named = [f"/static/css/{name}" for name in re.findall(r'url\("(\.[^"]+)"', sheet)]
+    named += [f"/static/js/{name}" for name in re.findall(r"(?:from |import\()'(\.[^']+)'", script)]
+    assert len(named) >= 7
+    for name in named:
+        with client.get(name) as answer:
+            assert (answer.status_code, "immutable" in answer.headers["Cache-Control"]) == (200, True), name
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 409, 413, 422, 429, 500, 503])
