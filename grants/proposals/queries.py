@@ -176,7 +176,11 @@ def exclusive_sets(session: Session, round_id: UUID) -> list[ExclusiveSet]:
 
 def exclusions(session: Session, round_id: UUID) -> dict[UUID, tuple[UUID, ...]]:
     """Proposal → the sets that stand and in which another bid takes part too, in order; the others are left out."""
-    standing = [(one.id, [bid.proposal_id for bid in one.bids]) for one in _standing_sets(session, round_id)]
+    return _excluding(session, round_id, _standing_sets(session, round_id))
+
+
+def _excluding(session: Session, round_id: UUID, sets: Sequence[ExclusiveSet]) -> dict[UUID, tuple[UUID, ...]]:
+    standing = [(one.id, [bid.proposal_id for bid in one.bids]) for one in sets]
     if not standing:
         return {}
     gone = select(Proposal.id).where(Proposal.round_id == round_id, Proposal.state.not_in(TAKES_PART))
@@ -190,11 +194,13 @@ def exclusions(session: Session, round_id: UUID) -> dict[UUID, tuple[UUID, ...]]
 
 def only_one_words(session: Session, round_id: UUID) -> dict[UUID, str]:
     """Proposal → what everybody is told of those beside which it cannot win; proposals without any are left out."""
-    sets = exclusions(session, round_id)
+    standing = _standing_sets(session, round_id)
+    sets = _excluding(session, round_id, standing)
     if not sets:
         return {}
-    titles = {one.id: one.title for one in by_ids(session, list(sets))}
-    reasons = {one.id: one.reason for one in _standing_sets(session, round_id)}
+    named = dict(session.execute(select(Proposal.id, Proposal.title).where(Proposal.id.in_(sets))).tuples().all())
+    titles = {id: named[id] for id in sets}
+    reasons = {one.id: one.reason for one in standing}
     return {
         id: " ".join(
             only_one_of([titles[other] for other in titles if other != id and name in sets[other]], reasons[name])
