@@ -210,6 +210,10 @@ def test_a_chair_with_an_interest_leaves_that_bid_alone(app_session: Session, as
     visitor, here = as_(counted.panel[0]), f"/rounds/{counted.round.id}/allocation/decide"
     page = visitor.get(here).get_data(as_text=True)
     assert "you have an interest in it" in page
+    assert counted.proposals[1].title not in page
+    assert counted.proposals[1].title not in visitor.get(f"/rounds/{counted.round.id}/allocation").get_data(
+        as_text=True
+    )
     assert service.verdict_field(counted.proposals[1].id) not in page
     verdicts = ("awarded", "awarded", "awarded", "reserve")
     form: dict[str, object] = {

@@ -14,7 +14,7 @@ from grants.allocation.forms import VERDICT_WORDS, AnswerForm, CorrectForm, deci
 from grants.allocation.rules.registry import RULES
 from grants.allocation.rules.states import CORRECTIONS, DecisionState, Verdict
 from grants.allocation.views.exclusive import only_ones
-from grants.allocation.views.lines import lines_of
+from grants.allocation.views.lines import lines_of, not_for
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.proposals import queries as proposals
@@ -146,6 +146,7 @@ def decide(round_id: UUID) -> ResponseReturnValue:
         lines=lines,
         form=form,
         names={one[0]: one[1:4] for one in open_bids},
+        hidden_count=len(not_for(round_id)),
         spent_minor=sum(line.awarded_minor for line in lines),
         voters=tally.ballot_count if (tally := voting.tally(reading(), round_id)) else 0,
     )
