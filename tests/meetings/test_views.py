@@ -108,6 +108,10 @@ def test_given_a_recused_member_that_bid_its_scores_and_discussion_are_hidden(
     minutes = as_(out).get(f"{at}/minutes.pdf").get_data(as_text=True)
     assert "2. A bid you are not part of" in minutes
     assert not [one for one in secrets if one in minutes]
+    for page in ("allocation", "results"):
+        answer = as_(out).get(f"/rounds/{counted.round.id}/{page}")
+        assert answer.status_code == 200
+        assert not [one for one in secrets if one in answer.get_data(as_text=True)]
 
 
 def test_the_page_takes_no_more_queries_for_more_bids(app_session: Session, as_: SignIn) -> None:

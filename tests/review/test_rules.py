@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -57,6 +58,17 @@ def test_a_finding_equals_the_hand_calculation() -> None:
     assert [by[id].average for id in IDS] == ["2.5", "2.0", "1.0", "3.0", "1.5"]
     assert [by[id].counted for id in IDS] == [2, 2, 1, 2, 2]
     assert [by[id].spread for id in IDS] == [1, 0, 0, 0, 1]
+
+
+def test_given_weights_the_shown_total_equals_a_hand_calculation() -> None:
+    weighed = [replace(one, weight=weight) for one, weight in zip(HEALTH_CREATION, (3, 1, 1, 2, 1), strict=True)]
+    one = dict(zip(IDS, [3, 2, 1, 3, 2], strict=True))
+    two = dict(zip(IDS, [2, 2, None, 3, 1], strict=True))
+    # 9+2+1+6+2 = 20 of 24 and 6+2+–+6+1 = 15 of 21: 35 of 45 points, 77 %.
+    found = find(weighed, [one, two], 77, 2)
+    assert (found.points, found.points_most, found.passed) == (35, 45, True)
+    assert "35 of 45 points (77%)" in note(found, 77)
+    assert find(weighed, [one, two], 78, 2).passed is False
 
 
 def test_the_pass_mark_itself_passes() -> None:
