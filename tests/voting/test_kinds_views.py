@@ -19,7 +19,7 @@ from grants.kernel.clock import SetClock
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotKind
+from grants.rounds.rules import BallotKind, Connection
 from grants.voting import queries
 from grants.voting.rules.ballots import as_marks, ballots_hash
 from grants.voting.rules.envelope import commitment_of, tracking_code
@@ -361,3 +361,22 @@ def test_of_two_votes_of_which_one_is_unfinished_the_message_names_it_and_links_
     assert f'href="{vote(begun, "choose")}"' in page.text
     client.post(vote(begun, "leave"))
     assert "not cast yet" not in text_of(client.get(vote(done, "done")))
+
+
+def test_somebody_of_twelve_votes_where_the_rule_book_says_so_and_counts_in_the_turnout_like_everybody(
+    client: FlaskClient, app_session: Session
+) -> None:
+    round = a_vote_under_way(app_session, bids=8, vote_min_age=12, vote_connections=tuple(Connection))
+    code = a_code(app_session, round)
+    app_session.commit()
+    assert "aged 12 or over" in text_of(client.get(vote(round)))
+    give(client, round, {"choices": ["1", "2", "3"]})
+    page = client.get(vote(round, "who"))
+    assert "I am 12 or older" in text_of(page)
+    assert "You need nobody’s leave to vote." in text_of(page)
+    assert "birth" not in re.findall(r'name="([^"]+)"', page.text)
+    known_by(client, round, code)
+    client.post(vote(round, "check"), data={"do": "cast"})
+    app_session.rollback()
+    turnout = queries.turnout(app_session, round.id)
+    assert (turnout.total, dict(turnout.by_channel)) == (1, {"online": 1})

@@ -14,6 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grants.adapters.packaged_geography import PackagedGeography
+from grants.allocation.service import pack_ballots as packed_of
+from grants.insights.models import Insight
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.clock import SetClock
 from grants.kernel.errors import NotAllowed, StepRefused
@@ -92,6 +94,12 @@ class TestUnfinished:
         tally = service.close_vote(work(any_session, CLOCK, round.voting_closes_at), round.id, vote_key=VOTE_KEY)
         assert (tally.ballot_count, tally.approvals) == (1, {"1": 1, "2": 1, "3": 1})
         assert (count_of(any_session, Ballot), count_of(any_session, UnfinishedBallot)) == (1, 0)
+        # What goes out is made of these two and nothing else: the ballots that were cast, and the roll.
+        assert queries.cast_ballots(any_session, round.id) == [ticks(1, 2, 3)]
+        assert len(queries.whole_board(any_session, round.id)) == 1
+        made = packed_of(work(any_session, CLOCK, round.voting_closes_at), round)
+        assert made.voters == 1
+        assert any_session.scalars(select(Insight)).all() == []
 
     def test_it_is_one_sealed_row_of_one_length_for_each_voter(self, any_session: Session) -> None:
         round = a_vote_under_way(any_session)
