@@ -241,6 +241,22 @@ def test_voters_read_it_on_the_ballot_and_on_each_bid(app_session: Session, as_:
     assert 'name="bids"' not in as_(steward).get(f"/rounds/{round.id}/only-one").get_data(as_text=True)
 
 
+def test_the_page_that_explains_the_rule_lists_the_sets_from_the_freeze_on(
+    app_session: Session, as_: SignIn, client: FlaskClient
+) -> None:
+    round, ids = a_checked_round(app_session)
+    as_(Role.STEWARD).post(f"/rounds/{round.id}/only-one", data={"bids": ids[:2], "reason": WHY})
+    assert WHY not in client.get(f"/rounds/{round.id}/how").text
+    app_session.rollback()
+    bids = proposals.by_ids(app_session, [UUID(id) for id in ids])
+    round.state = RoundState.VOTING
+    a_ballot(app_session, round, bids)
+    app_session.commit()
+    page = client.get(f"/rounds/{round.id}/how").text
+    assert "Of these, only one can be funded" in page
+    assert WHY in page
+
+
 def test_what_changes_after_the_vote_is_shown_as_such(app_session: Session, as_: SignIn) -> None:
     counted = a_counted_round(app_session)
     run(app_session, counted)

@@ -11,12 +11,13 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.orm import Session
 
+from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
 from grants.people.models import Person
 from grants.voting.service import papers
 from grants.voting.service.papers import Keyed
 from grants.voting.views.devices import WARN_SECONDS, WIPE_SECONDS
-from tests.builders.people import actor_of
+from tests.builders.people import a_person, actor_of
 from tests.builders.voting import a_booth, a_code, a_vote, an_officer, some_papers
 from tests.support.pages import a_page, assert_no_barriers
 from tests.support.servers import serving
@@ -172,4 +173,17 @@ def test_shares_of_a_key_from_waiting_to_counted(page_of: SignedIn, app_session:
     page.get_by_label("Your share of the key").fill(strong.texts[1].lower())
     page.get_by_role("button", name="Hand in my share").click()
     expect(page.get_by_text("Destroy your share now")).to_be_visible()
+    assert_no_barriers(page)
+
+
+def test_who_has_a_batch_of_codes_is_written_down_without_a_barrier(page_of: SignedIn, app_session: Session) -> None:
+    round = a_vote_under_way(app_session, bids=3)
+    a_code(app_session, round, batch="Food bank")
+    app_session.commit()
+    page = page_of(a_person(app_session, Role.STEWARD, scope_id=round.fund_id))
+    page.goto(f"/rounds/{round.id}/vote/desk")
+    page.get_by_role("link", name="Hand over the codes of Food bank").click()
+    page.get_by_label("Who has them now, or where are they?").fill("")
+    page.get_by_role("button", name="Write it down").click()
+    expect(page.locator(".govuk-error-summary")).to_be_focused()
     assert_no_barriers(page)

@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.kernel.actors import CLOCK, NOBODY, Actor, Role
+from grants.kernel.canonical import fingerprint
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposal_service
+from grants.proposals.service import exclusive
 from grants.rounds.models import Round
 from grants.rounds.rules import Connection, RoundState, VotingMethod
 from grants.voting import queries
@@ -100,6 +102,29 @@ class TestOpening:
         assert {bid.state for bid in bids} == {ProposalState.ON_BALLOT}
         event = session.scalars(select(AuditEvent).where(AuditEvent.verb == "voting.ballot_frozen")).one()
         assert (event.subject_id, event.body["lines"]) == (round.id, 3)
+
+    def test_the_frozen_ballots_hash_covers_areas_and_what_cannot_win_together(self, session: Session) -> None:
+        hashes = []
+        for areas, together in ((False, False), (True, False), (False, True)):
+            steward, round, bids = self.ready(session)
+            if areas:
+                bids[0].ward_codes = ["E05014858"]
+            if together:
+                exclusive.exclude(work(session, steward), round.id, [one.id for one in bids[:2]], "One hall.")
+            service.open_vote(work(session, steward), round.id)
+            event = session.scalars(
+                select(AuditEvent).where(AuditEvent.verb == "voting.ballot_frozen", AuditEvent.subject_id == round.id)
+            ).one()
+            lot = {line.proposal_id: line.lot for line in queries.ballot_lines(session, round.id)}
+            in_order = sorted(bids, key=lambda bid: bid.title)
+            both = [number for number, bid in enumerate(in_order, 1) if bid in bids[:2]] if together else []
+            lines = [
+                [n, str(bid.id), 120_000, lot[bid.id], sorted(bid.ward_codes), both if n in both else []]
+                for n, bid in enumerate(in_order, 1)
+            ]
+            assert event.body["ballot_hash"] == fingerprint(lines)
+            hashes.append(event.body["ballot_hash"])
+        assert len(set(hashes)) == 3
 
     def test_a_bid_that_waits_for_its_check_keeps_the_vote_shut(self, session: Session) -> None:
         steward, round, _ = self.ready(session)
