@@ -15,7 +15,7 @@ from grants.proposals.rules.sections import Section
 from grants.proposals.service import bids as proposals
 from grants.proposals.service import eligibility, partners, typed
 from grants.rounds import service as rounds
-from grants.rounds.rules import RoundDates, RoundDraft
+from grants.rounds.rules import PanelPart, RoundDates, RoundDraft
 from grants.voting.service import votes as voting
 
 WHO_MAY_APPLY = "Community groups that work in the borough. A group without a bank account applies with a host."
@@ -55,6 +55,8 @@ def call(
                 cap_minor=cap_minor,
                 who_may_apply=WHO_MAY_APPLY,
                 blind=key == "third",
+                panel_part=PanelPart.SPLIT_POT if key == "third" else PanelPart.GATE,
+                panel_share=20 if key == "third" else None,
             ),
         )
         play.rounds[key] = round.id
