@@ -21,6 +21,7 @@ from grants.funds.service import contributions
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, SeedbedError, StepRefused
 from grants.kernel.keyring import KeyRing
+from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.payees import service as payees
@@ -270,13 +271,28 @@ def take_provider_lines(uow: UnitOfWork, provider: str, lines: Sequence[port.Sta
             on=london_day(one.at),
             amount_minor=one.amount_minor,
             reference=one.source_ref,
-            words=one.kind.value.replace("_", " "),
+            words=one.kind.value.replace("_", " ")
+            + (
+                f"; {show_pounds(one.fee_minor)} of fees, which the keeper of the account bears"
+                if one.fee_minor
+                else ""
+            ),
             taken_at=uow.now,
         )
         line.about, line.about_id = _about(uow, provider, one)
         uow.add(line)
         new, alone = new + 1, alone + (line.about is None)
     return new, alone
+
+
+def _words(one: port.StatementLine) -> str:
+    """What the line is, and what the provider kept of it: whoever keeps the account bears that, and not the pot."""
+    said = one.kind.value.replace("_", " ")
+    return (
+        f"{said}; {show_pounds(one.fee_minor)} of fees, which whoever keeps the account bears"
+        if one.fee_minor
+        else said
+    )
 
 
 def _about(uow: UnitOfWork, provider: str, one: port.StatementLine) -> tuple[About, UUID] | tuple[None, None]:
