@@ -271,7 +271,7 @@ def test_a_line_of_stripes_statement_tells_its_fee_and_a_fee_alone_is_to_be_expl
     ]
     assert service.take_provider_lines(work(session, CLOCK), "stripe", lines) == (2, 2)
     assert sorted((one.words, one.amount_minor) for one in queries.lines_to_explain(session, None)) == [
-        ("money in; £1.70 of fees, which whoever keeps the account bears", 10_000),
+        ("money in; £1.70 of fees, which the keeper of the account bears", 10_000),
         ("other", -200),
     ]
     assert breaks(session) == []

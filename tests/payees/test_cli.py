@@ -18,7 +18,7 @@ LINE = "089000 089999 MOD10 0 0 0 0 0 0 7 1 3 7 1 3 7 1"
         (f"{LINE}\n", "938173 938017\n", 0, "1 lines, from sort code 089000 to 089999, and 1 substitutes."),
         (f"{LINE} 15\n", "", 1, "exception 15 is newer than this version of Seedbed"),
         ("089000 089999 MOD12 0\n", "", 1, "cannot be read"),
-        ("", "", 1, "there is no line there"),
+        ("", "", 1, "there is no line in them"),
         (f"{LINE}\n", None, 1, "scsubtab.txt is missing"),
     ],
 )
