@@ -14,6 +14,7 @@ from grants.kernel.clock import day_begins, london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from grants.proposals import queries as proposals
 from grants.proposals.rules.facts import HELP_WORDS
+from grants.proposals.rules.measures import minutes_per_hundred
 from grants.proposals.rules.states import ProposalState
 from grants.quick import access, queries, rules, service
 from grants.quick.exports import grants_csv
@@ -277,8 +278,10 @@ def on_desk(round: Any) -> Section | None:
     if not rounds.is_quick(round) or not may_see_desk(current_actor(), round.fund_id) or round.rule_book is None:
         return None
     counted = queries.counted(reading(), round_id=round.id)
+    seconds = sum(taken for _, taken in proposals.effort(reading(), round.id).values())
     html = _html(
         "quick/_desk.html",
+        per_hundred=minutes_per_hundred(seconds, proposals.asked_in(reading(), round.id)) if seconds else None,
         round=round,
         counted=counted,
         no_words=NO_WORDS,

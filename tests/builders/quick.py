@@ -21,6 +21,7 @@ from grants.quick.models import QuickDecision, QuickOpinion
 from grants.quick.rules import NoCode, Says
 from grants.rounds.models import Round, RoundPriority
 from grants.rounds.rules import QuickDraft, RoundKind, RoundState
+from tests.builders.awards import an_award
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_group, a_member, a_person
 from tests.builders.priorities import a_priority
@@ -196,6 +197,28 @@ def a_refusal(
         code=code,
         reason="The library has one that you can borrow.",
         awarded_minor=0,
+        asked_at=ask.submitted_at,
+        decided_at=ask.submitted_at + timedelta(days=days),
+        days=days,
+    )
+    session.add(decision)
+    session.flush()
+    return decision
+
+
+def a_quick_grant(session: Session, round: Round, *, days: int = 2, **fields: object) -> QuickDecision:
+    """An ask that two people said yes to, with its award."""
+    ask = an_ask(session, round, ProposalState.AWARDED, **fields)  # type: ignore[arg-type]
+    assert ask.submitted_at is not None
+    money = a_contribution(session, round.fund, ask.applied_for_minor)
+    an_award(session, proposal=ask, amount_minor=ask.applied_for_minor, contributions=[money])
+    decision = QuickDecision(
+        proposal_id=ask.id,
+        round_id=round.id,
+        says=Says.YES,
+        code=None,
+        reason="It brings the street together.",
+        awarded_minor=ask.applied_for_minor,
         asked_at=ask.submitted_at,
         decided_at=ask.submitted_at + timedelta(days=days),
         days=days,
