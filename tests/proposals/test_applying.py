@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -32,7 +34,7 @@ def test_a_half_written_bid_is_there_on_another_device_with_the_status_of_each_s
     rose = a_member(app_session, group)
     phone, library = as_(rose), as_(rose)
     home = phone.post(f"/rounds/{round.id}/proposals/new", data={"group_id": str(group.id)}).location
-    bid_id = home.rsplit("/", 1)[1]
+    bid_id = UUID(home.rsplit("/", 1)[1])
     save(phone, bid_id, "what")
     save(phone, bid_id, "fairness", poverty="")
     page = text_of(library.get(home))  # the telephone is dead

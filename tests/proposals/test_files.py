@@ -95,7 +95,8 @@ def test_what_is_none_of_these_is_refused_at_its_field(content: bytes) -> None:
 
 
 def added(scene: Scene, folder: Path, content: bytes = MP3) -> ProposalFile:
-    return files.add(scene.work(scene.writer), DiskStore(folder), scene.proposal.id, content, "We tell what we want.")
+    kept = files.keep(DiskStore(folder), content, "We tell what we want.")
+    return files.add(scene.work(scene.writer), scene.proposal.id, kept)
 
 
 def scanned(scene: Scene, folder: Path, file: ProposalFile, scanner: MemoryScanner | NoScanner) -> None:
@@ -149,7 +150,7 @@ def test_files_come_and_go_only_while_it_is_written(any_session: Session, tmp_pa
         files.remove(scene.work(scene.stranger), file.id)
     assert files.remove(scene.work(scene.writer), file.id) == scene.proposal.id
     with pytest.raises(NotFound):
-        files.add(scene.work(scene.stranger), DiskStore(tmp_path), scene.proposal.id, PDF, "Ours")
+        files.add(scene.work(scene.stranger), scene.proposal.id, files.keep(DiskStore(tmp_path), PDF, "Ours"))
     put_in = Scene(any_session, S.SUBMITTED)
     with pytest.raises(StepRefused):
         added(put_in, tmp_path)

@@ -29,6 +29,7 @@ from grants.proposals.rules.sections import Section, all_gaps
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids, typed
 from grants.review import queries as review
+from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
 from tests.builders.people import a_group, a_member, a_person, actor_of
 from tests.builders.proposals import a_proposal
@@ -269,7 +270,7 @@ SENTENCES = (
 
 
 def test_a_bid_whose_answers_are_a_recording_is_complete(session: Session) -> None:
-    bid = a_proposal(session, state=S.DRAFT, at_risk=True, **dict.fromkeys(SENTENCES))
+    bid = a_proposal(session, state=S.DRAFT, at_risk=True, **dict.fromkeys(SENTENCES))  # type: ignore[arg-type]
     limits = queries.limits(session, bid.round)
     silent = all_gaps(queries.facts(session, queries.proposal(session, bid.id)), limits)
     assert {gap.field for gaps in silent.values() for gap in gaps} == set(SENTENCES)
@@ -355,7 +356,7 @@ def test_a_connector_types_in_for_a_group_that_has_no_account_at_all(app_session
     app_session.rollback()
     app_session.scalars(select(Hosting)).one().state = HostingState.CONFIRMED
     app_session.commit()
-    priority = str(queries.rounds.priority_ids(app_session, round.id)[0])
+    priority = str(rounds.priority_ids(app_session, round.id)[0])
     for section in Section:
         extra = {"priority_id": priority} if section is Section.NEED else {}
         assert save(client, bid_id, section.value, **extra).location == f"/proposals/{bid_id}"  # type: ignore[attr-defined]

@@ -2,19 +2,29 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import func, select
 
 from grants.kernel.errors import NotFound, RuleBroken, StepRefused
 from grants.kernel.states import next_state
+from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
 from grants.ports.scanning import Scanner
 from grants.ports.storage import FileStore
 from grants.proposals import access, queries
 from grants.proposals.models import Proposal, ProposalFile
-from grants.proposals.rules.files import FILE_STEPS, LABEL_AT_MOST, MOST_FILES, FileAction, FileState, checked_upload
+from grants.proposals.rules.files import (
+    FILE_STEPS,
+    LABEL_AT_MOST,
+    MOST_FILES,
+    FileAction,
+    FileKind,
+    FileState,
+    checked_upload,
+)
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.rules import RoundState
@@ -22,32 +32,43 @@ from grants.rounds.rules import RoundState
 Working = Callable[[], AbstractContextManager[UnitOfWork]]
 
 
-def add(uow: UnitOfWork, store: FileStore, proposal_id: UUID, content: bytes, label: str) -> ProposalFile:
-    """Keep a file: known by its content, pictures drawn anew, closed until it was scanned.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that lies in the store and belongs to nothing so far."""
 
-    ``label``: what it shows, or what is said in it. Raises ``RuleBroken`` at ``file`` or ``label``.
+    kind: FileKind
+    stored_name: str
+    size: int
+    label: str
+
+
+def keep(store: FileStore, content: bytes, label: str) -> Kept:
+    """Put what was sent into the store: known by its content, pictures drawn anew. Before any transaction, since a
+    store may be far away: nobody waits for it who wants to write.
+
+    ``label``: what it shows, or what is said in it. Raises ``RuleBroken`` at ``file`` or ``label``, ``StoreAway``.
     """
+    message = "Say what it shows or what is said in it, for people who cannot see or hear it."
+    label = words_given(label, "label", message, LABEL_AT_MOST)
+    kept = checked_upload(content)
+    return Kept(kept.kind, store.put(kept.content, suffix=kept.suffix), len(kept.content), label)
+
+
+def add(uow: UnitOfWork, proposal_id: UUID, kept: Kept) -> ProposalFile:
+    """Let a file belong to a proposal that is being written; it stays closed until it was scanned."""
     proposal = _writing(uow, proposal_id)
-    label = label.strip()
-    if not label:
-        raise RuleBroken(
-            "Say what it shows or what is said in it, for people who cannot see or hear it.", field="label"
-        )
-    if len(label) > LABEL_AT_MOST:
-        raise RuleBroken(f"This must be {LABEL_AT_MOST:,} characters or fewer.", field="label")
     size = uow.session.scalar(
         select(func.count()).select_from(ProposalFile).where(ProposalFile.proposal_id == proposal.id)
     )
     if (size or 0) >= MOST_FILES:
         raise RuleBroken(f"A proposal holds {MOST_FILES} files. Take one out first.", field="file")
-    kept = checked_upload(content)
     file = ProposalFile(
         proposal_id=proposal.id,
         kind=kept.kind,
         state=FileState.WAITING,
-        stored_name=store.put(kept.content, suffix=kept.suffix),
-        size=len(kept.content),
-        label=label,
+        stored_name=kept.stored_name,
+        size=kept.size,
+        label=kept.label,
         added_at=uow.now,
     )
     uow.add(file)

@@ -47,11 +47,14 @@ def files(proposal_id: UUID) -> ResponseReturnValue:
     parties, actor = queries.parties(reading(), proposal), current_actor()
     if not access.may_read_all(actor, parties):
         raise NotFound("There is no such proposal.")
-    form = FileForm()
+    form, may_edit = FileForm(), access.may_edit(actor, parties)
     if form.accepted():
+        if not may_edit:
+            raise NotFound("There is no such proposal.")
         try:
+            kept = service.keep(store(), form.file.data.read(), form.label.data or "")
             with working() as uow:
-                service.add(uow, store(), proposal_id, form.file.data.read(), form.label.data or "")
+                service.add(uow, proposal_id, kept)
             flash("Added. It is checked for viruses; then it can be opened.", "success")
             return redirect(url_for("proposal_files.files", proposal_id=proposal_id))
         except RuleBroken as broken:
@@ -65,7 +68,7 @@ def files(proposal_id: UUID) -> ResponseReturnValue:
             form=form,
             proposal=proposal,
             most=MOST_FILES,
-            may_change=access.may_edit(actor, parties) and (writing or asked),
+            may_change=may_edit and (writing or asked),
         ),
         form.status,
     )
