@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
@@ -179,6 +179,7 @@ def split_rounds(draw: st.DrawFn) -> Inputs:
     )
 
 
+@settings(max_examples=50)
 @given(split_rounds(), st.randoms())
 def test_nothing_is_overspent_all_is_fundable_and_the_order_of_what_comes_in_is_irrelevant(
     inputs: Inputs, chance: object
@@ -202,6 +203,7 @@ def test_nothing_is_overspent_all_is_fundable_and_the_order_of_what_comes_in_is_
     assert again.checksum == done.checksum
 
 
+@settings(max_examples=40)
 @given(split_rounds())
 def test_with_a_split_pot_nothing_that_still_fits_is_left_out_and_what_is_told_adds_up(inputs: Inputs) -> None:
     assert inputs.panel is not None
