@@ -467,8 +467,8 @@ def _begun_elsewhere(round_id: UUID) -> list[Row]:
         for key, kept in session.items()
         if key.startswith(BALLOT) and kept.get("c") and key != BALLOT + str(round_id)
     ]
-    found = (rounds.published(reading(), one) for one in sorted(held)[:5])
-    return [one for one in found if _is_open(one)]
+    open_now = queries.in_states(reading(), (RoundState.VOTING,), None) if held else []
+    return [one for one in open_now if one.id in held and _is_open(one)]
 
 
 @bp.post("/rounds/<uuid:round_id>/vote/leave")
