@@ -6,7 +6,7 @@ from grants.demo import bids
 from grants.demo.play import Play
 from grants.review import queries as reviews
 from grants.review import service as review
-from grants.review.rules import Mark, ReviewDraft
+from grants.review.rules import Mark, ReviewDraft, address_mark
 from grants.rounds.rules import HEALTH_CREATION, Criterion
 
 PANEL = ("chris", "priya", "peter")
@@ -39,6 +39,11 @@ def sit(play: Play, round_key: str, on: int) -> None:
     with play.as_("sue", play.at(on, 9)) as uow:
         for key in PANEL:
             review.seat(uow, round_id, play.cast.people[key][0], chair=key == "chris")
+            trained, until = play.day(on - 30), play.day(on + 700)
+            review.note_member(uow, round_id, play.cast.people[key][0], trained_on=trained, term_ends_on=until)
+    for house, key in enumerate(PANEL, start=21):
+        with play.as_(key, play.at(on, 9, 30)) as uow:
+            review.say_where_i_live(uow, address_mark(play.settings.secret_key, str(house), "TS18 1AA"))
     with play.as_("sue", play.at(on, 10)) as uow:
         review.share_out(uow, round_id, 3)
     titles = {proposal_id: title for (key, title), proposal_id in play.proposals.items() if key == round_key}

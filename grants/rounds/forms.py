@@ -413,11 +413,14 @@ FRESH: dict[str, Any] = {
 class CriterionForm(Form):
     """One thing the panel looks for."""
 
-    name = fields.TextField("Name", hint="A word or two, like “Kind to nature”.", at_most=NAME_AT_MOST)
+    name = fields.TextField(
+        "Name", hint="A word or two, like “Kind to nature”.", at_most=NAME_AT_MOST, message="Enter a name"
+    )
     question = fields.AreaField(
         "What are panellists asked?",
         hint="One question that a neighbour understands.",
         at_most=QUESTION_AT_MOST,
+        message="Enter what panellists are asked",
         rows=2,
     )
     weight = fields.NumberField(
@@ -426,10 +429,22 @@ class CriterionForm(Form):
         at_least=1,
         at_most=WEIGHT_MOST,
     )
-    step_0 = fields.AreaField("0 points means", hint="Say it in one sentence.", at_most=STEP_AT_MOST, rows=2)
-    step_1 = fields.AreaField("1 point means", at_most=STEP_AT_MOST, rows=2)
-    step_2 = fields.AreaField("2 points means", at_most=STEP_AT_MOST, rows=2)
-    step_3 = fields.AreaField("3 points means", at_most=STEP_AT_MOST, rows=2)
+    step_0 = fields.AreaField(
+        "0 points means",
+        hint="Say it in one sentence.",
+        at_most=STEP_AT_MOST,
+        rows=2,
+        message="Say in a sentence what 0 points means",
+    )
+    step_1 = fields.AreaField(
+        "1 point means", at_most=STEP_AT_MOST, rows=2, message="Say in a sentence what 1 point means"
+    )
+    step_2 = fields.AreaField(
+        "2 points means", at_most=STEP_AT_MOST, rows=2, message="Say in a sentence what 2 points means"
+    )
+    step_3 = fields.AreaField(
+        "3 points means", at_most=STEP_AT_MOST, rows=2, message="Say in a sentence what 3 points means"
+    )
 
     def to_criterion(self) -> Criterion:
         """What was typed; its id is given by the service."""
