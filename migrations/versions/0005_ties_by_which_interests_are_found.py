@@ -74,7 +74,7 @@ def _note_who_signed() -> None:
     """Each (signer, group of the award) once, from the moment of the first signature."""
     of_agreement, of_award = sa.Column("agreement_id", sa.Uuid), sa.Column("award_id", sa.Uuid)
     signature = sa.table(
-        "signature", of_agreement, sa.Column("person_id", sa.Uuid), sa.Column("signed_at", sa.DateTime)
+        "signature", of_agreement, sa.Column("person_id", sa.Uuid), sa.Column("signed_at", sa.DateTime(timezone=True))
     )
     agreement = sa.table("agreement", sa.Column("id", sa.Uuid), of_award)
     award = sa.table("award", sa.Column("id", sa.Uuid), sa.Column("group_id", sa.Uuid))
@@ -83,7 +83,7 @@ def _note_who_signed() -> None:
         "person_tie",
         *(sa.Column(name, sa.Uuid) for name in names),
         sa.Column("kind"),
-        sa.Column("noted_at", sa.DateTime),
+        sa.Column("noted_at", sa.DateTime(timezone=True)),
     )
     rows = op.get_bind().execute(
         sa.select(signature.c.person_id, award.c.group_id, sa.func.min(signature.c.signed_at))
