@@ -21,7 +21,7 @@ from grants.review.models import PanelFinding
 from grants.review.rules import sentence_for
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import Criterion
+from grants.rounds.rules.panel import Criterion
 
 
 def told(uow: UnitOfWork, round: Round, decision: Decision, proposal: Proposal, *, corrected: bool = False) -> Letter:

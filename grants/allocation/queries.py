@@ -24,7 +24,10 @@ from grants.review import queries as review
 from grants.review.models import PanelMember
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotRules, PanelPart, RoundState, RuleBook
+from grants.rounds.rules.ballots import BallotRules
+from grants.rounds.rules.book import RuleBook
+from grants.rounds.rules.panel import PanelPart
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries as voting
 from grants.voting.models import BallotLine
 

@@ -47,7 +47,7 @@ from grants.rounds import queries as rounds
 from grants.rounds import service as rounds_service
 from grants.rounds.access import ensure_may_run
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries as voting
 from grants.voting.rules.ballots import as_marks, ballots_hash
 from grants.voting.service import votes as voting_service

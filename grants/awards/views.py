@@ -56,7 +56,7 @@ from grants.payees.rules.checks import ASKS, GroupCheckState
 from grants.people import queries as people
 from grants.review.rules import address_mark
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.limits import post_limit

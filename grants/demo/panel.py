@@ -7,7 +7,7 @@ from grants.demo.play import Play
 from grants.review import queries as reviews
 from grants.review import service as review
 from grants.review.rules import Mark, ReviewDraft, address_mark
-from grants.rounds.rules import HEALTH_CREATION, Criterion
+from grants.rounds.rules.panel import HEALTH_CREATION, Criterion
 
 PANEL = ("chris", "priya", "peter")
 REASONS = {

@@ -15,7 +15,7 @@ from grants.quick import service as quick
 from grants.quick.rules import NoCode, Says
 from grants.reports import service as reports
 from grants.rounds import service as rounds
-from grants.rounds.rules import QuickDraft
+from grants.rounds.rules.quick import QuickDraft
 
 
 @dataclass(frozen=True, slots=True)

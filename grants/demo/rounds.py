@@ -15,7 +15,9 @@ from grants.proposals.rules.sections import Section
 from grants.proposals.service import bids as proposals
 from grants.proposals.service import eligibility, partners, typed
 from grants.rounds import service as rounds
-from grants.rounds.rules import PanelPart, RoundDates, RoundDraft
+from grants.rounds.rules.book import RoundDraft
+from grants.rounds.rules.dates import RoundDates
+from grants.rounds.rules.panel import PanelPart
 from grants.voting.service import votes as voting
 
 WHO_MAY_APPLY = "Community groups that work in the borough. A group without a bank account applies with a host."

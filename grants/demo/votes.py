@@ -7,7 +7,7 @@ from uuid import UUID
 from grants.demo.bids import Bid
 from grants.demo.play import Play
 from grants.outbox import queries as outbox
-from grants.rounds.rules import Connection
+from grants.rounds.rules.ballots import Connection
 from grants.voting import queries as voting_queries
 from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.voters import Declaration, Voter

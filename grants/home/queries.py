@@ -29,7 +29,7 @@ from grants.reports.models import Report
 from grants.reports.rules import ReportState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.voting.models import Tally
 
 NOT_GRANTED = (AwardState.OFFERED, AwardState.DECLINED, AwardState.LAPSED)

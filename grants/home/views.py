@@ -21,7 +21,7 @@ from grants.payees import access as payees_access
 from grants.payees import queries as payees
 from grants.people import queries as people
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import answers, now, reading
 from grants.web.doors import demo_only, public, signed_in
 from grants.web.filters import until

@@ -14,9 +14,10 @@ from grants.issues.rules import IssueAction, IssueState
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken
 from grants.kernel.states import can
+from grants.kernel.words import plural
 from grants.web.db import reading
 from grants.web.doors import public, signed_in
-from grants.web.filters import capped, day, moment, plural
+from grants.web.filters import capped, day, moment
 from grants.web.forgetting import forgetting
 from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, needs_you

@@ -8,7 +8,7 @@ from grants.meetings.models import Meeting
 from grants.outbox.service import address, put_mail
 from grants.people import queries as people
 from grants.rounds.models import Round
-from grants.rounds.rules import show_moment
+from grants.rounds.rules.dates import show_moment
 
 
 def invited(uow: UnitOfWork, round: Round, meeting: Meeting, members: Sequence[UUID]) -> None:

@@ -33,7 +33,7 @@ from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import ensure_may_run
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 
 
 def plan(uow: UnitOfWork, round_id: UUID, starts_at: datetime, place: str, order: AgendaOrder) -> Meeting:

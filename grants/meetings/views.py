@@ -20,7 +20,7 @@ from grants.people import queries as people
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import ensure_may_run, may_run
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import reading
 from grants.web.doors import public, signed_in
 from grants.web.needs import NeedsYou, needs_you

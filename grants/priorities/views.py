@@ -16,6 +16,7 @@ from grants.issues.rules import PICKABLE
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken
 from grants.kernel.states import can
+from grants.kernel.words import plural
 from grants.kernel.work import UnitOfWork
 from grants.priorities import access, queries, rules, service
 from grants.priorities.forms import (
@@ -31,7 +32,7 @@ from grants.priorities.forms import (
 from grants.priorities.rules import PriorityAction, PriorityState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
-from grants.web.filters import capped, day, moment, plural
+from grants.web.filters import capped, day, moment
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor

@@ -16,7 +16,7 @@ from grants.proposals.rules.hands import Hand, Source
 from grants.proposals.rules.partners import PartnerState
 from grants.proposals.rules.sections import SECTION_TITLES, Section
 from grants.rounds import queries as rounds
-from grants.rounds.rules import show_moment
+from grants.rounds.rules.dates import show_moment
 
 Readers = Collection[tuple[UUID, str]]
 _FROM = {

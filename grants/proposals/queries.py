@@ -43,7 +43,7 @@ from grants.proposals.rules.sections import Limits
 from grants.proposals.rules.states import PUBLIC, ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundKind, RoundState
+from grants.rounds.rules.states import RoundKind, RoundState
 
 PER_PAGE = 25
 SHOWN = frozenset({RoundState.VOTING, RoundState.PANEL, RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED})

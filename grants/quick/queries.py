@@ -30,7 +30,7 @@ from grants.quick.rules import NoCode, Opinion, Says, Standing
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundKind
+from grants.rounds.rules.states import RoundKind
 
 PER_PAGE = 24
 MOST_WAITING = 200

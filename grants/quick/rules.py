@@ -8,7 +8,7 @@ from uuid import UUID
 
 from grants.kernel.clock import london_day
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import working_days_later
+from grants.rounds.rules.quick import working_days_later
 
 REASON_AT_MOST = 1000
 

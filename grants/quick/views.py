@@ -12,6 +12,7 @@ from markupsafe import Markup
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import day_begins, london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
+from grants.kernel.words import plural
 from grants.proposals import queries as proposals
 from grants.proposals.rules.facts import HELP_WORDS
 from grants.proposals.rules.measures import minutes_per_hundred
@@ -23,10 +24,9 @@ from grants.quick.queries import Ask
 from grants.quick.rules import NO_WORDS, STANDING_WORDS, TURN_TO, Says, Standing
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run, may_see_desk
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
-from grants.web.filters import plural
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
 from grants.web.sections import Section, section

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from grants.review import rules
 from grants.review.rules import Mark, ReviewDraft
-from grants.rounds.rules import Criterion
+from grants.rounds.rules.panel import Criterion
 from grants.web import fields
 from grants.web.forms import Form
 

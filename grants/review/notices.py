@@ -10,7 +10,8 @@ from grants.proposals.models import Proposal
 from grants.review.models import PanelFinding, Review
 from grants.review.rules import sentence_for
 from grants.rounds.models import Round
-from grants.rounds.rules import Criterion, show_moment
+from grants.rounds.rules.dates import show_moment
+from grants.rounds.rules.panel import Criterion
 
 
 def assigned(uow: UnitOfWork, round: Round, reviews: Sequence[Review]) -> None:

@@ -31,7 +31,7 @@ from grants.review.rules import (
     without_article,
 )
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 
 UNDECIDED = (RoundState.CLOSED, RoundState.CHECKING, RoundState.VOTING, RoundState.PANEL)
 """States in which a round's reviews still weigh."""

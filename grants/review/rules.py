@@ -12,7 +12,7 @@ from uuid import UUID
 
 from grants.kernel.errors import RuleBroken
 from grants.kernel.postcodes import one_door
-from grants.rounds.rules import Criterion
+from grants.rounds.rules.panel import Criterion
 
 STEP_MOST = 3
 REASON_AT_MOST = 1000

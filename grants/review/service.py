@@ -24,7 +24,7 @@ from grants.rounds import queries as rounds
 from grants.rounds import service as rounds_service
 from grants.rounds.access import ensure_may_run
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 
 SEATABLE = (RoundState.SCHEDULED, RoundState.OPEN, RoundState.CLOSED, RoundState.CHECKING)
 AT_WORK = (RoundState.CLOSED, RoundState.CHECKING)

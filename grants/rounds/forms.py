@@ -4,31 +4,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import (
-    APPLICANT_WORDS,
-    HEALTH_CREATION,
+from grants.rounds.rules.ballots import (
     MOST_AREAS,
-    MOST_DECIDE_DAYS,
     MOST_POINTS,
-    MOST_QUICK_MINOR,
+    BallotKind,
+    Connection,
+    KeyKeeping,
+    PaperPolicy,
+    VotingMethod,
+    read_weights,
+)
+from grants.rounds.rules.book import ApplicantKind, RoundDraft
+from grants.rounds.rules.dates import RoundDates
+from grants.rounds.rules.panel import (
+    HEALTH_CREATION,
     NAME_AT_MOST,
     QUESTION_AT_MOST,
     STEP_AT_MOST,
     WEIGHT_MOST,
-    ApplicantKind,
-    BallotKind,
-    Connection,
     Criterion,
-    KeyKeeping,
     PanelPart,
-    PaperPolicy,
-    QuickDraft,
-    RoundDates,
-    RoundDraft,
-    SharingRule,
-    VotingMethod,
-    read_weights,
 )
+from grants.rounds.rules.quick import MOST_DECIDE_DAYS, MOST_QUICK_MINOR, QuickDraft
+from grants.rounds.rules.sharing import SharingRule
+from grants.rounds.rules.words import APPLICANT_WORDS
 from grants.web import fields
 from grants.web.forms import Form
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from grants.funds.models import Fund
 from grants.kernel.money import POUNDS
 from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
-from grants.rounds.rules import RoundKind, RoundState
+from grants.rounds.rules.states import RoundKind, RoundState
 
 
 class Round(Identified):

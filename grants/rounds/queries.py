@@ -13,16 +13,10 @@ from grants.kernel.errors import NotFound, StepRefused
 from grants.people.models import Person
 from grants.priorities.models import Priority
 from grants.rounds.models import KeyShare, Round, RoundChange, RoundPriority
-from grants.rounds.rules import (
-    QuickBook,
-    QuickDraft,
-    RoundDates,
-    RoundDraft,
-    RoundKind,
-    RoundState,
-    RuleBook,
-    phase_at,
-)
+from grants.rounds.rules.book import RoundDraft, RuleBook
+from grants.rounds.rules.dates import RoundDates, phase_at
+from grants.rounds.rules.quick import QuickBook, QuickDraft
+from grants.rounds.rules.states import RoundKind, RoundState
 
 PER_PAGE = 25
 HOLDS_MONEY = (

@@ -23,24 +23,12 @@ from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
 from grants.rounds import access, queries
 from grants.rounds.models import KeyShare, Round, RoundChange, RoundPriority
-from grants.rounds.rules import (
-    HEALTH_CREATION,
-    Criterion,
-    KeyKeeping,
-    QuickDraft,
-    RoundAction,
-    RoundDates,
-    RoundDraft,
-    RoundKind,
-    RoundState,
-    RuleBook,
-    check_criteria,
-    criterion_id,
-    put_off,
-    put_off_quick,
-    show_moment,
-    steps_of,
-)
+from grants.rounds.rules.ballots import KeyKeeping
+from grants.rounds.rules.book import RoundDraft, RuleBook
+from grants.rounds.rules.dates import RoundDates, put_off, show_moment
+from grants.rounds.rules.panel import HEALTH_CREATION, Criterion, check_criteria, criterion_id
+from grants.rounds.rules.quick import QuickDraft, put_off_quick
+from grants.rounds.rules.states import RoundAction, RoundKind, RoundState, steps_of
 
 REASON_AT_MOST = 500
 

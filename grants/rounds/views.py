@@ -14,6 +14,7 @@ from markupsafe import Markup
 from grants.funds import queries as funds
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
+from grants.kernel.words import plural
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
 from grants.priorities import queries as priorities
@@ -32,10 +33,11 @@ from grants.rounds.forms import (
     criterion_typed,
     quick_as_typed,
 )
-from grants.rounds.rules import RoundState, in_words, part_words
+from grants.rounds.rules.panel import part_words
+from grants.rounds.rules.states import RoundState
+from grants.rounds.rules.words import in_words
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
-from grants.web.filters import plural
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section as PageSection
 from grants.web.sections import section as page_section

@@ -8,7 +8,7 @@ from typing import Any
 
 import segno
 
-from grants.rounds.rules import BallotKind, BallotRules
+from grants.rounds.rules.ballots import BallotKind, BallotRules
 from grants.voting.queries import Entry
 from grants.voting.rules.ballots import Marks
 from grants.voting.rules.board import BoardLine

@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import Any
 
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import MOST_POINTS, BallotRules, Connection, RuleBook, VotingMethod
+from grants.rounds.rules.ballots import MOST_POINTS, BallotRules, Connection, VotingMethod
+from grants.rounds.rules.book import RuleBook
 from grants.voting.rules.codes import normalise_code
 from grants.voting.rules.paper import INVALID_WORDS, SAID_BY_PEOPLE, Invalid
 from grants.voting.rules.voters import CONNECTION_WORDS, Declaration

@@ -3,7 +3,7 @@
 from grants.kernel.work import UnitOfWork
 from grants.outbox.service import address, put_mail
 from grants.rounds.models import Round
-from grants.rounds.rules import show_moment
+from grants.rounds.rules.dates import show_moment
 from grants.voting.models import EmailCheck
 
 VALID_MINUTES = 30

@@ -20,7 +20,10 @@ from grants.proposals import queries as proposals
 from grants.proposals.models import ExclusiveBid, Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotRules, KeyKeeping, RoundDates, RoundState, RuleBook
+from grants.rounds.rules.ballots import BallotRules, KeyKeeping
+from grants.rounds.rules.book import RuleBook
+from grants.rounds.rules.dates import RoundDates
+from grants.rounds.rules.states import RoundState
 from grants.voting.models import (
     Ballot,
     BallotLine,

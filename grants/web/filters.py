@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +10,7 @@ from flask import Flask, before_render_template, g, has_app_context
 from jinja2 import pass_context
 
 from grants.kernel.money import POUNDS, told_in
+from grants.kernel.words import plural
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -97,16 +97,6 @@ def until(value: datetime | None, now: datetime) -> str:
             words = plural(count, one)
             return f"in {words}" if seconds > 0 else f"{words} ago"
     return "now"
-
-
-def plural(count: int | Sized, one: str, many: str | None = None) -> str:
-    """A count with its word.
-
-    >>> plural(1, "vote"), plural(1200, "vote"), plural(0, "reply", "replies")
-    ('1 vote', '1,200 votes', '0 replies')
-    """
-    size = count if isinstance(count, int) else len(count)
-    return f"{size:,} {one if size == 1 else many or one + 's'}"
 
 
 def percent(part: float | None, whole: float | None = None, places: int = 0) -> str:

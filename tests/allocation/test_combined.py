@@ -28,7 +28,8 @@ from grants.allocation.rules.sandbox import try_rule
 from grants.funds.rules import Names, Need, Restriction, Source, match
 from grants.kernel.errors import RuleBroken
 from grants.rounds import queries as rounds
-from grants.rounds.rules import PanelPart, SharingRule
+from grants.rounds.rules.panel import PanelPart
+from grants.rounds.rules.sharing import SharingRule
 from tests.allocation.test_explained import at_cost, facts_of, made, with_more, won
 from tests.allocation.test_views import MANY, announced, decided, sound, words_of
 from tests.builders.allocation import a_counted_round

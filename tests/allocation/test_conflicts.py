@@ -20,7 +20,7 @@ from grants.allocation.rules.registry import RULES, rule_named
 from grants.allocation.rules.replay import Inputs, replay
 from grants.allocation.rules.result import Reason, Run, run_rule
 from grants.funds.rules import Names, Need, Restriction, Source
-from grants.rounds.rules import BallotRules
+from grants.rounds.rules.ballots import BallotRules
 
 SITE, HALL = UUID(int=501), UUID(int=502)
 RULE_NAMES = sorted(RULES)

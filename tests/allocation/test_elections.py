@@ -27,7 +27,9 @@ from grants.people.models import Person
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotKind, RoundState, SharingRule
+from grants.rounds.rules.ballots import BallotKind
+from grants.rounds.rules.sharing import SharingRule
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries as voting
 from tests.builders.allocation import a_counted_round
 from tests.builders.people import actor_of

@@ -10,7 +10,7 @@ from grants.allocation.rules.fundable import always_fundable
 from grants.allocation.rules.plain import in_short, options_in_words
 from grants.allocation.rules.registry import RULES
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import Options
+from grants.rounds.rules.sharing import Options
 
 CASES: list[tuple[str, Options]] = [
     ("most_votes", {}),

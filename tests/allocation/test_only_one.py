@@ -20,7 +20,7 @@ from grants.proposals import queries as proposals
 from grants.proposals.models import ExclusiveBid, ExclusiveSet
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries as voting
 from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.funds import a_contribution, a_fund

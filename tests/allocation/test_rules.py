@@ -22,7 +22,7 @@ from grants.allocation.rules.registry import RULES, rule_named
 from grants.allocation.rules.result import Outcome, Reason, Run, run_rule
 from grants.funds.rules import Need, Restriction, Source, match
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import MostVotesOptions
+from grants.rounds.rules.sharing import MostVotesOptions
 from grants.voting.rules.lot import draw_lot
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "data" / "pabulib"

@@ -26,7 +26,9 @@ from grants.kernel.actors import Role
 from grants.kernel.errors import RuleBroken
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotKind, Options, RoundState, SharingRule
+from grants.rounds.rules.ballots import BallotKind
+from grants.rounds.rules.sharing import Options, SharingRule
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries as voting
 from tests.allocation.test_views import announced, sound, words_of, worked_out
 from tests.builders.allocation import Counted, a_counted_round

@@ -26,7 +26,9 @@ from grants.outbox.models import OutboxRow
 from grants.people.models import Person
 from grants.proposals.rules.states import ProposalState
 from grants.review.rules import ReviewState
-from grants.rounds.rules import BallotKind, BallotRules, RoundState, SharingRule
+from grants.rounds.rules.ballots import BallotKind, BallotRules
+from grants.rounds.rules.sharing import SharingRule
+from grants.rounds.rules.states import RoundState
 from grants.voting.models import Ballot
 from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.funds import a_contribution, a_fund

@@ -22,16 +22,19 @@ from grants.allocation.models import AllocationRun, Correction, Decision
 from grants.allocation.rules.ballots import Bid
 from grants.allocation.rules.states import DecisionState, Departure, Verdict
 from grants.kernel.actors import Role
+from grants.kernel.words import plural
 from grants.people.models import Person
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.review.rules import ReviewState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotKind, RoundState, SharingRule
+from grants.rounds.rules.ballots import BallotKind
+from grants.rounds.rules.sharing import SharingRule
+from grants.rounds.rules.states import RoundState
 from grants.voting.models import RollMark
 from grants.voting.rules.states import Channel
-from grants.web.filters import money, plural
+from grants.web.filters import money
 from grants.web.outside import geography
 from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.funds import a_contribution, a_fund

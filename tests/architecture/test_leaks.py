@@ -31,7 +31,8 @@ from grants.people.models import Person, RoleGrant
 from grants.proposals.models import Proposal
 from grants.review.rules import ReviewState
 from grants.rounds.models import Round
-from grants.rounds.rules import PanelPart, RoundState
+from grants.rounds.rules.panel import PanelPart
+from grants.rounds.rules.states import RoundState
 from grants.voting.models import Ballot, Tally
 from grants.voting.rules.ballots import ballots_hash
 from grants.web import pdf

@@ -29,7 +29,7 @@ from grants.ledger.models import Account, Entry
 from grants.ledger.rules import bank_code
 from grants.proposals.rules.states import ProposalState
 from grants.reports.rules import ReportState
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.audit.test_queries import released
 from tests.builders.actors import an_actor
 from tests.builders.awards import an_award

@@ -21,7 +21,7 @@ from grants.kernel.errors import NotAllowed, NotEnoughMoney
 from grants.ledger.queries import breaks
 from grants.outbox.models import OutboxRow
 from grants.proposals.rules.states import ProposalState
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.actors import an_actor
 from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.awards import an_award

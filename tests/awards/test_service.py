@@ -24,7 +24,7 @@ from grants.people.queries import actor_for
 from grants.people.rules import HostingState
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.actors import an_actor
 from tests.builders.awards import a_decided_proposal, a_decided_round, a_decision, all_known, an_agreement, an_award
 from tests.builders.funds import a_contribution, a_fund

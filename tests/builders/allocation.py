@@ -13,7 +13,7 @@ from grants.people.models import Person
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_person, actor_of
 from tests.builders.proposals import a_proposal
 from tests.builders.review import a_finding, a_panel

@@ -25,7 +25,7 @@ from grants.priorities.rules import PriorityState
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.payees import a_check, a_verified_account
 from tests.builders.people import a_group, a_member, a_person

@@ -19,7 +19,7 @@ from grants.proposals.rules.sections import Section
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_group, a_member, a_person
 from tests.builders.rounds import a_round
 from tests.support.clock import START

@@ -20,7 +20,8 @@ from grants.proposals.rules.states import ProposalState
 from grants.quick.models import QuickDecision, QuickOpinion
 from grants.quick.rules import NoCode, Says
 from grants.rounds.models import Round, RoundPriority
-from grants.rounds.rules import QuickDraft, RoundKind, RoundState
+from grants.rounds.rules.quick import QuickDraft
+from grants.rounds.rules.states import RoundKind, RoundState
 from tests.builders.awards import an_award
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_group, a_member, a_person

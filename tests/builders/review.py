@@ -13,7 +13,7 @@ from grants.proposals.models import Proposal
 from grants.review.models import AddressMark, PanelFinding, PanelMember, PersonTie, Review, Score
 from grants.review.rules import COUNTED, KnownTie, ReviewState, Tie, address_mark
 from grants.rounds.models import Round
-from grants.rounds.rules import HEALTH_CREATION
+from grants.rounds.rules.panel import HEALTH_CREATION
 from tests.builders.people import a_person
 from tests.support.clock import START
 

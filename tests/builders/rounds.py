@@ -13,7 +13,9 @@ from grants.funds.models import Fund
 from grants.kernel.sealing import make_key_pair, wrap_private_key
 from grants.priorities.models import Priority
 from grants.rounds.models import Round, RoundPriority
-from grants.rounds.rules import RoundDates, RoundDraft, RoundState
+from grants.rounds.rules.book import RoundDraft
+from grants.rounds.rules.dates import RoundDates
+from grants.rounds.rules.states import RoundState
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.priorities import a_priority
 from tests.support.clock import START

@@ -17,7 +17,7 @@ from grants.people.models import Person
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import KeyShare, Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.voting.models import (
     Ballot,
     BallotLine,

@@ -16,7 +16,7 @@ from grants.payees.rules.checks import CheckKind, GroupCheckState
 from grants.people.models import Group
 from grants.proposals.rules.states import ProposalState
 from grants.reports.rules import ReportState
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.awards import an_award
 from tests.builders.people import a_group, a_member, a_person
 from tests.builders.proposals import a_proposal

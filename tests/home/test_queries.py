@@ -14,7 +14,7 @@ from grants.home import queries
 from grants.issues.rules import IssueState
 from grants.priorities.rules import PriorityState
 from grants.reports.rules import ReportState
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.awards import an_award
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.issues import an_issue

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from grants.kernel.clock import SetClock
 from grants.priorities.models import Priority
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import WRITES
 from tests.builders.rounds import a_round
 from tests.journeys.people import Journey, Somebody, a_journey

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.clock import SetClock
 from grants.proposals.rules.states import ProposalState
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import WRITES
 from tests.builders.proposals import a_proposal
 from tests.builders.rounds import a_round

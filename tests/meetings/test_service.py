@@ -16,7 +16,7 @@ from grants.meetings import queries, service
 from grants.meetings.rules import AgendaOrder, MeetingState, Settled
 from grants.outbox.models import OutboxRow
 from grants.people.models import Person
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.meetings import PLACE, a_planned_meeting, an_open_meeting
 from tests.builders.people import a_member, a_person, actor_of

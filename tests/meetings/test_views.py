@@ -12,7 +12,7 @@ from grants.kernel.actors import Role
 from grants.meetings import queries
 from grants.meetings import views as meetings
 from grants.review.rules import ReviewState
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.allocation import a_counted_round
 from tests.builders.meetings import PLACE, a_planned_meeting, an_open_meeting
 from tests.builders.people import a_member, a_person

@@ -16,7 +16,7 @@ from grants.proposals.models import Proposal
 from grants.proposals.rules.sections import Section
 from grants.proposals.rules.states import ProposalState
 from grants.review.rules import ReviewState
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_group, a_member, a_person
 from tests.builders.proposals import a_proposal
 from tests.builders.review import a_panellist, a_review

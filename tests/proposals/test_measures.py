@@ -21,7 +21,7 @@ from grants.proposals.rules.measures import gave_up, minutes_per_hundred, rates,
 from grants.proposals.rules.sections import SECTION_TITLES, Section
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import eligibility
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_member, a_person
 from tests.builders.proposals import a_proposal
 from tests.builders.rounds import a_round

@@ -19,7 +19,7 @@ from grants.proposals.rules.partners import Partner, PartnerState
 from grants.proposals.rules.sections import Section, gaps
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids, eligibility, partners
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.insights import an_insight
 from tests.builders.people import a_group, a_member, a_person
 from tests.builders.proposals import a_proposal

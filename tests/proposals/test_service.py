@@ -25,7 +25,9 @@ from grants.proposals.rules.screening import ScreeningCode
 from grants.proposals.rules.sections import Section, all_gaps
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as service
-from grants.rounds.rules import ApplicantKind, RoundDates, RoundState
+from grants.rounds.rules.book import ApplicantKind
+from grants.rounds.rules.dates import RoundDates
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_group, a_hosting, a_member, a_person, actor_of
 from tests.builders.proposals import a_proposal, an_unconstituted_group
 from tests.builders.rounds import a_round, some_dates

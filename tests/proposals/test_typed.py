@@ -30,7 +30,7 @@ from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids, typed
 from grants.review import queries as review
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_group, a_member, a_person, actor_of
 from tests.builders.proposals import a_proposal
 from tests.builders.quick import a_quick_round

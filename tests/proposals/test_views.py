@@ -18,7 +18,7 @@ from grants.proposals.models import Proposal
 from grants.proposals.rules.sections import Section
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_group, a_hosting, a_member, a_person
 from tests.builders.proposals import a_proposal, an_unconstituted_group
 from tests.builders.rounds import a_round

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from grants.proposals.rules.states import ProposalState
 from grants.quick import queries
 from grants.quick.rules import Standing
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_member
 from tests.builders.quick import a_decider, a_quick_grant, a_quick_round, a_refusal, an_ask, an_opinion
 from tests.conftest import SignIn

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from grants.kernel.errors import RuleBroken
 from grants.quick import rules
 from grants.quick.rules import NO_WORDS, TURN_TO, NoCode, Opinion, Says, Standing, standing
-from grants.rounds.rules import working_days_later
+from grants.rounds.rules.quick import working_days_later
 from tests.support.clock import START
 
 Y, N = Says.YES, Says.NO

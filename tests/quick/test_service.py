@@ -31,7 +31,7 @@ from grants.quick.models import QuickDecision
 from grants.quick.rules import NoCode, Says, Standing
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_group, a_hosting, a_member, a_person, actor_of
 from tests.builders.proposals import a_snapshot

@@ -20,7 +20,7 @@ from grants.quick.models import QuickOpinion
 from grants.quick.rules import Says
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_group, a_hosting, a_member, a_person
 from tests.builders.quick import a_decider, a_quick_round, a_refusal, an_ask
 from tests.conftest import SignIn

@@ -16,7 +16,7 @@ from grants.proposals.rules.partners import PartnerState
 from grants.review import service
 from grants.review.rules import ReviewState, hide
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_hosting, a_member, a_person
 from tests.builders.proposals import an_unconstituted_group
 from tests.builders.review import a_panel, a_review

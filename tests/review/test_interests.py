@@ -11,7 +11,7 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.review import queries, service
 from grants.review.models import Review
 from grants.review.rules import ReviewState, Tie
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_member, a_person, actor_of
 from tests.builders.review import a_panel, a_panellist, a_review
 from tests.builders.rounds import a_round

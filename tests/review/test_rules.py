@@ -23,7 +23,7 @@ from grants.review.rules import (
     one_decimal,
     share_out,
 )
-from grants.rounds.rules import HEALTH_CREATION
+from grants.rounds.rules.panel import HEALTH_CREATION
 
 IDS = [criterion.id for criterion in HEALTH_CREATION]
 

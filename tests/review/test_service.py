@@ -23,7 +23,7 @@ from grants.review.models import Review, Score
 from grants.review.rules import Mark, ReviewDraft, ReviewState
 from grants.review.service import PanelLocked
 from grants.rounds.models import KeyShare, Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_hosting, a_member, a_person, actor_of
 from tests.builders.proposals import a_proposal, an_unconstituted_group
 from tests.builders.review import CRITERIA, GOOD, a_panel, a_panellist, a_review

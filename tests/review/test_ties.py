@@ -19,7 +19,7 @@ from grants.proposals.models import Proposal, ProposalPartner
 from grants.proposals.rules.partners import PartnerState
 from grants.review import queries, service
 from grants.review.rules import Hard, KnownTie, ReviewState, address_mark, share_out
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.payees import RING, a_bank_account
 from tests.builders.people import a_group, a_hosting, a_member, a_person, actor_of
 from tests.builders.proposals import an_unconstituted_group

@@ -17,7 +17,7 @@ from grants.review import queries
 from grants.review.models import Review
 from grants.review.rules import ReviewState
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_person
 from tests.builders.proposals import a_proposal
 from tests.builders.review import CRITERIA, a_finding, a_panel, a_panellist, a_review

@@ -11,7 +11,9 @@ from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, RuleBroken
 from grants.rounds import queries, service
 from grants.rounds.models import Round
-from grants.rounds.rules import HEALTH_CREATION, Criterion, RoundState, RuleBook, part_words
+from grants.rounds.rules.book import RuleBook
+from grants.rounds.rules.panel import HEALTH_CREATION, Criterion, part_words
+from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_person, actor_of
 from tests.builders.rounds import a_round
 from tests.conftest import SignIn

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.errors import NotEnoughMoney, NotFound, RuleBroken, StepRefused
 from grants.rounds import queries, service
-from grants.rounds.rules import QUICK_STEPS, STEPS, QuickBook, RoundKind, RoundState
+from grants.rounds.rules.quick import QuickBook
+from grants.rounds.rules.states import QUICK_STEPS, STEPS, RoundKind, RoundState
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_person, actor_of
 from tests.builders.quick import a_quick_draft, a_quick_round

@@ -17,7 +17,7 @@ from grants.kernel.tables import Identified
 from grants.kernel.work import UnitOfWork
 from grants.rounds import service
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import WRITES, transaction
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_person

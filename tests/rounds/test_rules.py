@@ -14,30 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import (
-    HEALTH_CREATION,
-    STEPS,
-    ApplicantKind,
-    BallotKind,
-    BallotRules,
-    Connection,
-    EqualSharesOptions,
-    KeyKeeping,
-    MostVotesOptions,
-    RoundAction,
-    RoundDates,
-    RoundDraft,
-    RoundState,
-    RuleBook,
-    SharingRule,
-    VotingMethod,
-    check_dates,
-    in_words,
-    london_moment,
-    phase_at,
-    read_weights,
-    show_moment,
-)
+from grants.rounds.rules.ballots import BallotKind, BallotRules, Connection, KeyKeeping, VotingMethod, read_weights
+from grants.rounds.rules.book import ApplicantKind, RoundDraft, RuleBook
+from grants.rounds.rules.dates import RoundDates, check_dates, london_moment, phase_at, show_moment
+from grants.rounds.rules.panel import HEALTH_CREATION
+from grants.rounds.rules.sharing import EqualSharesOptions, MostVotesOptions, SharingRule
+from grants.rounds.rules.states import STEPS, RoundAction, RoundState
+from grants.rounds.rules.words import in_words
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 DATES = RoundDates(*(START + timedelta(days=days) for days in (0, 28, 35, 49, 60)))

@@ -18,7 +18,8 @@ from grants.kernel.work import UnitOfWork
 from grants.priorities.rules import PriorityState
 from grants.rounds import queries, service
 from grants.rounds.models import Round, RoundChange, RoundPriority
-from grants.rounds.rules import RoundState, in_words
+from grants.rounds.rules.states import RoundState
+from grants.rounds.rules.words import in_words
 from tests.builders.actors import an_actor
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_person, actor_of

@@ -17,7 +17,7 @@ from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
 from grants.kernel.trail import AuditEvent
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from tests.builders.funds import a_contribution, a_fund
 from tests.builders.people import a_person
 from tests.builders.priorities import a_priority

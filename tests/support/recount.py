@@ -12,7 +12,7 @@ from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.facts import BidFacts, RunFacts, Step, Way
 from grants.allocation.rules.fundable import always_fundable
 from grants.allocation.rules.registry import RULES
-from grants.rounds.rules import Options
+from grants.rounds.rules.sharing import Options
 
 Box = Sequence[frozenset[int]]
 """One set of places in the list of bids for each person."""

@@ -18,7 +18,8 @@ from grants.app import create_app
 from grants.kernel.actors import CLOCK
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState, VotingMethod
+from grants.rounds.rules.ballots import VotingMethod
+from grants.rounds.rules.states import RoundState
 from grants.voting.models import Envelope, RollMark
 from grants.voting.rules.envelope import tracking_code
 from grants.voting.rules.voters import Hand, Voter

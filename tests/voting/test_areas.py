@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from grants.proposals.models import Proposal
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotKind, BallotRules, in_words
+from grants.rounds.rules.ballots import BallotKind, BallotRules
+from grants.rounds.rules.words import in_words
 from grants.voting import queries
 from grants.voting.rules.areas import held_by, shut_out, to_give_up
 from grants.voting.rules.ballots import TooManyAreas, added, check_choices

@@ -17,7 +17,8 @@ from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.people.models import Person
 from grants.rounds.models import Round
-from grants.rounds.rules import PaperPolicy, RoundState, VotingMethod
+from grants.rounds.rules.ballots import PaperPolicy, VotingMethod
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries
 from grants.voting.models import Booth, BoothDay, BoothShift, Envelope, PaperSheet, RollMark, VotingCode
 from grants.voting.rules.codes import hash_address, hash_code, hash_person

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.orm import Session
 
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotKind
+from grants.rounds.rules.ballots import BallotKind
 from tests.builders.voting import a_code
 from tests.support.pages import a_page, assert_no_barriers
 from tests.support.servers import serving

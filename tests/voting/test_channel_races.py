@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from grants.kernel.actors import NOBODY
 from grants.kernel.errors import StepRefused
 from grants.people.models import Person
-from grants.rounds.rules import VotingMethod
+from grants.rounds.rules.ballots import VotingMethod
 from grants.voting.models import BoothDay, Envelope, RollMark
 from grants.voting.rules.codes import hash_address, hash_code
 from grants.voting.rules.states import Channel

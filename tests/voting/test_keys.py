@@ -28,7 +28,8 @@ from grants.people.queries import actor_for
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import service as round_service
 from grants.rounds.models import KeyShare, Round
-from grants.rounds.rules import KeyKeeping, RoundState, VotingMethod
+from grants.rounds.rules.ballots import KeyKeeping, VotingMethod
+from grants.rounds.rules.states import RoundState
 from grants.voting.models import Ballot, Envelope, Tally, UnfinishedBallot
 from grants.voting.rules.shares import GROUPS, read_share, write_share
 from grants.voting.service import casting, keys, unfinished

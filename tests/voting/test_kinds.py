@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import BallotKind, BallotRules
+from grants.rounds.rules.ballots import BallotKind, BallotRules
 from grants.voting import exports
 from grants.voting.rules.ballots import (
     MOST_PAIRS,

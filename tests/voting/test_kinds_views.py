@@ -19,7 +19,7 @@ from grants.kernel.clock import SetClock
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotKind, Connection
+from grants.rounds.rules.ballots import BallotKind, Connection
 from grants.voting import queries
 from grants.voting.rules.ballots import as_marks, ballots_hash
 from grants.voting.rules.envelope import commitment_of, tracking_code

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from grants.kernel.actors import Role
 from grants.kernel.clock import london_day
 from grants.rounds.models import Round
-from grants.rounds.rules import PaperPolicy, VotingMethod
+from grants.rounds.rules.ballots import PaperPolicy, VotingMethod
 from grants.voting import queries
 from grants.voting.models import Booth, BoothShift, PaperEntry, PaperSheet, RollMark
 from grants.voting.rules.paper import Invalid

@@ -17,7 +17,7 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.sealing import make_key_pair
 from grants.kernel.trail import AuditEvent
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotKind
+from grants.rounds.rules.ballots import BallotKind
 from grants.voting import queries
 from grants.voting.models import PaperBatch, PaperCorrection, PaperEntry
 from grants.voting.rules.letters import ALPHABET

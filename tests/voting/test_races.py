@@ -15,7 +15,7 @@ from grants.kernel.actors import CLOCK, NOBODY
 from grants.kernel.errors import StepRefused
 from grants.kernel.statements import Line, Statement
 from grants.rounds.models import Round
-from grants.rounds.rules import VotingMethod
+from grants.rounds.rules.ballots import VotingMethod
 from grants.voting.models import Ballot, Envelope, RollMark, UnfinishedBallot, VotingCode
 from grants.voting.rules.codes import hash_code
 from grants.voting.rules.states import CodeState

@@ -29,7 +29,8 @@ from grants.kernel.shares import join
 from grants.kernel.tables import Base
 from grants.people.models import Person
 from grants.rounds.models import KeyShare, Round
-from grants.rounds.rules import KeyKeeping, RoundState, VotingMethod
+from grants.rounds.rules.ballots import KeyKeeping, VotingMethod
+from grants.rounds.rules.states import RoundState
 from grants.voting import models, queries
 from grants.voting.models import Ballot, EmailCheck, Envelope, RollMark, UnfinishedBallot, VoteReminder
 from grants.voting.rules.ballots import named

@@ -20,7 +20,8 @@ from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposal_service
 from grants.proposals.service import exclusive
 from grants.rounds.models import Round
-from grants.rounds.rules import Connection, RoundState, VotingMethod
+from grants.rounds.rules.ballots import Connection, VotingMethod
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries
 from grants.voting.models import (
     Ballot,

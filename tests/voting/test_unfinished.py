@@ -23,7 +23,7 @@ from grants.kernel.sealing import EnvelopeBroken
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
 from grants.rounds.models import Round
-from grants.rounds.rules import BallotKind
+from grants.rounds.rules.ballots import BallotKind
 from grants.voting import queries
 from grants.voting.models import Ballot, EmailCheck, ReminderPlan, RollMark, UnfinishedBallot, VoteReminder
 from grants.voting.rules.envelope import SEALED_LENGTH as BALLOT_LENGTH

@@ -26,7 +26,7 @@ from grants.outbox.models import OutboxRow
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries
 from grants.voting.models import Ballot, Envelope, RollMark, VotingCode
 from grants.voting.rules.ballots import ballots_hash

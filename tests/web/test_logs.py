@@ -13,7 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.logs import JsonLines, log, trace
 from tests.builders.rounds import a_round
 from tests.conftest import SignIn

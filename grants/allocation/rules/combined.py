@@ -11,7 +11,8 @@ from grants.allocation.rules.fundable import Fundable
 from grants.allocation.rules.greedy import turn_of
 from grants.allocation.rules.result import WANTING_MONEY, Outcome, Reason, Rule
 from grants.allocation.rules.words import POUNDS, Words, words_for
-from grants.rounds.rules import SHARING, MostVotesOptions, Options, PanelPart, SharingOptions, SharingRule
+from grants.rounds.rules.panel import PanelPart
+from grants.rounds.rules.sharing import SHARING, MostVotesOptions, Options, SharingOptions, SharingRule
 
 BY_POINTS = "panel"
 """``Outcome.part`` of a bid that the panel's points funded."""

@@ -9,14 +9,10 @@ from uuid import UUID
 from grants.allocation.rules.pabulib import PbFile
 from grants.kernel.errors import RuleBroken
 from grants.kernel.money import POUNDS
-from grants.rounds.rules import (
-    ApplicantKind,
-    BallotKind,
-    Options,
-    RoundDates,
-    RuleBook,
-    SharingRule,
-)
+from grants.rounds.rules.ballots import BallotKind
+from grants.rounds.rules.book import ApplicantKind, RuleBook
+from grants.rounds.rules.dates import RoundDates
+from grants.rounds.rules.sharing import Options, SharingRule
 
 KINDS = {
     "approval": BallotKind.APPROVAL,

@@ -10,7 +10,7 @@ from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.fundable import Fundable
 from grants.allocation.rules.result import WANTING_MONEY, Outcome
 from grants.allocation.rules.words import words_for
-from grants.rounds.rules import EqualSharesOptions, Options, PhragmenOptions, SharingOptions
+from grants.rounds.rules.sharing import EqualSharesOptions, Options, PhragmenOptions, SharingOptions
 
 if TYPE_CHECKING:
     from grants.allocation.rules.election import Election, Gate

@@ -13,7 +13,7 @@ from grants.allocation.rules.greedy import share_by_votes
 from grants.allocation.rules.registry import rule_named
 from grants.allocation.rules.result import Reason
 from grants.kernel.money import show_pounds
-from grants.rounds.rules import EqualSharesOptions, MostVotesOptions, Options
+from grants.rounds.rules.sharing import EqualSharesOptions, MostVotesOptions, Options
 
 if TYPE_CHECKING:
     from grants.allocation.rules.election import Election

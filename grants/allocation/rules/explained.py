@@ -14,7 +14,7 @@ from grants.allocation.rules.fundable import Fundable
 from grants.allocation.rules.greedy import winners_by_votes
 from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.result import Outcome
-from grants.rounds.rules import (
+from grants.rounds.rules.sharing import (
     SHARING,
     EqualSharesOptions,
     MostVotesOptions,

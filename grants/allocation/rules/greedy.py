@@ -8,7 +8,7 @@ from grants.allocation.rules.ballots import Ballots, Bid, excluded_by
 from grants.allocation.rules.fundable import Fundable
 from grants.allocation.rules.result import WANTING_MONEY, Outcome, Reason
 from grants.allocation.rules.words import POUNDS, Words, only_one, words_for
-from grants.rounds.rules import MostVotesOptions, Options
+from grants.rounds.rules.sharing import MostVotesOptions, Options
 
 
 class MostVotes:

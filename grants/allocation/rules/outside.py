@@ -10,15 +10,8 @@ from uuid import UUID
 from grants.allocation.rules.asked import Asked
 from grants.allocation.rules.open_file import BLANK, write_pb
 from grants.allocation.rules.replay import Inputs
-from grants.rounds.rules import (
-    SHARING,
-    BallotKind,
-    BallotRules,
-    EqualSharesOptions,
-    Options,
-    PhragmenOptions,
-    SharingRule,
-)
+from grants.rounds.rules.ballots import BallotKind, BallotRules
+from grants.rounds.rules.sharing import SHARING, EqualSharesOptions, Options, PhragmenOptions, SharingRule
 
 VOTE_TYPES = {
     BallotKind.APPROVAL: "approval",

@@ -2,7 +2,7 @@
 
 from grants.allocation.rules.registry import rule_named
 from grants.kernel.money import show_pounds
-from grants.rounds.rules import SHARING, EqualSharesOptions, Options, SharingRule
+from grants.rounds.rules.sharing import SHARING, EqualSharesOptions, Options, SharingRule
 
 IN_SHORT: dict[str, tuple[str, ...]] = {
     "most_votes": (

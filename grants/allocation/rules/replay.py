@@ -15,7 +15,7 @@ from grants.allocation.rules.result import Run, run_rule
 from grants.funds.rules import Names, Need, Restriction, Source, explain, match
 from grants.kernel.canonical import canonical_json, fingerprint
 from grants.kernel.money import POUNDS, told_in
-from grants.rounds.rules import Options
+from grants.rounds.rules.sharing import Options
 
 VERSION = 1
 

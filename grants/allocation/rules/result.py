@@ -9,7 +9,7 @@ from uuid import UUID
 from grants.allocation.rules.ballots import Ballots, Bid, excluded_by
 from grants.allocation.rules.fundable import Fundable
 from grants.kernel.canonical import canonical_json, fingerprint
-from grants.rounds.rules import Options
+from grants.rounds.rules.sharing import Options
 
 
 class Reason(StrEnum):

@@ -14,7 +14,7 @@ from grants.allocation.rules.greedy import winners_by_votes
 from grants.allocation.rules.replay import Inputs
 from grants.funds.rules import Restriction, Source
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import (
+from grants.rounds.rules.sharing import (
     SHARING,
     EqualSharesOptions,
     MostVotesOptions,

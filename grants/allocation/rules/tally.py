@@ -21,7 +21,7 @@ from grants.allocation.rules.tries import Tries
 from grants.allocation.rules.words import Words
 from grants.kernel.canonical import fingerprint
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import MostVotesOptions
+from grants.rounds.rules.sharing import MostVotesOptions
 from grants.voting.rules.lot import draw_lot
 
 

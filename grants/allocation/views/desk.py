@@ -21,7 +21,9 @@ from grants.proposals import queries as proposals
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run
-from grants.rounds.rules import PanelPart, RoundState, level_words, split_words
+from grants.rounds.rules.panel import PanelPart
+from grants.rounds.rules.states import RoundState
+from grants.rounds.rules.words import level_words, split_words
 from grants.voting import queries as voting
 from grants.web.db import reading
 from grants.web.doors import signed_in

@@ -16,7 +16,7 @@ from grants.proposals.rules.states import ProposalState
 from grants.proposals.service.exclusive import may_change
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run, may_see_desk
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.sections import Section, section

@@ -26,7 +26,10 @@ from grants.proposals.rules.states import ProposalState
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run
-from grants.rounds.rules import PanelPart, RoundState, RuleBook, level_words, split_words
+from grants.rounds.rules.book import RuleBook
+from grants.rounds.rules.panel import PanelPart
+from grants.rounds.rules.states import RoundState
+from grants.rounds.rules.words import level_words, split_words
 from grants.voting import queries as voting
 from grants.voting.rules.turnout import publishable
 from grants.web.db import now, reading

@@ -20,7 +20,10 @@ from grants.kernel.actors import Role
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.kernel.money import POUNDS
 from grants.rounds import queries as rounds
-from grants.rounds.rules import Options, PanelPart, RuleBook, SharingRule, level_words, split_words
+from grants.rounds.rules.book import RuleBook
+from grants.rounds.rules.panel import PanelPart
+from grants.rounds.rules.sharing import Options, SharingRule
+from grants.rounds.rules.words import level_words, split_words
 from grants.voting import queries as voting
 from grants.web.db import reading
 from grants.web.doors import signed_in

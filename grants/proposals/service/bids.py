@@ -52,7 +52,9 @@ from grants.proposals.service.partners import write_joint
 from grants.rounds import queries as rounds
 from grants.rounds import service as round_service
 from grants.rounds.models import Round
-from grants.rounds.rules import ApplicantKind, RoundState, show_moment
+from grants.rounds.rules.book import ApplicantKind
+from grants.rounds.rules.dates import show_moment
+from grants.rounds.rules.states import RoundState
 
 ELIGIBLE = "eligible"
 

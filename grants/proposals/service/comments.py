@@ -13,7 +13,7 @@ from grants.proposals.models import CommentFlag, Proposal, ProposalComment
 from grants.proposals.rules.comments import COMMENT_AT_MOST, COMMENT_STEPS, FLAG_AT_MOST, CommentAction, CommentState
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 
 
 def ask(uow: UnitOfWork, proposal_id: UUID, words: str) -> ProposalComment:

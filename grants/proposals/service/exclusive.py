@@ -11,7 +11,7 @@ from grants.proposals.models import ExclusiveBid, ExclusiveSet, Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.access import ensure_may_run
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 
 REASON_AT_MOST = 500
 

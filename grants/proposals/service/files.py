@@ -27,7 +27,7 @@ from grants.proposals.rules.files import (
 )
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 
 Working = Callable[[], AbstractContextManager[UnitOfWork]]
 

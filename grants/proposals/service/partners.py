@@ -13,7 +13,7 @@ from grants.proposals.models import Proposal, ProposalPartner
 from grants.proposals.rules.partners import MOST_PARTNERS, PARTNER_STEPS, Partner, PartnerAction, PartnerState
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 
 AGAIN_AFTER = timedelta(hours=24)
 

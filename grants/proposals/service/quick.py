@@ -20,7 +20,7 @@ from grants.proposals.service import bids
 from grants.proposals.service.eligibility import add_effort
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import working_days_later
+from grants.rounds.rules.quick import working_days_later
 
 
 class PageConflict(Conflict):

@@ -65,7 +65,8 @@ from grants.proposals.rules.sections import (
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as service
 from grants.rounds import queries as rounds
-from grants.rounds.rules import ApplicantKind, RoundState
+from grants.rounds.rules.book import ApplicantKind
+from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.forgetting import forgetting

@@ -11,16 +11,16 @@ from markupsafe import Markup
 
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotFound, RuleBroken
+from grants.kernel.words import plural
 from grants.proposals import access, queries
 from grants.proposals.forms import CommentForm, FlagForm
 from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import comments as service
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
-from grants.web.filters import plural
 from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section

@@ -11,7 +11,7 @@ from grants.proposals.forms import EligibilityForm
 from grants.proposals.rules.hurdles import HURDLE_WORDS, MAY_APPLY, hurdle
 from grants.proposals.service import eligibility as service
 from grants.rounds import queries as rounds
-from grants.rounds.rules import ApplicantKind
+from grants.rounds.rules.book import ApplicantKind
 from grants.web.db import now, reading
 from grants.web.doors import public
 from grants.web.limits import post_limit

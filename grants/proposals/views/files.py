@@ -14,7 +14,7 @@ from grants.proposals.rules.files import MOST_FILES, SPOKEN, FileState
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import files as service
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.limits import post_limit

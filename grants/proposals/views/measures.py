@@ -18,7 +18,7 @@ from grants.proposals.rules.measures import (
 )
 from grants.proposals.rules.sections import SECTION_TITLES, Section
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.outside import geography

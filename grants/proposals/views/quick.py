@@ -21,7 +21,7 @@ from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as bids_service
 from grants.proposals.service import quick as service
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.outside import geography

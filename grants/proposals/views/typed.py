@@ -22,7 +22,7 @@ from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import typed as service
 from grants.proposals.views.bids import answers_of
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.outside import geography

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
+from grants.kernel.words import plural
 from grants.people import queries as people
 from grants.proposals import queries as proposals
 from grants.proposals.rules.files import FileState
@@ -32,10 +33,10 @@ from grants.review.rules import COUNTED, READABLE, UNTOUCHED, Mark, ReviewState
 from grants.review.views.blind import hidden, hidden_reviews, is_blind
 from grants.rounds import queries as rounds
 from grants.rounds.access import ensure_may_run, may_run, may_see_desk
-from grants.rounds.rules import RoundState, RuleBook
+from grants.rounds.rules.book import RuleBook
+from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
-from grants.web.filters import plural
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from grants.kernel.canonical import fingerprint
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import BallotKind, BallotRules
+from grants.rounds.rules.ballots import BallotKind, BallotRules
 from grants.voting.rules.areas import held_by
 
 T = TypeVar("T")

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from grants.kernel.errors import RuleBroken
-from grants.rounds.rules import Connection, RuleBook, VotingMethod
+from grants.rounds.rules.ballots import Connection, VotingMethod
+from grants.rounds.rules.book import RuleBook
 from grants.voting.rules.ballots import as_marks
 
 KNOWN_FOR = timedelta(hours=2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from grants.rounds.rules import BallotKind, BallotRules
+from grants.rounds.rules.ballots import BallotKind, BallotRules
 from grants.voting.rules.ballots import least_of, most_each, most_of, nth
 
 

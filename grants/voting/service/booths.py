@@ -22,7 +22,8 @@ from grants.ports.geography import Place
 from grants.rounds import access as rounds_access
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import PaperPolicy, RoundState, VotingMethod
+from grants.rounds.rules.ballots import PaperPolicy, VotingMethod
+from grants.rounds.rules.states import RoundState
 from grants.voting import access, queries
 from grants.voting.models import (
     Booth,

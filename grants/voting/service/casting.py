@@ -21,7 +21,7 @@ from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.statements import AtOnce, Line, Statement, line_of
 from grants.kernel.work import UnitOfWork
 from grants.rounds.models import Round
-from grants.rounds.rules import VotingMethod
+from grants.rounds.rules.ballots import VotingMethod
 from grants.voting import queries
 from grants.voting.models import Envelope, RollMark
 from grants.voting.queries import StandingBallot

@@ -12,7 +12,8 @@ from grants.kernel.work import UnitOfWork
 from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundState, VotingMethod
+from grants.rounds.rules.ballots import VotingMethod
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries
 from grants.voting.models import CodeBatch, VotingCode
 from grants.voting.rules.codes import hash_code, make_code

@@ -31,7 +31,9 @@ from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds import service as round_service
 from grants.rounds.models import Round
-from grants.rounds.rules import RoundDates, RoundState, VotingMethod, show_moment
+from grants.rounds.rules.ballots import VotingMethod
+from grants.rounds.rules.dates import RoundDates, show_moment
+from grants.rounds.rules.states import RoundState
 from grants.voting import notices, queries
 from grants.voting.models import (
     Ballot,

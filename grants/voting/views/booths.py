@@ -14,7 +14,7 @@ from grants.kernel.errors import NotAllowed, RuleBroken
 from grants.people import queries as people
 from grants.rounds import access as rounds_access
 from grants.rounds import queries as rounds
-from grants.rounds.rules import VotingMethod
+from grants.rounds.rules.ballots import VotingMethod
 from grants.voting import access, exports, queries
 from grants.voting.forms import BoothForm, BoxForm, CheckInForm, PrintForm, ShiftForm, ShownForm, UndoForm
 from grants.voting.queries import BoothRow

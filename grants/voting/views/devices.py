@@ -12,7 +12,7 @@ from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, RuleBroken
 from grants.people import service as people
 from grants.rounds import queries as rounds
-from grants.rounds.rules import RoundState
+from grants.rounds.rules.states import RoundState
 from grants.voting import access, queries
 from grants.voting.service import helping
 from grants.web import session as web_session

@@ -18,7 +18,8 @@ from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
 from grants.rounds import access
 from grants.rounds import queries as rounds
-from grants.rounds.rules import BallotKind, BallotRules, RoundState, VotingMethod
+from grants.rounds.rules.ballots import BallotKind, BallotRules, VotingMethod
+from grants.rounds.rules.states import RoundState
 from grants.voting import exports, queries
 from grants.voting.forms import CastForm, ChooseForm, CodesForm, HandOverForm, NumberForm, VoidForm, Way, WhoForm
 from grants.voting.queries import Entry
