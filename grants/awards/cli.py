@@ -3,14 +3,14 @@
 import click
 from flask.cli import AppGroup
 
-from grants.awards import service
+from grants.awards.service import answers, offers, readiness
 from grants.web.ticks import ticking
 from grants.web.work import clockwork
 
 cli = AppGroup("awards", help="Offers and agreements.")
 
-ticking("offers ended", order=50)(service.lapse_due)
-ticking("awards started", order=55)(service.activate_due)
+ticking("offers ended", order=50)(answers.lapse_due)
+ticking("awards started", order=55)(readiness.activate_due)
 
 
 @cli.command("tick")
@@ -20,7 +20,7 @@ def tick() -> None:
     Safe to run twice.
     """
     with clockwork() as uow:
-        ended = service.lapse_due(uow)
-        offered = service.offer_missing(uow)
-        started = service.activate_due(uow)
+        ended = answers.lapse_due(uow)
+        offered = offers.offer_missing(uow)
+        started = readiness.activate_due(uow)
     click.echo(f"{ended} offers ended, {offered} made, {started} awards started")

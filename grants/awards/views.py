@@ -9,7 +9,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from grants.awards import access, queries, service
+from grants.awards import access, queries
 from grants.awards.forms import (
     MOST_PARTS,
     AnswerForm,
@@ -45,6 +45,7 @@ from grants.awards.rules import (
     Part,
     home_mark,
 )
+from grants.awards.service import agreements, amendments, answers, offers, readiness, standing
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
@@ -182,7 +183,7 @@ def announce(round_id: UUID) -> ResponseReturnValue:
     round = rounds.published(reading(), round_id)
     told = round.state in _TOLD
     with working() as uow:
-        made = len(service.offer_all(uow, round_id) if told else service.announce_and_offer(uow, round_id))
+        made = len(offers.offer_all(uow, round_id) if told else offers.announce_and_offer(uow, round_id))
     words = f"{made} award{'s were' if made != 1 else ' was'} offered."
     flash(words if told else f"Announced: every group has its letter, and the results are public. {words}", "success")
     return redirect(f"/rounds/{round_id}/results")
@@ -199,9 +200,9 @@ def answer(award_id: UUID) -> ResponseReturnValue:
         try:
             with working() as uow:
                 if form.answer.data == "yes":
-                    service.accept(uow, award_id)
+                    answers.accept(uow, award_id)
                 else:
-                    service.decline(uow, award_id, form.reason.data or "")
+                    answers.decline(uow, award_id, form.reason.data or "")
             if form.answer.data == "yes":
                 flash("You accepted the offer. Now two people sign the agreement.", "success")
                 return redirect(url_for("awards.agreement", award_id=award_id))
@@ -232,7 +233,7 @@ def agreement(award_id: UUID) -> ResponseReturnValue:
                     str(current_app.config["SECRET_KEY"]), shown.id, form.house.data or "", form.postcode.data or ""
                 )
                 signed = (
-                    service.sign(
+                    agreements.sign(
                         uow,
                         shown.id,
                         form.typed_name.data or "",
@@ -299,7 +300,7 @@ def edit(award_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                written = service.write_agreement(uow, award_id, form.extra.data or "").version
+                written = agreements.write_agreement(uow, award_id, form.extra.data or "").version
             flash(
                 f"Version {written} was written, and the group was asked to sign it. "
                 "Names under earlier versions no longer count.",
@@ -324,7 +325,7 @@ def parts(award_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.plan_instalments(uow, award_id, form.to_parts())
+                agreements.plan_instalments(uow, award_id, form.to_parts())
             flash(
                 "The parts are planned. A new version of the agreement was sent to the group. "
                 "Names under earlier versions no longer count.",
@@ -448,7 +449,7 @@ def judge(award_id: UUID, check_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.judge_check(
+                readiness.judge_check(
                     uow,
                     check_id,
                     passed=form.outcome.data == "pass",
@@ -494,7 +495,7 @@ def answer_waiver(award_id: UUID, check_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.answer_waiver(uow, check_id, agreed=form.answer.data == "yes")
+                readiness.answer_waiver(uow, check_id, agreed=form.answer.data == "yes")
             flash("Written down.", "success")
             return redirect(url_for("awards.needs", award_id=award_id))
         except RuleBroken as broken:
@@ -514,7 +515,7 @@ def verify_account(account_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.verify_account(
+                readiness.verify_account(
                     uow, bank_ring(), account_id, form.sort_code.data or "", form.account_number.data or ""
                 )
             flash("Verified. Money can be paid to this account.", "success")
@@ -537,7 +538,7 @@ def meet(instalment_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.meet_condition(uow, instalment_id, form.note.data or "")
+                readiness.meet_condition(uow, instalment_id, form.note.data or "")
             flash("Written down. This part can be asked for on its day.", "success")
             return redirect(url_for("awards.show", award_id=award_id))
         except RuleBroken as broken:
@@ -582,7 +583,7 @@ def template() -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                version = service.add_template(uow, form.body.data or "", form.note.data or "").version
+                version = agreements.add_template(uow, form.body.data or "", form.note.data or "").version
             flash(f"Version {version} holds for every agreement that is written from now on.", "success")
             return redirect(url_for("awards.template"))
         except RuleBroken as broken:
@@ -609,7 +610,7 @@ def changes(award_id: UUID) -> ResponseReturnValue:
         try:
             with working() as uow:
                 kind, wish, reason = ChangeKind(form.kind.data), form.wish.data or "", form.reason.data or ""
-                service.ask_change(uow, award_id, kind, wish, reason, form.wanted())
+                amendments.ask_change(uow, award_id, kind, wish, reason, form.wanted())
             flash("We have your wish. A steward answers it.", "success")
             return redirect(url_for("awards.changes", award_id=award_id))
         except RuleBroken as broken:
@@ -676,7 +677,7 @@ def change_again(change_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.change_again(uow, change_id, form.wish.data or "", form.reason.data or "")
+                amendments.change_again(uow, change_id, form.wish.data or "", form.reason.data or "")
             flash("Thank you. A steward answers it.", "success")
             return redirect(url_for("awards.changes", award_id=award_id))
         except RuleBroken as broken:
@@ -692,7 +693,7 @@ def answer_change(change_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.answer_change(uow, change_id, ChangeRequestAction(form.action.data), form.words.data or "")
+                amendments.answer_change(uow, change_id, ChangeRequestAction(form.action.data), form.words.data or "")
             flash("The group was told.", "success")
             return redirect(url_for("awards.changes", award_id=award_id))
         except RuleBroken as broken:
@@ -708,7 +709,7 @@ def apply_change(change_id: UUID) -> ResponseReturnValue:
     form = ChangeAnswerForm(formdata=None)
     try:
         with working() as uow:
-            version = service.apply_change(uow, change_id)
+            version = amendments.apply_change(uow, change_id)
             number, sum_changed = version.version, version.amount_minor is not None
         words = f"It holds from now on: version {number} of the award."
         if sum_changed:
@@ -740,7 +741,7 @@ def stop(award_id: UUID) -> ResponseReturnValue:
     form = StopForm()
     form.action.choices = _stops_of(page.award.state)
     if form.accepted():
-        do = {"hold": service.hold, "release": service.release, "terminate": service.terminate}[form.action.data]
+        do = {"hold": standing.hold, "release": standing.release, "terminate": standing.terminate}[form.action.data]
         try:
             with working() as uow:
                 do(uow, award_id, form.reason.data or "")

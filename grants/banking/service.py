@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from grants.banking import access, notices, queries
 from grants.banking.models import BankRun, BankRunLine, StatementLine
 from grants.banking.rules import STEPS, About, Outcome, RunAction, RunState, find
-from grants.disbursements import service as disbursements
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState, Notice, Told
+from grants.disbursements.service import heard
 from grants.funds.models import Checkout, Fund
 from grants.funds.rules import MoneyDraft
 from grants.funds.service import contributions
@@ -123,7 +123,7 @@ def hand_over(uow: UnitOfWork, run_id: UUID) -> BankRun:
     lines = queries.run_lines(uow.session, run_id)
     for line in lines:
         try:
-            disbursements.hand_over(uow, line.disbursement_id, line.reference)
+            heard.hand_over(uow, line.disbursement_id, line.reference)
         except SeedbedError as refused:
             raise StepRefused(f"{line.reference}: {refused.message} Take the run back and make a new one.") from refused
     notices.advice(uow, run, lines)
@@ -159,7 +159,7 @@ def take_answer(uow: UnitOfWork, run_id: UUID, answer: Answer) -> Outcome:
     told = Told.PAID if answer.paid else Told.FAILED
     reason = "" if answer.paid else f"The finance office could not pay it: {answer.reason or 'it gave no reason'}"
     notice = Notice(f"{run.batch}:{answer.reference}:{told}", told, key, amount_minor, answer.reference, reason[:300])
-    if not disbursements.told_by_bank(uow, notice):
+    if not heard.told_by_bank(uow, notice):
         return Outcome(words, "This was taken in before.")
     line = uow.get(BankRunLine, line_id)
     line.told_at = uow.now
@@ -218,7 +218,7 @@ def _arrived(uow: UnitOfWork, line: StatementLine) -> None:
     payment = uow.get(Disbursement, line.about_id)
     if payment.state is DisbursementState.SENT:
         told = Notice(f"line:{line.key}"[:80], Told.PAID, payment.key, -line.amount_minor)
-        disbursements.told_by_bank(uow, told)
+        heard.told_by_bank(uow, told)
 
 
 def credit_line(uow: UnitOfWork, line_id: UUID, contribution_id: UUID) -> StatementLine:
@@ -307,7 +307,7 @@ def _about(uow: UnitOfWork, provider: str, one: port.StatementLine) -> tuple[Abo
             return About.RETURNED, payment.id
         told = Notice(f"line:{one.id}", Told.PAID, payment.key, -one.amount_minor, one.source_ref)
         if payment.state is DisbursementState.SENT:
-            disbursements.handle_event(uow, provider, told)
+            heard.handle_event(uow, provider, told)
         return (About.PAYMENT, payment.id) if -one.amount_minor == payment.amount_minor else (None, None)
     if one.kind in (kinds.MONEY_IN, kinds.REFUND, kinds.DISPUTE):
         checkout = uow.session.scalar(

@@ -3,7 +3,7 @@
 from grants.demo.beginnings import GROUPS
 from grants.demo.play import Play
 from grants.demo.stripe_double import KNOWN
-from grants.disbursements import service as disbursements
+from grants.disbursements.service import heard
 from grants.funds.rules import PaysBy
 from grants.funds.service import pots
 from grants.payees import service as payees
@@ -24,7 +24,7 @@ def groups_say_where_they_are_paid(play: Play) -> None:
             account_id = payees.open_account(uow, play.cast.groups[key], PaysBy.STRIPE).id
             payees.name_account(uow, account_id, f"{KNOWN}_{key}")
         with play.as_clock(play.at(-11, 19)) as uow:
-            disbursements.account_stands(uow, account_id, AccountStanding.READY)
+            heard.account_stands(uow, account_id, AccountStanding.READY)
 
 
 SCENES = (groups_say_where_they_are_paid,)

@@ -15,15 +15,15 @@ from grants.allocation.rules.states import Verdict
 from grants.appeals import service as appeals
 from grants.appeals.rules import AppealDraft, Ground, Judgement, Remedy
 from grants.awards import queries as award_queries
-from grants.awards import service as awards
 from grants.awards.queries import AwardLine
 from grants.awards.rules import home_mark
+from grants.awards.service import agreements, answers, offers, readiness
 from grants.demo import beginnings, bids
 from grants.demo.panel import PANEL
 from grants.demo.play import Play
 from grants.disbursements import queries as payments
-from grants.disbursements import service as disbursements
 from grants.disbursements.rules import Notice, Told
+from grants.disbursements.service import heard, holds, paying, returns, sending
 from grants.kernel.clock import london_day
 from grants.kernel.work import UnitOfWork
 from grants.meetings import queries as meeting_queries
@@ -123,7 +123,7 @@ def the_pot_is_shared(play: Play) -> None:
         allocation.run(uow, round_id)
     _the_panel_meets(play, round_id)
     with play.as_("stan", play.at(-163, 12)) as uow:
-        awards.announce_and_offer(uow, round_id)
+        offers.announce_and_offer(uow, round_id)
     for line in award_queries.of_round(play.session, round_id):
         _agree(play, line.id, _group_of(play, line))
 
@@ -200,14 +200,14 @@ def _group_of(play: Play, line: AwardLine) -> str:
 def _agree(play: Play, award_id: UUID, group: str) -> None:
     editor, signer = next((e, s) for key, _, _, _, _, e, s, _ in beginnings.GROUPS if key == group)
     with play.as_(signer, play.at(-160, 18)) as uow:
-        awards.accept(uow, award_id)
+        answers.accept(uow, award_id)
     agreement = award_queries.agreement(play.session, award_id)
     assert agreement is not None
     _say_what_must_be_known(play, award_id)
     for offset, key in ((-159, editor), (-158, HOSTS_SIGN.get(group, signer))):
         with play.as_(key, play.at(offset, 20)) as uow:
             home = home_mark(play.settings.secret_key, agreement.id, key, "TS18 1AA")
-            awards.sign(uow, agreement.id, play.cast.people[key][1], home=home)
+            agreements.sign(uow, agreement.id, play.cast.people[key][1], home=home)
     with play.as_("sue", play.at(-157, 10)) as uow:
         reports.countersign(uow, agreement.id)
 
@@ -226,7 +226,7 @@ def _say_what_must_be_known(play: Play, award_id: UUID) -> None:
             check_id = payees.give_answer(uow, outside.files(), kind, about, award_id, ANSWERS[kind]).id
         with play.as_("sue", play.at(-158, 9)) as uow:
             until = play.day(120) if kind is CheckKind.INSURANCE else None
-            awards.judge_check(uow, check_id, passed=True, expires_on=until)
+            readiness.judge_check(uow, check_id, passed=True, expires_on=until)
 
 
 def _members(group_id: UUID, play: Play) -> tuple[str, str]:
@@ -242,7 +242,7 @@ def _bank_account(play: Play, group_id: UUID) -> None:
     ring, numbers = play.settings.bank_ring, outside.account_numbers()
     name = people.group_names(play.session, [group_id])[group_id]
     with play.as_(editor, play.at(-160, 19)) as uow:
-        account_id = disbursements.give_account(uow, ring, numbers, group_id, name, code, number).id
+        account_id = holds.give_account(uow, ring, numbers, group_id, name, code, number).id
     with play.as_(signer, play.at(-160, 20)) as uow:
         payees.confirm(uow, account_id)
     with play.as_(editor, play.at(-160, 20, 30)) as uow:
@@ -250,7 +250,7 @@ def _bank_account(play: Play, group_id: UUID) -> None:
     with play.as_("sue", play.at(-159, 9)) as uow:
         payees.check_name(uow, account_id, NameAnswer.MATCH)
     with play.as_("stan", play.at(-159, 10)) as uow:
-        awards.verify_account(uow, ring, account_id, code, number)
+        readiness.verify_account(uow, ring, account_id, code, number)
 
 
 def the_first_parts_are_paid(play: Play) -> None:
@@ -265,7 +265,7 @@ def the_second_parts_are_paid(play: Play) -> None:
         assert award is not None
         for part_id in [part.id for part in award.instalments if part.condition]:
             with play.as_("sue", play.at(-61, 14)) as uow:
-                awards.meet_condition(uow, part_id, "They told us at the table, and we went to see it.")
+                readiness.meet_condition(uow, part_id, "They told us at the table, and we went to see it.")
     pay_what_is_due(play, -60)
 
 
@@ -273,21 +273,21 @@ def pay_what_is_due(play: Play, offset: int) -> None:
     """What is due by that day is asked for, authorised by somebody else, sent, and arrives."""
     for line in payments.due(play.session, play.day(offset), None):
         with play.as_("fiona", play.at(offset, 9)) as uow:
-            payment = disbursements.request(uow, line.instalment_id)
+            payment = paying.request(uow, line.instalment_id)
             payment_id, key, amount = payment.id, payment.key, payment.amount_minor
         with play.as_("felix", play.at(offset, 11)) as uow:
-            disbursements.authorise(uow, payment_id)
+            paying.authorise(uow, payment_id)
         _relay(play, play.at(offset, 12))
         arrived = Notice(id=f"evt_{key}"[:80], told=Told.PAID, key=key, amount_minor=amount)
         with play.as_clock(play.at(offset + 1, 6)) as uow:
-            disbursements.handle_event(uow, outside.gateway().name, arrived)
+            heard.handle_event(uow, outside.gateway().name, arrived)
 
 
 def _relay(play: Play, moment: datetime) -> None:
     working: Callable[[], AbstractContextManager[UnitOfWork]] = lambda: play.as_clock(moment)  # noqa: E731
     sent, failed = outbox.send_due(
         working,
-        {"payment": lambda payload, key: disbursements.deliver(working, outside.gateway(), payload, key)},
+        {"payment": lambda payload, key: sending.deliver(working, outside.gateway(), payload, key)},
     )
     assert sent
     assert not failed
@@ -315,7 +315,7 @@ def they_tell_what_changed(play: Play) -> None:
         spare = line.amount_minor - (told.draft.spent_minor or 0)
         if spare:
             with play.as_("fiona", play.at(-24, 10)) as uow:
-                disbursements.record_return(uow, line.id, spare, f"BACK-{line.reference}", play.day(-24))
+                returns.record_return(uow, line.id, spare, f"BACK-{line.reference}", play.day(-24))
     with play.as_("sue", play.at(-20, 10)) as uow:
         rounds.complete(uow, round_id)
 

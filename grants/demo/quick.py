@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from grants.awards import queries as award_queries
-from grants.awards import service as awards
 from grants.awards.rules import home_mark
+from grants.awards.service import agreements, answers
 from grants.demo import beginnings, outcomes
 from grants.demo.beginnings import people_email
 from grants.demo.play import Play
@@ -133,13 +133,13 @@ def a_bench_is_paid(play: Play) -> None:
     line = award_queries.of_proposal(play.session, play.proposals["quick", BENCH.title])
     assert line is not None
     with play.as_("paul", play.at(-27, 18)) as uow:
-        awards.accept(uow, line.id)
+        answers.accept(uow, line.id)
     agreement = award_queries.agreement(play.session, line.id)
     assert agreement is not None
     for key in ("wendy", "paul"):
         with play.as_(key, play.at(-26, 18)) as uow:
             home = home_mark(play.settings.secret_key, agreement.id, key, "TS18 1AA")
-            awards.sign(uow, agreement.id, play.cast.people[key][1], home=home)
+            agreements.sign(uow, agreement.id, play.cast.people[key][1], home=home)
     with play.as_("stan", play.at(-25, 10)) as uow:
         reports.countersign(uow, agreement.id)
     outcomes.pay_what_is_due(play, -24)

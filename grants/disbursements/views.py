@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from grants.awards import access as awards_access
 from grants.awards import queries as awards
-from grants.disbursements import access, queries, service
+from grants.disbursements import access, queries
 from grants.disbursements.access import Facts
 from grants.disbursements.forms import (
     AccountForm,
@@ -26,6 +26,7 @@ from grants.disbursements.forms import (
 )
 from grants.disbursements.queries import PaymentLine
 from grants.disbursements.rules import LIMIT_MINOR, DisbursementState, Notice, RepaymentState, Standing, Told, situation
+from grants.disbursements.service import heard, holds, paying, returns, sending
 from grants.funds.rules import PaysBy
 from grants.funds.service import taken_back
 from grants.kernel.actors import Actor, Role
@@ -140,7 +141,7 @@ def ask() -> ResponseReturnValue:
     form.ids.choices = [(id, str(id)) for id in _given(form, lines)]
     if not form.accepted():
         return _desk(form, "ask")
-    outcomes = _each(form, service.request)
+    outcomes = _each(form, paying.request)
     return _done("Asked for", outcomes, {id: lines.get(id) for id, _ in outcomes}, "authorise")
 
 
@@ -152,7 +153,7 @@ def authorise() -> ResponseReturnValue:
     form.ids.choices = [(id, str(id)) for id in _given(form, {})]
     if not form.accepted():
         return _desk(form, "authorise")
-    outcomes = _each(form, service.authorise)
+    outcomes = _each(form, paying.authorise)
     lines = {id: queries.payment(reading(), id) for id, _ in outcomes[: queries.PAGE]}
     seconds = [id for id, line in lines.items() if line is not None and line.first_by_id and line.state is S.REQUESTED]
     return _done("Authorised", outcomes, lines, "on-the-way", waits=seconds)
@@ -186,7 +187,7 @@ def show(payment_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.cancel(uow, payment_id, form.reason.data or "")
+                paying.cancel(uow, payment_id, form.reason.data or "")
             flash("The request was taken back.", "success")
             return redirect(url_for("disbursements.show", payment_id=payment_id))
         except RuleBroken as broken:
@@ -249,14 +250,14 @@ def _way(line: PaymentLine, actor: Actor, apart: bool) -> dict[str, Any]:
 @signed_in(Role.FINANCE_OFFICER)
 def ask_again(payment_id: UUID) -> ResponseReturnValue:
     """Have the provider asked once more, under the same key."""
-    return _about(payment_id, service.ask_again, "It is asked again within moments, under the same key.")
+    return _about(payment_id, sending.ask_again, "It is asked again within moments, under the same key.")
 
 
 @bp.post("/payments/<uuid:payment_id>/recall")
 @signed_in(Role.FINANCE_OFFICER)
 def recall(payment_id: UUID) -> ResponseReturnValue:
     """Have the provider send a payment back."""
-    return _about(payment_id, service.recall, "The provider is asked to send it back. We are told when it came.")
+    return _about(payment_id, sending.recall, "The provider is asked to send it back. We are told when it came.")
 
 
 def _about(payment_id: UUID, do: Callable[[UnitOfWork, UUID], Any], done: str) -> ResponseReturnValue:
@@ -290,7 +291,7 @@ def hold(payment_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.hold(uow, payment_id, form.reason.data or "")
+                holds.hold(uow, payment_id, form.reason.data or "")
             flash("The payment is on hold.", "success")
             return redirect(url_for("disbursements.show", payment_id=payment_id))
         except RuleBroken as broken:
@@ -303,7 +304,7 @@ def hold(payment_id: UUID) -> ResponseReturnValue:
 def release(payment_id: UUID) -> ResponseReturnValue:
     """Let a payment on hold go on."""
     with working() as uow:
-        service.release(uow, payment_id)
+        holds.release(uow, payment_id)
     flash("The payment is asked for again. Somebody else must authorise it.", "success")
     return redirect(url_for("disbursements.show", payment_id=payment_id))
 
@@ -318,7 +319,7 @@ def limits() -> ResponseReturnValue:
         assert form.limit.data is not None
         try:
             with working() as uow:
-                service.set_limit(uow, form.person.data, form.limit.data)
+                paying.set_limit(uow, form.person.data, form.limit.data)
             flash("The limit is set.", "success")
             return redirect(url_for("disbursements.limits"))
         except RuleBroken as broken:
@@ -346,7 +347,7 @@ def give_account(group_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.give_account(
+                holds.give_account(
                     uow,
                     bank_ring(),
                     account_numbers(),
@@ -376,7 +377,7 @@ def refuse_account(account_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.refuse_account(uow, account_id, form.reason.data or "")
+                holds.refuse_account(uow, account_id, form.reason.data or "")
             flash("The details were refused. Payments to them are on hold.", "success")
             return redirect(url_for("payees.bank", group_id=group_id))
         except RuleBroken as broken:
@@ -397,7 +398,7 @@ def repayments(award_id: UUID) -> ResponseReturnValue:
         assert form.amount.data is not None
         try:
             with working() as uow:
-                service.raise_repayment(uow, award_id, form.amount.data, form.why.data or "")
+                returns.raise_repayment(uow, award_id, form.amount.data, form.why.data or "")
             flash("The group was asked to give it back.", "success")
             return redirect(url_for("disbursements.repayments", award_id=award_id))
         except RuleBroken as broken:
@@ -443,7 +444,7 @@ def ask_write_off(repayment_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.ask_write_off(uow, repayment_id, form.reason.data or "")
+                returns.ask_write_off(uow, repayment_id, form.reason.data or "")
             flash("Another officer must agree.", "success")
             return redirect(url_for("disbursements.repayments", award_id=award_id))
         except RuleBroken as broken:
@@ -459,7 +460,7 @@ def answer_write_off(repayment_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                service.answer_write_off(uow, repayment_id, agreed=form.answer.data == "yes")
+                returns.answer_write_off(uow, repayment_id, agreed=form.answer.data == "yes")
             flash("Written down.", "success")
             return redirect(url_for("disbursements.repayments", award_id=award_id))
         except RuleBroken as broken:
@@ -486,7 +487,7 @@ def returned(award_id: UUID) -> ResponseReturnValue:
         assert form.amount.data is not None
         try:
             with working() as uow:
-                service.record_return(uow, award_id, form.amount.data, form.reference.data or "", form.received_on.data)
+                returns.record_return(uow, award_id, form.amount.data, form.reference.data or "", form.received_on.data)
             flash("Written down. The money went back to the contributions it came from.", "success")
             return redirect(url_for("awards.show", award_id=award_id))
         except RuleBroken as broken:
@@ -671,7 +672,7 @@ def _bank_tells(payment_id: UUID, told: Told) -> ResponseReturnValue:
     reason = "" if told is Told.PAID else "The account was closed."
     notice = Notice(f"demo-{uuid4()}", told, line.key, line.amount_minor, reason=reason)
     with clockwork() as uow:
-        service.handle_event(uow, "memory", notice)
+        heard.handle_event(uow, "memory", notice)
     flash("The money arrived." if told is Told.PAID else "The money came back.", "success")
     return redirect(url_for("disbursements.bank"))
 
@@ -688,15 +689,15 @@ def _pay(payload: dict[str, Any], key: str) -> None:
     """To whoever pays this payment. What goes in a bank run is left to those who make it."""
     payment_id = UUID(payload["disbursement_id"])
     with clockwork() as uow:
-        chosen = service.choose_gateway(uow, payment_id, queries.pays_by(uow.session, payment_id) or pays_by())
+        chosen = sending.choose_gateway(uow, payment_id, queries.pays_by(uow.session, payment_id) or pays_by())
     if chosen != PaysBy.BANK_RUN:
-        service.deliver(clockwork, _provider(chosen), payload, key)
+        sending.deliver(clockwork, _provider(chosen), payload, key)
 
 
 def _recall(payload: dict[str, Any], key: str) -> None:
     with clockwork() as uow:
-        chosen = service.choose_gateway(uow, UUID(payload["disbursement_id"]), pays_by())
-    service.fetch_back(clockwork, _provider(chosen), payload, key)
+        chosen = sending.choose_gateway(uow, UUID(payload["disbursement_id"]), pays_by())
+    sending.fetch_back(clockwork, _provider(chosen), payload, key)
 
 
 def _refund(payload: dict[str, Any], key: str) -> None:

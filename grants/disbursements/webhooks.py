@@ -7,8 +7,8 @@ from hashlib import sha256
 from flask import Blueprint, abort, current_app, request
 from flask.typing import ResponseReturnValue
 
-from grants.disbursements import service
 from grants.disbursements.rules import read_notice
+from grants.disbursements.service import heard
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.ports.payments import EventRefused, OutcomeUnknown
 from grants.web.csrf import protect
@@ -40,7 +40,7 @@ def memory() -> ResponseReturnValue:
     try:
         notice = read_notice(json.loads(body))
         with clockwork() as uow:
-            new = service.handle_event(uow, "memory", notice)
+            new = heard.handle_event(uow, "memory", notice)
     except ValueError:
         return {"error": "This is not JSON."}, 400
     except RuleBroken as broken:
@@ -69,5 +69,5 @@ def stripe() -> ResponseReturnValue:
     except OutcomeUnknown as unknown:
         return {"error": str(unknown)}, 503
     with clockwork() as uow:
-        new = service.take_event(uow, provider.name, event)
+        new = heard.take_event(uow, provider.name, event)
     return {"new": new}, 200

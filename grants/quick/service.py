@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 
-from grants.awards import service as awards
+from grants.awards.service import offers
 from grants.kernel.clock import LONDON, london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
@@ -72,7 +72,7 @@ def _decide(uow: UnitOfWork, ask: Ask, verdict: Standing, opinions: tuple[Opinio
     assert proposal.submitted_at is not None  # it was put in
     if funded:
         rounds.take_from_pot(uow, proposal.round_id, proposal.applied_for_minor)
-        awards.offer_one(uow, proposal)
+        offers.offer_one(uow, proposal)
     proposals.note_verdict(uow, proposal, "awarded" if funded else "not_funded")
     decision = QuickDecision(
         proposal_id=proposal.id,

@@ -6,11 +6,11 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from grants.awards import queries as award_queries
-from grants.awards import service as awards
 from grants.awards.models import Award
 from grants.awards.rules import AwardState, check_reason
+from grants.awards.service import agreements, settling
 from grants.disbursements import queries as payment_queries
-from grants.disbursements import service as payments
+from grants.disbursements.service import returns
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.pictures import re_encoded
@@ -39,7 +39,7 @@ def countersign(uow: UnitOfWork, agreement_id: UUID) -> Award:
 
     Else ``tick`` sets the day once the award is under way.
     """
-    award = awards.countersign(uow, agreement_id)
+    award = agreements.countersign(uow, agreement_id)
     if award.state is AwardState.ACTIVE:
         schedule(uow, award.id)
     return award
@@ -189,9 +189,9 @@ def accept(uow: UnitOfWork, report_id: UUID) -> Report:
         owed_minor=paid - spent,
     )
     if award.state is not AwardState.TERMINATED:
-        awards.complete(uow, award.id, spent)
+        settling.complete(uow, award.id, spent)
     if paid > spent and payment_queries.open_repayment(uow.session, award.id) is None:
-        payments.raise_repayment(uow, award.id, paid - spent, "The report says that it was not spent.")
+        returns.raise_repayment(uow, award.id, paid - spent, "The report says that it was not spent.")
     notices.accepted(uow, report, paid - spent)
     return report
 

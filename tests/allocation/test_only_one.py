@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from grants.allocation import queries, service
 from grants.allocation.rules.states import DecisionState, Departure, Verdict
-from grants.awards import service as awards
+from grants.awards.service import offers
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
@@ -184,9 +184,9 @@ def test_of_two_on_the_reserve_list_only_one_moves_up(any_session: Session) -> N
     counted.round.state = RoundState.ANNOUNCED
     session.flush()
     steward = actor_of(session, counted.steward)
-    assert awards.offer_reserve(work(session, steward), counted.round.id) is not None
+    assert offers.offer_reserve(work(session, steward), counted.round.id) is not None
     session.flush()
-    assert awards.offer_reserve(work(session, steward), counted.round.id) is None
+    assert offers.offer_reserve(work(session, steward), counted.round.id) is None
 
 
 # ------------------------------------------------------------------------------------------------------------ the pages

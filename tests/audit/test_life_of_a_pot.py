@@ -23,12 +23,13 @@ from sqlalchemy.orm import Session
 
 from grants.audit.queries import checks as checks_queries
 from grants.audit.queries import register as register_queries
-from grants.awards import service as awards
+from grants.awards import queries as award_queries
 from grants.awards.models import Award, ChangeRequest
 from grants.awards.rules import AwardState, ChangeKind, ChangeRequestAction, ChangeRequestState, Wanted
-from grants.disbursements import service as payments
+from grants.awards.service import amendments, answers, offers, settling, standing
 from grants.disbursements.models import Disbursement, Repayment
 from grants.disbursements.rules import DisbursementState, Notice, Told
+from grants.disbursements.service import heard, paying, returns
 from grants.funds import queries as pot
 from grants.funds.models import Checkout, Contribution, Receipt, TakenBack
 from grants.funds.rules import ContributionDraft, MoneyDraft, Restriction
@@ -252,7 +253,7 @@ class Life(RuleBasedStateMachine):
                 for amount in amounts:
                     bid = a_decided_proposal(self.session, self.round, applied_for_minor=amount, **place)
                     a_decision(self.session, bid, rank=self._next())
-                awards.offer_all(work(self.session, self.steward, self.now), self.round.id)
+                offers.offer_all(work(self.session, self.steward, self.now), self.round.id)
                 self.session.flush()
         except NotEnoughMoney:
             self.session.expire_all()
@@ -268,7 +269,7 @@ class Life(RuleBasedStateMachine):
         if yes:
             self._accept(award)
         else:
-            self._try(lambda uow: awards.decline(uow, award.id, "We cannot."), self._member(award))
+            self._try(lambda uow: answers.decline(uow, award.id, "We cannot."), self._member(award))
 
     def _member(self, award: Award) -> Actor:
         person = a_member(self.session, award.group)
@@ -276,7 +277,7 @@ class Life(RuleBasedStateMachine):
 
     def _accept(self, award: Award) -> None:
         member = self._member(award)
-        if self._try(lambda uow: awards.accept(uow, award.id), member):
+        if self._try(lambda uow: answers.accept(uow, award.id), member):
             # Signing and checking move no money: they have tests of their own.
             award.state = AwardState.ACTIVE
             for part in award.instalments:
@@ -287,7 +288,7 @@ class Life(RuleBasedStateMachine):
     @rule(days=st.integers(1, 16))
     def time_goes_by(self, days: int) -> None:
         self.now += timedelta(days=days)
-        assert self._try(awards.lapse_due, CLOCK)
+        assert self._try(answers.lapse_due, CLOCK)
 
     @precondition(lambda self: self._awards(AwardState.ACTIVE))
     @rule(at=which, told=st.sampled_from((Told.PAID, Told.PAID, None)))
@@ -297,12 +298,12 @@ class Life(RuleBasedStateMachine):
 
     def _pay_a_part(self, award: Award, told: Told | None) -> None:
         for part in award.instalments:
-            if self._try(lambda uow, part=part: payments.request(uow, part.id), self.officer):  # type: ignore[misc]
+            if self._try(lambda uow, part=part: paying.request(uow, part.id), self.officer):  # type: ignore[misc]
                 asked = self._payments(DisbursementState.REQUESTED)[0]
-                if not self._try(lambda uow, id=asked.id: payments.authorise(uow, id), self.second):
+                if not self._try(lambda uow, id=asked.id: paying.authorise(uow, id), self.second):
                     short = self.session.scalar(select(func.sum(TakenBack.short_minor)))
                     assert short, "refused only when a payer's bank took back what is behind it"
-                    assert self._try(lambda uow, id=asked.id: payments.cancel(uow, id, "It is missing."), self.officer)
+                    assert self._try(lambda uow, id=asked.id: paying.cancel(uow, id, "It is missing."), self.officer)
                     return
                 if told is not None:
                     self._told(asked, told)
@@ -317,7 +318,7 @@ class Life(RuleBasedStateMachine):
     def _told(self, one: Disbursement, told: Told) -> None:
         notice = Notice(str(uuid4()), told, one.key, one.amount_minor, reason="The bank said so.")
         for new in (True, False):
-            assert payments.handle_event(work(self.session, CLOCK, self.now), "memory", notice) is new
+            assert heard.handle_event(work(self.session, CLOCK, self.now), "memory", notice) is new
         self.session.flush()
 
     @precondition(lambda self: self._awards(AwardState.ACTIVE, AwardState.COMPLETED))
@@ -326,7 +327,7 @@ class Life(RuleBasedStateMachine):
         standing = self._awards(AwardState.ACTIVE, AwardState.COMPLETED)
         award, reference = standing[at % len(standing)], f"BACK {self._next()}"
         on = london_day(self.now)
-        self._try(lambda uow: payments.record_return(uow, award.id, amount, reference, on), self.officer)
+        self._try(lambda uow: returns.record_return(uow, award.id, amount, reference, on), self.officer)
 
     @precondition(lambda self: self._awards(AwardState.ACTIVE))
     @rule(at=which, percent=st.integers(40, 180))
@@ -337,13 +338,13 @@ class Life(RuleBasedStateMachine):
         asked: list[UUID] = []
 
         def ask(uow: UnitOfWork) -> None:
-            asked.append(awards.ask_change(uow, award.id, ChangeKind.SUM, "Otherwise.", "Plans.", figures).id)
+            asked.append(amendments.ask_change(uow, award.id, ChangeKind.SUM, "Otherwise.", "Plans.", figures).id)
 
         if not self._try(ask, self._member(award)):
             return
         yes = ChangeRequestAction.APPROVE
-        assert self._try(lambda uow: awards.answer_change(uow, asked[0], yes), self.steward)
-        if self._try(lambda uow: awards.apply_change(uow, asked[0]), self.second_steward):
+        assert self._try(lambda uow: amendments.answer_change(uow, asked[0], yes), self.steward)
+        if self._try(lambda uow: amendments.apply_change(uow, asked[0]), self.second_steward):
             assert award.amount_minor == figures.amount_minor
             award.state = AwardState.ACTIVE  # signing anew moves no money
         else:
@@ -356,7 +357,7 @@ class Life(RuleBasedStateMachine):
     def it_ends_early(self, at: int) -> None:
         active = self._awards(AwardState.ACTIVE)
         award = active[at % len(active)]
-        self._try(lambda uow: awards.terminate(uow, award.id, "The hall closed."), self.steward)
+        self._try(lambda uow: standing.terminate(uow, award.id, "The hall closed."), self.steward)
 
     @precondition(lambda self: self._payments(DisbursementState.PAID))
     @rule(at=which, kept=st.integers(0, 4), back=st.integers(0, 2), agreed=st.sampled_from((True, True, False)))
@@ -364,21 +365,21 @@ class Life(RuleBasedStateMachine):
         """If less was spent, the rest is asked back, comes in part or not at all, and may be written off."""
         paid_for = self._payments(DisbursementState.PAID)
         award = paid_for[at % len(paid_for)].award
-        paid = awards.queries.pockets(self.session, award.id).paid_minor
+        paid = award_queries.pockets(self.session, award.id).paid_minor
         spent = paid * kept // 4
-        if not self._try(lambda uow: awards.complete(uow, award.id, spent), self.steward) or spent == paid:
+        if not self._try(lambda uow: settling.complete(uow, award.id, spent), self.steward) or spent == paid:
             return
         why = "It was not spent."
-        assert self._try(lambda uow: payments.raise_repayment(uow, award.id, paid - spent, why), self.steward)
+        assert self._try(lambda uow: returns.raise_repayment(uow, award.id, paid - spent, why), self.steward)
         asked = self.session.scalars(select(Repayment).where(Repayment.award_id == award.id)).all()[-1]
         if part := asked.amount_minor * back // 2:
             on, reference = london_day(self.now), f"OWED {self._next()}"
-            assert self._try(lambda uow: payments.record_return(uow, award.id, part, reference, on), self.officer)
+            assert self._try(lambda uow: returns.record_return(uow, award.id, part, reference, on), self.officer)
         owed = asked.amount_minor - asked.received_minor
-        if self._try(lambda uow: payments.ask_write_off(uow, asked.id, "The group is no more."), self.officer):
+        if self._try(lambda uow: returns.ask_write_off(uow, asked.id, "The group is no more."), self.officer):
             with pytest.raises(NotAllowed):
-                payments.answer_write_off(work(self.session, self.officer, self.now), asked.id, agreed=True)
-            assert self._try(lambda uow: payments.answer_write_off(uow, asked.id, agreed=agreed), self.second)
+                returns.answer_write_off(work(self.session, self.officer, self.now), asked.id, agreed=True)
+            assert self._try(lambda uow: returns.answer_write_off(uow, asked.id, agreed=agreed), self.second)
         closed = not owed or agreed
         assert award.state is (AwardState.CLOSED if closed else AwardState.COMPLETED)
         assert award.written_off_minor == (owed if closed else 0)

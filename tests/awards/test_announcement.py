@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from grants.allocation import service as allocation
 from grants.allocation.queries import decision_for
 from grants.allocation.rules.states import Departure, Verdict
-from grants.awards import queries, service
+from grants.awards import queries
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
+from grants.awards.service import answers, offers
 from grants.funds.models import Fund
 from grants.funds.queries import contributions
 from grants.kernel.actors import CLOCK, Rights, Role
@@ -53,7 +54,7 @@ def test_everybody_is_told_and_every_award_offered_in_one_step(any_session: Sess
     session = any_session
     counted = decided(session, a_rich_fund(session))
     steward = counted.actor(session, counted.steward)
-    awards = service.announce_and_offer(work(session, steward), counted.round.id)
+    awards = offers.announce_and_offer(work(session, steward), counted.round.id)
     assert [award.amount_minor for award in awards] == [200_000, 150_000, 120_000]
     assert counted.round.state is RoundState.ANNOUNCED
     assert counted.proposals[3].state is ProposalState.RESERVE
@@ -67,7 +68,7 @@ def test_when_the_money_has_gone_nobody_is_told_anything(session: Session) -> No
     counted = decided(session, fund)
     an_award(session, amount_minor=100_000, contributions=contributions(session, fund.id))
     with pytest.raises(NotEnoughMoney, match="£700 more"), session.begin_nested():
-        service.announce_and_offer(work(session, counted.actor(session, counted.steward)), counted.round.id)
+        offers.announce_and_offer(work(session, counted.actor(session, counted.steward)), counted.round.id)
     session.expire_all()
     assert counted.round.state is RoundState.DECIDED
     assert session.scalars(select(OutboxRow).where(OutboxRow.key.like("decision:%"))).all() == []
@@ -77,45 +78,45 @@ def test_when_the_money_has_gone_nobody_is_told_anything(session: Session) -> No
 def test_a_panellist_who_is_a_steward_too_does_not_announce(session: Session) -> None:
     counted = decided(session, a_rich_fund(session))
     with pytest.raises(NotAllowed):
-        service.announce_and_offer(work(session, an_actor(Role.STEWARD, id=counted.panel[0].id)), counted.round.id)
+        offers.announce_and_offer(work(session, an_actor(Role.STEWARD, id=counted.panel[0].id)), counted.round.id)
 
 
 def test_a_no_moves_the_reserve_up_as_far_as_pot_and_money_go(any_session: Session) -> None:
     session = any_session
     counted = decided(session, a_rich_fund(session))
     steward = counted.actor(session, counted.steward)
-    awards = service.announce_and_offer(work(session, steward), counted.round.id)
+    awards = offers.announce_and_offer(work(session, steward), counted.round.id)
     session.flush()
     member = an_actor(id=counted.steward.id, groups={awards[2].group_id: Rights(edit=True, sign_off=True)})
-    service.decline(work(session, member), awards[2].id, "We found the money elsewhere.")
+    answers.decline(work(session, member), awards[2].id, "We found the money elsewhere.")
     session.flush()
     moved_up = session.scalars(select(Award).where(Award.proposal_id == counted.proposals[3].id)).one()
     assert (moved_up.state, moved_up.amount_minor) == (AwardState.OFFERED, 100_000)
     assert counted.proposals[3].state is ProposalState.AWARDED
-    assert service.offer_all(work(session, steward), counted.round.id) == []
+    assert offers.offer_all(work(session, steward), counted.round.id) == []
     assert breaks(session) == []
 
 
 def test_what_a_correction_funds_is_offered_by_the_clock_once(session: Session) -> None:
     counted = decided(session, a_rich_fund(session, 900_000), pot_minor=900_000)
     steward = counted.actor(session, counted.steward)
-    service.announce_and_offer(work(session, steward), counted.round.id)
+    offers.announce_and_offer(work(session, steward), counted.round.id)
     session.flush()
     standing = decision_for(session, counted.proposals[3].id)
     assert standing is not None
     asked = allocation.ask_correction(work(session, steward), standing.id, Verdict.AWARDED, "Two votes were lost.")
     allocation.answer_correction(work(session, counted.actor(session, counted.panel[0])), asked.id, True)
     session.flush()
-    assert service.offer_missing(work(session, CLOCK)) == 1
+    assert offers.offer_missing(work(session, CLOCK)) == 1
     session.flush()
-    assert service.offer_missing(work(session, CLOCK)) == 0
+    assert offers.offer_missing(work(session, CLOCK)) == 0
 
 
 def test_money_of_an_offer_that_was_declined_has_room_for_a_correction(any_session: Session) -> None:
     session = any_session
     counted = decided(session, a_rich_fund(session))
     steward = counted.actor(session, counted.steward)
-    awards = service.announce_and_offer(work(session, steward), counted.round.id)
+    awards = offers.announce_and_offer(work(session, steward), counted.round.id)
     session.flush()
     standing = decision_for(session, counted.proposals[3].id)
     assert standing is not None
@@ -128,11 +129,11 @@ def test_money_of_an_offer_that_was_declined_has_room_for_a_correction(any_sessi
     declined = max(awards, key=lambda award: award.amount_minor)
     member = an_actor(id=counted.steward.id, groups={declined.group_id: Rights(edit=True, sign_off=True)})
     counted.proposals[3].state, was = ProposalState.NOT_FUNDED, counted.proposals[3].state
-    service.decline(work(session, member), declined.id, "We found the money elsewhere.")
+    answers.decline(work(session, member), declined.id, "We found the money elsewhere.")
     counted.proposals[3].state = was
     allocation.answer_correction(work(session, chair), asked.id, True)
     session.flush()
-    assert [award.proposal_id for award in service.offer_all(work(session, steward), counted.round.id)] == [
+    assert [award.proposal_id for award in offers.offer_all(work(session, steward), counted.round.id)] == [
         counted.proposals[3].id
     ]
     assert breaks(session) == []

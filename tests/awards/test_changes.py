@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from grants.audit.queries import checks, register
 from grants.audit.queries.statements import shares
-from grants.awards import queries, service
+from grants.awards import queries
 from grants.awards.models import Award, AwardVersion
 from grants.awards.rules import (
     AgreementState,
@@ -22,7 +22,8 @@ from grants.awards.rules import (
     parts_after,
     virements,
 )
-from grants.disbursements import service as payments
+from grants.awards.service import agreements, amendments
+from grants.disbursements.service import paying
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
 from grants.ledger.queries import pockets_of
@@ -48,9 +49,11 @@ def member(session: Session, award: Award) -> Actor:
 
 def changed(session: Session, award: Award, kind: ChangeKind, figures: Wanted) -> AwardVersion:
     """Asked by a member, agreed by one steward, put into force by another."""
-    asked = service.ask_change(work(session, member(session, award)), award.id, kind, "Otherwise.", "Why not.", figures)
-    service.answer_change(work(session, steward(session)), asked.id, ChangeRequestAction.APPROVE)
-    return service.apply_change(work(session, steward(session)), asked.id)
+    asked = amendments.ask_change(
+        work(session, member(session, award)), award.id, kind, "Otherwise.", "Why not.", figures
+    )
+    amendments.answer_change(work(session, steward(session)), asked.id, ChangeRequestAction.APPROVE)
+    return amendments.apply_change(work(session, steward(session)), asked.id)
 
 
 def with_lines(session: Session, award: Award, *lines: tuple[str, int]) -> Award:
@@ -119,20 +122,20 @@ def test_when_the_sum_changes_the_agreement_is_void_and_nothing_is_paid_until_al
     assert award.state is AwardState.ACCEPTED
     asks = actor_of(session, a_person(session, Role.FINANCE_OFFICER))
     with pytest.raises(StepRefused, match="not under way"):
-        payments.request(work(session, asks), award.instalments[0].id)
+        paying.request(work(session, asks), award.instalments[0].id)
     with pytest.raises(StepRefused, match="asks for a change"):
-        service.plan_instalments(work(session, steward(session)), award.id, [])
+        agreements.plan_instalments(work(session, steward(session)), award.id, [])
     for place, one in enumerate((a_member(session, award.group), a_member(session, award.group))):
-        service.sign(work(session, actor_of(session, one)), newest.id, one.name, home=str(place) * 64)
-    service.countersign(work(session, steward(session)), newest.id)
+        agreements.sign(work(session, actor_of(session, one)), newest.id, one.name, home=str(place) * 64)
+    agreements.countersign(work(session, steward(session)), newest.id)
     assert award.state is AwardState.ACTIVE
-    payments.request(work(session, asks), award.instalments[0].id)
+    paying.request(work(session, asks), award.instalments[0].id)
 
 
 def test_what_was_asked_for_stays_and_is_the_least_that_an_award_can_become(session: Session) -> None:
     award = an_award(session, parts=[50_000, 40_000])
     asks = actor_of(session, a_person(session, Role.FINANCE_OFFICER))
-    payments.request(work(session, asks), award.instalments[0].id)
+    paying.request(work(session, asks), award.instalments[0].id)
     with pytest.raises(RuleBroken, match="£500 was asked for or tried already"):
         changed(session, award, ChangeKind.SUM, Wanted(amount_minor=49_999))
     changed(session, award, ChangeKind.SUM, Wanted(amount_minor=50_000))
@@ -142,10 +145,10 @@ def test_what_was_asked_for_stays_and_is_the_least_that_an_award_can_become(sess
 
 def test_no_sum_changes_while_money_is_on_its_way(session: Session) -> None:
     award = an_award(session, parts=[50_000, 40_000])
-    asked = payments.request(
+    asked = paying.request(
         work(session, actor_of(session, a_person(session, Role.FINANCE_OFFICER))), award.instalments[0].id
     )
-    payments.authorise(work(session, actor_of(session, a_person(session, Role.FINANCE_OFFICER))), asked.id)
+    paying.authorise(work(session, actor_of(session, a_person(session, Role.FINANCE_OFFICER))), asked.id)
     with pytest.raises(StepRefused, match="£500 is on its way"):
         changed(session, award, ChangeKind.SUM, Wanted(amount_minor=60_000))
 
@@ -154,16 +157,16 @@ def test_the_steward_who_agreed_to_another_sum_does_not_put_it_into_force(sessio
     award, agrees = an_award(session), steward(session)
     wanted = Wanted(amount_minor=60_000)
     asks = work(session, member(session, award))
-    asked = service.ask_change(asks, award.id, ChangeKind.SUM, "Less.", "We need less.", wanted)
-    service.answer_change(work(session, agrees), asked.id, ChangeRequestAction.APPROVE)
+    asked = amendments.ask_change(asks, award.id, ChangeKind.SUM, "Less.", "We need less.", wanted)
+    amendments.answer_change(work(session, agrees), asked.id, ChangeRequestAction.APPROVE)
     with pytest.raises(NotAllowed, match="Another steward"):
-        service.apply_change(work(session, agrees), asked.id)
+        amendments.apply_change(work(session, agrees), asked.id)
 
 
 def test_later_days_move_only_what_nobody_asked_for_and_leave_the_agreement(session: Session) -> None:
     award = an_award(session, parts=[50_000, 40_000])
     asks = actor_of(session, a_person(session, Role.FINANCE_OFFICER))
-    payments.request(work(session, asks), award.instalments[0].id)
+    paying.request(work(session, asks), award.instalments[0].id)
     later = DAY + timedelta(days=60)
     changed(session, award, ChangeKind.DAYS, Wanted(not_before=later))
     assert [part.due_on for part in award.instalments] == [DAY, later]
@@ -184,11 +187,11 @@ def test_another_budget_holds_from_the_version_that_brings_it(session: Session) 
 def test_a_past_day_shows_the_award_as_it_was_before_its_sum_changed(session: Session) -> None:
     given = a_contribution(session, amount_minor=90_000)
     award = an_award(session, contributions=[given], parts=[50_000, 40_000])
-    asked = service.ask_change(
+    asked = amendments.ask_change(
         work(session, member(session, award)), award.id, ChangeKind.SUM, "Less.", "Less.", Wanted(amount_minor=60_000)
     )
-    service.answer_change(work(session, steward(session)), asked.id, ChangeRequestAction.APPROVE)
-    service.apply_change(work(session, steward(session), START + timedelta(days=2)), asked.id)
+    amendments.answer_change(work(session, steward(session)), asked.id, ChangeRequestAction.APPROVE)
+    amendments.apply_change(work(session, steward(session), START + timedelta(days=2)), asked.id)
     session.flush()
     ((then,), _) = shares(session, [given.id], START + timedelta(days=1))
     ((now,), _) = shares(session, [given.id])

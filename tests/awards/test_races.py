@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from grants.awards import service
 from grants.awards.models import Award
+from grants.awards.service import offers
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotEnoughMoney
 from grants.kernel.work import UnitOfWork
@@ -43,12 +43,12 @@ def offer(ready: Callable[[], None], url: str, steward_id: UUID, round_id: UUID,
             if how == "guarded":
                 ready()
             else:
-                service._queue = lambda uow, fund_id: ready()  # both have looked at nothing yet; no queue
+                offers.stand_in_line = lambda uow, fund_id: ready()  # both have looked at nothing yet; no queue
             if how == "naive":
-                service._queue = lambda uow, fund_id: None
+                offers.stand_in_line = lambda uow, fund_id: None
                 ledger._change = _look_then_write(ready)
             with transaction(session, engine, actor, START) as uow:
-                service.offer_all(uow, round_id)
+                offers.offer_all(uow, round_id)
         return "offered"
     except NotEnoughMoney as short:
         return short.message

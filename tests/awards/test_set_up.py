@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import DecisionState, Verdict
-from grants.awards import queries, service
+from grants.awards import queries
 from grants.awards.models import Award
 from grants.awards.rules import (
     FIRST_TEMPLATE,
@@ -22,6 +22,7 @@ from grants.awards.rules import (
     ChangeRequestState,
     check_template,
 )
+from grants.awards.service import agreements, amendments, answers, readiness, standing
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.payees import service as payees
@@ -54,7 +55,7 @@ def signed(session: Session, award: Award) -> Award:
     agreement = an_agreement(
         session, award, version=2, state=AgreementState.SIGNED, signers=[a_person(session), a_person(session)]
     )
-    service.countersign(work(session, officer(session)), agreement.id)
+    agreements.countersign(work(session, officer(session)), agreement.id)
     return award
 
 
@@ -75,9 +76,9 @@ def test_an_award_waits_in_set_up_until_everything_is_known(any_session: Session
         "Keeping people safe",
         "The bank account",
     ]
-    assert service.activate_due(work(any_session, CLOCK)) == 0
+    assert readiness.activate_due(work(any_session, CLOCK)) == 0
     all_known(any_session, award)
-    assert service.activate_due(work(any_session, CLOCK)) == 1
+    assert readiness.activate_due(work(any_session, CLOCK)) == 1
     assert (award.state, award.active_at) == (AwardState.ACTIVE, START)
 
 
@@ -87,7 +88,7 @@ def test_the_last_answer_that_an_officer_passes_starts_the_award(session: Sessio
     member = actor_of(session, a_member(session, award.group))
     given = payees.give_answer(work(session, member), Files(), K.SAFEGUARDING, award.group_id, award.id, "Rose leads.")
     assert award.state is AwardState.IN_SET_UP
-    service.judge_check(work(session, officer(session)), given.id, passed=True)
+    readiness.judge_check(work(session, officer(session)), given.id, passed=True)
     assert award.state is AwardState.ACTIVE
 
 
@@ -95,7 +96,9 @@ def test_the_bank_account_that_is_verified_last_starts_the_award(session: Sessio
     award = waiting(session, 50_000)
     a_check(session, award.group, K.SAFEGUARDING)
     account = a_bank_account(session, award.group, state=BankAccountState.NAME_CHECKED)
-    service.verify_account(work(session, officer(session)), RING, account.id, DETAILS.sort_code, DETAILS.account_number)
+    readiness.verify_account(
+        work(session, officer(session)), RING, account.id, DETAILS.sort_code, DETAILS.account_number
+    )
     assert award.state is AwardState.ACTIVE
 
 
@@ -132,13 +135,13 @@ def test_a_no_needs_a_reason_and_insurance_needs_its_last_day(session: Session) 
     group = a_group(session)
     given = a_check(session, group, K.INSURANCE, state=S.GIVEN)
     with pytest.raises(RuleBroken, match="Say why"):
-        service.judge_check(work(session, officer(session)), given.id, passed=False)
+        readiness.judge_check(work(session, officer(session)), given.id, passed=False)
     with pytest.raises(RuleBroken, match="day on which the insurance ends"):
-        service.judge_check(work(session, officer(session)), given.id, passed=True)
+        readiness.judge_check(work(session, officer(session)), given.id, passed=True)
     over = START.date() - timedelta(days=1)
     with pytest.raises(RuleBroken, match="has run out"):
-        service.judge_check(work(session, officer(session)), given.id, passed=True, expires_on=over)
-    service.judge_check(
+        readiness.judge_check(work(session, officer(session)), given.id, passed=True, expires_on=over)
+    readiness.judge_check(
         work(session, officer(session)), given.id, passed=True, expires_on=START.date() + timedelta(days=4000)
     )
     assert given.expires_on == START.date() + timedelta(days=365)
@@ -151,7 +154,7 @@ def test_nobody_judges_what_they_gave_or_their_own_group(session: Session) -> No
     given = a_check(session, group, state=S.GIVEN, given_by_id=left.id)
     for one in (insider, left):
         with pytest.raises(NotAllowed, match="Another officer"):
-            service.judge_check(work(session, actor_of(session, one)), given.id, passed=True)
+            readiness.judge_check(work(session, actor_of(session, one)), given.id, passed=True)
 
 
 def test_a_check_is_waived_only_by_another_person_with_a_reason_and_for_one_award(any_session: Session) -> None:
@@ -163,9 +166,9 @@ def test_a_check_is_waived_only_by_another_person_with_a_reason_and_for_one_awar
         payees.ask_waiver(work(session, one), K.SAFEGUARDING, award.group_id, award.id, " ")
     asked = payees.ask_waiver(work(session, one), K.SAFEGUARDING, award.group_id, award.id, "A bench: nobody meets.")
     with pytest.raises(NotAllowed, match="You asked for this yourself"):
-        service.answer_waiver(work(session, one), asked.id, agreed=True)
+        readiness.answer_waiver(work(session, one), asked.id, agreed=True)
     assert award.state is AwardState.IN_SET_UP
-    service.answer_waiver(work(session, other), asked.id, agreed=True)
+    readiness.answer_waiver(work(session, other), asked.id, agreed=True)
     assert (asked.state, award.state) == (S.WAIVED, AwardState.ACTIVE)
     later = an_award(session, state=AwardState.ACCEPTED, group=award.group, amount_minor=40_000)
     assert [need.holds for need in queries.needs(session, later, START.date())] == [False]
@@ -175,7 +178,7 @@ def test_a_waiver_that_is_refused_changes_nothing(session: Session) -> None:
     award = waiting(session, 50_000)
     a_bank_account(session, award.group)
     asked = payees.ask_waiver(work(session, officer(session)), K.SAFEGUARDING, award.group_id, award.id, "Small.")
-    service.answer_waiver(work(session, officer(session)), asked.id, agreed=False)
+    readiness.answer_waiver(work(session, officer(session)), asked.id, agreed=False)
     assert (asked.state, award.state) == (S.NOT_WAIVED, AwardState.IN_SET_UP)
 
 
@@ -196,13 +199,13 @@ def test_two_signers_at_one_address_are_refused_unless_waived(session: Session) 
     award = an_award(session, state=AwardState.ACCEPTED)
     agreement = award.agreements[0]
     first, second = (actor_of(session, a_member(session, award.group)) for _ in "ab")
-    service.sign(work(session, first), agreement.id, "Rose Marwood", home="1" * 64, request_address="192.0.2.7")
+    agreements.sign(work(session, first), agreement.id, "Rose Marwood", home="1" * 64, request_address="192.0.2.7")
     with pytest.raises(RuleBroken, match="Somebody at your address has signed") as broken:
-        service.sign(work(session, second), agreement.id, "Ali Khan", home="1" * 64)
+        agreements.sign(work(session, second), agreement.id, "Ali Khan", home="1" * 64)
     assert broken.value.field == "house"
     asked = payees.ask_waiver(work(session, officer(session)), K.TWO_PEOPLE, award.group_id, award.id, "A lighthouse.")
-    service.answer_waiver(work(session, officer(session)), asked.id, agreed=True)
-    service.sign(work(session, second), agreement.id, "Ali Khan", home="1" * 64)
+    readiness.answer_waiver(work(session, officer(session)), asked.id, agreed=True)
+    agreements.sign(work(session, second), agreement.id, "Ali Khan", home="1" * 64)
     assert agreement.state is AgreementState.SIGNED
     assert {one.request_address for one in agreement.signatures} == {"192.0.2.7", None}
 
@@ -210,8 +213,8 @@ def test_two_signers_at_one_address_are_refused_unless_waived(session: Session) 
 def test_an_agreement_edited_after_sending_voids_earlier_signatures_and_says_so(session: Session) -> None:
     award = an_award(session, state=AwardState.ACCEPTED)
     member = a_member(session, award.group)
-    service.sign(work(session, actor_of(session, member)), award.agreements[0].id, "Rose Marwood", home="1" * 64)
-    new = service.write_agreement(work(session, officer(session)), award.id, "You share your recipes.")
+    agreements.sign(work(session, actor_of(session, member)), award.agreements[0].id, "Rose Marwood", home="1" * 64)
+    new = agreements.write_agreement(work(session, officer(session)), award.id, "You share your recipes.")
     assert (award.agreements[0].state, new.signatures) == (AgreementState.VOID, [])
     from grants.outbox.models import OutboxRow
 
@@ -225,19 +228,19 @@ def test_an_agreement_edited_after_sending_voids_earlier_signatures_and_says_so(
 def test_a_new_template_holds_for_later_agreements_and_signed_ones_keep_theirs(any_session: Session) -> None:
     session = any_session
     award = an_award(session, state=AwardState.ACCEPTED)
-    old = service.write_agreement(work(session, officer(session)), award.id)
+    old = agreements.write_agreement(work(session, officer(session)), award.id)
     body = FIRST_TEMPLATE.replace("Keep people safe.", "Keep people safe, and dry.")
-    service.add_template(work(session, officer(session)), body, "Rain")
-    new = service.write_agreement(work(session, officer(session)), award.id, "A kettle.")
+    agreements.add_template(work(session, officer(session)), body, "Rain")
+    new = agreements.write_agreement(work(session, officer(session)), award.id, "A kettle.")
     assert (old.template, new.template) == (1, 2)
     assert "and dry" in new.text
     assert "7. What else we agreed" in new.text
     assert "and dry" not in old.text
     assert [one.version for one in queries.templates(session)] == [2, 1]
     with pytest.raises(NotAllowed):
-        service.add_template(work(session, officer(session, Role.FINANCE_OFFICER)), FIRST_TEMPLATE, "Back")
+        agreements.add_template(work(session, officer(session, Role.FINANCE_OFFICER)), FIRST_TEMPLATE, "Back")
     with pytest.raises(RuleBroken, match="words of the newest version"):
-        service.add_template(work(session, officer(session)), body, "The same")
+        agreements.add_template(work(session, officer(session)), body, "The same")
 
 
 @pytest.mark.parametrize(
@@ -263,10 +266,10 @@ def test_a_condition_is_met_when_a_steward_says_how_they_know(session: Session) 
     session.flush()
     part = award.instalments[0]
     with pytest.raises(NotAllowed):
-        service.meet_condition(work(session, officer(session, Role.FINANCE_OFFICER)), part.id, "I saw it.")
+        readiness.meet_condition(work(session, officer(session, Role.FINANCE_OFFICER)), part.id, "I saw it.")
     with pytest.raises(RuleBroken, match="how you know"):
-        service.meet_condition(work(session, officer(session)), part.id, " ")
-    service.meet_condition(work(session, officer(session)), part.id, "I saw it.")
+        readiness.meet_condition(work(session, officer(session)), part.id, " ")
+    readiness.meet_condition(work(session, officer(session)), part.id, "I saw it.")
     assert (part.met_at, part.met_note) == (START, "I saw it.")
 
 
@@ -274,40 +277,40 @@ def test_a_change_is_asked_questioned_agreed_and_holds_as_a_new_version(any_sess
     session = any_session
     award = an_award(session)
     member, steward = actor_of(session, a_member(session, award.group)), officer(session)
-    asked = service.ask_change(work(session, member), award.id, ChangeKind.DAYS, "Meet on Tuesdays.", "The hall.")
+    asked = amendments.ask_change(work(session, member), award.id, ChangeKind.DAYS, "Meet on Tuesdays.", "The hall.")
     with pytest.raises(StepRefused, match="not settled yet"):
-        service.ask_change(work(session, member), award.id, ChangeKind.PLAN, "More.", "Because.")
+        amendments.ask_change(work(session, member), award.id, ChangeKind.PLAN, "More.", "Because.")
     with pytest.raises(RuleBroken, match="Say why"):
-        service.answer_change(work(session, steward), asked.id, ChangeRequestAction.QUERY)
-    service.answer_change(work(session, steward), asked.id, ChangeRequestAction.QUERY, "Every Tuesday?")
-    service.change_again(work(session, member), asked.id, "Meet every Tuesday.", "The hall is free.")
-    service.answer_change(work(session, steward), asked.id, ChangeRequestAction.APPROVE)
-    version = service.apply_change(work(session, steward), asked.id)
+        amendments.answer_change(work(session, steward), asked.id, ChangeRequestAction.QUERY)
+    amendments.answer_change(work(session, steward), asked.id, ChangeRequestAction.QUERY, "Every Tuesday?")
+    amendments.change_again(work(session, member), asked.id, "Meet every Tuesday.", "The hall is free.")
+    amendments.answer_change(work(session, steward), asked.id, ChangeRequestAction.APPROVE)
+    version = amendments.apply_change(work(session, steward), asked.id)
     assert asked.state is ChangeRequestState.APPLIED
     assert (version.version, version.words) == (2, "Meet every Tuesday.")
-    again = service.ask_change(work(session, member), award.id, ChangeKind.PLAN, "Add cake.", "Hunger.")
-    service.answer_change(work(session, steward), again.id, ChangeRequestAction.APPROVE)
-    assert service.apply_change(work(session, steward), again.id).version == 3
+    again = amendments.ask_change(work(session, member), award.id, ChangeKind.PLAN, "Add cake.", "Hunger.")
+    amendments.answer_change(work(session, steward), again.id, ChangeRequestAction.APPROVE)
+    assert amendments.apply_change(work(session, steward), again.id).version == 3
 
 
 def test_a_member_of_the_group_does_not_answer_its_change(session: Session) -> None:
     award = an_award(session)
     both = actor_of(session, a_member(session, award.group, a_person(session, Role.STEWARD)))
-    asked = service.ask_change(work(session, both), award.id, ChangeKind.PLAN, "Cake.", "Hunger.")
+    asked = amendments.ask_change(work(session, both), award.id, ChangeKind.PLAN, "Cake.", "Hunger.")
     with pytest.raises(NotAllowed, match="Another steward"):
-        service.answer_change(work(session, both), asked.id, ChangeRequestAction.APPROVE)
+        amendments.answer_change(work(session, both), asked.id, ChangeRequestAction.APPROVE)
 
 
 def test_the_changes_of_an_award_on_hold_are_read_only(session: Session) -> None:
     award = an_award(session)
     member, steward = actor_of(session, a_member(session, award.group)), officer(session)
-    asked = service.ask_change(work(session, member), award.id, ChangeKind.PLAN, "Cake.", "Hunger.")
-    service.hold(work(session, steward), award.id, "We ask what happened.")
+    asked = amendments.ask_change(work(session, member), award.id, ChangeKind.PLAN, "Cake.", "Hunger.")
+    standing.hold(work(session, steward), award.id, "We ask what happened.")
     for refused in (
-        lambda: service.ask_change(work(session, member), award.id, ChangeKind.PLAN, "More cake.", "Hunger."),
-        lambda: service.answer_change(work(session, steward), asked.id, ChangeRequestAction.APPROVE),
-        lambda: service.change_again(work(session, member), asked.id, "a", "b"),
-        lambda: service.apply_change(work(session, steward), asked.id),
+        lambda: amendments.ask_change(work(session, member), award.id, ChangeKind.PLAN, "More cake.", "Hunger."),
+        lambda: amendments.answer_change(work(session, steward), asked.id, ChangeRequestAction.APPROVE),
+        lambda: amendments.change_again(work(session, member), asked.id, "a", "b"),
+        lambda: amendments.apply_change(work(session, steward), asked.id),
     ):
         with pytest.raises(StepRefused, match="on hold, so its changes can only be read"):
             refused()
@@ -322,7 +325,7 @@ def test_a_reserve_that_moves_up_gets_a_decision_of_its_own_and_the_old_one_stay
     award = an_award(session, state=AwardState.OFFERED, group=group)
     reserve = a_decided_proposal(session, award.proposal.round, state=ProposalState.RESERVE, applied_for_minor=50_000)
     old = a_decision(session, reserve, Verdict.RESERVE, state=DecisionState.NOTIFIED, rank=2, awarded_minor=0)
-    service.decline(work(session, actor_of(session, a_member(session, group))), award.id, "No kitchen.")
+    answers.decline(work(session, actor_of(session, a_member(session, group))), award.id, "No kitchen.")
     new = session.scalars(select(Decision).where(Decision.follows_id == old.id)).one()
     assert (old.state, old.verdict, old.awarded_minor) == (DecisionState.SUPERSEDED, Verdict.RESERVE, 0)
     assert (new.state, new.verdict, new.awarded_minor) == (DecisionState.NOTIFIED, Verdict.AWARDED, 50_000)
@@ -332,7 +335,7 @@ def test_a_reserve_that_moves_up_gets_a_decision_of_its_own_and_the_old_one_stay
     assert (offered.state, offered.amount_minor) == (AwardState.OFFERED, 50_000)
 
 
-@pytest.mark.parametrize("step", [service.hold, service.terminate])
+@pytest.mark.parametrize("step", [standing.hold, standing.terminate])
 def test_letters_about_a_stop_fit_into_the_outbox_of_both_databases(any_session: Session, step: object) -> None:
     award = an_award(any_session, group=a_group_of_two(any_session))
     step(work(any_session, officer(any_session)), award.id, "We ask what happened.")  # type: ignore[operator]

@@ -12,12 +12,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from grants.adapters.memory_payments import MemoryGateway
-from grants.awards import service as awards
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
-from grants.disbursements import queries, service
+from grants.awards.service import readiness, settling, standing
+from grants.disbursements import queries
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import LIMIT_MINOR, DisbursementState, RepaymentState
+from grants.disbursements.service import holds, paying, returns
 from grants.funds.queries import sources
 from grants.funds.rules import MoneyDraft
 from grants.funds.service import contributions, taken_back
@@ -58,9 +59,7 @@ def pockets(session: Session, award: Award) -> tuple[int, int, int]:
 
 def new_account(session: Session, award: Award) -> None:
     member = actor_of(session, a_member(session, award.payee))
-    service.give_account(
-        work(session, member), RING, Numbers(), award.payee_id, "The Tea Table", "99-00-12", "12345678"
-    )
+    holds.give_account(work(session, member), RING, Numbers(), award.payee_id, "The Tea Table", "99-00-12", "12345678")
 
 
 # three people
@@ -74,11 +73,11 @@ def test_requester_authoriser_and_verifier_are_three_people(session: Session) ->
     account.verified_by_id = verifier.id
     session.flush()
     with pytest.raises(NotAllowed, match="you verified the bank account"):
-        service.request(work(session, actor_of(session, verifier)), award.instalments[0].id)
-    payment = service.request(work(session, officer(session)), award.instalments[0].id)
+        paying.request(work(session, actor_of(session, verifier)), award.instalments[0].id)
+    payment = paying.request(work(session, officer(session)), award.instalments[0].id)
     with pytest.raises(NotAllowed, match="you verified the bank account"):
-        service.authorise(work(session, actor_of(session, verifier)), payment.id)
-    service.authorise(work(session, officer(session)), payment.id)
+        paying.authorise(work(session, actor_of(session, verifier)), payment.id)
+    paying.authorise(work(session, officer(session)), payment.id)
     assert (payment.state, payment.account_id) == (S.AUTHORISED, account.id)
 
 
@@ -88,7 +87,7 @@ def test_whoever_wrote_the_bid_has_no_hand_in_its_money(session: Session) -> Non
     award.proposal.started_by_id = writer.id
     session.flush()
     with pytest.raises(NotAllowed, match="you have an interest"):
-        service.request(work(session, actor_of(session, writer)), award.instalments[0].id)
+        paying.request(work(session, actor_of(session, writer)), award.instalments[0].id)
 
 
 # limits
@@ -97,14 +96,14 @@ def test_whoever_wrote_the_bid_has_no_hand_in_its_money(session: Session) -> Non
 def test_above_an_officers_limit_a_second_officer_authorises(any_session: Session) -> None:
     session = any_session
     award = an_award(session, amount_minor=LIMIT_MINOR + 1, contributions=[a_contribution(session)])
-    payment = service.request(work(session, officer(session)), award.instalments[0].id)
+    payment = paying.request(work(session, officer(session)), award.instalments[0].id)
     first = officer(session)
-    service.authorise(work(session, first), payment.id)
+    paying.authorise(work(session, first), payment.id)
     assert (payment.state, payment.first_by_id, payment.authorised_by_id) == (S.REQUESTED, first.id, None)
     assert pockets(session, award) == (LIMIT_MINOR + 1, 0, 0)
     with pytest.raises(NotAllowed, match="You have authorised this payment already"):
-        service.authorise(work(session, first), payment.id)
-    service.authorise(work(session, officer(session)), payment.id)
+        paying.authorise(work(session, first), payment.id)
+    paying.authorise(work(session, officer(session)), payment.id)
     assert payment.state is S.AUTHORISED
     assert pockets(session, award) == (0, LIMIT_MINOR + 1, 0)
 
@@ -113,17 +112,17 @@ def test_an_admin_sets_a_limit_and_never_their_own(any_session: Session) -> None
     session = any_session
     person = a_person(session, Role.FINANCE_OFFICER)
     assert queries.limit_of(session, person.id) == LIMIT_MINOR
-    service.set_limit(work(session, officer(session, Role.ADMIN)), person.id, 100)
-    service.set_limit(work(session, officer(session, Role.ADMIN)), person.id, 200)
+    paying.set_limit(work(session, officer(session, Role.ADMIN)), person.id, 100)
+    paying.set_limit(work(session, officer(session, Role.ADMIN)), person.id, 200)
     assert queries.limit_of(session, person.id) == 200
     assert [(one.person_id, one.limit_minor) for one in queries.limits(session)] == [(person.id, 200)]
     admin = a_person(session, Role.ADMIN, Role.FINANCE_OFFICER)
     with pytest.raises(NotAllowed, match="Nobody sets their own limit"):
-        service.set_limit(work(session, actor_of(session, admin)), admin.id, 10**9)
+        paying.set_limit(work(session, actor_of(session, admin)), admin.id, 10**9)
     with pytest.raises(NotAllowed, match="Only an admin"):
-        service.set_limit(work(session, actor_of(session, person)), admin.id, 1)
+        paying.set_limit(work(session, actor_of(session, person)), admin.id, 1)
     payment = a_disbursement(session, an_award(session))
-    service.authorise(work(session, actor_of(session, person)), payment.id)
+    paying.authorise(work(session, actor_of(session, person)), payment.id)
     assert payment.state is S.REQUESTED
 
 
@@ -138,11 +137,11 @@ def test_a_part_with_a_condition_is_paid_only_when_it_is_met(session: Session) -
     assert queries.due_count(session, START.date()) == 0
     assert [one.condition for one in queries.blocked(session, START.date())] == [part.condition]
     with pytest.raises(StepRefused, match="Something must happen before"):
-        service.request(work(session, officer(session)), part.id)
-    awards.meet_condition(work(session, officer(session, Role.STEWARD)), part.id, "They told us.")
+        paying.request(work(session, officer(session)), part.id)
+    readiness.meet_condition(work(session, officer(session, Role.STEWARD)), part.id, "They told us.")
     assert queries.due_count(session, START.date()) == 1
     assert queries.blocked(session, START.date()) == []
-    service.request(work(session, officer(session)), part.id)
+    paying.request(work(session, officer(session)), part.id)
 
 
 def test_nothing_is_asked_for_without_a_verified_account(session: Session) -> None:
@@ -150,18 +149,18 @@ def test_nothing_is_asked_for_without_a_verified_account(session: Session) -> No
     new_account(session, award)
     assert [one.can_be_paid for one in queries.blocked(session, START.date())] == [False]
     with pytest.raises(StepRefused, match="not verified"):
-        service.request(work(session, officer(session)), award.instalments[0].id)
+        paying.request(work(session, officer(session)), award.instalments[0].id)
 
 
 def test_a_change_of_details_stops_every_unpaid_payment(any_session: Session) -> None:
     session = any_session
     given = a_contribution(session)
     award = an_award(session, contributions=[given], parts=[40_000, 30_000, 20_000])
-    asked = service.request(work(session, officer(session)), award.instalments[0].id)
-    let_go = service.request(work(session, officer(session)), award.instalments[1].id)
-    gone = service.request(work(session, officer(session)), award.instalments[2].id)
+    asked = paying.request(work(session, officer(session)), award.instalments[0].id)
+    let_go = paying.request(work(session, officer(session)), award.instalments[1].id)
+    gone = paying.request(work(session, officer(session)), award.instalments[2].id)
     for one in (let_go, gone):
-        service.authorise(work(session, officer(session)), one.id)
+        paying.authorise(work(session, officer(session)), one.id)
     session.flush()
     deliver(session, gone, MemoryGateway())
     new_account(session, award)
@@ -175,33 +174,33 @@ def test_a_change_of_details_stops_every_unpaid_payment(any_session: Session) ->
 
 def test_a_payment_on_hold_goes_on_to_the_new_account_and_is_authorised_afresh(session: Session) -> None:
     award = an_award(session)
-    payment = service.request(work(session, officer(session)), award.instalments[0].id)
+    payment = paying.request(work(session, officer(session)), award.instalments[0].id)
     new_account(session, award)
     with pytest.raises(StepRefused, match="not verified"):
-        service.release(work(session, officer(session)), payment.id)
+        holds.release(work(session, officer(session)), payment.id)
     standing = payees.account(session, award.payee_id)
     assert standing is not None
     standing.state = BankAccountState.REPLACED
     session.flush()
     verified = a_bank_account(session, award.payee)
     releasing = officer(session)
-    service.release(work(session, releasing), payment.id)
+    holds.release(work(session, releasing), payment.id)
     assert (payment.state, payment.account_id, payment.requested_by_id) == (S.REQUESTED, verified.id, releasing.id)
     with pytest.raises(NotAllowed, match="you asked for it"):
-        service.authorise(work(session, releasing), payment.id)
+        paying.authorise(work(session, releasing), payment.id)
 
 
 def test_what_was_authorised_and_then_stopped_is_asked_for_anew_under_a_new_key(session: Session) -> None:
     award = an_award(session)
-    payment = service.request(work(session, officer(session)), award.instalments[0].id)
-    service.authorise(work(session, officer(session)), payment.id)
-    service.hold(work(session, officer(session, Role.STEWARD)), payment.id, "The group rang.")
+    payment = paying.request(work(session, officer(session)), award.instalments[0].id)
+    paying.authorise(work(session, officer(session)), payment.id)
+    holds.hold(work(session, officer(session, Role.STEWARD)), payment.id, "The group rang.")
     assert pockets(session, award) == (90_000, 0, 0)
     with pytest.raises(StepRefused, match="Take it back and ask for it once more"):
-        service.release(work(session, officer(session)), payment.id)
-    service.cancel(work(session, officer(session)), payment.id, "To be asked for anew.")
-    again = service.request(work(session, officer(session)), award.instalments[0].id)
-    service.authorise(work(session, officer(session)), again.id)
+        holds.release(work(session, officer(session)), payment.id)
+    paying.cancel(work(session, officer(session)), payment.id, "To be asked for anew.")
+    again = paying.request(work(session, officer(session)), award.instalments[0].id)
+    paying.authorise(work(session, officer(session)), again.id)
     assert (again.attempt, again.state, pockets(session, award)) == (2, S.AUTHORISED, (0, 90_000, 0))
     assert breaks(session) == []
 
@@ -209,22 +208,22 @@ def test_what_was_authorised_and_then_stopped_is_asked_for_anew_under_a_new_key(
 def test_what_was_handed_to_the_provider_cannot_be_stopped(session: Session) -> None:
     payment = a_disbursement(session, state=S.AUTHORISED, tried_at=START)
     with pytest.raises(StepRefused, match="handed to the provider"):
-        service.hold(work(session, officer(session)), payment.id, "Wait.")
+        holds.hold(work(session, officer(session)), payment.id, "Wait.")
 
 
 def test_details_that_are_refused_stop_payments_too(session: Session) -> None:
     award = an_award(session)
-    payment = service.request(work(session, officer(session)), award.instalments[0].id)
+    payment = paying.request(work(session, officer(session)), award.instalments[0].id)
     account = payees.verified_account(session, award.payee_id)
     assert account is not None
-    service.refuse_account(work(session, officer(session)), account.id, "The bank called us.")
+    holds.refuse_account(work(session, officer(session)), account.id, "The bank called us.")
     assert payment.state is S.ON_HOLD
 
 
 def test_no_payment_leaves_for_an_account_that_changed_behind_the_desks_back(session: Session) -> None:
     award = an_award(session)
-    payment = service.request(work(session, officer(session)), award.instalments[0].id)
-    service.authorise(work(session, officer(session)), payment.id)
+    payment = paying.request(work(session, officer(session)), award.instalments[0].id)
+    paying.authorise(work(session, officer(session)), payment.id)
     standing = payees.account(session, award.payee_id)
     assert standing is not None
     standing.state = BankAccountState.REPLACED
@@ -241,16 +240,16 @@ def test_what_was_asked_back_is_counted_in_until_all_of_it_came(any_session: Ses
     session = any_session
     award = an_award(session)
     a_disbursement(session, award, state=S.PAID)
-    awards.complete(work(session, CLOCK), award.id, 60_000)
+    settling.complete(work(session, CLOCK), award.id, 60_000)
     desk = officer(session)
     with pytest.raises(RuleBroken, match="no more than £900"):
-        service.raise_repayment(work(session, desk), award.id, 90_001, "Too much.")
-    asked = service.raise_repayment(work(session, desk), award.id, 30_000, "It was not spent.")
+        returns.raise_repayment(work(session, desk), award.id, 90_001, "Too much.")
+    asked = returns.raise_repayment(work(session, desk), award.id, 30_000, "It was not spent.")
     with pytest.raises(StepRefused, match="asked back for this award already"):
-        service.raise_repayment(work(session, desk), award.id, 1, "Again.")
-    service.record_return(work(session, desk), award.id, 10_000, "BACK 1", START.date())
+        returns.raise_repayment(work(session, desk), award.id, 1, "Again.")
+    returns.record_return(work(session, desk), award.id, 10_000, "BACK 1", START.date())
     assert (asked.state, asked.received_minor, award.state) == (RepaymentState.RAISED, 10_000, AwardState.COMPLETED)
-    service.record_return(work(session, desk), award.id, 20_000, "BACK 2", START.date())
+    returns.record_return(work(session, desk), award.id, 20_000, "BACK 2", START.date())
     assert (asked.state, award.state) == (RepaymentState.RECEIVED, AwardState.CLOSED)
     assert breaks(session) == []
 
@@ -259,19 +258,19 @@ def test_a_debt_is_written_off_by_two_people_and_the_award_closes(any_session: S
     session = any_session
     award = an_award(session)
     a_disbursement(session, award, state=S.PAID)
-    awards.complete(work(session, CLOCK), award.id, 60_000)
+    settling.complete(work(session, CLOCK), award.id, 60_000)
     one = officer(session)
-    asked = service.raise_repayment(work(session, one), award.id, 30_000, "It was not spent.")
-    service.record_return(work(session, one), award.id, 10_000, "BACK 1", START.date())
+    asked = returns.raise_repayment(work(session, one), award.id, 30_000, "It was not spent.")
+    returns.record_return(work(session, one), award.id, 10_000, "BACK 1", START.date())
     with pytest.raises(StepRefused, match="Nobody has asked"):
-        service.answer_write_off(work(session, officer(session)), asked.id, agreed=True)
-    service.ask_write_off(work(session, one), asked.id, "The group is gone.")
+        returns.answer_write_off(work(session, officer(session)), asked.id, agreed=True)
+    returns.ask_write_off(work(session, one), asked.id, "The group is gone.")
     with pytest.raises(NotAllowed, match="You asked for this yourself"):
-        service.answer_write_off(work(session, one), asked.id, agreed=True)
+        returns.answer_write_off(work(session, one), asked.id, agreed=True)
     with pytest.raises(Conflict):
-        service.ask_write_off(work(session, officer(session)), asked.id, "Gone.")
+        returns.ask_write_off(work(session, officer(session)), asked.id, "Gone.")
     assert award.state is AwardState.COMPLETED
-    service.answer_write_off(work(session, officer(session, Role.STEWARD)), asked.id, agreed=True)
+    returns.answer_write_off(work(session, officer(session, Role.STEWARD)), asked.id, agreed=True)
     assert (asked.state, award.written_off_minor, award.state) == (
         RepaymentState.WRITTEN_OFF,
         20_000,
@@ -284,17 +283,17 @@ def test_a_debt_is_written_off_by_two_people_and_the_award_closes(any_session: S
 def test_a_write_off_that_is_refused_may_be_asked_for_again(session: Session) -> None:
     award = an_award(session)
     a_disbursement(session, award, state=S.PAID)
-    asked = service.raise_repayment(work(session, officer(session)), award.id, 30_000, "Misspent.")
-    service.ask_write_off(work(session, officer(session)), asked.id, "The group is gone.")
-    service.answer_write_off(work(session, officer(session)), asked.id, agreed=False)
+    asked = returns.raise_repayment(work(session, officer(session)), award.id, 30_000, "Misspent.")
+    returns.ask_write_off(work(session, officer(session)), asked.id, "The group is gone.")
+    returns.answer_write_off(work(session, officer(session)), asked.id, agreed=False)
     assert (asked.state, asked.write_off_asked_by_id) == (RepaymentState.RAISED, None)
-    service.ask_write_off(work(session, officer(session)), asked.id, "It is still gone.")
+    returns.ask_write_off(work(session, officer(session)), asked.id, "It is still gone.")
 
 
 def test_the_database_too_wants_two_people_for_a_write_off(any_session: Session) -> None:
     award = an_award(any_session)
     a_disbursement(any_session, award, state=S.PAID)
-    asked = service.raise_repayment(work(any_session, officer(any_session)), award.id, 1, "A penny.")
+    asked = returns.raise_repayment(work(any_session, officer(any_session)), award.id, 1, "A penny.")
     asked.write_off_asked_by_id = asked.written_off_by_id = a_person(any_session).id
     with pytest.raises(IntegrityError):
         any_session.flush()
@@ -319,9 +318,9 @@ def act(ready: Callable[[], None], url: str, what: str, who: str, id: str) -> st
             ready()
             with transaction(session, engine, actor, START + timedelta(minutes=1)) as uow:
                 if what == "authorise":
-                    service.authorise(uow, UUID(id))
+                    paying.authorise(uow, UUID(id))
                 else:
-                    service.give_account(uow, RING, Numbers(), UUID(id), "The Tea Table", "99-00-12", "12345678")
+                    holds.give_account(uow, RING, Numbers(), UUID(id), "The Tea Table", "99-00-12", "12345678")
         return "done"
     except SeedbedError as refused:
         return refused.message
@@ -363,16 +362,16 @@ def test_what_a_payers_bank_took_back_is_not_sent_until_somebody_makes_it_good(a
     session = any_session
     given = a_contribution(session, amount_minor=90_000)
     award = an_award(session, contributions=[given], parts=[50_000, 40_000])
-    one, two = (service.request(work(session, officer(session)), part.id) for part in award.instalments)
+    one, two = (paying.request(work(session, officer(session)), part.id) for part in award.instalments)
     taken = a_taken_back(session, given, 40_000)
-    service.authorise(work(session, officer(session)), one.id)
+    paying.authorise(work(session, officer(session)), one.id)
     with pytest.raises(NotEnoughMoney, match="£400 of this payment is missing") as short, session.begin_nested():
-        service.authorise(work(session, officer(session)), two.id)
+        paying.authorise(work(session, officer(session)), two.id)
     assert short.value.shortfall_minor == 40_000
     session.expire_all()
     assert two.state is S.REQUESTED
     taken_back.make_good(work(session, officer(session)), taken.id, 40_000, "FROM THE COUNCIL")
-    service.authorise(work(session, officer(session)), two.id)
+    paying.authorise(work(session, officer(session)), two.id)
     assert breaks(session) == []
 
 
@@ -382,7 +381,7 @@ def test_what_stands_in_for_money_that_was_taken_back_is_neither_promised_again_
     given = a_contribution(session, amount_minor=90_000)
     award = an_award(session, amount_minor=90_000, contributions=[given])
     a_taken_back(session, given, 60_000)
-    awards.terminate(work(session, officer(session, Role.STEWARD)), award.id, "The hall closed.")
+    standing.terminate(work(session, officer(session, Role.STEWARD)), award.id, "The hall closed.")
     session.flush()
     (free,) = sources(session, given.fund_id)
     assert free.available_minor == 30_000

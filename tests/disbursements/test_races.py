@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grants.awards.models import Award
-from grants.disbursements import service
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
+from grants.disbursements.service import heard, paying
 from grants.funds.queries import behind_minor
 from grants.kernel.actors import CLOCK, Role
 from grants.kernel.clock import SetClock
@@ -53,7 +53,7 @@ def post(
         cookie.update({"_user_id": token, "_fresh": True, "seen_at": START.timestamp() + IDLE.total_seconds() / 2})
     assert client.get("/payments").status_code == 200  # connected, templates read
     if how == "naive":
-        service._claim = _look_then_write(ready)  # a process of its own: nobody else sees this
+        paying._claim = _look_then_write(ready)  # a process of its own: nobody else sees this
         UnitOfWork.get = _without_lock  # type: ignore[method-assign]
     else:
         ready()
@@ -73,7 +73,7 @@ def _look_then_write(ready: Callable[[], None]) -> Callable[[UnitOfWork, Disburs
 
     def claim(uow: UnitOfWork, payment: Disbursement) -> None:
         held = award_pockets(uow.session, [payment.award_id])
-        service.award_pockets = lambda *_: held
+        paying.award_pockets = lambda *_: held
         ready()
         payment.state = DisbursementState.AUTHORISED
         payment.authorised_by_id = uow.actor.id
@@ -129,7 +129,7 @@ def let_go(ready: Callable[[], None], url: str, payment_id: UUID, officer_id: UU
     load_models()
     engine = an_engine(url)
     if how == "naive":
-        service._ensure_behind = _look_then_judge(ready)  # a process of its own: nobody else sees this
+        paying._ensure_behind = _look_then_judge(ready)  # a process of its own: nobody else sees this
     try:
         with Session(engine) as session:
             actor = actor_for(session, officer_id, "")
@@ -137,7 +137,7 @@ def let_go(ready: Callable[[], None], url: str, payment_id: UUID, officer_id: UU
             if how != "naive":
                 ready()
             with transaction(session, engine, actor, START) as uow:
-                service.authorise(uow, payment_id)
+                paying.authorise(uow, payment_id)
         return "let go"
     except SeedbedError as refused:
         return refused.message.split(" of this payment")[0]
@@ -151,7 +151,7 @@ def _look_then_judge(ready: Callable[[], None]) -> Callable[[UnitOfWork, Award, 
     def ensure(uow: UnitOfWork, award: Award, shares: Mapping[UUID, int]) -> None:
         behind = behind_minor(uow.session, list(shares))
         ready()
-        service._judge_behind(shares, behind)
+        paying._judge_behind(shares, behind)
 
     return ensure
 
@@ -220,7 +220,7 @@ def tell(ready: Callable[[], None], url: str, key: str) -> str:
             session.scalar(select(func.count(Disbursement.id)))
             ready()
             with transaction(session, engine, CLOCK, START) as uow:
-                new = service.handle_event(uow, "memory", Notice("evt_1", Told.PAID, key, 90_000))
+                new = heard.handle_event(uow, "memory", Notice("evt_1", Told.PAID, key, 90_000))
         return "new" if new else "known"
     except SeedbedError as refused:
         return refused.message

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from grants.adapters.memory_payments import MemoryGateway
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
-from grants.disbursements import queries, service
+from grants.disbursements import queries
 from grants.disbursements.models import Disbursement, ProviderEvent
 from grants.disbursements.rules import (
     STEPS,
@@ -27,6 +27,7 @@ from grants.disbursements.rules import (
     Told,
     read_notice,
 )
+from grants.disbursements.service import heard, paying, returns, sending
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.states import can
@@ -70,7 +71,7 @@ def same(session: Session) -> AbstractContextManager[UnitOfWork]:
 
 def deliver(session: Session, payment: Disbursement, gateway: object) -> None:
     payload = {"disbursement_id": str(payment.id)}
-    service.deliver(lambda: same(session), gateway, payload, payment.key)  # type: ignore[arg-type]
+    sending.deliver(lambda: same(session), gateway, payload, payment.key)  # type: ignore[arg-type]
 
 
 # asking and authorising
@@ -80,9 +81,9 @@ def test_one_asks_another_authorises_and_the_money_is_on_its_way(any_session: Se
     session = any_session
     contribution = a_contribution(session, amount_minor=100_000)
     award = an_award(session, contributions=[contribution])
-    payment = service.request(work(session, officer(session, Role.STEWARD)), award.instalments[0].id)
+    payment = paying.request(work(session, officer(session, Role.STEWARD)), award.instalments[0].id)
     assert (payment.state, payment.key) == (S.REQUESTED, f"pay:{award.instalments[0].id}:1")
-    service.authorise(work(session, officer(session)), payment.id)
+    paying.authorise(work(session, officer(session)), payment.id)
     assert payment.state is S.AUTHORISED
     pockets = pockets_of(session, [contribution.id])[contribution.id]
     assert (pockets.committed_minor, pockets.sending_minor, pockets.paid_minor) == (0, 90_000, 0)
@@ -94,9 +95,9 @@ def test_one_asks_another_authorises_and_the_money_is_on_its_way(any_session: Se
 def test_whoever_asked_cannot_authorise_even_with_both_roles(session: Session) -> None:
     award = an_award(session)
     both = officer(session, Role.FINANCE_OFFICER, Role.STEWARD)
-    payment = service.request(work(session, both), award.instalments[0].id)
+    payment = paying.request(work(session, both), award.instalments[0].id)
     with pytest.raises(NotAllowed, match="you asked for it"):
-        service.authorise(work(session, both), payment.id)
+        paying.authorise(work(session, both), payment.id)
 
 
 def test_whoever_belongs_to_the_group_neither_asks_nor_authorises(session: Session) -> None:
@@ -104,10 +105,10 @@ def test_whoever_belongs_to_the_group_neither_asks_nor_authorises(session: Sessi
     person = a_member(session, award.group, a_person(session, Role.FINANCE_OFFICER))
     insider = actor_for(session, person.id, person.name)
     with pytest.raises(NotAllowed, match="you belong to the group"):
-        service.request(work(session, insider), award.instalments[0].id)
-    payment = service.request(work(session, officer(session)), award.instalments[0].id)
+        paying.request(work(session, insider), award.instalments[0].id)
+    payment = paying.request(work(session, officer(session)), award.instalments[0].id)
     with pytest.raises(NotAllowed, match="you belong to the group"):
-        service.authorise(work(session, insider), payment.id)
+        paying.authorise(work(session, insider), payment.id)
 
 
 def test_an_officer_of_another_fund_does_neither(session: Session) -> None:
@@ -116,9 +117,9 @@ def test_an_officer_of_another_fund_does_neither(session: Session) -> None:
     other = actor_for(session, person.id, person.name)
     payment = a_disbursement(session, award)
     for refused in (
-        lambda: service.request(work(session, other), award.instalments[0].id),
-        lambda: service.authorise(work(session, other), payment.id),
-        lambda: service.record_return(work(session, other), award.id, 1, "R", START.date()),
+        lambda: paying.request(work(session, other), award.instalments[0].id),
+        lambda: paying.authorise(work(session, other), payment.id),
+        lambda: returns.record_return(work(session, other), award.id, 1, "R", START.date()),
     ):
         with pytest.raises(NotAllowed, match="of this fund"):
             refused()
@@ -127,19 +128,19 @@ def test_an_officer_of_another_fund_does_neither(session: Session) -> None:
 def test_a_steward_asks_but_does_not_authorise(session: Session) -> None:
     payment = a_disbursement(session)
     with pytest.raises(NotAllowed, match="finance officer"):
-        service.authorise(work(session, officer(session, Role.STEWARD)), payment.id)
+        paying.authorise(work(session, officer(session, Role.STEWARD)), payment.id)
 
 
 def test_an_instalment_is_asked_for_once(any_session: Session) -> None:
     award = an_award(any_session, amount_minor=90_000)
     asking = officer(any_session)
-    service.request(work(any_session, asking), award.instalments[0].id)
+    paying.request(work(any_session, asking), award.instalments[0].id)
     with pytest.raises(RuleBroken, match="above the award"):
-        service.request(work(any_session, asking), award.instalments[0].id)
+        paying.request(work(any_session, asking), award.instalments[0].id)
     award.disbursing_minor = 0
     any_session.flush()
     with pytest.raises(Conflict, match="already asked"):
-        service.request(work(any_session, asking), award.instalments[0].id)
+        paying.request(work(any_session, asking), award.instalments[0].id)
 
 
 def test_a_part_is_not_asked_for_before_its_day(session: Session) -> None:
@@ -147,8 +148,8 @@ def test_a_part_is_not_asked_for_before_its_day(session: Session) -> None:
     award.instalments[0].due_on = START.date() + timedelta(days=1)
     session.flush()
     with pytest.raises(StepRefused, match="not to be paid before 3 March 2026"):
-        service.request(work(session, officer(session)), award.instalments[0].id)
-    service.request(work(session, officer(session), START + timedelta(days=1)), award.instalments[0].id)
+        paying.request(work(session, officer(session)), award.instalments[0].id)
+    paying.request(work(session, officer(session), START + timedelta(days=1)), award.instalments[0].id)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_nothing_is_asked_for_unless_the_award_is_under_way(session: Session, st
     if not award.instalments:
         return
     with pytest.raises(StepRefused):
-        service.request(work(session, officer(session)), award.instalments[0].id)
+        paying.request(work(session, officer(session)), award.instalments[0].id)
 
 
 def test_a_payment_of_an_award_on_hold_can_only_be_read(session: Session) -> None:
@@ -167,14 +168,14 @@ def test_a_payment_of_an_award_on_hold_can_only_be_read(session: Session) -> Non
     payment.award.state = AwardState.ON_HOLD
     session.flush()
     with pytest.raises(StepRefused, match="can only be read"):
-        service.authorise(work(session, officer(session)), payment.id)
+        paying.authorise(work(session, officer(session)), payment.id)
 
 
 def test_a_payment_is_authorised_once(any_session: Session) -> None:
     payment = a_disbursement(any_session)
-    service.authorise(work(any_session, officer(any_session)), payment.id)
+    paying.authorise(work(any_session, officer(any_session)), payment.id)
     with pytest.raises(StepRefused):
-        service.authorise(work(any_session, officer(any_session)), payment.id)
+        paying.authorise(work(any_session, officer(any_session)), payment.id)
     count = select(func.count()).select_from(Entry).where(Entry.event == "payment.authorised")
     assert any_session.scalar(count) == 1
 
@@ -183,17 +184,17 @@ def test_a_request_taken_back_can_be_made_again(session: Session) -> None:
     payment = a_disbursement(session)
     asking = officer(session)
     with pytest.raises(RuleBroken, match="Say why"):
-        service.cancel(work(session, asking), payment.id, " ")
-    service.cancel(work(session, asking), payment.id, "The wrong part.")
+        paying.cancel(work(session, asking), payment.id, " ")
+    paying.cancel(work(session, asking), payment.id, "The wrong part.")
     assert (payment.state, payment.award.disbursing_minor) == (S.CANCELLED, 0)
-    again = service.request(work(session, asking), payment.instalment_id)
+    again = paying.request(work(session, asking), payment.instalment_id)
     assert (again.attempt, again.key != payment.key) == (2, True)
 
 
 def test_an_authorised_payment_is_not_taken_back(session: Session) -> None:
     payment = a_disbursement(session, state=S.AUTHORISED)
     with pytest.raises(StepRefused):
-        service.cancel(work(session, officer(session)), payment.id, "Oh.")
+        paying.cancel(work(session, officer(session)), payment.id, "Oh.")
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -205,9 +206,9 @@ def test_parts_add_up_to_the_split_of_the_award_to_the_penny(
     given_by = [a_contribution(session, fund, weight * 10_000) for weight in weights]
     award = an_award(session, amount_minor=sum(parts), parts=parts, contributions=given_by)
     for part in award.instalments:
-        payment = service.request(work(session, officer(session)), part.id)
-        service.authorise(work(session, officer(session)), payment.id)
-        service.handle_event(work(session, CLOCK), "memory", notice(payment))
+        payment = paying.request(work(session, officer(session)), part.id)
+        paying.authorise(work(session, officer(session)), payment.id)
+        heard.handle_event(work(session, CLOCK), "memory", notice(payment))
     session.refresh(award)
     pockets = pockets_of(session, [one.id for one in given_by])
     split = {one.contribution_id: one.amount_minor for one in award.splits}
@@ -244,8 +245,8 @@ def test_a_definite_no_ends_the_attempt_and_the_money_is_promised_again(any_sess
     assert (payment.state, payment.award.disbursing_minor) == (S.FAILED, 0)
     assert payment.failure == "The account cannot receive money."
     assert pockets_of(session, [contribution.id])[contribution.id].committed_minor == 90_000
-    again = service.request(work(session, officer(session)), payment.instalment_id)
-    service.authorise(work(session, officer(session)), again.id)
+    again = paying.request(work(session, officer(session)), payment.instalment_id)
+    paying.authorise(work(session, officer(session)), again.id)
     assert again.key != payment.key
     assert breaks(session) == []
 
@@ -298,7 +299,7 @@ def test_it_is_paid_when_the_bank_says_so(any_session: Session) -> None:
     contribution = a_contribution(session, amount_minor=100_000)
     award = an_award(session, contributions=[contribution])
     payment = a_disbursement(session, award, state=S.SENT)
-    assert service.handle_event(work(session, CLOCK), "memory", notice(payment))
+    assert heard.handle_event(work(session, CLOCK), "memory", notice(payment))
     assert (payment.state, payment.paid_at) == (S.PAID, START)
     assert pockets_of(session, [contribution.id])[contribution.id].paid_minor == 90_000
     letters = session.scalars(select(OutboxRow).where(OutboxRow.kind == "mail")).all()
@@ -310,8 +311,8 @@ def test_the_same_event_twice_is_one_payment(any_session: Session) -> None:
     session = any_session
     payment = a_disbursement(session, state=S.SENT)
     told = notice(payment)
-    assert service.handle_event(work(session, CLOCK), "memory", told)
-    assert not service.handle_event(work(session, CLOCK), "memory", told)
+    assert heard.handle_event(work(session, CLOCK), "memory", told)
+    assert not heard.handle_event(work(session, CLOCK), "memory", told)
     assert session.scalar(select(func.count()).select_from(ProviderEvent)) == 1
     session.flush()
     assert session.scalars(select(AuditEvent.verb)).all().count("payment.paid") == 1
@@ -332,7 +333,7 @@ def test_events_in_any_order_leave_the_books_whole(session: Session, start: S, o
     contribution = a_contribution(session, amount_minor=100_000)
     payment = a_disbursement(session, an_award(session, contributions=[contribution]), state=start)
     for told in order:
-        service.handle_event(work(session, CLOCK), "memory", notice(payment, told))
+        heard.handle_event(work(session, CLOCK), "memory", notice(payment, told))
     assert payment.state is state
     pockets = pockets_of(session, [contribution.id])[contribution.id]
     assert (pockets.paid_minor, pockets.committed_minor) == ((90_000, 0) if state is S.PAID else (0, 90_000))
@@ -342,27 +343,27 @@ def test_events_in_any_order_leave_the_books_whole(session: Session, start: S, o
 
 def test_an_event_before_the_answer_of_the_bank_is_not_undone_by_it(session: Session) -> None:
     payment = a_disbursement(session, state=S.AUTHORISED)
-    service.handle_event(work(session, CLOCK), "memory", notice(payment))
+    heard.handle_event(work(session, CLOCK), "memory", notice(payment))
     deliver(session, payment, MemoryGateway())
     assert payment.state is S.PAID
 
 
 def test_another_amount_pays_nothing_and_is_kept_for_a_person_to_look_at(any_session: Session) -> None:
     payment = a_disbursement(any_session, state=S.SENT)
-    assert service.handle_event(work(any_session, CLOCK), "memory", notice(payment, amount_minor=1))
+    assert heard.handle_event(work(any_session, CLOCK), "memory", notice(payment, amount_minor=1))
     assert (payment.state, payment.problem) == (S.SENT, "The provider tells of £0.01, and we sent £900.")
     assert breaks(any_session) == []
 
 
 def test_an_event_of_another_payment_is_refused(session: Session) -> None:
     with pytest.raises(NotFound):
-        service.handle_event(work(session, CLOCK), "memory", Notice("e", Told.PAID, "pay:none:1", 5))
+        heard.handle_event(work(session, CLOCK), "memory", Notice("e", Told.PAID, "pay:none:1", 5))
 
 
 def test_no_person_can_say_that_money_arrived(session: Session) -> None:
     payment = a_disbursement(session, state=S.SENT)
     with pytest.raises(NotAllowed):
-        service.handle_event(work(session, officer(session)), "memory", notice(payment))
+        heard.handle_event(work(session, officer(session)), "memory", notice(payment))
 
 
 # money that groups give back
@@ -378,7 +379,7 @@ def paid_award(session: Session, minors: tuple[int, ...] = (100_000, 50_000)) ->
 
 def test_what_comes_back_goes_to_the_contributions_it_came_from(any_session: Session) -> None:
     award, (one, two) = paid_award(any_session)
-    service.record_return(work(any_session, officer(any_session)), award.id, 10_001, "RET 1", START.date())
+    returns.record_return(work(any_session, officer(any_session)), award.id, 10_001, "RET 1", START.date())
     pockets = pockets_of(any_session, [one, two])
     assert (pockets[one].paid_minor, pockets[two].paid_minor) == (60_000 - 6_667, 30_000 - 3_334)
     assert pockets[one].available_minor == 40_000 + 6_667
@@ -390,12 +391,12 @@ def test_no_more_comes_back_than_was_paid_and_no_reference_counts_twice(session:
     award, _ = paid_award(session)
     record = officer(session)
     with pytest.raises(RuleBroken, match=r"between £0\.01 and £900"):
-        service.record_return(work(session, record), award.id, 90_001, "RET 1", START.date())
-    service.record_return(work(session, record), award.id, 500, "RET 1", START.date())
+        returns.record_return(work(session, record), award.id, 90_001, "RET 1", START.date())
+    returns.record_return(work(session, record), award.id, 500, "RET 1", START.date())
     with pytest.raises(Conflict, match="written down already"):
-        service.record_return(work(session, record), award.id, 500, "RET  1", START.date())
+        returns.record_return(work(session, record), award.id, 500, "RET  1", START.date())
     with pytest.raises(RuleBroken, match="today or earlier"):
-        service.record_return(work(session, record), award.id, 500, "RET 2", START.date() + timedelta(days=1))
+        returns.record_return(work(session, record), award.id, 500, "RET 2", START.date() + timedelta(days=1))
 
 
 def test_a_payment_that_comes_back_whole_after_the_group_gave_some_back_is_put_before_a_person(
@@ -403,11 +404,11 @@ def test_a_payment_that_comes_back_whole_after_the_group_gave_some_back_is_put_b
 ) -> None:
     award, _ = paid_award(any_session)
     payment = any_session.scalars(select(Disbursement)).one()
-    service.record_return(work(any_session, officer(any_session)), award.id, 500, "RET 1", START.date())
-    assert service.handle_event(work(any_session, CLOCK), "memory", notice(payment, Told.CAME_BACK))
+    returns.record_return(work(any_session, officer(any_session)), award.id, 500, "RET 1", START.date())
+    assert heard.handle_event(work(any_session, CLOCK), "memory", notice(payment, Told.CAME_BACK))
     assert (payment.state, award.disbursing_minor) == (S.PAID, 90_000)
     assert "only £895 of the award was still with it. Nothing was booked." in (payment.problem or "")
-    service.record_return(work(any_session, officer(any_session)), award.id, 89_500, "RET 2", START.date())
+    returns.record_return(work(any_session, officer(any_session)), award.id, 89_500, "RET 2", START.date())
     assert breaks(any_session) == []
 
 
@@ -416,8 +417,8 @@ def test_a_payment_that_comes_back_after_the_award_is_over_counts_against_what_w
     payment = session.scalars(select(Disbursement)).one()
     award.state, award.accepted_spend_minor = AwardState.COMPLETED, 0
     session.flush()
-    asked = service.raise_repayment(work(session, officer(session)), award.id, 90_000, "Nothing was spent.")
-    service.handle_event(work(session, CLOCK), "memory", notice(payment, Told.CAME_BACK))
+    asked = returns.raise_repayment(work(session, officer(session)), award.id, 90_000, "Nothing was spent.")
+    heard.handle_event(work(session, CLOCK), "memory", notice(payment, Told.CAME_BACK))
     assert (payment.state, asked.state, award.state) == (S.RETURNED, RepaymentState.RECEIVED, AwardState.CLOSED)
 
 
@@ -426,9 +427,9 @@ def test_an_award_closes_when_all_is_accounted_for(session: Session) -> None:
     award.state, award.accepted_spend_minor = AwardState.COMPLETED, 80_000
     session.flush()
     record = officer(session)
-    service.record_return(work(session, record), award.id, 4_000, "RET 1", START.date())
+    returns.record_return(work(session, record), award.id, 4_000, "RET 1", START.date())
     assert award.state is AwardState.COMPLETED
-    service.record_return(work(session, record), award.id, 6_000, "RET 2", START.date())
+    returns.record_return(work(session, record), award.id, 6_000, "RET 2", START.date())
     assert award.state is AwardState.CLOSED
 
 

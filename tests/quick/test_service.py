@@ -12,9 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from grants.adapters.packaged_geography import PackagedGeography
-from grants.awards import service as awards
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
+from grants.awards.service import answers
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
@@ -249,7 +249,7 @@ def test_an_offer_that_is_declined_can_be_asked_for_by_others(session: Session) 
         say(session, person, ask, YES)
     award = session.scalars(select(Award)).one()
     signer = session.get_one(Person, _signer(session, ask))
-    awards.decline(work(session, actor_of(session, signer)), award.id, "We found a bench.")
+    answers.decline(work(session, actor_of(session, signer)), award.id, "We found a bench.")
     session.refresh(ask.round)
     assert rounds.left_minor(ask.round) == 200_000
     assert queries.counted(session, round_id=ask.round_id).funded == 0

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from grants.adapters.disk_storage import DiskStore
 from grants.awards.models import Award
 from grants.awards.rules import AgreementState, AwardState, BudgetLine, ChangeKind, Wanted
-from grants.disbursements import service as disbursements
 from grants.disbursements.rules import DisbursementState
+from grants.disbursements.service import returns
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, StepRefused
 from grants.ledger.queries import breaks, pockets_of
@@ -167,7 +167,7 @@ def test_an_underspend_comes_back_before_the_award_closes(any_session: Session) 
     assert letter is not None
     assert "£100.01 less than you were paid" in letter["text"]
     officer = somebody(session, Role.FINANCE_OFFICER)
-    disbursements.record_return(work(session, officer), award.id, 10_001, "RET 1", START.date())
+    returns.record_return(work(session, officer), award.id, 10_001, "RET 1", START.date())
     assert award.state is AwardState.CLOSED
     pockets = pockets_of(session, [one.id, two.id])
     assert pockets[one.id].paid_minor + pockets[two.id].paid_minor == 79_999

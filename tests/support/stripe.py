@@ -24,8 +24,8 @@ from typing_extensions import TypedDict, is_typeddict
 from grants.adapters.stripe_payments import StripePayments
 from grants.audit.queries.checks import checks
 from grants.demo.stripe_double import KNOWN, SECRET, Double
-from grants.disbursements import service
 from grants.disbursements.models import Disbursement
+from grants.disbursements.service import paying
 from grants.funds.models import Contribution
 from grants.funds.rules import PaysBy
 from grants.kernel.actors import Role
@@ -128,10 +128,10 @@ class World:
             award = an_award(session, contributions=[contribution])
             person = a_person(session, Role.FINANCE_OFFICER)
             a_recipient(session, award.payee, account_ref=f"{KNOWN}_1")
-            asked = service.request(
+            asked = paying.request(
                 work(session, actor_for(session, a_person(session, Role.STEWARD).id, "")), award.instalments[0].id
             )
-            service.authorise(work(session, actor_for(session, person.id, "")), asked.id)
+            paying.authorise(work(session, actor_for(session, person.id, "")), asked.id)
             self.contribution_id, self.award_id, self.part_id = contribution.id, award.id, award.instalments[0].id
             self.payment_id, self.key = asked.id, asked.key
             self.person_id = person.id
@@ -171,8 +171,8 @@ class World:
         with Session(self.engine) as session:
             session.connection(execution_options={WRITES: True})
             asking, letting_go = (actor_for(session, a_person(session, Role.FINANCE_OFFICER).id, "") for _ in range(2))
-            asked = service.request(work(session, asking, self.clock.now()), self.part_id)
-            service.authorise(work(session, letting_go, self.clock.now()), asked.id)
+            asked = paying.request(work(session, asking, self.clock.now()), self.part_id)
+            paying.authorise(work(session, letting_go, self.clock.now()), asked.id)
             self.payment_id, self.key = asked.id, asked.key
             session.commit()
         return self.key

@@ -1,0 +1,1 @@
+"""What is done with awards: one function, one use case, one transaction."""

@@ -1,0 +1,235 @@
+"""Changes of an award that stands: asked, answered, applied."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from grants.awards import access, notices, queries
+from grants.awards.models import Award, AwardSplit, AwardVersion, ChangeRequest, Instalment
+from grants.awards.rules import (
+    CHANGE_STEPS,
+    STEPS,
+    AwardAction,
+    AwardState,
+    BudgetLine,
+    ChangeKind,
+    ChangeRequestAction,
+    ChangeRequestState,
+    Open,
+    Wanted,
+    check_change,
+    check_reason,
+    check_wanted,
+    parts_after,
+)
+from grants.awards.service.agreements import write_anew
+from grants.awards.service.offers import commit_money, stand_in_line
+from grants.awards.service.standing import ensure_nothing_on_its_way
+from grants.funds.rules import return_split
+from grants.kernel.clock import london_day
+from grants.kernel.errors import StepRefused
+from grants.kernel.states import next_state
+from grants.kernel.work import UnitOfWork
+from grants.ledger import service as ledger
+from grants.ledger.queries import award_pockets
+from grants.ledger.rules import Pocket, moved
+from grants.proposals.queries import need
+
+
+AS_IT_IS = Wanted()
+
+
+def ask_change(
+    uow: UnitOfWork, award_id: UUID, kind: ChangeKind, wish: str, reason: str, figures: Wanted = AS_IT_IS
+) -> ChangeRequest:
+    """A group asks to do something else than was agreed: in words, and in figures where money or days change."""
+    award = uow.get(Award, award_id, lock=True)
+    asker = access.ensure_may_change(uow.actor, award.group_id)
+    _ensure_changeable(award)
+    wanted, why = check_change(wish, reason)
+    if queries.open_change(uow.session, award.id) is not None:
+        raise StepRefused("A change that you asked for is not settled yet. Wait for the answer.")
+    check_wanted(kind, figures, award.amount_minor, queries.budget(uow.session, award))
+    if figures.amount_minor is not None or figures.not_before is not None:
+        _parts_after(uow, award, figures)
+    asked = ChangeRequest(
+        award_id=award.id,
+        kind=kind,
+        wish=wanted,
+        reason=why,
+        state=ChangeRequestState.SUBMITTED,
+        asked_by_id=asker,
+        asked_at=uow.now,
+        amount_minor=figures.amount_minor,
+        not_before=figures.not_before,
+        budget=_kept(figures.budget),
+    )
+    uow.add(asked)
+    uow.record(
+        "change.asked", asked, after=asked.state, award=award.id, kind=kind.value, amount_minor=figures.amount_minor
+    )
+    return asked
+
+
+def change_again(uow: UnitOfWork, change_id: UUID, wish: str, reason: str) -> ChangeRequest:
+    """The group answers a question about the change: it says anew what it wants and why."""
+    asked, award = _change(uow, change_id)
+    access.ensure_may_change(uow.actor, award.group_id)
+    _ensure_changeable(award)
+    before = asked.state
+    asked.state = next_state(CHANGE_STEPS, before, ChangeRequestAction.SUBMIT)
+    asked.wish, asked.reason = check_change(wish, reason)
+    uow.record("change.asked_again", asked, before=before, after=asked.state, award=award.id)
+    return asked
+
+
+def answer_change(uow: UnitOfWork, change_id: UUID, action: ChangeRequestAction, words: str = "") -> ChangeRequest:
+    """A steward asks a question, says yes, or says no. A question and a no need words: the group reads them."""
+    asked, award = _change(uow, change_id)
+    access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    _ensure_changeable(award)
+    if action not in (ChangeRequestAction.QUERY, ChangeRequestAction.APPROVE, ChangeRequestAction.REJECT):
+        raise StepRefused("A change is answered by a question, a yes or a no.")
+    before = asked.state
+    after = next_state(CHANGE_STEPS, before, action)
+    said = " ".join(words.split())
+    if action is not ChangeRequestAction.APPROVE:
+        said = check_reason(words)
+    asked.state, asked.answer, asked.answered_by_id, asked.answered_at = (
+        after,
+        said[:500] or None,
+        uow.actor.id,
+        uow.now,
+    )
+    event = uow.record("change.answered", asked, before=before, after=after, award=award.id)
+    uow.session.flush()
+    notices.change_answered(uow, award, award.proposal.title, after, said, f"change:{event.id.hex}")
+    return asked
+
+
+def apply_change(uow: UnitOfWork, change_id: UUID) -> AwardVersion:
+    """Put an approved change into force: a new version of the award says what holds from now on.
+
+    When the sum changes, the books promise or let go the difference (``NotEnoughMoney`` names what is missing), the
+    agreement is void, and a new one is sent to be signed: until all have, nothing is paid. Another steward than the one
+    who said yes puts such a change into force.
+    """
+    asked, award = _change(uow, change_id)
+    access.ensure_steward(uow.actor, award.fund_id, award.group_id, award.payee_id)
+    _ensure_changeable(award)
+    before = asked.state
+    asked.state = next_state(CHANGE_STEPS, before, ChangeRequestAction.APPLY)
+    was = award.amount_minor
+    changes_sum = asked.amount_minor not in (None, was)
+    if changes_sum:
+        access.ensure_another_applies(uow.actor, asked.answered_by_id)
+        ensure_nothing_on_its_way(uow, award)
+    if asked.amount_minor is not None or asked.not_before is not None:
+        _re_part(uow, award, Wanted(asked.amount_minor, asked.not_before))
+    if changes_sum and asked.amount_minor is not None:
+        _re_sum(uow, award, asked.amount_minor, asked.id)
+    standing = queries.versions(uow.session, award.id)
+    assert uow.actor.id is not None
+    version = AwardVersion(
+        award_id=award.id,
+        version=standing[-1].version + 1 if standing else 2,
+        change_id=asked.id,
+        words=asked.wish,
+        was_minor=was if changes_sum else None,
+        amount_minor=award.amount_minor if changes_sum else None,
+        budget=asked.budget,
+        since=uow.now,
+        applied_by_id=uow.actor.id,
+    )
+    uow.add(version)
+    uow.record(
+        "change.applied",
+        asked,
+        before=before,
+        after=asked.state,
+        award=award.id,
+        version=version.version,
+        was_minor=version.was_minor,
+        amount_minor=version.amount_minor,
+    )
+    if changes_sum:
+        latest = queries.agreement(uow.session, award.id)
+        state, award.state = award.state, next_state(STEPS, award.state, AwardAction.AMEND)
+        now = award.amount_minor
+        uow.record("award.amended", award, before=state, after=award.state, was_minor=was, amount_minor=now)
+        write_anew(uow, award, latest.extra if latest is not None else "")
+    return version
+
+
+def _kept(budget: Sequence[BudgetLine] | None) -> list[dict[str, Any]] | None:
+    return None if budget is None else [{"what": one.what, "amount_minor": one.amount_minor} for one in budget]
+
+
+def _parts_after(
+    uow: UnitOfWork, award: Award, figures: Wanted
+) -> tuple[list[tuple[int, int, date]], tuple[int, date] | None]:
+    """The instalments as they will be. What was ever asked for stays as it is."""
+    parts = [Open(part.number, part.amount_minor, part.due_on, part.asked_at is not None) for part in award.instalments]
+    return parts_after(parts, figures.amount_minor or award.amount_minor, figures.not_before, london_day(uow.now))
+
+
+def _re_part(uow: UnitOfWork, award: Award, figures: Wanted) -> None:
+    after, new = _parts_after(uow, award, figures)
+    standing = {part.number: part for part in award.instalments}
+    for number, minor, day in after:
+        if minor:
+            standing[number].amount_minor, standing[number].due_on = minor, day
+        else:
+            uow.session.delete(standing[number])
+    if new is not None:
+        number = max(standing) + 1
+        uow.session.add(Instalment(award_id=award.id, number=number, amount_minor=new[0], due_on=new[1]))
+    uow.session.flush()
+    uow.session.expire(award, ["instalments"])
+
+
+def _re_sum(uow: UnitOfWork, award: Award, amount_minor: int, change_id: UUID) -> None:
+    """Promise more, by the same matching as an offer, or let go what is not promised any more."""
+    more, key = amount_minor - award.amount_minor, f"award:{award.id}:change:{change_id}"
+    if more > 0:
+        wanted = replace(need(award.proposal, london_day(uow.now)), id=award.id, amount_minor=more)
+        shares = {
+            share.source_id: share.amount_minor
+            for share in commit_money(uow, award.fund_id, [wanted], {award.id: award.id}, key)[award.id]
+        }
+        for id, minor in sorted(shares.items()):
+            split = uow.session.get(AwardSplit, (award.id, id))
+            if split is None:
+                uow.session.add(AwardSplit(award_id=award.id, contribution_id=id, amount_minor=minor))
+            else:
+                split.amount_minor += minor
+    else:
+        stand_in_line(uow, award.fund_id)
+        held = award_pockets(uow.session, [award.id])[award.id]
+        shares = return_split({id: one.committed_minor for id, one in held.items() if one.committed_minor}, -more)
+        lines = [
+            line
+            for id, minor in shares.items()
+            for line in moved(id, minor, Pocket.COMMITTED, Pocket.AVAILABLE, award.id)
+        ]
+        ledger.post(uow, key=key, event="award.reduced", fund_id=award.fund_id, lines=lines)
+        for id, minor in shares.items():
+            uow.session.get_one(AwardSplit, (award.id, id)).reduced_minor += minor
+    award.amount_minor = amount_minor
+    uow.session.flush()
+
+
+def _change(uow: UnitOfWork, change_id: UUID) -> tuple[ChangeRequest, Award]:
+    """The change and its award, the award locked first: everybody takes the two in this order."""
+    asked = uow.get(ChangeRequest, change_id)
+    award = uow.get(Award, asked.award_id, lock=True)
+    return uow.get(ChangeRequest, change_id, lock=True), award
+
+
+def _ensure_changeable(award: Award) -> None:
+    if award.state is AwardState.ON_HOLD:
+        raise StepRefused("This award is on hold, so its changes can only be read.")
+    if award.state is not AwardState.ACTIVE:
+        raise StepRefused("Changes are asked for while the award is under way.")
