@@ -95,11 +95,11 @@ def pounds(minor: int | None) -> str:
 
 
 def results_json(
-    round_id: UUID, rule_book_hash: str, inputs: Any, outcome: Any, checksum: str, told: Any, lines: Any
+    round_id: UUID, rule_book_hash: str, inputs: Any, outcome: Any, checksum: str | None, told: Any, lines: Any
 ) -> Any:
     """All that is needed to check the result: what went in, what came out, what was decided.
 
-    ``told``: what the pages tell of the run (``rules.facts.RunFacts``).
+    ``told``: what the pages tell of the run (``rules.facts.RunFacts``). ``checksum``: None where few people voted.
     """
     return {
         "round_id": str(round_id),

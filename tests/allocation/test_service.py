@@ -153,7 +153,9 @@ def test_a_stored_run_replays_to_its_checksum_and_a_changed_one_does_not(any_ses
 def test_inputs_without_ballots_cannot_be_replayed(session: Session) -> None:
     inputs = queries.inputs(session, run_it(session, a_counted_round(session)))
     public = inputs.to_public_json(with_ballots=False)
-    assert public["ballots"] is None
+    assert (public["ballots"], public["ballots_sha256"]) == (None, None), (
+        "a few ballots could be guessed from their hash"
+    )
     with pytest.raises(ValueError, match="too few people voted"):
         Inputs.from_json(json.dumps(public))
     assert replay(Inputs.from_json(json.dumps(inputs.to_public_json(with_ballots=True)))).checksum

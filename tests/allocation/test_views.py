@@ -32,6 +32,7 @@ from grants.rounds.models import Round
 from grants.rounds.rules.ballots import BallotKind
 from grants.rounds.rules.sharing import SharingRule
 from grants.rounds.rules.states import RoundState
+from grants.voting import queries as voting
 from grants.voting.models import RollMark
 from grants.voting.rules.states import Channel
 from grants.web.filters import money
@@ -475,13 +476,28 @@ def test_the_table_is_safe_in_a_spreadsheet(app_session: Session, client: FlaskC
     assert ",2000.00," in text
 
 
-def test_few_ballots_are_not_published(app_session: Session, client: FlaskClient) -> None:
+def test_few_ballots_are_not_published_nor_what_they_could_be_guessed_from(
+    app_session: Session, as_: SignIn, client: FlaskClient
+) -> None:
     counted = a_counted_round(app_session)
     announced(app_session, counted)
+    (checksum,) = app_session.scalars(select(AllocationRun.checksum))
+    page = f"/rounds/{counted.round.id}/results"
+    assert checksum in as_(counted.steward).get(page).get_data(as_text=True)
+    for path in (page, f"{page}.json", f"/rounds/{counted.round.id}/ballots"):
+        text = client.get(path).get_data(as_text=True)
+        assert checksum not in text
+        assert hash_of(app_session, counted) not in text
     facts = client.get(f"/rounds/{counted.round.id}/results.json").get_json()
     assert facts["inputs"]["ballots"] is None
     assert not any(bid["also_chose"] or bid["spent"] for bid in facts["told"]["bids"])
     assert facts["inputs"]["votes"][str(counted.proposals[0].id)] == 5
+
+
+def hash_of(session: Session, counted: Counted) -> str:
+    tally = voting.tally(session, counted.round.id)
+    assert tally is not None
+    return tally.ballots_hash
 
 
 def test_the_published_file_replays(app_session: Session, client: FlaskClient, app: Flask, tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ class Inputs:
         return canonical_json(self._facts() | {"ballots": None, "votes": self._votes()})
 
     def to_public_json(self, with_ballots: bool) -> dict[str, Any]:
-        """The same for publishing; with the ballots only when there are enough of them to hide in.
+        """The same for publishing; with the ballots and their hash only when there are enough of them to hide in: a few
+        could be guessed until the hash comes out.
 
         A ballot is [ids, people] or [ids, people, points], every different one once.
         """
@@ -56,6 +57,8 @@ class Inputs:
                 [[str(id) for id in chosen], people, *([] if points is None else [list(points)])]
                 for chosen, points, people in self.ballots.kinds()
             ]
+        else:
+            facts["ballots_sha256"] = None
         return facts
 
     def _votes(self) -> dict[str, int]:

@@ -140,6 +140,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         level=level_words(book),
         by_points=book.panel_part is not PanelPart.GATE,
         full=full,
+        checksum=run.checksum if run and (full or access.may_try(current_actor(), round.fund_id)) else None,
         may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),
         may_try=access.may_try(current_actor(), round.fund_id) and queries.is_announced(round),
     )
@@ -220,7 +221,7 @@ def as_json(round_id: UUID) -> ResponseReturnValue:
         round.rule_book_hash or "",
         inputs.to_public_json(with_ballots=full),
         json.loads(run.outcome),
-        run.checksum,
+        run.checksum if full else None,
         json.loads((told if full else told.totals_only()).to_json()) if told else None,
         lines_of(round_id),
     )

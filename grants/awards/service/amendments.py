@@ -37,7 +37,6 @@ from grants.ledger.queries import award_pockets
 from grants.ledger.rules import Pocket, moved
 from grants.proposals.queries import need
 
-
 AS_IT_IS = Wanted()
 
 

@@ -15,7 +15,6 @@ from grants.rounds.rules.book import ApplicantKind
 from grants.rounds.rules.dates import RoundDates, show_moment
 from grants.rounds.rules.states import RoundKind
 
-
 QUICK_FLOOR_MINOR = 100
 """The least that an ask can be for: a pound. Nobody is turned away for asking for little."""
 MOST_QUICK_MINOR = 50_000
