@@ -23,6 +23,7 @@ from grants.ledger.queries import pockets_of
 from grants.outbox.models import OutboxRow
 from grants.people.models import Person
 from grants.proposals.models import Proposal
+from grants.proposals.rules.sections import Section
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids
 from grants.proposals.service import quick as asks
@@ -408,3 +409,17 @@ def test_counting(session: Session) -> None:
         assert (counted.funded, counted.funded_minor, counted.median) == (1, 20_000, "2")
         assert (counted.refused, counted.waiting) == (((NoCode.TOO_MUCH, 2),), 1)
     assert session.scalar(select(QuickDecision.days).where(QuickDecision.says == YES)) == 5
+
+
+@pytest.mark.parametrize("state", [RoundState.OPEN, RoundState.CLOSED])
+def test_a_small_ask_is_not_checked_for_a_vote(session: Session, state: RoundState) -> None:
+    steward = a_decider(session)
+    ask = an_ask(session, a_quick_round(session, state))
+    uow = work(session, actor_of(session, steward))
+    for check in (
+        lambda: bids.screen(uow, ask.id, eligible=True),
+        lambda: bids.request_more_info(uow, ask.id, [Section.WHAT], "What is it?", START + timedelta(days=3)),
+    ):
+        with pytest.raises(StepRefused, match="answered by two people"):
+            check()
+    assert (ask.state, ask.round.state) == (ProposalState.SUBMITTED, state)

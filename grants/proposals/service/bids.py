@@ -54,7 +54,7 @@ from grants.rounds import service as round_service
 from grants.rounds.models import Round
 from grants.rounds.rules.book import ApplicantKind
 from grants.rounds.rules.dates import show_moment
-from grants.rounds.rules.states import RoundState
+from grants.rounds.rules.states import RoundKind, RoundState
 
 ELIGIBLE = "eligible"
 
@@ -546,6 +546,8 @@ def _ensure_asked(uow: UnitOfWork, proposal: Proposal, section: Section) -> None
 
 
 def _ensure_checking(uow: UnitOfWork, round: Round) -> None:
+    if round.kind is RoundKind.QUICK:
+        raise StepRefused("What is asked in a quick round is answered by two people. It is not checked for a vote.")
     now = rounds.phase(round, uow.now)
     if now is RoundState.CLOSED:
         round_service.begin_checking(uow, round.id)
