@@ -212,6 +212,22 @@ def test_what_was_typed_is_kept_and_escaped(bare: Flask) -> None:
     assert 'value="&lt;3"' in page
 
 
+@pytest.mark.parametrize("name", ["title", "story", "amount", "starts", "closes"])
+def test_a_blank_field_is_made_once_and_what_was_typed_is_not_kept(request_of: Any, name: str) -> None:
+    fields._made.cache_clear()
+    typed = str(fields.render(getattr(request_of(**GOOD), name)))
+    assert fields._made.cache_info().currsize == 0
+    blank = [str(fields.render(getattr(request_of(), name))) for _ in range(2)]
+    assert blank[0] == blank[1] != typed
+    assert (fields._made.cache_info().currsize, fields._made.cache_info().hits) == (1, 1)
+
+
+def test_text_that_is_escaped_already_is_not_taken_for_plain_text(bare: Flask) -> None:
+    with bare.app_context():
+        plain = fields.component("tag", "govukTag", {"html": "<b>1</b>"})
+        assert fields.component("tag", "govukTag", {"text": "<b>1</b>"}) != plain
+
+
 def test_a_broken_rule_stands_beside_its_field_or_at_the_head(request_of: Any) -> None:
     class Broken(Exception):
         def __init__(self, message: str, field: str | None = None) -> None:
