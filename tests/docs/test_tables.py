@@ -50,7 +50,7 @@ def entries_in_the_code() -> set[str]:
                 continue
             name = getattr(call.func, "attr", getattr(call.func, "id", ""))
             told = [word.value for word in call.keywords if word.arg == "event"] + (
-                call.args[-1:] if name == "_reverse" else []
+                call.args[-1:] if name == "reverse" else []
             )
             found |= {value.value for value in told if isinstance(value, ast.Constant)}
     return {str(event) for event in found}
