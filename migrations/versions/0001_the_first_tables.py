@@ -1033,29 +1033,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("round_id", "voter_key", name=op.f("pk_envelope")),
     )
     op.create_table(
-        "exclusive_set",
-        sa.Column("round_id", sa.Uuid(), nullable=False),
-        sa.Column("reason", sa.String(length=500), nullable=False),
-        sa.Column("set_by_id", sa.Uuid(), nullable=False),
-        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("after_vote", sa.Boolean(), nullable=False),
-        sa.Column("lifted_by_id", sa.Uuid(), nullable=True),
-        sa.Column("lifted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("lifted_reason", sa.String(length=500), nullable=True),
-        sa.Column("lifted_after_vote", sa.Boolean(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.CheckConstraint(
-            "(lifted_at IS NULL) = (lifted_reason IS NULL)", name=op.f("ck_exclusive_set_lifted_with_a_reason")
-        ),
-        sa.ForeignKeyConstraint(["lifted_by_id"], ["person.id"], name=op.f("fk_exclusive_set_lifted_by_id")),
-        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_exclusive_set_round_id")),
-        sa.ForeignKeyConstraint(["set_by_id"], ["person.id"], name=op.f("fk_exclusive_set_set_by_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_exclusive_set")),
-    )
-    with op.batch_alter_table("exclusive_set", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_exclusive_set_round_id"), ["round_id"], unique=False)
-
-    op.create_table(
         "issue_support",
         sa.Column("issue_id", sa.Uuid(), nullable=False),
         sa.Column("person_id", sa.Uuid(), nullable=False),
@@ -1063,26 +1040,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_issue_support_person_id")),
         sa.PrimaryKeyConstraint("issue_id", "person_id", name=op.f("pk_issue_support")),
     )
-    op.create_table(
-        "key_share",
-        sa.Column("round_id", sa.Uuid(), nullable=False),
-        sa.Column("person_id", sa.Uuid(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("fingerprint", sa.String(length=64), nullable=False),
-        sa.Column("waiting", sa.LargeBinary(), nullable=True),
-        sa.Column("collected_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("brought", sa.LargeBinary(), nullable=True),
-        sa.Column("brought_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("number IN (1, 2, 3)", name=op.f("ck_key_share_number_known")),
-        sa.CheckConstraint("waiting IS NULL OR collected_at IS NULL", name=op.f("ck_key_share_collected_is_deleted")),
-        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_key_share_person_id")),
-        sa.ForeignKeyConstraint(["round_id"], ["round.id"], name=op.f("fk_key_share_round_id")),
-        sa.PrimaryKeyConstraint("round_id", "person_id", name=op.f("pk_key_share")),
-        sa.UniqueConstraint("round_id", "number", name=op.f("uq_key_share_round_id_number")),
-    )
-    with op.batch_alter_table("key_share", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_key_share_person_id"), ["person_id"], unique=False)
-
     op.create_table(
         "name_check",
         sa.Column("account_id", sa.Uuid(), nullable=False),
@@ -1705,17 +1662,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("state <> 'superseded'"),
             postgresql_where=sa.text("state <> 'superseded'"),
         )
-
-    op.create_table(
-        "exclusive_bid",
-        sa.Column("set_id", sa.Uuid(), nullable=False),
-        sa.Column("proposal_id", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(["proposal_id"], ["proposal.id"], name=op.f("fk_exclusive_bid_proposal_id")),
-        sa.ForeignKeyConstraint(["set_id"], ["exclusive_set.id"], name=op.f("fk_exclusive_bid_set_id")),
-        sa.PrimaryKeyConstraint("set_id", "proposal_id", name=op.f("pk_exclusive_bid")),
-    )
-    with op.batch_alter_table("exclusive_bid", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_exclusive_bid_proposal_id"), ["proposal_id"], unique=False)
 
     op.create_table(
         "panel_finding",
@@ -2668,10 +2614,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_panel_finding_round_id"))
 
     op.drop_table("panel_finding")
-    with op.batch_alter_table("exclusive_bid", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_exclusive_bid_proposal_id"))
-
-    op.drop_table("exclusive_bid")
     with op.batch_alter_table("decision", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_decision_standing",
@@ -2765,15 +2707,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_name_check_account_id"))
 
     op.drop_table("name_check")
-    with op.batch_alter_table("key_share", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_key_share_person_id"))
-
-    op.drop_table("key_share")
     op.drop_table("issue_support")
-    with op.batch_alter_table("exclusive_set", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_exclusive_set_round_id"))
-
-    op.drop_table("exclusive_set")
     op.drop_table("envelope")
     with op.batch_alter_table("email_check", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_email_check_voter_key"))

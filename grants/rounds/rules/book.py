@@ -38,6 +38,7 @@ ADDED: Mapping[str, Any] = {
     "ballot_areas": None,
     "blind": False,
     "currency": POUNDS,
+    "key_keeping": None,
     "panel_share": None,
 }
 """Facts that rule-books frozen earlier know nothing of, and what these mean by saying nothing: so it is left unsaid,
@@ -52,7 +53,8 @@ class RuleBook:
     information" is left out of both sides. ``quorum``: panellists without an interest. ``ballot_…``: see
     ``BallotRules``; ``ballot_minimum`` falls to the number of bids that stand, where fewer do. ``rule``,
     ``rule_options``: see ``SHARING``. ``lot_seed`` is published, and with it the order that breaks ties.
-    ``key_keeping``: who holds the key that opens the votes; with officers there is no voting on paper.
+    ``key_keeping``: who holds the key that opens the votes; with officers there is no voting on paper. Rule-books from
+    before there was a choice say nothing of it: the service does.
     ``paper_policy``: what a booth does for who voted online already. ``help_cap``: how many people one helper may help
     to vote in this round; 0 means that nobody helps.
     ``blind``: panellists do not learn whose bid it is until their own score of it is locked.
@@ -90,7 +92,7 @@ class RuleBook:
     quorum: int = 2
     paper_policy: PaperPolicy = PaperPolicy.REPLACE
     help_cap: int = 40
-    key_keeping: KeyKeeping = KeyKeeping.STANDARD
+    key_keeping: KeyKeeping | None = KeyKeeping.STANDARD
     blind: bool = False
     suppress_below: int = 10
     totals_only_below: int = 50
@@ -165,7 +167,8 @@ class RuleBook:
             "key_keeping": KeyKeeping,
             "criteria": lambda them: tuple(Criterion(**{**it, "steps": tuple(it["steps"])}) for it in them),
         }
-        book = cls(**{name: read[name](value) if name in read else value for name, value in facts.items()})
+        said = {name: read[name](value) if name in read else value for name, value in facts.items()}
+        book = cls(**{**ADDED, **said})
         if book.to_canonical_json() != text:
             raise ValueError("this rule-book is not in its canonical form")
         return book
