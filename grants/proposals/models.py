@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Table, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from grants.insights.models import Insight
 from grants.kernel.tables import Base, Identified, Minor, Utc, make_append_only, state_column
 from grants.people.models import Group, Hosting
 from grants.priorities.models import Priority
@@ -190,6 +191,8 @@ class ProposalInsight(Base):
 
     proposal_id: Mapped[UUID] = mapped_column(ForeignKey("proposal.id"), primary_key=True)
     insight_id: Mapped[UUID] = mapped_column(ForeignKey("insight.id"), primary_key=True, index=True)
+
+    insight: Mapped[Insight] = relationship(viewonly=True)
 
 
 class ProposalFile(Identified):

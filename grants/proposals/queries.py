@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Select, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, load_only, selectinload
 
 from grants.funds.rules import Need
@@ -23,11 +24,13 @@ from grants.proposals.access import Parties
 from grants.proposals.models import (
     CommentFlag,
     EligibilityCount,
+    ExclusiveBid,
     ExclusiveSet,
     Proposal,
     ProposalComment,
     ProposalFile,
     ProposalHand,
+    ProposalInsight,
     ProposalPartner,
     ProposalSnapshot,
     SectionEffort,
@@ -62,9 +65,12 @@ IN_HAND = (ProposalState.SUBMITTED, ProposalState.MORE_INFO_REQUESTED, ProposalS
 PUT_IN = tuple(state for state in ProposalState if state not in (*OPEN_STATES, ProposalState.NOT_SUBMITTED))
 
 
-def parties(session: Session, proposal: Proposal) -> Parties:
-    """Whose proposal it is, with the host that holds the group's money now and the officers who helped with it."""
-    hosting = people.confirmed_hosting(session, proposal.group_id)
+def parties(session: Session, proposal: Proposal, *, with_host: bool = True) -> Parties:
+    """Whose proposal it is, with the host that holds the group's money now and the officers who helped with it.
+
+    The host says nothing of somebody who belongs to no group: then it need not be looked up (``with_host``).
+    """
+    hosting = people.confirmed_hosting(session, proposal.group_id) if with_host else None
     return Parties(
         proposal.group_id,
         hosting.host_id if hosting else None,
@@ -80,17 +86,22 @@ def _whole() -> Select[tuple[Proposal]]:
         joinedload(Proposal.group),
         joinedload(Proposal.priority),
         joinedload(Proposal.hosting),
+        joinedload(Proposal.joint),  # two lists of a row or none: joined they cost less than a query each
+        joinedload(Proposal.hands),
         selectinload(Proposal.lines),
-        selectinload(Proposal.joint),
-        selectinload(Proposal.evidence),
+        selectinload(Proposal.evidence).joinedload(ProposalInsight.insight, innerjoin=True),
         selectinload(Proposal.files),
-        selectinload(Proposal.hands),
     )
+
+
+@cache  # a statement that is built once knows its key: SQLAlchemy need not work it out for each page
+def _one_whole() -> Select[tuple[Proposal]]:
+    return _whole().where(Proposal.id == bindparam("proposal_id"))
 
 
 def proposal(session: Session, proposal_id: UUID) -> Proposal:
     """The proposal with its round, group, priority, host and budget, or ``NotFound``."""
-    found = session.scalar(_whole().where(Proposal.id == proposal_id))
+    found = session.scalars(_one_whole(), {"proposal_id": proposal_id}).unique().one_or_none()
     if found is None:
         raise NotFound("There is no such proposal.")
     return found
@@ -194,20 +205,32 @@ def _excluding(session: Session, round_id: UUID, sets: Sequence[ExclusiveSet]) -
 
 def only_one_words(session: Session, round_id: UUID) -> dict[UUID, str]:
     """Proposal → what everybody is told of those beside which it cannot win; proposals without any are left out."""
-    standing = _standing_sets(session, round_id)
-    sets = _excluding(session, round_id, standing)
-    if not sets:
-        return {}
-    named = dict(session.execute(select(Proposal.id, Proposal.title).where(Proposal.id.in_(sets))).tuples().all())
-    titles = {id: named[id] for id in sets}
-    reasons = {one.id: one.reason for one in standing}
-    return {
-        id: " ".join(
-            only_one_of([titles[other] for other in titles if other != id and name in sets[other]], reasons[name])
-            for name in mine
+    sets: dict[UUID, tuple[str, dict[UUID, str]]] = {}
+    for set_id, reason, proposal_id, title in session.execute(_one_of_sets(), {"round_id": round_id}):
+        sets.setdefault(set_id, (reason, {}))[1][proposal_id] = title
+    words: dict[UUID, list[str]] = {}
+    for reason, bids in (sets[id] for id in sorted(sets)):
+        for mine in bids if len(bids) > 1 else ():
+            others = [title for id, title in bids.items() if id != mine]
+            words.setdefault(mine, []).append(only_one_of(others, reason))
+    return {id: " ".join(told) for id, told in words.items()}
+
+
+@cache
+def _one_of_sets() -> Select[tuple[UUID, str, UUID, str]]:
+    """(set, its reason, a bid of it that takes part, its title) of a round's sets that stand."""
+    return (
+        select(ExclusiveSet.id, ExclusiveSet.reason, Proposal.id, Proposal.title)
+        .join(ExclusiveBid, ExclusiveBid.set_id == ExclusiveSet.id)
+        .join(Proposal, Proposal.id == ExclusiveBid.proposal_id)
+        .where(
+            ExclusiveSet.round_id == bindparam("round_id"),
+            ExclusiveSet.lifted_at.is_(None),
+            Proposal.state.in_(TAKES_PART),
         )
-        for id, mine in sets.items()
-    }
+        .order_by(ExclusiveSet.id, Proposal.id)
+        .limit(10_000)
+    )
 
 
 def _standing_sets(session: Session, round_id: UUID) -> list[ExclusiveSet]:
@@ -411,9 +434,12 @@ def needs_host(group: Group) -> bool:
     return not group.has_bank_account or group.kind is GroupKind.UNCONSTITUTED
 
 
-def facts(session: Session, proposal: Proposal) -> Facts:
-    """All that the proposal says, as the rules want it."""
+def facts(session: Session, proposal: Proposal, *, hosted: bool | None = None) -> Facts:
+    """All that the proposal says, as the rules want it. ``hosted``: whether a host holds its group's money now, where
+    that is known already."""
     needs = needs_host(proposal.group)
+    if hosted is None:
+        hosted = needs and people.confirmed_hosting(session, proposal.group_id) is not None
     return Facts(
         title=proposal.title,
         summary=proposal.summary or "",
@@ -448,7 +474,7 @@ def facts(session: Session, proposal: Proposal) -> Facts:
         partners=proposal.partners or "",
         joint=tuple(Partner(one.name, one.role, one.email or "", one.share_minor, one.state) for one in proposal.joint),
         needs_host=needs,
-        hosted=needs and people.confirmed_hosting(session, proposal.group_id) is not None,
+        hosted=needs and hosted,
         contact_name=proposal.contact_name or "",
         contact_email=proposal.contact_email or "",
         contact_phone=proposal.contact_phone or "",
@@ -491,6 +517,12 @@ def partner_by_token(session: Session, token: str) -> ProposalPartner | None:
     )
 
 
+def heard(proposal: Proposal) -> list[Insight]:
+    """What communities said that a proposal answers, newest first; it was loaded with the proposal."""
+    by_id = sorted((one.insight for one in proposal.evidence), key=lambda one: one.id)
+    return sorted(by_id, key=lambda one: one.recorded_at, reverse=True)
+
+
 def insights_of(session: Session, ids: Collection[UUID]) -> list[Insight]:
     """What communities said that a proposal answers, newest first."""
     return insights.by_ids(session, ids) if ids else []
@@ -525,10 +557,10 @@ def questions(session: Session, proposal_id: UUID, *, limit: int = 100) -> list[
         session.scalars(
             select(ProposalComment)
             .where(ProposalComment.proposal_id == proposal_id, ProposalComment.answers_id.is_(None))
-            .options(selectinload(ProposalComment.answers))
+            .options(joinedload(ProposalComment.answers))
             .order_by(ProposalComment.said_at, ProposalComment.id)
             .limit(limit)
-        )
+        ).unique()
     )
 
 

@@ -193,8 +193,8 @@ def _group_hint(group: Any, hosted: bool) -> str:
 @public
 def page(proposal_id: UUID) -> ResponseReturnValue:
     """The proposal: for its group a task list while it is written; for everybody its public page."""
-    proposal = queries.proposal(reading(), proposal_id)
-    parties, actor = queries.parties(reading(), proposal), current_actor()
+    proposal, actor = queries.proposal(reading(), proposal_id), current_actor()
+    parties = queries.parties(reading(), proposal, with_host=bool(actor.groups))
     inside = access.may_read_all(actor, parties)
     if not inside and not queries.is_public(proposal, now()):
         raise NotFound("There is no such proposal.")
@@ -308,17 +308,20 @@ def _signers(proposal: Any) -> list[str]:
 
 def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
     """What the page and the check page show."""
-    actor, facts = current_actor(), queries.facts(reading(), proposal)
-    alone = queries.is_alone(people.members(reading(), proposal.group_id), proposal.writer_id)
-    if rounds.is_quick(proposal.round):
+    actor, facts = current_actor(), queries.facts(reading(), proposal, hosted=None if inside else False)
+    if not inside:
+        signs = False  # a signatory belongs to the group or its host, and what is asked for that is for insiders only
+    elif rounds.is_quick(proposal.round):
         signs = access.why_not_second(actor, parties, proposal.writer_id) is None
     else:
+        alone = queries.is_alone(people.members(reading(), proposal.group_id), proposal.writer_id)
         signs = access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
     may_edit, ours = access.may_edit(actor, parties), actor.can_edit_for(proposal.group_id)
     phase = rounds.phase(proposal.round, now())
     awaiting = proposal.state is ProposalState.AWAITING_SIGN_OFF
     helped = [one.person_id for one in proposal.hands]
-    who = people.names(reading(), [id for id in (proposal.writer_id, proposal.signed_off_by_id, *helped) if id])
+    told = (proposal.writer_id, proposal.signed_off_by_id, *helped) if inside else ()
+    who = people.names(reading(), [id for id in told if id])
     return {
         "proposal": proposal,
         "facts": facts,
@@ -330,7 +333,7 @@ def _shown(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
         "approach_words": [APPROACH_WORDS[Approach(one)] for one in facts.approaches if one != Approach.NONE],
         "level_words": LEVEL_WORDS[facts.level] if facts.level else None,
         "community_words": [COMMUNITY_WORDS[Community(one)] for one in facts.communities],
-        "heard": queries.insights_of(reading(), facts.insight_ids),
+        "heard": queries.heard(proposal),
         "partner_words": PARTNER_WORDS,
         "help_words": HELP_WORDS[facts.help_received] if facts.help_received else None,
         "asked": [(one, SECTION_TITLES[Section(one)]) for one in proposal.asked_sections],

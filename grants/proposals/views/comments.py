@@ -40,7 +40,7 @@ def _on_page(proposal: Any) -> Section | None:
     open_now = phase is RoundState.VOTING and proposal.state is ProposalState.ON_BALLOT
     if not found and not open_now:
         return None
-    moderates = access.may_screen(actor, queries.parties(reading(), proposal))
+    moderates = actor.has(Role.STEWARD) and access.may_screen(actor, queries.parties(reading(), proposal))
     html = render_template(
         "proposals/questions.html",
         proposal=proposal,
