@@ -26,7 +26,12 @@ from grants.appeals import views as appeals
 from grants.audit import cli as audit_cli
 from grants.audit import views as audit
 from grants.awards import cli as awards_cli
-from grants.awards import views as awards
+from grants.awards.views import agreements as award_agreements
+from grants.awards.views import changes as award_changes
+from grants.awards.views import checks as award_checks
+from grants.awards.views import offers as award_offers
+from grants.awards.views import show as awards
+from grants.awards.views import standing as award_standing
 from grants.banking import cli as banking_cli
 from grants.banking import views as banking
 from grants.config import ROOT, Env, Settings
@@ -110,6 +115,11 @@ STAGES = (
     meetings,
     appeals,
     awards,
+    award_offers,
+    award_agreements,
+    award_checks,
+    award_changes,
+    award_standing,
     quick,
     disbursements,
     payment_webhooks,

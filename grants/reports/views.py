@@ -444,7 +444,9 @@ def _needs_of_stewards(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
         apart = not awards_access.involved(actor, one.group_id, one.payee_id)
         if apart and actor.has(Role.STEWARD, one.fund_id):
             yield NeedsYou(
-                f"Sign for the fund: “{one.title}”", url_for("awards.agreement", award_id=one.award_id), one.group_name
+                f"Sign for the fund: “{one.title}”",
+                url_for("award_agreements.agreement", award_id=one.award_id),
+                one.group_name,
             )
     for line in queries.to_accept(reading()):
         if actor.has(Role.STEWARD, line.fund_id):
