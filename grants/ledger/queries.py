@@ -126,7 +126,8 @@ def checks(session: Session) -> list[Check]:
         Check("Every entry has two lines or more and sums to nought", _unbalanced(session)),
         Check("Every account stands where its postings put it", _drifted(session)),
         Check("No account stands on its wrong side", _wrong_side(session)),
-        Check("Every entry keeps to one fund", _strayed(session)),
+        Check("Every entry keeps to one fund and one moment", _strayed(session)),
+        Check("Every account is named after what it holds, and guarded", _misnamed(session)),
         Check("What a fund paid and gave back is what its contributions say", _fund_differs(session)),
         Check("Every closed period says what it said when it was closed", _unsealed(session)),
     ]
@@ -175,13 +176,39 @@ def _wrong_side(session: Session) -> tuple[str, ...]:
 
 def _strayed(session: Session) -> tuple[str, ...]:
     rows = session.execute(
-        select(Entry.key, Account.code)
+        select(Entry.key, Account.code, Account.fund_id != Entry.fund_id)
         .join(Posting, Posting.entry_id == Entry.id)
         .join(Account, Account.id == Posting.account_id)
-        .where(Account.fund_id != Entry.fund_id)
+        .where(or_(Account.fund_id != Entry.fund_id, Posting.at != Entry.at))
         .order_by(Entry.key, Account.code)
     )
-    return tuple(f"entry {key} touches account {code} of another fund" for key, code in rows)
+    return tuple(
+        f"entry {key} touches account {code} of another fund"
+        if strayed
+        else f"entry {key} has a line on account {code} of another moment"
+        for key, code, strayed in rows
+    )
+
+
+def _misnamed(session: Session) -> tuple[str, ...]:
+    """An account is found by its code, and told by its contribution and pocket: the two say the same."""
+    rows = session.execute(
+        select(Account.code, Account.fund_id, Account.contribution_id, Account.pocket, Account.side, Account.guarded)
+        .order_by(Account.code)
+        .execution_options(yield_per=5_000)
+    )
+    found: list[str] = []
+    for code, fund_id, contribution_id, pocket, side, guarded in rows:
+        if contribution_id is not None:
+            named, stands = f"contribution:{contribution_id}:{pocket}", rules.Side.CREDIT
+        else:
+            named = f"fund:{fund_id}:{code.rsplit(':', 1)[-1]}"
+            stands = rules.Side.CREDIT if code == rules.owed_code(fund_id) else rules.Side.DEBIT
+        if code != named:
+            found.append(f"account {code} stands for {named}")
+        elif side != stands or not guarded:
+            found.append(f"account {code} is not guarded against standing on its wrong side")
+    return tuple(found)
 
 
 def _fund_differs(session: Session) -> tuple[str, ...]:

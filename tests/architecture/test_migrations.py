@@ -15,7 +15,7 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, MetaData, Table, Uuid, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from grants.kernel.tables import Base, append_only_ddl
@@ -118,6 +118,7 @@ def test_a_table_that_stands_keeps_its_rows_and_guards_when_altered(empty_urls: 
             "INSERT INTO pot (id, pence, spare) VALUES ('00000000000000000000000000000002', 5, 's')",
             "INSERT INTO pot (id, pence, spare) VALUES ('00000000000000000000000000000002', 12, 's')",
             "UPDATE pot SET pence = 20",
+            "INSERT OR REPLACE INTO pot (id, pence, spare) VALUES ('00000000000000000000000000000001', 20, 's')",
         ):
             with pytest.raises(DBAPIError), engine.begin() as connection:
                 connection.execute(text(refused))
@@ -136,7 +137,7 @@ STANDING = (
 
 
 def make_append_only(dialect: str, connection: Connection) -> None:
-    for statement in append_only_ddl("pot")[dialect]:
+    for statement in append_only_ddl(Table("pot", MetaData(), Column("id", Uuid(), primary_key=True)))[dialect]:
         connection.exec_driver_sql(statement)
 
 

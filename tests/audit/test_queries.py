@@ -16,7 +16,7 @@ from grants.audit.queries import statements as statements_queries
 from grants.audit.queries import trail as trail_queries
 from grants.audit.queries.register import RegisterFilter
 from grants.audit.queries.trail import TrailFilter
-from grants.awards.models import Award, AwardSplit
+from grants.awards.models import Award, AwardSplit, Instalment
 from grants.awards.rules import AwardState
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
@@ -207,6 +207,45 @@ def award_in_the_register_made_larger(session: Session, award: Award) -> str:
     return "The public register adds up to the books"
 
 
+def contribution_given_to_another_fund(session: Session, award: Award) -> str:
+    one, other = award.splits[0].contribution_id, a_fund(session)
+    session.execute(update(Contribution).where(Contribution.id == one).values(fund_id=other.id))
+    return "Every account belongs to a contribution of its fund"
+
+
+def counted_as_less(session: Session, award: Award) -> str:
+    session.execute(update(Award).where(Award.id == award.id).values(disbursing_minor=0))
+    return "What an award counts as being paid is what its payments say"
+
+
+def part_made_larger(session: Session, award: Award) -> str:
+    session.execute(update(Instalment).where(Instalment.award_id == award.id).values(amount_minor=1_001))
+    return "The parts of every award add up to it, and each payment is of one part"
+
+
+def payment_of_a_part_of_another_award(session: Session, award: Award) -> str:
+    other = an_award(session, amount_minor=1_000)
+    session.execute(update(Disbursement).values(instalment_id=other.instalments[0].id))
+    return "The parts of every award add up to it, and each payment is of one part"
+
+
+def closed_with_money_left(session: Session, award: Award) -> str:
+    session.execute(update(Award).where(Award.id == award.id).values(state=AwardState.CLOSED, accepted_spend_minor=999))
+    return CLOSED
+
+
+def written_off_by_nobody(session: Session, award: Award) -> str:
+    session.execute(update(Award).where(Award.id == award.id).values(written_off_minor=1))
+    return CLOSED
+
+
+def trigger_taken_away(session: Session, award: Award) -> str:
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite they are all gone by now
+        session.execute(text("ALTER TABLE ledger_posting DISABLE TRIGGER ledger_posting_append_only"))
+    return "The database refuses to change, to take away and to replace what was entered"
+
+
+CLOSED = "A closed award is accounted for: paid, less what came back and was written off, is what was spent"
 TAMPERINGS: list[Callable[[Session, Award], str]] = [
     receipt_without_entry,
     receipt_taken_away,
@@ -217,6 +256,13 @@ TAMPERINGS: list[Callable[[Session, Award], str]] = [
     restriction_made_narrower,
     payment_called_failed,
     award_in_the_register_made_larger,
+    contribution_given_to_another_fund,
+    counted_as_less,
+    part_made_larger,
+    payment_of_a_part_of_another_award,
+    closed_with_money_left,
+    written_off_by_nobody,
+    trigger_taken_away,
 ]
 
 

@@ -111,6 +111,20 @@ def move_an_entry_to_another_fund(session: Session, one: Contribution) -> None:
     session.execute(update(Entry).where(Entry.key == "award:300:commit").values(fund_id=a_fund(session).id))
 
 
+def date_a_line_otherwise(session: Session, one: Contribution) -> None:
+    session.execute(update(Posting).where(Posting.amount_minor == -300).values(at=START - HOUR))
+
+
+def swap_two_accounts(session: Session, one: Contribution) -> None:
+    available, committed = (pocket_code(one.id, pocket) for pocket in (Pocket.AVAILABLE, Pocket.COMMITTED))
+    for code, new in ((available, "none"), (committed, available), ("none", committed)):
+        session.execute(update(Account).where(Account.code == code).values(code=new))
+
+
+def unguard_an_account(session: Session, one: Contribution) -> None:
+    session.execute(update(Account).where(Account.code == bank_code(one.fund_id)).values(guarded=False))
+
+
 TAMPERINGS: dict[Callable[[Session, Contribution], None], str] = {
     change_a_posting: "entry award:300:commit sums to 1 pence, not to nought",
     take_a_posting_away: "entry award:300:commit sums to 300 pence, not to nought",
@@ -118,6 +132,9 @@ TAMPERINGS: dict[Callable[[Session, Contribution], None], str] = {
     change_a_balance: "account contribution:{id}:available says -5700 pence, its postings say -700",
     overspend: "account contribution:{id}:available stands 4300 pence on its wrong side",
     write_an_empty_entry: "entry made up has 0 lines",
+    date_a_line_otherwise: "entry award:300:commit has a line on account contribution:{id}:committed of another moment",
+    swap_two_accounts: "account contribution:{id}:available stands for contribution:{id}:committed",
+    unguard_an_account: "account fund:{fund_id}:bank is not guarded against standing on its wrong side",
     move_an_entry_to_another_fund: "entry award:300:commit touches account contribution:{id}:available of another fund",
 }
 
@@ -129,8 +146,8 @@ def test_every_tampering_is_named(any_session: Session, tamper: Callable[[Sessio
     assert queries.breaks(any_session) == []
     unguarded(any_session)
     tamper(any_session, one)
-    found = queries.breaks(any_session)
+    found, expected = queries.breaks(any_session), TAMPERINGS[tamper].format(id=one.id, fund_id=one.fund_id)
     if any_session.get_bind().dialect.name == "postgresql":
         any_session.rollback()
         any_session.execute(text("SET session_replication_role = DEFAULT"))
-    assert TAMPERINGS[tamper].format(id=one.id) in found
+    assert expected in found

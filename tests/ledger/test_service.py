@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from uuid import UUID, uuid4
 
 import pytest
@@ -89,6 +90,30 @@ def test_what_happened_is_never_changed(any_session: Session, table: type[Base],
     statement = delete(table) if verb == "delete" else update(table).values({column: table.__table__.c[column]})
     with pytest.raises(DBAPIError, match="append-only"):
         any_session.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("name", "found_by"),
+    [*itertools.product(["audit_event", "ledger_entry", "ledger_posting"], ["id", "rowid"]), ("ledger_entry", "key")],
+)
+def test_sqlite_refuses_to_put_another_row_in_the_place_of_one(session: Session, name: str, found_by: str) -> None:
+    fund = a_fund(session)
+    a_contribution(session, fund)
+    work(session, an_actor()).record("fund.started", fund)
+    session.flush()
+    columns = [str(row[1]) for row in session.execute(text(f"PRAGMA table_info({name})"))]
+    standing = session.execute(text(f"SELECT rowid, * FROM {name}")).mappings().first()
+    assert standing is not None
+    other = {**standing, "id": "0" * 32} if found_by != "id" else {**standing}
+    if name == "ledger_entry" and found_by == "rowid":
+        other["key"] = "another"
+    put = ["rowid", *columns] if found_by == "rowid" else columns
+    session.execute(text("PRAGMA recursive_triggers = OFF"))  # as every tool begins
+    with pytest.raises(IntegrityError, match="append-only"):
+        session.execute(
+            text(f"INSERT OR REPLACE INTO {name} ({', '.join(put)}) VALUES ({', '.join(f':{one}' for one in put)})"),
+            {one: other[one] for one in put},
+        )
 
 
 def test_postgresql_refuses_to_empty_the_books(pg_session: Session) -> None:

@@ -9,15 +9,16 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.audit.queries.register import register_sum
 from grants.audit.queries.statements import AWAY
-from grants.awards.models import Award, AwardSplit
-from grants.awards.rules import HOLDS_MONEY
-from grants.disbursements.models import Disbursement, MoneyReturn
-from grants.disbursements.rules import DisbursementState
+from grants.awards.models import Award, AwardSplit, Instalment
+from grants.awards.rules import HOLDS_MONEY, AwardState
+from grants.disbursements.models import Disbursement, MoneyReturn, Repayment
+from grants.disbursements.rules import LIVE, DisbursementState, RepaymentState
 from grants.funds import queries as funds
 from grants.funds.models import Contribution, Funder, Receipt
 from grants.funds.rules import allows
 from grants.kernel.clock import london_day
 from grants.kernel.money import show_pounds
+from grants.kernel.tables import guards_gone
 from grants.ledger import queries as ledger
 from grants.ledger.models import Account, Entry, Posting
 from grants.ledger.rules import Check, Pocket
@@ -30,13 +31,21 @@ def checks(session: Session) -> list[Check]:
     return [
         *ledger.checks(session),
         Check("What arrived of every contribution stands in the books", _receipts_differ(session)),
+        Check("Every account belongs to a contribution of its fund", _homeless(session)),
         Check("Every receipt has one entry, and every entry of money in has its receipt", _receipts_alone(session)),
         Check("No contribution got more than was promised", _too_much(session)),
         Check("The split of every award adds up to the award", _splits_differ(session)),
         Check("Every award holds in the books what its split says, less what came back", _awards_differ(session)),
         Check("Money goes only where its funder allows", _restrictions_broken(session)),
         Check("Payments and returns agree with the books", _payments_differ(session)),
+        Check("What an award counts as being paid is what its payments say", _counts_differ(session)),
+        Check("The parts of every award add up to it, and each payment is of one part", _parts_differ(session)),
+        Check(
+            "A closed award is accounted for: paid, less what came back and was written off, is what was spent",
+            _unsettled(session),
+        ),
         Check("The public register adds up to the books", _register_differs(session)),
+        Check("The database refuses to change, to take away and to replace what was entered", _refusals_gone(session)),
     ]
 
 
@@ -52,6 +61,22 @@ def _receipts_differ(session: Session) -> tuple[str, ...]:
         f"contribution {id} got {arrived[id]} pence by its receipts, {pockets[id].received_minor} by its accounts"
         for id in ids
         if arrived[id] != pockets[id].received_minor
+    )
+
+
+def _homeless(session: Session) -> tuple[str, ...]:
+    rows = session.execute(
+        select(Account.code, Contribution.id)
+        .outerjoin(Contribution, Contribution.id == Account.contribution_id)
+        .where(
+            Account.contribution_id.is_not(None),
+            or_(Contribution.id.is_(None), Contribution.fund_id != Account.fund_id),
+        )
+        .order_by(Account.code)
+    )
+    return tuple(
+        f"account {code} belongs to {'no contribution' if id is None else 'a contribution to another fund'}"
+        for code, id in rows
     )
 
 
@@ -193,6 +218,91 @@ def _payments_differ(session: Session) -> tuple[str, ...]:
         f"award {ref or id}: paid {told} and on its way {on_its_way} pence by its payments, "
         f"{booked} and {booked_way} by the books"
         for id, ref, told, on_its_way, booked, booked_way in rows
+    )
+
+
+def _counts_differ(session: Session) -> tuple[str, ...]:
+    live = func.coalesce(func.sum(Disbursement.amount_minor).filter(Disbursement.state.in_(LIVE)), 0)
+    rows = session.execute(
+        select(Award.reference, Award.disbursing_minor, live)
+        .outerjoin(Disbursement, Disbursement.award_id == Award.id)
+        .group_by(Award.id)
+        .having(live != Award.disbursing_minor)
+        .order_by(Award.reference)
+    )
+    return tuple(
+        f"award {ref} counts {minor} pence as asked for, on their way or paid, its payments say {total}"
+        for ref, minor, total in rows
+    )
+
+
+def _parts_differ(session: Session) -> tuple[str, ...]:
+    total = func.sum(Instalment.amount_minor)
+    parts = session.execute(
+        select(Award.reference, Award.amount_minor, total)
+        .join(Instalment, Instalment.award_id == Award.id)
+        .group_by(Award.id)
+        .having(total != Award.amount_minor)
+        .order_by(Award.reference)
+    )
+    payments = session.execute(
+        select(Award.reference, Instalment.number, Instalment.amount_minor, Disbursement.amount_minor)
+        .join(Disbursement, Disbursement.instalment_id == Instalment.id)
+        .join(Award, Award.id == Disbursement.award_id)
+        .where(
+            Disbursement.state.in_(LIVE),
+            or_(Disbursement.amount_minor != Instalment.amount_minor, Instalment.award_id != Disbursement.award_id),
+        )
+        .order_by(Award.reference, Instalment.number)
+    )
+    return (
+        *(f"award {ref} is {minor} pence, its parts add up to {sums}" for ref, minor, sums in parts),
+        *(
+            f"award {ref}: a payment of {paid} pence is of part {number}, which is {minor} pence of its award"
+            for ref, number, minor, paid in payments
+        ),
+    )
+
+
+def _unsettled(session: Session) -> tuple[str, ...]:
+    paid = func.coalesce(func.sum(-Posting.amount_minor).filter(Account.pocket == Pocket.PAID.value), 0)
+    kept = (
+        select(Posting.award_id.label("award_id"), paid.label("kept"))
+        .join(Account, Account.id == Posting.account_id)
+        .where(Posting.award_id.is_not(None))
+        .group_by(Posting.award_id)
+        .subquery()
+    )
+    lost = (
+        select(
+            Repayment.award_id.label("award_id"),
+            func.sum(Repayment.amount_minor - Repayment.received_minor).label("lost"),
+        )
+        .where(Repayment.state == RepaymentState.WRITTEN_OFF)
+        .group_by(Repayment.award_id)
+        .subquery()
+    )
+    spent, gone = func.coalesce(Award.accepted_spend_minor, -1), func.coalesce(lost.c.lost, 0)
+    stays = func.coalesce(kept.c.kept, 0) - Award.written_off_minor
+    rows = session.execute(
+        select(Award.reference, stays, Award.accepted_spend_minor, Award.written_off_minor, gone)
+        .outerjoin(kept, kept.c.award_id == Award.id)
+        .outerjoin(lost, lost.c.award_id == Award.id)
+        .where(or_(Award.written_off_minor != gone, and_(Award.state == AwardState.CLOSED, stays != spent)))
+        .order_by(Award.reference)
+    )
+    return tuple(
+        f"award {ref} says {off} pence were written off, what was asked back says {lost_minor}"
+        if off != lost_minor
+        else f"award {ref} is closed with {kept_minor} pence, its accepted report says {spent_minor}"
+        for ref, kept_minor, spent_minor, off, lost_minor in rows
+    )
+
+
+def _refusals_gone(session: Session) -> tuple[str, ...]:
+    return tuple(
+        f"table {table} can be changed: {guard} is gone or says something else"
+        for table, guard in guards_gone(session.connection())
     )
 
 
