@@ -76,7 +76,9 @@ from grants.review.views import ties
 from grants.rounds import cli as rounds_cli
 from grants.rounds import views as rounds
 from grants.voting import cli as voting_cli
+from grants.voting.views import board as voting_board
 from grants.voting.views import booths, devices, keys, papers
+from grants.voting.views import desk as voting_desk
 from grants.voting.views import votes as voting
 from grants.web import csrf, db, errors, fields, filters, headers, limits, logs, session, statics
 from grants.web.application import Application
@@ -101,6 +103,8 @@ STAGES = (
     proposals_typed,
     proposal_asks,
     voting,
+    voting_desk,
+    voting_board,
     booths,
     papers,
     keys,

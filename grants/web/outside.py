@@ -70,6 +70,12 @@ def bank_ring() -> KeyRing:
     return ring
 
 
+def vote_key() -> str:
+    """The key of this service under which the keys of rounds lie."""
+    key: str = current_app.config["SETTINGS"].vote_key
+    return key
+
+
 def geography() -> Geography:
     found: Geography = current_app.extensions["geography"]
     return found

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.actors import Actor, Role
@@ -18,12 +18,12 @@ from grants.rounds.rules.ballots import VotingMethod
 from grants.voting import access, exports, queries
 from grants.voting.forms import BoothForm, BoxForm, CheckInForm, PrintForm, ShiftForm, ShownForm, UndoForm
 from grants.voting.queries import BoothRow
-from grants.voting.rules.codes import pepper_from
 from grants.voting.rules.voters import who_may_vote
 from grants.voting.rules.wording import explain_limits
 from grants.voting.service import booths as service
 from grants.voting.service import papers as paper_service
 from grants.voting.service.booths import Shown
+from grants.voting.views.votes import code_pepper
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.logs import quiet
@@ -240,7 +240,7 @@ def check_in(booth_id: UUID) -> ResponseReturnValue:
                     _shown(form),
                     checked=form.checked.data,
                     void_online=request.form.get("do") == "void",
-                    pepper=pepper_from(current_app.config["SETTINGS"].secret_key),
+                    pepper=code_pepper(),
                 )
         except RuleBroken as broken:
             form.show(broken)
@@ -280,7 +280,7 @@ def undo(booth_id: UUID) -> ResponseReturnValue:
                     _shown(form),
                     no_paper=form.no_paper.data,
                     why=form.why.data or "",
-                    pepper=pepper_from(current_app.config["SETTINGS"].secret_key),
+                    pepper=code_pepper(),
                 )
             flash("They are off the roll again, and can vote once, in any way.", "success")
             return redirect(url_for("booths.check_in", booth_id=booth_id))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, current_app, flash, make_response, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.actors import Actor, Role
@@ -19,6 +19,7 @@ from grants.web.db import give_back_space, now, reading
 from grants.web.doors import signed_in
 from grants.web.logs import quiet
 from grants.web.needs import NeedsYou, needs_you
+from grants.web.outside import vote_key
 from grants.web.session import current_actor
 from grants.web.work import working
 
@@ -40,7 +41,7 @@ def collect(round_id: UUID) -> ResponseReturnValue:
     round, _ = _mine(round_id)
     try:
         with working() as uow:  # the page is drawn before anything is deleted for good
-            groups = service.collect(uow, round_id, vote_key=_vote_key()).split()
+            groups = service.collect(uow, round_id, vote_key=vote_key()).split()
             answer = _private(render_template("voting/key_once.html", round=round, groups=groups))
     except StepRefused as refused:
         flash(refused.message, "warning")
@@ -58,7 +59,7 @@ def hand_in(round_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         try:
             with working() as uow:
-                tally = service.hand_in(uow, round_id, form.share.data or "", vote_key=_vote_key())
+                tally = service.hand_in(uow, round_id, form.share.data or "", vote_key=vote_key())
         except RuleBroken as broken:
             form.show(broken)
             return _page(round_id, form)
@@ -100,11 +101,6 @@ def _private(page: str) -> Response:
     answer = make_response(page)
     answer.headers["Cache-Control"] = "no-store"
     return answer
-
-
-def _vote_key() -> str:
-    key: str = current_app.config["SETTINGS"].vote_key
-    return key
 
 
 @needs_you

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.actors import Actor, Role
@@ -23,6 +23,7 @@ from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.logs import quiet
 from grants.web.needs import NeedsYou, needs_you
+from grants.web.outside import vote_key
 from grants.web.session import current_actor
 from grants.web.work import working
 
@@ -40,13 +41,13 @@ def batch(batch_id: UUID) -> ResponseReturnValue:
     counted = round.votes_counted_at is not None
     mine = _mine(found)
     apart = (
-        service.differences(reading(), round, found, vote_key=_vote_key())
+        service.differences(reading(), round, found, vote_key=vote_key())
         if not counted and found.state is PaperBatchState.KEYED
         else {}
     )
     told = queries.corrections(reading(), found.id)
     history = [(kept, name, None if counted else _was(round, kept, mine)) for kept, name in told]
-    seen = service.sheets(reading(), round, found.id, mine, vote_key=_vote_key()) if mine and not counted else {}
+    seen = service.sheets(reading(), round, found.id, mine, vote_key=vote_key()) if mine and not counted else {}
     return render_template(
         "voting/paper_batch.html",
         round=round,
@@ -74,7 +75,7 @@ def key(batch_id: UUID, place: int) -> ResponseReturnValue:
     if not mine or not 1 <= place <= found.declared_count:
         abort(404)
     kind = queries.book_of(round).ballot.kind.value
-    was = service.sheets(reading(), round, found.id, mine, vote_key=_vote_key()).get(place)
+    was = service.sheets(reading(), round, found.id, mine, vote_key=vote_key()).get(place)
     typed = {"serial": was.serial, "marks": show_marks(was.marks, kind), "said": was.invalid or "counts"} if was else {}
     form = PaperForm(data=typed)
     form.prepare(kind)
@@ -126,7 +127,7 @@ def approve(batch_id: UUID) -> ResponseReturnValue:
     found, _ = _batch(batch_id)
     try:
         with working() as uow:
-            service.approve_batch(uow, batch_id, vote_key=_vote_key())
+            service.approve_batch(uow, batch_id, vote_key=vote_key())
         flash("The batch is approved. Its papers are counted with the other votes.", "success")
     except RuleBroken as broken:
         flash(broken.message, "warning")
@@ -174,7 +175,7 @@ def _was(round: Row, kept: Row, mine: int | None) -> str | None:
     """What stood there before, for whoever keyed it; in words."""
     if kept.keying != mine:
         return None
-    sheet = service.what_was(reading(), round, kept, vote_key=_vote_key())
+    sheet = service.what_was(reading(), round, kept, vote_key=vote_key())
     return _words(sheet, queries.book_of(round).ballot.kind.value) if sheet else None
 
 
@@ -183,11 +184,6 @@ def _words(sheet: Sheet, kind: str) -> str:
     number = sheet.serial or "no number"
     reason = f" (does not count: {INVALID_WORDS[sheet.invalid]})" if sheet.invalid else ""
     return f"{number}: {marks}{reason}"
-
-
-def _vote_key() -> str:
-    key: str = current_app.config["SETTINGS"].vote_key
-    return key
 
 
 @needs_you

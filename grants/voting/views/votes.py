@@ -1,27 +1,25 @@
-"""A resident votes; a steward opens the vote and hands out codes; everybody checks the count."""
+"""A resident votes. What is chosen lives in the voter's own cookie until it is cast."""
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
-from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds.rules.ballots import BallotKind, BallotRules, VotingMethod
 from grants.rounds.rules.states import RoundState
-from grants.voting import exports, queries
-from grants.voting.forms import CastForm, ChooseForm, CodesForm, HandOverForm, NumberForm, VoidForm, Way, WhoForm
+from grants.voting import queries
+from grants.voting.forms import CastForm, ChooseForm, NumberForm, Way, WhoForm
 from grants.voting.queries import Entry
 from grants.voting.rules.areas import held_by, shut_out, to_give_up
 from grants.voting.rules.ballots import (
@@ -35,26 +33,20 @@ from grants.voting.rules.ballots import (
     nth,
     without,
 )
-from grants.voting.rules.board import board_lines
 from grants.voting.rules.codes import pepper_from
-from grants.voting.rules.envelope import read_tracking_code, tracking_code
-from grants.voting.rules.reminders import REST, how_many, why_not_now
+from grants.voting.rules.reminders import why_not_now
 from grants.voting.rules.states import Refusal
-from grants.voting.rules.turnout import publishable
 from grants.voting.rules.voters import Hand, Receipt, Voter, who_may_vote
 from grants.voting.rules.wording import bar_words, explain_limits, how_it_counts
 from grants.voting.service import casting, helping, unfinished
-from grants.voting.service import codes as code_service
 from grants.voting.service import votes as service
 from grants.voting.service.votes import TurnedAway
 from grants.voting.views import devices
-from grants.web.db import give_back_space, now, reading
-from grants.web.doors import public, signed_in
+from grants.web.db import now, reading
+from grants.web.doors import public
 from grants.web.limits import post_limit
 from grants.web.logs import quiet
-from grants.web.needs import NeedsYou, needs_you
-from grants.web.outside import geography
-from grants.web.pdf import pdf_answer
+from grants.web.outside import geography, vote_key
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import working, working_at_once
@@ -65,16 +57,6 @@ Row = Any
 
 BALLOT, RECEIPT = "ballot:", "receipt:"
 RECEIPT_SHOWN = timedelta(minutes=15)
-DESK_PHASES = (
-    RoundState.SCHEDULED,
-    RoundState.OPEN,
-    RoundState.CLOSED,
-    RoundState.CHECKING,
-    RoundState.VOTING,
-    RoundState.PANEL,
-)
-AT_ONCE = {"sheets": 96, "letters": 48}
-"""Codes that are drawn as one PDF: some seconds."""
 FILTER_FROM = 7
 """A shorter ballot needs no filter."""
 
@@ -101,7 +83,7 @@ def start(round_id: UUID) -> ResponseReturnValue:
         chosen=len(hand.choices),
         saved=hand.voter_at(now()) is not None and not queries.key_by_officers(round),
         by_officers=queries.key_by_officers(round),
-        wards=_ward_names(),
+        wards=ward_names(),
         now=now(),
         counted=round.votes_counted_at is not None,
         online=_online(round),
@@ -179,7 +161,7 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
         ward=ward,
         priority=priority,
         filters=_filters(entries) if len(entries) >= FILTER_FROM else None,
-        ward_names=_ward_names(),
+        ward_names=ward_names(),
         all_count=standing,
         kind=rules.kind,
         have=rules.maximum,
@@ -204,7 +186,7 @@ def _in_few_areas(hand: Hand, areas: Mapping[int, Sequence[str]], rules: BallotR
 
 def _mine(hand: Hand, areas: Mapping[int, Sequence[str]], rules: BallotRules) -> list[tuple[str, str, int]]:
     """The areas of what is chosen: code, name, how many of the choices are there. Those there must be, or else all."""
-    names = _ward_names()
+    names = ward_names()
     held = held_by(hand.picks, areas, rules.areas or 0)
     codes = held if held is not None else {code for number in hand.picks for code in areas.get(number, ())}
     found = [(code, names.get(code, code), sum(code in areas.get(n, ()) for n in hand.picks)) for code in codes]
@@ -224,7 +206,7 @@ def switch(round_id: UUID, number: int) -> ResponseReturnValue:
     back = url_for("voting.choose", round_id=round_id, _anchor=f"bid-{number}")
     if entry is None or rules.areas is None or number not in shut_out(hand.picks, areas, rules.areas):
         return redirect(back)
-    ways, names = to_give_up(hand.picks, areas, rules.areas, number), _ward_names()
+    ways, names = to_give_up(hand.picks, areas, rules.areas, number), ward_names()
     if request.method == "POST" and (out := ways.get(request.form.get("out", ""))) is not None:
         _keep_everywhere(round, replace(hand, picks=dict(without(hand.picks.items(), out, rules)), blank=False))
         flash("Those choices are taken out. Nothing is cast yet.", "success")
@@ -300,7 +282,7 @@ def who(round_id: UUID) -> ResponseReturnValue:
 
 
 def _identify(round: Row, form: WhoForm) -> Voter | UUID | TurnedAway:
-    said, pepper, remind = form.declaration(), _pepper(), form.remind.data
+    said, pepper, remind = form.declaration(), code_pepper(), form.remind.data
     place, hand = geography().find(form.postcode.data or ""), _hand(round)
     with working() as uow:
         if form.way is Way.EMAIL:
@@ -332,7 +314,7 @@ def number(round_id: UUID) -> ResponseReturnValue:
     form = NumberForm()
     if form.accepted():
         with working() as uow:
-            outcome = service.confirm_email(uow, round.id, UUID(check_id), form.number.data or "", pepper=_pepper())
+            outcome = service.confirm_email(uow, round.id, UUID(check_id), form.number.data or "", pepper=code_pepper())
             _keep_first(uow, round, _hand(round), outcome)
         if isinstance(outcome, Voter):
             return _welcome(round, outcome)
@@ -343,7 +325,7 @@ def number(round_id: UUID) -> ResponseReturnValue:
 def _welcome(round: Row, voter: Voter) -> ResponseReturnValue:
     """Back to the same ballot. Who comes with empty hands gets what they had not finished, or else what they cast."""
     round = rounds.published(reading(), round.id)
-    earlier = service.own_choices(reading(), round, voter, vote_key=_vote_key())
+    earlier = service.own_choices(reading(), round, voter, vote_key=vote_key())
     afresh = earlier is None and queries.key_by_officers(round) and service.has_cast(reading(), round, voter)
     hand = _hand(round).known(voter, now(), earlier is not None or afresh)
     _keep(round, hand)
@@ -354,7 +336,7 @@ def _welcome(round: Row, voter: Voter) -> ResponseReturnValue:
         )
     if hand.picks or hand.blank:
         return redirect(_next_step(round, hand))
-    begun = unfinished.kept_choices(reading(), round, voter, vote_key=_vote_key())
+    begun = unfinished.kept_choices(reading(), round, voter, vote_key=vote_key())
     if begun is not None and begun != earlier:
         _keep(round, replace(hand, picks=dict(begun)))
         also = " The vote that you cast before counts until you do." if earlier is not None else ""
@@ -398,7 +380,7 @@ def check(round_id: UUID) -> ResponseReturnValue:
             flash("Your vote is not cast yet. First show that you may vote.", "info")
         return redirect(_next_step(round, hand))
     if request.method == "POST" and broken is None and not queries.key_by_officers(round):
-        return _take_up(round, hand, service.own_choices(reading(), round, voter, vote_key=_vote_key()) or ())
+        return _take_up(round, hand, service.own_choices(reading(), round, voter, vote_key=vote_key()) or ())
     form = CastForm()
     if broken is not None:
         form.show(broken if hand.choices else RuleBroken(broken.message, "blank"))
@@ -444,7 +426,7 @@ def _check_page(
         problem=_problem(hand, standing, rules),
         by_officers=queries.key_by_officers(round),
         missing=len(chosen) < least_of(rules, len(standing)),
-        ward=_ward_names().get(voter.ward_code or "", ""),
+        ward=ward_names().get(voter.ward_code or "", ""),
     )
 
 
@@ -568,7 +550,7 @@ def _in_order(entries: Sequence[Entry], seed: str) -> list[Entry]:
 
 
 def _filters(entries: Sequence[Entry]) -> dict[str, list[tuple[str, str]]]:
-    names = _ward_names()
+    names = ward_names()
     wards = {code for entry in entries for code in entry.ward_codes}
     priorities = {str(entry.priority_id): entry.priority_title for entry in entries if entry.priority_id}
     return {
@@ -577,7 +559,7 @@ def _filters(entries: Sequence[Entry]) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def _ward_names() -> dict[str, str]:
+def ward_names() -> dict[str, str]:
     return {ward.code: ward.name for ward in geography().wards()}
 
 
@@ -585,13 +567,9 @@ def _is_open(round: Row) -> bool:
     return rounds.phase(round, now()) is RoundState.VOTING
 
 
-def _pepper() -> bytes:
+def code_pepper() -> bytes:
+    """What is mixed into the hash of every voting code: of no use to whoever has the database alone."""
     return pepper_from(current_app.config["SETTINGS"].secret_key)
-
-
-def _vote_key() -> str:
-    key: str = current_app.config["SETTINGS"].vote_key
-    return key
 
 
 def _round_key(browser: bool = False) -> str:
@@ -606,344 +584,6 @@ def _note_stopped() -> None:
     round = rounds.published(reading(), (request.view_args or {})["round_id"])
     with working() as uow:
         service.note_refusal(uow, round.id, Refusal.TOO_MANY)
-
-
-# The desk: a steward opens the vote, hands out codes, and counts.
-
-
-@bp.get("/rounds/<uuid:round_id>/vote/desk")
-@signed_in(Role.STEWARD, Role.AUDITOR, Role.ADMIN)
-def desk(round_id: UUID) -> ResponseReturnValue:
-    """Where the vote stands. Nothing here tells how many have voted while voting is open."""
-    return _desk_page(_round_of_desk(round_id))
-
-
-def _round_of_desk(round_id: UUID) -> Row:
-    round = rounds.published(reading(), round_id)
-    if not access.may_see_desk(current_actor(), round.fund_id):
-        abort(403)
-    return round
-
-
-def _desk_page(round: Row, form: CodesForm | None = None) -> tuple[str, int]:
-    counted = round.votes_counted_at is not None
-    form = form or CodesForm(formdata=None)
-    page = render_template(
-        "voting/desk.html",
-        round=round,
-        book=queries.book_of(round),
-        phase=rounds.phase(round, now()),
-        now=now(),
-        may_run=access.may_run(current_actor(), round.fund_id),
-        waiting=service.what_keeps_it_shut(reading(), round),
-        entries=queries.entries(reading(), round.id),
-        lots={line.number: line.lot for line in queries.ballot_lines(reading(), round.id)},
-        batches=queries.batches(reading(), round.id),
-        used=queries.codes_used(reading(), round.id) if counted else None,
-        refusals=queries.refusals(reading(), round.id),
-        by_email=VotingMethod.EMAIL_POSTCODE in queries.book_of(round).vote_methods,
-        too_late=why_not_now(round.voting_closes_at, now()),
-        plan=queries.reminder_plan(reading(), round.id, now() - REST),
-        how_many=how_many,
-        day=REST,
-        holders=rounds.key_holders(reading(), round.id) if queries.key_by_officers(round) else [],
-        has_codes=VotingMethod.CODE in queries.book_of(round).vote_methods,
-        form=form,
-    )
-    return page, form.status
-
-
-@bp.post("/rounds/<uuid:round_id>/vote/open")
-@signed_in(Role.STEWARD)
-def open_vote(round_id: UUID) -> ResponseReturnValue:
-    """Freeze the ballot."""
-    try:
-        with working() as uow:
-            lines = service.open_vote(uow, round_id)
-        flash(f"The ballot is frozen, with {lines} project{'s' if lines > 1 else ''} on it.", "success")
-    except RuleBroken as broken:
-        flash(broken.message, "warning")
-    return redirect(url_for("voting.desk", round_id=round_id))
-
-
-@bp.post("/rounds/<uuid:round_id>/vote/count")
-@signed_in(Role.STEWARD)
-def count(round_id: UUID) -> ResponseReturnValue:
-    """Count, and destroy what tied voters to their votes."""
-    try:
-        with working() as uow:
-            service.close_vote(uow, round_id, vote_key=_vote_key())
-        flash("The votes are counted. The round's key and every envelope are destroyed.", "success")
-        if not give_back_space(*service.HELD_SECRETS):
-            flash("The database was too busy to tidy up. That is done within the next minutes.", "warning")
-    except RuleBroken as broken:
-        flash(broken.message, "warning")
-    return redirect(url_for("voting.desk", round_id=round_id))
-
-
-@bp.post("/rounds/<uuid:round_id>/vote/codes")
-@signed_in(Role.STEWARD)
-def codes(round_id: UUID) -> ResponseReturnValue:
-    """Make a batch. The answer to this post is the only place where the codes are ever shown."""
-    round = _round_of_desk(round_id)
-    form = CodesForm()
-    if form.accepted():
-        most = AT_ONCE.get(form.form_of.data, code_service.LARGEST_BATCH)
-        try:
-            if (form.code_count.data or 0) > most:
-                raise RuleBroken(f"Make at most {most} at once in this form, or choose the spreadsheet.", "code_count")
-            with working() as uow:
-                made = code_service.make_codes(
-                    uow,
-                    round_id,
-                    label=form.label.data or "",
-                    code_count=form.code_count.data or 0,
-                    pepper=_pepper(),
-                )
-            return _codes_once(rounds.published(reading(), round_id), made, form)
-        except RuleBroken as broken:
-            form.show(broken)
-    return _desk_page(rounds.published(reading(), round.id), form)
-
-
-def _codes_once(round: Row, made: Sequence[str], form: CodesForm) -> ResponseReturnValue:
-    address = current_app.config["SETTINGS"].base_url + url_for("voting.start", round_id=round.id)
-    if form.form_of.data in AT_ONCE:
-        return _codes_on_paper(round, made, form, address)
-    if form.form_of.data == "csv":
-        return _file(exports.codes_csv(made, round.title, address), "text/csv", f"voting-codes-{len(made)}.csv")
-    return render_template(
-        "voting/cards.html",
-        round=round,
-        codes=_with_pictures(made, address),
-        label=form.label.data,
-        address=address,
-    )
-
-
-def _with_pictures(codes: Sequence[str], address: str) -> list[tuple[str, str]]:
-    """Each code with a QR code. The code stands behind a # in its address: browsers send that to no server."""
-    return [(code, exports.qr_picture(f"{address}#code={code}")) for code in codes]
-
-
-def _codes_on_paper(round: Row, made: Sequence[str], form: CodesForm, address: str) -> ResponseReturnValue:
-    """Cards or letters."""
-    book = queries.book_of(round)
-    return pdf_answer(
-        "voting/code_sheets.html",
-        f"voting-{'letters' if form.form_of.data == 'letters' else 'cards'}-{len(made)}.pdf",
-        round=round,
-        codes=_with_pictures(made, address),
-        letters=form.form_of.data == "letters",
-        label=form.label.data,
-        address=address,
-        who=who_may_vote(book),
-        in_person=VotingMethod.IN_PERSON in book.vote_methods,
-    )
-
-
-@bp.post("/rounds/<uuid:round_id>/vote/remind/count")
-@signed_in(Role.STEWARD)
-def plan_reminders(round_id: UUID) -> ResponseReturnValue:
-    """Count who would be reminded, once a day."""
-    try:
-        with working() as uow:
-            told = how_many(unfinished.plan_reminders(uow, round_id).letters)
-        flash(f"Counted: {told}. Nothing is sent yet.", "success")
-    except RuleBroken as broken:
-        flash(broken.message, "warning")
-    return redirect(url_for("voting.desk", round_id=round_id, _anchor="remind"))
-
-
-@bp.post("/rounds/<uuid:round_id>/vote/remind")
-@signed_in(Role.STEWARD)
-def remind(round_id: UUID) -> ResponseReturnValue:
-    """Write to those who were counted."""
-    try:
-        with working() as uow:
-            plan, sent = unfinished.remind(uow, round_id, pepper=_pepper())
-            told = how_many(plan.letters)
-        if sent:
-            flash(f"{told.capitalize()} go out. You can remind again tomorrow.", "success")
-        else:
-            flash(f"People have voted meanwhile, so nothing was sent. By now it would be {told}.", "warning")
-    except RuleBroken as broken:
-        flash(broken.message, "warning")
-    return redirect(url_for("voting.desk", round_id=round_id))
-
-
-@bp.route("/rounds/<uuid:round_id>/vote/codes/<uuid:batch_id>/hand-over", methods=["GET", "POST"])
-@signed_in(Role.STEWARD)
-def hand_over(round_id: UUID, batch_id: UUID) -> ResponseReturnValue:
-    """Write down who has a batch's cards."""
-    round = _round_of_desk(round_id)
-    batch = next((one for one in queries.batches(reading(), round.id) if one.id == batch_id), None)
-    if batch is None:
-        abort(404)
-    form = HandOverForm(data={"handed_to": batch.handed_to or batch.label, "handed_on": batch.handed_on})
-    if form.accepted():
-        try:
-            with working() as uow:
-                code_service.hand_over(uow, batch_id, handed_to=form.handed_to.data or "", day=form.handed_on.data)
-            flash("It is written down who has these codes.", "success")
-            return redirect(url_for("voting.desk", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
-    return render_template("voting/hand_over.html", round=round, batch=batch, form=form), form.status
-
-
-@bp.route("/rounds/<uuid:round_id>/vote/codes/<uuid:batch_id>/void", methods=["GET", "POST"])
-@signed_in(Role.STEWARD)
-def void(round_id: UUID, batch_id: UUID) -> ResponseReturnValue:
-    """Make what is left of a batch worth nothing."""
-    round = _round_of_desk(round_id)
-    batch = next((one for one in queries.batches(reading(), round.id) if one.id == batch_id), None)
-    if batch is None:
-        abort(404)
-    form = VoidForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                code_service.void_batch(uow, batch_id, form.reason.data or "")
-            flash("These codes are worth nothing from now on. Votes that were cast with them still count.", "success")
-            return redirect(url_for("voting.desk", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
-    return render_template("voting/void.html", round=round, batch=batch, form=form), form.status
-
-
-# After the close: the board and the turnout at once; ballots with the results.
-
-
-@bp.get("/rounds/<uuid:round_id>/ballots")
-@public
-def ballots(round_id: UUID) -> ResponseReturnValue:
-    """What everybody can check: the board of commitments, turnout, and (once announced) the ballots."""
-    round, tally = _counted(round_id)
-    book = queries.book_of(round)
-    page = max(request.args.get("page", 1, type=int), 1)
-    asked = request.args.get("code", "").strip()
-    wanted = read_tracking_code(asked) if asked else None
-    published = _published(round, tally)
-    turnout = queries.turnout(reading(), round.id)
-    whole = tally.ballot_count >= book.totals_only_below
-    return render_template(
-        "voting/ballots.html",
-        round=round,
-        tally=tally,
-        book=book,
-        kind=queries.limits(round).kind,
-        published=published,
-        whole=whole,
-        announced=round.announced_at is not None,
-        by_channel=publishable(turnout.by_channel, book.suppress_below) if whole else {},
-        by_ward=publishable(turnout.by_ward, book.suppress_below) if whole else {},
-        ward_names=_ward_names(),
-        board=board_lines(queries.board(reading(), round.id, page=page)),
-        page=page,
-        pages=max(-(-tally.ballot_count // queries.BOARD_PAGE), 1),
-        asked=asked,
-        wanted=wanted,
-        found=_find(round.id, wanted) if wanted else None,
-        aside=[line for line in queries.ballot_lines(reading(), round.id) if line.set_aside_reason],
-        entries=queries.entries(reading(), round.id),
-    )
-
-
-@bp.get("/rounds/<uuid:round_id>/ballots.csv")
-@public
-def ballots_csv(round_id: UUID) -> ResponseReturnValue:
-    """Every ballot, a line each."""
-    round, tally = _counted(round_id)
-    if not _published(round, tally):
-        abort(404)
-    cast = queries.cast_ballots(reading(), round.id)
-    return _file(
-        exports.ballots_csv(cast, queries.entries(reading(), round.id), queries.limits(round)),
-        "text/csv",
-        "ballots.csv",
-    )
-
-
-@bp.get("/rounds/<uuid:round_id>/ballots.json")
-@public
-def ballots_json(round_id: UUID) -> ResponseReturnValue:
-    """Every ballot, with what is needed to check the hash and count again."""
-    round, tally = _counted(round_id)
-    if not _published(round, tally):
-        abort(404)
-    kept = queries.kept_ballots(reading(), round.id)
-    entries = queries.entries(reading(), round.id)
-    text = exports.ballots_json(kept, entries, tally, round.rule_book_hash or "", queries.limits(round))
-    return _file(text, "application/json", "ballots.json")
-
-
-@bp.get("/rounds/<uuid:round_id>/board.csv")
-@public
-def board_csv(round_id: UUID) -> ResponseReturnValue:
-    """The whole board."""
-    round, _ = _counted(round_id)
-    return _file(exports.board_csv(board_lines(queries.whole_board(reading(), round.id))), "text/csv", "board.csv")
-
-
-def _counted(round_id: UUID) -> tuple[Row, Row]:
-    """The round with its tally; 404 before the count: until then nothing tells even how many voted."""
-    round = rounds.published(reading(), round_id)
-    tally = queries.tally(reading(), round.id)
-    if tally is None:
-        abort(404)
-    return round, tally
-
-
-def _published(round: Row, tally: Row) -> bool:
-    """Ballots are published with the results, when there are enough of them to hide in."""
-    return round.announced_at is not None and tally.ballot_count >= queries.book_of(round).totals_only_below
-
-
-def _find(round_id: UUID, tracking: str) -> str | None:
-    found = (c for c in queries.whole_board(reading(), round_id) if tracking_code(c) == tracking)
-    return next(found, None)
-
-
-def _file(text: str, kind: str, name: str) -> Response:
-    return Response(
-        text,
-        content_type=f"{kind}; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
-
-
-# What the vote adds to other pages.
-
-
-@section("round", 20)
-def _on_round(round: Row) -> Section | None:
-    """The round's page itself leads to an open vote; here stands what comes before and after it."""
-    frozen = rounds.phase(round, now()) is RoundState.CHECKING and round.state is RoundState.VOTING
-    if not frozen and round.votes_counted_at is None:
-        return None
-    html = render_template("voting/_on_round.html", round=round, frozen=frozen)
-    return Section("vote", "The vote", Markup(html))  # noqa: S704 - our own template
-
-
-@section("desk", 20)
-def _on_desk(round: Row) -> Section | None:
-    phase = rounds.phase(round, now())
-    if phase not in DESK_PHASES or rounds.is_quick(round):
-        return None
-    ready = phase is RoundState.CHECKING and round.panel_locked_at is not None and round.state is RoundState.CHECKING
-    due = round.state is RoundState.VOTING and phase is RoundState.PANEL
-    in_person = VotingMethod.IN_PERSON in queries.book_of(round).vote_methods
-    html = render_template(
-        "voting/_on_desk.html",
-        round=round,
-        ready=ready,
-        due=due,
-        phase=phase,
-        in_person=in_person,
-        by_officers=queries.key_by_officers(round),
-    )
-    return Section("vote", "The vote", Markup(html))  # noqa: S704 - our own template
 
 
 @section("proposal", 20)
@@ -961,20 +601,3 @@ def _on_proposal(proposal: Row) -> Section | None:
         chosen=held is not None and line.number in held.picks,
     )
     return Section("ballot-line", "On the ballot", Markup(html))  # noqa: S704 - our own template
-
-
-@needs_you
-def _votes_wait(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
-    if not actor.has(Role.STEWARD):
-        return
-    for round in queries.in_states(reading(), (RoundState.CHECKING, RoundState.VOTING), actor.scopes(Role.STEWARD)):
-        href = url_for("voting.desk", round_id=round.id)
-        if round.state is RoundState.CHECKING and round.panel_locked_at is not None:
-            yield NeedsYou(
-                f"Open the vote of {round.title}",
-                href,
-                "The panel has finished. The ballot waits to be frozen.",
-                round.voting_opens_at,
-            )
-        elif round.state is RoundState.VOTING and moment >= round.voting_closes_at and queries.key_is_here(round):
-            yield NeedsYou(f"Count the votes of {round.title}", href, "Voting has closed.")
