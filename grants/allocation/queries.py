@@ -14,9 +14,11 @@ from grants.allocation.models import AllocationRun, Correction, Decision, Packed
 from grants.allocation.rules.ballots import Ballots
 from grants.allocation.rules.combined import Panel
 from grants.allocation.rules.facts import RunFacts
+from grants.allocation.rules.outside import About
 from grants.allocation.rules.packed import packed_hash, size, unpack
 from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.states import DecisionState
+from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.people.models import Group
 from grants.proposals.models import Proposal
@@ -146,6 +148,26 @@ def ballots_size(session: Session, round_id: UUID) -> int:
     """How many different ballots and choices on them a round's packed copy holds; 0 where there is none."""
     kept = session.get(PackedBallots, round_id)
     return size(kept.ballots) if kept is not None else 0
+
+
+def about(session: Session, round: Round, place: str = "") -> About:
+    """What the round's file tells beside what went into its run. ``place``: the name of the town."""
+    book, rows = rounds.rule_book(round), [row for row in lines(session, round.id) if _stands(row)]
+    return About(
+        numbers={line.proposal_id: line.number for line in voting.ballot_lines(session, round.id)},
+        ballot=book.ballot,
+        title=round.title,
+        place=place,
+        opened_on=london_day(round.voting_opens_at),
+        closed_on=london_day(round.voting_closes_at),
+        groups={row.proposal_id: row.group_name for row in rows} if book.elsewhere is None else {},
+        passed_over={row.proposal_id: row.reason_code for row in rows},
+        elsewhere=book.elsewhere,
+    )
+
+
+def _stands(row: Any) -> bool:
+    return bool(row.state is not DecisionState.SUPERSEDED)
 
 
 def counted(kept: PackedBallots, rules: BallotRules, by_number: Mapping[int, UUID]) -> Ballots:

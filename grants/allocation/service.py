@@ -15,7 +15,7 @@ from grants.allocation.rules.ballots import Bid
 from grants.allocation.rules.elsewhere import Elsewhere
 from grants.allocation.rules.explained import AT_ONCE, tell_facts, work_out
 from grants.allocation.rules.facts import RunFacts
-from grants.allocation.rules.outside import About, outside_checksum
+from grants.allocation.rules.outside import outside_checksum
 from grants.allocation.rules.packed import pack, packed_hash
 from grants.allocation.rules.replay import Inputs, Replayed, replay
 from grants.allocation.rules.states import (
@@ -129,10 +129,9 @@ def _work_out(uow: UnitOfWork, round: Round) -> AllocationRun:
 
 def told(uow: UnitOfWork, round: Round, inputs: Inputs, done: Replayed) -> RunFacts:
     """What pages tell of the run, with the checksum by which anybody else can know that they got the same."""
-    numbers = {line.proposal_id: line.number for line in voting.ballot_lines(uow.session, round.id)}
     won = [one.bid_id for one in done.run.outcomes if one.awarded_minor]
-    about = About(numbers, rounds.rule_book(round).ballot)
-    return replace(tell_facts(inputs, done.run.outcomes), outside=outside_checksum(inputs, about, won))
+    outside = outside_checksum(inputs, queries.about(uow.session, round), won)
+    return replace(tell_facts(inputs, done.run.outcomes), outside=outside)
 
 
 def gather(uow: UnitOfWork, round: Round) -> Inputs:

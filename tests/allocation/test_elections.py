@@ -178,6 +178,61 @@ voter_id;vote
 """
 
 
+SAID = "country;Netherlands\nunit;Elsewhere\nsubunit;Harbour\n"
+KINDS_ELSEWHERE = [
+    ("approval", "", "greedy-no-skip", "most-votes", {"misfit": "stop"}),
+    ("choose-1", "", "equalshares", "equal-shares", {"completion": "none"}),
+    ("ordinal", "", "phragmen", "phragmen", {}),
+    ("cumulative", ";points", "equalshares/add1", "equal-shares", {"completion": "add1"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "column", "rule", "ours", "options"), KINDS_ELSEWHERE)
+def test_what_is_read_in_and_written_out_again_is_the_same_election_of_the_same_place(
+    app: Flask, app_session: Session, client: FlaskClient, kind: str, column: str, rule: str, ours: str, options: Any
+) -> None:
+    text = ELSEWHERE.replace("unit;Elsewhere\n", SAID).replace("approval", kind).replace("equalshares/add1", rule)
+    if kind == "choose-1":
+        text = text.replace("p,r", "r").replace("q,r", "q")
+    if column:
+        text = text.replace("voter_id;vote", "voter_id;vote;points").replace("1;p,r", "1;p,r;4,1")
+        text = text.replace("2;p\n", "2;p;5\n").replace("3;q,r", "3;q,r;2,3").replace("4;\n", "4;;\n")
+    round = imported(app_session, text)
+    app_session.commit()
+    written = app.test_cli_runner().invoke(args=["round", "export", str(round.id)]).output
+    assert client.get(f"/rounds/{round.id}/results.pb").text == written
+    read, again = read_pb(text.encode()), read_pb(written.encode())
+    asked = Asked(ours, **options)
+    assert tally(again, asked).checksum == tally(read, asked).checksum
+    assert {name: again.meta.get(name) for name in ("description", "country", "unit", "subunit", "instance")} == {
+        "description": "A vote by the sea",
+        "country": "Netherlands",
+        "unit": "Elsewhere",
+        "subunit": "Harbour",
+        "instance": "2024",
+    }
+    assert "language" not in again.meta
+    assert read_elsewhere(again, START).book(round.fund_id).sharing == rounds.rule_book(round).sharing
+
+
+def test_the_command_of_a_round_is_understood_when_its_file_is_read_in(session: Session) -> None:
+    options = {"step_minor": 250, "start": "exact", "exhaustive_stop": False, "minimum_votes": 2}
+    round = shared(session, [[1, 2], [2, 3], [2]], rule=SharingRule.EQUAL_SHARES, **options)
+    found = read_elsewhere(read_pb(file_of(session, round).encode()), START)
+    assert found.rule is SharingRule.EQUAL_SHARES
+    assert found.options == options | {"utility": "cost", "completion": "add1u"}
+
+
+def test_an_election_elsewhere_with_few_ballots_is_told_in_full_as_its_file_is_public(
+    app_session: Session, client: FlaskClient
+) -> None:
+    round = imported(app_session)
+    app_session.commit()
+    assert client.get(f"/rounds/{round.id}/results.json").json["inputs"]["ballots"]  # type: ignore[index]
+    assert client.get(f"/rounds/{round.id}/ballots.csv").status_code == 200
+    assert "are not published" not in client.get(f"/rounds/{round.id}/results").text
+
+
 def imported(session: Session, text: str = ELSEWHERE) -> Round:
     round = service.import_election(work(session, CLOCK), read_elsewhere(read_pb(text.encode()), START), "sea.pb")
     session.flush()

@@ -8,11 +8,9 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from grants.allocation import queries, service
-from grants.allocation.rules.outside import About, round_pb
-from grants.kernel.clock import london_day
+from grants.allocation.rules.outside import round_pb
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.rounds import queries as rounds
-from grants.voting import queries as voting
 from grants.web.db import now, reading
 from grants.web.work import clockwork
 
@@ -38,16 +36,7 @@ def export(round_id: str, format_: str, out: Path | None) -> None:
         raise click.ClickException("The pot of this round was not shared yet.")
     inputs, decisions = queries.inputs(reading(), run), queries.decisions(reading(), round.id)
     won = [one.proposal_id for one in decisions if one.awarded_minor]
-    about = About(
-        numbers={line.proposal_id: line.number for line in voting.ballot_lines(reading(), round.id)},
-        ballot=book.ballot,
-        title=round.title,
-        place=current_app.config["SETTINGS"].place_name,
-        opened_on=london_day(round.voting_opens_at),
-        closed_on=london_day(round.voting_closes_at),
-        passed_over={one.proposal_id: one.reason_code for one in decisions},
-    )
-    text = round_pb(inputs, about, won)
+    text = round_pb(inputs, queries.about(reading(), round, current_app.config["SETTINGS"].place_name), won)
     if inputs.ballots.voters < book.totals_only_below:
         click.echo(
             f"Only {inputs.ballots.voters} people voted. Below {book.totals_only_below}, only totals are published: "

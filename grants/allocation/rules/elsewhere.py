@@ -1,8 +1,10 @@
 """A finished election elsewhere, as a round of ours would have it."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
@@ -22,10 +24,13 @@ KINDS = {
     "ordinal": BallotKind.RANKED,
 }
 
+TOLD = ("description", "country", "unit", "district", "subunit", "instance", "language")
+"""What is kept of what a file tells, for the file that we write of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """``costs_minor``, ``titles``, ``selected`` (nothing where the file does not tell): by index, in the file's order.
+    """``costs_minor``, ``titles``, ``ids``, ``selected`` (nothing where the file does not tell): by index.
 
     ``kept``: every ballot as ``voting`` keeps it, by number on the ballot from 1.
     """
@@ -44,9 +49,12 @@ class Elsewhere:
     selected: tuple[bool | None, ...]
     kept: list[list[Any]]
     currency: str = POUNDS
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What its file tells of where it was."""
+    ids: tuple[str, ...] = ()
 
     def book(self, fund_id: UUID) -> RuleBook:
-        """What is known of its rules."""
+        """What is known of its rules. Its ballots are public already, so no number is too small to be told."""
         return RuleBook(
             round_title=self.title,
             fund_id=fund_id,
@@ -68,6 +76,9 @@ class Elsewhere:
             rule=self.rule,
             rule_options=self.options,
             currency=self.currency,
+            suppress_below=0,
+            totals_only_below=0,
+            elsewhere={**self.told, "ids": list(self.ids)},
         )
 
 
@@ -102,6 +113,8 @@ def read_elsewhere(file: PbFile, now: datetime) -> Elsewhere:
         selected=file.selected,
         kept=_kept(file, kind),
         currency=" ".join(file.currency.split())[:12] or POUNDS,
+        told={name: meta[name][:500] for name in TOLD if meta.get(name)},
+        ids=file.ids,
     )
 
 
@@ -130,16 +143,33 @@ def _kept(file: PbFile, kind: BallotKind) -> list[list[Any]]:
 
 
 def _rule(text: str, file: PbFile) -> tuple[SharingRule, Options]:
-    """The rule of ours that comes nearest to what the file calls its own."""
+    """The rule of ours that comes nearest to what the file calls its own; in a file of ours, that of its command."""
     text = text.lower()
-    if ours := re.search(r"Rule (\w+); projects", file.meta.get("comment", "")):  # a file of ours
-        text = ours[1].replace("_", "") + "/add1u"
+    if ours := re.search(r"Rule (\w+); projects", file.meta.get("comment", "")):
+        return _our_rule(ours[1], file.meta["comment"])
     if "equalshares" in text or "equal-shares" in text or text.startswith("mes"):
         completion = next((name for name in ("add1u", "add1") if name in text), "add1u" if "/" in text else "none")
-        return SharingRule.EQUAL_SHARES, {"completion": completion, "minimum_votes": 0}
+        start = "exact" if completion == "none" else "floor"
+        return SharingRule.EQUAL_SHARES, {"completion": completion, "start": start, "minimum_votes": 0}
     if "phragm" in text:
         return SharingRule.PHRAGMEN, {"minimum_votes": 0}
-    return SharingRule.MOST_VOTES, {"minimum_votes": file.threshold}
+    return SharingRule.MOST_VOTES, {"minimum_votes": file.threshold, "stop_at_misfit": "no-skip" in text}
+
+
+def _our_rule(name: str, comment: str) -> tuple[SharingRule, Options]:
+    try:
+        rule = SharingRule(name)
+    except ValueError:
+        rule = SharingRule.MOST_VOTES
+    asked = dict(re.findall(r"--([\w-]+) ([\w.]+)", comment))
+    least = asked.get("min-votes", "0")
+    options: dict[str, Any] = {"minimum_votes": int(least) if least.isdigit() else 0}
+    if rule is not SharingRule.EQUAL_SHARES:
+        return rule, options | ({"stop_at_misfit": asked["misfit"] == "stop"} if "misfit" in asked else {})
+    options |= {name: asked[name] for name in ("utility", "completion", "start") if name in asked}
+    options |= {"exhaustive_stop": "--no-exhaustive-stop" not in comment}
+    step = re.fullmatch(r"\d{1,9}(\.\d\d)?", asked.get("step", ""))
+    return rule, options | ({"step_minor": int(Fraction(step[0]) * 100) or 1} if step else {})
 
 
 def _dates(begin: str, end: str, now: datetime) -> RoundDates:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from typing import Any
 from uuid import UUID
 
 from grants.allocation.rules.asked import Asked
@@ -36,6 +37,25 @@ class About:
     groups: Mapping[UUID, str] = field(default_factory=dict)
     passed_over: Mapping[UUID, str] = field(default_factory=dict)
     """Why the rule passed over bids that its votes alone would have funded or looked at: reason codes, by id."""
+    elsewhere: Mapping[str, Any] | None = None
+    """Of an election elsewhere: what its own file told (``RuleBook.elsewhere``)."""
+
+    def name(self, number: int) -> str:
+        """What a file calls the bid with this number on the ballot: elsewhere as there, else its number."""
+        ids = (self.elsewhere or {}).get("ids") or ()
+        return str(ids[number - 1]) if number <= len(ids) else str(number)
+
+    @property
+    def where(self) -> dict[str, str]:
+        """Which election it is."""
+        if self.elsewhere is None:
+            named = {"description": self.title, "country": "United Kingdom", "unit": self.place}
+            return named | {"instance": f"{self.closed_on:%Y}", "language": "en"}
+        known = {"description": self.title, "instance": f"{self.closed_on:%Y}"}
+        return known | {name: told for name, told in self.elsewhere.items() if name != "ids"}
+
+
+PLACED = ("description", "country", "unit", "district", "subunit", "instance")
 
 
 def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
@@ -47,11 +67,9 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     bids = sorted(inputs.bids, key=lambda bid: bid.lot)
     votes, kind = inputs.ballots.votes(), VOTE_TYPES[about.ballot.kind]
     points, blank = kind in ("cumulative", "scoring"), sum(n for chosen, n in inputs.ballots.approvals if not chosen)
+    where = about.where
     meta = {
-        "description": about.title,
-        "country": "United Kingdom",
-        "unit": about.place,
-        "instance": f"{about.closed_on:%Y}",
+        **{name: where[name] for name in PLACED if name in where},
         "num_projects": str(len(bids)),
         "num_votes": str(inputs.ballots.voters - blank),
         "budget": _pounds(inputs.pot_minor),
@@ -66,8 +84,8 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     untold = any(bid.sets for bid in bids) or inputs.panel is not None
     ask = None if untold else asked(inputs.rule, inputs.options)
     told = f" {command(ask, 'FILE.pb')}" if ask else ""
+    meta |= {"language": where["language"]} if "language" in where else {}
     meta |= {
-        "language": "en",
         "currency": inputs.currency,
         "comment": " ".join(
             f"#{place}: {note}"
@@ -83,7 +101,7 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     }
     projects = [
         {
-            "project_id": str(about.numbers[bid.id]),
+            "project_id": about.name(about.numbers[bid.id]),
             "cost": _pounds(bid.cost_minor),
             "score" if points else "votes": str(votes.get(bid.id, 0)),
             "name": bid.name,
@@ -97,7 +115,7 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     for chosen, given, people in sorted(_numbered(inputs, about.numbers)):
         if not chosen:
             continue
-        cells = {"vote": ",".join(map(str, chosen))} | ({"points": ",".join(map(str, given))} if points else {})
+        cells = {"vote": ",".join(map(about.name, chosen))} | ({"points": ",".join(map(str, given))} if points else {})
         ballots += [{"voter_id": str(len(ballots) + place + 1)} | cells for place in range(people)]
     return write_pb(meta, projects, ballots)
 
@@ -196,5 +214,5 @@ def outside_checksum(inputs: Inputs, about: About, won: Collection[UUID]) -> str
     from grants.allocation.rules.tally import tally
 
     result = tally(read_pb(round_pb(inputs, about, won).encode()), ask)
-    ids = {str(about.numbers[id]) for id in won}
+    ids = {about.name(about.numbers[id]) for id in won}
     return result.checksum if {result.file.ids[bid] for bid in result.winners} == ids else None

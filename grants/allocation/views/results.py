@@ -12,13 +12,12 @@ from markupsafe import Markup
 from grants.allocation import access, queries
 from grants.allocation.exports import results_csv, results_json
 from grants.allocation.rules.example import NEIGHBOURS, POT, PROJECTS, ticked_by, worked_example
-from grants.allocation.rules.outside import About, asked, command, round_pb
+from grants.allocation.rules.outside import asked, command, round_pb
 from grants.allocation.rules.plain import in_short, options_in_words
 from grants.allocation.rules.registry import RULES
 from grants.allocation.rules.states import Verdict
 from grants.allocation.views.exclusive import only_ones
 from grants.allocation.views.lines import lines_of
-from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.kernel.money import told_in
 from grants.proposals import queries as proposals
@@ -241,16 +240,7 @@ def as_pb(round_id: UUID) -> ResponseReturnValue:
     inputs, lines = queries.inputs(reading(), run), lines_of(round_id)
     if inputs.ballots.voters < book.totals_only_below:
         raise NotFound("Too few people voted to publish single ballots.")
-    about = About(
-        numbers={line.proposal_id: line.number for line in voting.ballot_lines(reading(), round_id)},
-        ballot=book.ballot,
-        title=round.title,
-        place=current_app.config["SETTINGS"].place_name,
-        opened_on=london_day(round.voting_opens_at),
-        closed_on=london_day(round.voting_closes_at),
-        groups={line.proposal_id: line.group_name for line in lines},
-        passed_over={line.proposal_id: line.reason_code for line in lines},
-    )
+    about = queries.about(reading(), round, current_app.config["SETTINGS"].place_name)
     won = {line.proposal_id for line in lines if line.verdict == Verdict.AWARDED}
     answer = Response(round_pb(inputs, about, won), mimetype="text/plain")
     answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.pb"'

@@ -38,6 +38,7 @@ ADDED: Mapping[str, Any] = {
     "ballot_areas": None,
     "blind": False,
     "currency": POUNDS,
+    "elsewhere": None,
     "key_keeping": None,
     "panel_share": None,
 }
@@ -63,6 +64,7 @@ class RuleBook:
     ``appeal_days``: within how many days after it was told a group can appeal against how it was judged.
     ``suppress_below``: no published cell counts fewer people; below ``totals_only_below`` ballots only totals are
     published. ``currency``: what its amounts are hundredths of; another one only in an election elsewhere.
+    ``elsewhere``: what the file of such an election tells of its place, and under ``ids`` what it calls the bids.
     """
 
     round_title: str
@@ -101,6 +103,7 @@ class RuleBook:
     version: int = 1
     panel_share: int | None = None
     appeal_days: int = 20
+    elsewhere: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         # Sets that people tick: the order in which they were ticked is no fact of the rule-book.
