@@ -60,12 +60,16 @@ from grants.priorities import views as priorities
 from grants.proposals import cli as proposals_cli
 from grants.proposals.views import bids as proposals
 from grants.proposals.views import comments as proposal_comments
+from grants.proposals.views import copies as proposal_copies
 from grants.proposals.views import eligibility as proposal_eligibility
 from grants.proposals.views import files as proposal_files
 from grants.proposals.views import measures as proposal_measures
 from grants.proposals.views import partners as proposal_partners
 from grants.proposals.views import quick as proposal_asks
+from grants.proposals.views import screening as proposal_screening
+from grants.proposals.views import signing as proposal_signing
 from grants.proposals.views import typed as proposals_typed
+from grants.proposals.views import writing as proposal_writing
 from grants.quick import cli as quick_cli
 from grants.quick import views as quick
 from grants.reports import cli as reports_cli
@@ -95,6 +99,10 @@ STAGES = (
     funds,
     rounds,
     proposals,
+    proposal_writing,
+    proposal_signing,
+    proposal_screening,
+    proposal_copies,
     proposal_comments,
     proposal_eligibility,
     proposal_files,

@@ -173,9 +173,6 @@ def meet(instalment_id: UUID) -> ResponseReturnValue:
     return render_template("awards/meet.html", form=form, page=page, line=page.line, part=part), form.status
 
 
-# ------------------------------------------------------------------------------------------------- agreements on paper
-
-
 @bp.get("/awards/<uuid:award_id>/agreement.pdf")
 @signed_in()
 def agreement_pdf(award_id: UUID) -> ResponseReturnValue:

@@ -27,9 +27,6 @@ from grants.web.work import working
 bp = Blueprint("award_changes", __name__)
 
 
-# ------------------------------------------------------------------------------------------------------------- changes
-
-
 @bp.route("/awards/<uuid:award_id>/changes", methods=["GET", "POST"])
 @signed_in()
 def changes(award_id: UUID) -> ResponseReturnValue:

@@ -27,9 +27,6 @@ from grants.web.work import working
 bp = Blueprint("award_checks", __name__)
 
 
-# ------------------------------------------------------------------------------------------------ what must be known
-
-
 @bp.get("/awards/<uuid:award_id>/needs")
 @signed_in()
 def needs(award_id: UUID) -> ResponseReturnValue:

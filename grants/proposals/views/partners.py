@@ -22,7 +22,7 @@ bp = Blueprint("proposal_partners", __name__)
 @signed_in()
 def ask(proposal_id: UUID) -> ResponseReturnValue:
     """Write to the partners who have not answered."""
-    back = redirect(url_for("proposals.section", proposal_id=proposal_id, section=Section.PARTNERS.value))
+    back = redirect(url_for("proposal_writing.section", proposal_id=proposal_id, section=Section.PARTNERS.value))
     try:
         with working() as uow:
             asked = len(service.ask(uow, proposal_id))

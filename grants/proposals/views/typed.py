@@ -20,7 +20,7 @@ from grants.proposals.rules.hands import SOURCE_WORDS, Source
 from grants.proposals.rules.sections import SECTION_TITLES, Section
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import typed as service
-from grants.proposals.views.bids import answers_of
+from grants.proposals.views.wording import answers_of
 from grants.rounds import queries as rounds
 from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
