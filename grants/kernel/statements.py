@@ -53,6 +53,12 @@ def told_as_usual(dialect: Dialect) -> Iterator[None]:
         ) from error
 
 
+def execute(line: Line, words: str, given: Any) -> Any:
+    """Give words to the driver as they are. The driver's cursor."""
+    with told_as_usual(line.dialect):
+        return line.driver.execute(words, given)
+
+
 class Statement:
     """A statement in the words of both databases, made ready once for each: SQLAlchemy's ``text`` does so at every run.
 
@@ -71,8 +77,7 @@ class Statement:
         """
         ready = self._ready.get(line.dialect.name) or self._prepare(line.dialect)
         given = {name: turn(values[name]) if turn else values[name] for name, turn in ready.turns}
-        with told_as_usual(line.dialect):
-            return line.driver.execute(ready.words, given if ready.order is None else [given[n] for n in ready.order])
+        return execute(line, ready.words, given if ready.order is None else [given[n] for n in ready.order])
 
     def _prepare(self, dialect: Dialect) -> "_Ready":
         named = (bindparam(name, type_=kind) for name, kind in self.types.items())

@@ -1,17 +1,20 @@
 """Who people and groups are."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, String, bindparam, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from grants.kernel.actors import Actor, Grant, Rights, Role
+from grants.kernel.asking import Together
 from grants.kernel.errors import NotFound
+from grants.kernel.statements import line_of
+from grants.kernel.tables import Utc
 from grants.kernel.trail import AuditEvent
 from grants.people.models import Group, Hosting, Membership, Person, RoleGrant, SignInLink, SignInSession
 from grants.people.rules import DEMO_ADDRESS, HostingState
@@ -23,31 +26,57 @@ def token_hash(token: str) -> str:
 
 
 def actor_of_session(session: Session, token: str, now: datetime) -> Actor | None:
-    """The person behind a session token, or None when the session ended, ran out or never was."""
-    person = session.scalar(
-        select(Person)
+    """The person behind a session token, or None when the session ended, ran out or never was. One query.
+
+    Every page of somebody signed in asks this.
+    """
+    found, roles, memberships = _BEHIND_TOKEN.rows(
+        line_of(session.connection()), {"token_hash": token_hash(token), "now": now}
+    )
+    if not found:
+        return None
+    [(person_id, name)] = found
+    return _actor(person_id, name, roles, memberships)
+
+
+def _behind_token() -> Together:
+    person = (
+        select(Person.id, Person.name)
         .join(SignInSession, SignInSession.person_id == Person.id)
         .where(
-            SignInSession.token_hash == token_hash(token),
+            SignInSession.token_hash == bindparam("token_hash", None, type_=String()),
             SignInSession.ended_at.is_(None),
-            SignInSession.expires_at > now,
+            SignInSession.expires_at > bindparam("now", None, type_=Utc()),
             Person.anonymised_at.is_(None),
         )
     )
-    return actor_for(session, person.id, person.name) if person is not None else None
+    person_id = person.with_only_columns(Person.id).scalar_subquery()
+    return Together([person, _roles(person_id), _memberships(person_id)])
+
+
+def _roles(person_id: Any) -> Select[Any]:
+    return select(RoleGrant.role, RoleGrant.scope_id).where(
+        RoleGrant.person_id == person_id, RoleGrant.ended_at.is_(None)
+    )
+
+
+def _memberships(person_id: Any) -> Select[Any]:
+    return select(Membership.group_id, Membership.can_edit, Membership.can_sign_off).where(
+        Membership.person_id == person_id, Membership.ended_at.is_(None)
+    )
+
+
+_BEHIND_TOKEN = _behind_token()
 
 
 def actor_for(session: Session, person_id: UUID, name: str) -> Actor:
     """The person with the roles and memberships held at this moment."""
-    roles = session.execute(
-        select(RoleGrant.role, RoleGrant.scope_id).where(RoleGrant.person_id == person_id, RoleGrant.ended_at.is_(None))
-    )
+    roles, memberships = session.execute(_roles(person_id)), session.execute(_memberships(person_id))
+    return _actor(person_id, name, roles, memberships)
+
+
+def _actor(person_id: UUID, name: str, roles: Iterable[Any], memberships: Iterable[Any]) -> Actor:
     grants = frozenset(Grant(role, scope) for role, scope in roles)
-    memberships = session.execute(
-        select(Membership.group_id, Membership.can_edit, Membership.can_sign_off).where(
-            Membership.person_id == person_id, Membership.ended_at.is_(None)
-        )
-    )
     groups = {group_id: Rights(edit, sign_off) for group_id, edit, sign_off in memberships}
     return Actor(id=person_id, name=name, grants=grants, groups=MappingProxyType(groups))
 

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import event
 
+from grants.kernel import statements as by_hand
 from grants.web.db import db
 
 WRITES = re.compile(r"\s*(insert|update|delete|replace|create|drop|alter)\b", re.IGNORECASE)
@@ -17,18 +18,25 @@ WRITES = re.compile(r"\s*(insert|update|delete|replace|create|drop|alter)\b", re
 
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
-    """Every statement that reaches the application's database meanwhile."""
+    """Every statement that reaches the application's database meanwhile, by SQLAlchemy or by the driver itself."""
     heard: list[str] = []
+    usual = by_hand.execute
 
     def hear(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         heard.append(statement)
 
+    def hear_by_hand(line: by_hand.Line, words: str, given: Any) -> Any:
+        heard.append(words)
+        return usual(line, words, given)
+
     with app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", hear)
+    by_hand.execute = hear_by_hand
     try:
         yield heard
     finally:
+        by_hand.execute = usual
         event.remove(engine, "before_cursor_execute", hear)
 
 
