@@ -13,7 +13,7 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.kernel.words import plural
 from grants.proposals import access, queries
-from grants.proposals.forms import CommentForm, FlagForm
+from grants.proposals.forms.steps import CommentForm, FlagForm
 from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import comments as service

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import NotFound
 from grants.proposals import queries
-from grants.proposals.forms import EligibilityForm
+from grants.proposals.forms.steps import EligibilityForm
 from grants.proposals.rules.hurdles import HURDLE_WORDS, MAY_APPLY, hurdle
 from grants.proposals.service import eligibility as service
 from grants.rounds import queries as rounds

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.proposals import access, queries
-from grants.proposals.forms import FileForm
+from grants.proposals.forms.steps import FileForm
 from grants.proposals.rules.files import MOST_FILES, SPOKEN, FileState
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import files as service

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import RuleBroken
 from grants.proposals import queries
-from grants.proposals.forms import AnswerForm
+from grants.proposals.forms.steps import AnswerForm
 from grants.proposals.rules.sections import Section
 from grants.proposals.service import partners as service
 from grants.web.db import reading

@@ -14,7 +14,9 @@ from grants.kernel.money import show_pounds
 from grants.people import queries as people
 from grants.priorities import queries as priorities
 from grants.proposals import access, queries
-from grants.proposals.forms import AskForm, AskHostForm, StartForm, add_row, ask_form, remove_row
+from grants.proposals.forms.asks import AskForm, AskHostForm, ask_form
+from grants.proposals.forms.sections import add_row, remove_row
+from grants.proposals.forms.steps import StartForm
 from grants.proposals.rules.asks import ASK_KEY, MOST_ASK_LINES, ask_gaps
 from grants.proposals.rules.facts import HELP_WORDS, Facts, Help
 from grants.proposals.rules.states import ProposalState

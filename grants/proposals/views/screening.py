@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, RuleBroken
 from grants.proposals import access, queries
-from grants.proposals.forms import QuestionForm, ReasonForm, ScreeningForm
+from grants.proposals.forms.steps import QuestionForm, ReasonForm, ScreeningForm
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as service
 from grants.proposals.views.bids import PER_PAGE, page_of, shown_facts

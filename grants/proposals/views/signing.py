@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import RuleBroken, StepRefused
 from grants.proposals import access, queries
-from grants.proposals.forms import ReasonForm, WithdrawForm
+from grants.proposals.forms.steps import ReasonForm, WithdrawForm
 from grants.proposals.rules.sections import SECTION_TITLES, Section, all_gaps
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as service

@@ -13,7 +13,8 @@ from grants.people import queries as people
 from grants.people import service as people_service
 from grants.people.rules import GroupDraft
 from grants.proposals import access, queries
-from grants.proposals.forms import SignedForm, SummaryForm, TypedForm, section_form
+from grants.proposals.forms.sections import section_form
+from grants.proposals.forms.typed import SignedForm, SummaryForm, TypedForm
 from grants.proposals.rules.facts import Facts
 from grants.proposals.rules.files import SPOKEN, FileState
 from grants.proposals.rules.hands import SOURCE_WORDS, Source

@@ -12,17 +12,14 @@ from grants.insights import queries as insights
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.people import queries as people
 from grants.proposals import queries
-from grants.proposals.forms import (
-    BudgetForm,
-    PartnersForm,
-    ReuseForm,
-    Rows,
+from grants.proposals.forms.sections import (
+    RowsForm,
     SectionForm,
-    StartForm,
     add_row,
     remove_row,
     section_form,
 )
+from grants.proposals.forms.steps import ReuseForm, StartForm
 from grants.proposals.rules.facts import Facts
 from grants.proposals.rules.partners import PARTNER_WORDS, PartnerState
 from grants.proposals.rules.sections import SECTION_TITLES, Section, SectionStatus, gaps, status_of
@@ -134,7 +131,7 @@ def section(proposal_id: UUID, section: str) -> ResponseReturnValue:
         flash("This cannot be changed now. See below why.", "warning")
         return redirect(url_for("proposals.page", proposal_id=proposal_id))
     form = _form(part, proposal)
-    if request.method == "POST" and isinstance(form, BudgetForm | PartnersForm) and _changes_rows(form):
+    if request.method == "POST" and isinstance(form, RowsForm) and _changes_rows(form):
         return _section_page(proposal, part, form)
     if form.accepted():
         try:
@@ -256,7 +253,7 @@ def _show_gap(form: SectionForm, name: str, message: str) -> None:
         form.form_errors.append(message)
 
 
-def _changes_rows(form: Rows) -> bool:
+def _changes_rows(form: RowsForm) -> bool:
     if "add" in request.form:
         form.validate()
         add_row(form)

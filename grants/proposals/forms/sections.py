@@ -2,13 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 import wtforms
 
-from grants.people.rules import KIND_WORDS, GroupKind
-from grants.proposals.rules.asks import ASK_PARTS, MOST_ASK_LINES
-from grants.proposals.rules.comments import COMMENT_AT_MOST, FLAG_AT_MOST
 from grants.proposals.rules.facts import (
     APPROACH_WORDS,
     AT_MOST,
@@ -23,12 +20,8 @@ from grants.proposals.rules.facts import (
     Level,
     Line,
 )
-from grants.proposals.rules.files import LABEL_AT_MOST
-from grants.proposals.rules.hands import SOURCE_WORDS, SUMMARY_AT_MOST, Source
-from grants.proposals.rules.hurdles import Answers, Asker
 from grants.proposals.rules.partners import MOST_PARTNERS, Partner
-from grants.proposals.rules.screening import SCREENING_WORDS, ScreeningCode
-from grants.proposals.rules.sections import SECTION_FIELDS, SECTION_TITLES, Section
+from grants.proposals.rules.sections import SECTION_FIELDS, Section
 from grants.web import fields
 from grants.web.forms import Form
 
@@ -67,6 +60,15 @@ class SectionForm(Form):
         """The section's values, as the service wants them."""
         skipped = ("version", "page_token", "opened", "csrf_token")
         return {one.short_name: one.data for one in self if one.short_name not in skipped}
+
+
+class RowsForm(SectionForm):
+    """A section with rows that come and go."""
+
+    @property
+    def rows(self) -> Any:
+        """The list of them, as WTForms keeps it."""
+        raise NotImplementedError
 
 
 class WhatForm(SectionForm):
@@ -251,7 +253,7 @@ class LineForm(wtforms.Form):
         return Line(self.what.data or "", self.amount.data or 0, bool(self.in_kind.data), bool(self.lasting.data))
 
 
-class BudgetForm(SectionForm):
+class BudgetForm(RowsForm):
     lines = wtforms.FieldList(wtforms.FormField(LineForm), max_entries=60)
     smaller_minor = fields.MoneyField(
         "If there is less money: what smaller sum would still be of use?",
@@ -317,8 +319,16 @@ class PartnerForm(wtforms.Form):
         )
 
 
-class PartnersForm(SectionForm):
+class PartnersForm(RowsForm):
     joint = wtforms.FieldList(wtforms.FormField(PartnerForm), max_entries=MOST_PARTNERS + 1)
+
+    partners = fields.AreaField(
+        "Who else helps you?",
+        hint="People and places that lend a hand, without a share of the money. Leave it empty if nobody does.",
+        at_most=AT_MOST["partners"],
+        required=False,
+        rows=5,
+    )
 
     @property
     def rows(self) -> Any:
@@ -330,24 +340,12 @@ class PartnersForm(SectionForm):
             "partners": self.partners.data,
         }
 
-    partners = fields.AreaField(
-        "Who else helps you?",
-        hint="People and places that lend a hand, without a share of the money. Leave it empty if nobody does.",
-        at_most=AT_MOST["partners"],
-        required=False,
-        rows=5,
-    )
 
-
-Rows: TypeAlias = "BudgetForm | PartnersForm | AskForm"
-"""A section with rows that come and go."""
-
-
-def add_row(form: Rows) -> None:
+def add_row(form: RowsForm) -> None:
     form.rows.append_entry()
 
 
-def remove_row(form: Rows, at: int) -> None:
+def remove_row(form: RowsForm, at: int) -> None:
     """Take one row out and number the others afresh; what was typed stays."""
     kept = [
         {one.short_name: one.data for one in row.form if one.short_name != "csrf_token"}
@@ -428,7 +426,7 @@ def _where(facts: Facts) -> Mapping[str, Any]:
     }
 
 
-def _budget(facts: Facts) -> Mapping[str, Any]:
+def budget(facts: Facts) -> Mapping[str, Any]:
     return {
         "lines": [
             {"what": line.what, "amount": line.amount_minor, "in_kind": line.in_kind, "lasting": line.lasting}
@@ -458,298 +456,7 @@ _KEPT: dict[Section, Callable[[Facts], Any]] = {
     Section.NEED: _names("priority_id", "answers_need", "insight_ids"),
     Section.APPROACH: _names(*SECTION_FIELDS[Section.APPROACH]),
     Section.FAIRNESS: _fairness,
-    Section.BUDGET: _budget,
+    Section.BUDGET: budget,
     Section.PARTNERS: _partners,
     Section.CONTACT: _names(*SECTION_FIELDS[Section.CONTACT]),
 }
-
-
-class StartForm(Form):
-    group_id = fields.UuidRadios("Which group is it for?")
-
-
-class ReuseForm(Form):
-    """Take over what an earlier proposal of the group says."""
-
-    earlier_id = fields.UuidRadios("Which one?")
-
-
-class AnswerForm(Form):
-    """A partner's yes or no."""
-
-    yes = fields.RadiosField(
-        "Is it so?", choices=[("yes", "Yes, we do this with them"), ("no", "No")], message="Choose yes or no"
-    )
-    name = fields.TextField("Your name", at_most=120, hint="Who answers for the partner. The group sees it.")
-
-
-class EligibilityForm(Form):
-    """A few questions before anything is written. Nothing of it is kept but how it ended, without a name."""
-
-    asker = fields.RadiosField(
-        "Who are you?",
-        choices=[
-            (
-                Asker.CONSTITUTED,
-                "A group with rules of its own and a bank account",
-                "A charity, a club, a CIC, a co-operative.",
-            ),
-            (
-                Asker.INFORMAL,
-                "A group without a bank account",
-                "Neighbours, parents, friends who do something together.",
-            ),
-            (Asker.PERSON, "One person"),
-            (Asker.BUSINESS, "A business that makes money for its owners"),
-        ],
-        coerce=Asker,
-        message="Say who you are",
-    )
-    in_area = fields.RadiosField(
-        "Is it here?", choices=[("yes", "Yes"), ("no", "No")], message="Say whether it happens here"
-    )
-    for_priority = fields.RadiosField(
-        "Does it answer one of the priorities of this round?",
-        choices=[("yes", "Yes"), ("no", "No")],
-        message="Say whether it answers one of the priorities",
-    )
-    amount = fields.MoneyField("About how much would you ask for?", at_most=10**10)
-    excluded = fields.RadiosField(
-        "Is it any of these?",
-        hint="Party politics; spreading a faith; what a public body must pay by law; what is done or bought already.",
-        choices=[("no", "No, none of these"), ("yes", "Yes")],
-        message="Say whether it is any of these",
-    )
-
-    def to_answers(self) -> Answers:
-        return Answers(
-            asker=self.asker.data,
-            in_area=self.in_area.data == "yes",
-            for_priority=self.for_priority.data == "yes",
-            amount_minor=self.amount.data or 0,
-            excluded=self.excluded.data == "yes",
-        )
-
-
-class ReasonForm(Form):
-    """A reason that others read."""
-
-    reason = fields.AreaField("Why?", at_most=1000, rows=4)
-
-
-class WithdrawForm(Form):
-    reason = fields.AreaField("Why? It is fine to leave this empty", at_most=500, rows=3, required=False)
-
-
-class ScreeningForm(Form):
-    verdict = fields.RadiosField(
-        "May it go on in this round?",
-        choices=[("yes", "Yes", "It meets every rule of the round."), ("no", "No", "It breaks a rule.")],
-    )
-    code = fields.RadiosField(
-        "Which rule does it not meet?",
-        choices=[(one, words) for one, words in SCREENING_WORDS.items()],
-        coerce=ScreeningCode,
-        required=False,
-    )
-    words = fields.AreaField(
-        "Why?", hint="The group reads these words. Say what is wrong, kindly and clearly.", at_most=1000, required=False
-    )
-
-    def validate(self, extra_validators: Any = None) -> bool:
-        sound = bool(super().validate(extra_validators))
-        if self.verdict.data == "no" and self.code.data is None:
-            self.code.errors = ["Choose which rule it does not meet"]
-            sound = False
-        if self.verdict.data == "no" and not self.words.data:
-            self.words.errors = ["Say why, in words that the group will read"]
-            sound = False
-        return sound
-
-
-class QuestionForm(Form):
-    """What whoever checks a proposal wants to know first."""
-
-    words = fields.AreaField(
-        "What do you need to know?", hint="The group reads these words. Ask for one thing at a time.", at_most=1000
-    )
-    sections = fields.ChecksField(
-        "Which sections may they change?",
-        hint="Only these open again.",
-        choices=[(one, words) for one, words in SECTION_TITLES.items()],
-        coerce=Section,
-        at_least=1,
-    )
-    until = fields.LondonTimeField("By when?", hint="For example 12 5 2027 at 17:00. Give them a few days.")
-
-
-class FileForm(Form):
-    """A picture, a paper or a recording."""
-
-    file = fields.UploadField(
-        "Choose a file",
-        hint="A photo, a PDF, or a recording of sound or film, up to 7 MB.",
-        accept="image/jpeg,image/png,image/webp,application/pdf,audio/*,video/*",
-        message="Choose a file",
-    )
-    label = fields.AreaField(
-        "What does it show, or what do you say in it?",
-        hint="In a few words, for people who cannot see or hear it.",
-        at_most=LABEL_AT_MOST,
-        rows=3,
-    )
-
-
-class CommentForm(Form):
-    """A question, or an answer."""
-
-    words = fields.AreaField(
-        "Ask the group something",
-        hint="Everybody can read it; your name is not shown. Ask about the plan, not about people.",
-        at_most=COMMENT_AT_MOST,
-        message="Write your question",
-        rows=3,
-    )
-
-
-class FlagForm(Form):
-    """Why something should not stand there."""
-
-    why = fields.AreaField("What is wrong with it?", at_most=FLAG_AT_MOST, message="Say what is wrong with it", rows=2)
-
-
-class TypedForm(Form):
-    """Whose bid an officer types in, and from what."""
-
-    group = fields.RadiosField("Which group is it?", message="Choose the group, or say that it is a new one")
-    new_name = fields.TextField("Name of the new group", at_most=120, required=False)
-    new_kind = fields.RadiosField(
-        "What kind of group is it?", coerce=GroupKind, choices=list(KIND_WORDS.items()), required=False
-    )
-    new_account = fields.RadiosField(
-        "Does it have a bank account in its own name?",
-        choices=[("yes", "Yes"), ("no", "No", "Then a host holds the money for it.")],
-        required=False,
-    )
-    source = fields.RadiosField(
-        "How did it reach you?", choices=[(one, words) for one, words in SOURCE_WORDS.items()], coerce=Source
-    )
-    told_by = fields.TextField(
-        "Who of the group wrote it or told you?", hint="The group and officers see this.", at_most=140
-    )
-
-    def validate(self, extra_validators: Any = None) -> bool:
-        sound = bool(super().validate(extra_validators))
-        if self.group.data == "new":
-            for one, words in (
-                (self.new_name, "Give the name of the group"),
-                (self.new_kind, "Choose the kind of group"),
-                (self.new_account, "Say whether it has a bank account"),
-            ):
-                if not one.data:
-                    one.errors = [words]
-                    sound = False
-        return sound
-
-
-class SignedForm(Form):
-    """What another officer saw: the copy that people of the group signed."""
-
-    signed_by = fields.TextField(
-        "Who signed it?", hint="The names under the copy. For example: Rose Khan and Tom Bell.", at_most=200
-    )
-    kept_at = fields.TextField("Where is the signed copy kept?", hint="For example: file 12, Church Road.", at_most=90)
-    seen = fields.TickField(
-        "I saw the signed copy, and it says what stands here",
-        required=True,
-        message="Tick the box when you have compared the two",
-    )
-
-
-class SummaryForm(Form):
-    """What a recording says, for those who cannot hear it."""
-
-    words = fields.AreaField(
-        "What do they say?",
-        hint="In their words, not in yours. Leave nothing out that counts for or against it.",
-        at_most=SUMMARY_AT_MOST,
-        counted=True,
-        message="Write down what they say",
-        rows=8,
-    )
-
-
-class AskForm(SectionForm):
-    """An ask of a quick round: one page. Gaps may be saved."""
-
-    title = fields.TextField(
-        "What do you want to do?", hint="In a few words, like “A bench for our street party”.", at_most=AT_MOST["title"]
-    )
-    what = fields.AreaField(
-        "Tell us a little more",
-        hint="What happens, and who runs it? A few sentences are enough.",
-        at_most=2000,
-        rows=4,
-    )
-    starts_on = fields.DayField("When?", hint="For example 27 6 2027. A guess will do.")
-    ends_on = fields.DayField("Until when, if it takes longer than a day", required=False)
-    priority_id = fields.UuidRadios("Which of these does it answer?", message="Choose one")
-    for_whom = fields.AreaField(
-        "Who is it for?", hint="For example: everybody on Hill Street.", at_most=AT_MOST["for_whom"], rows=2
-    )
-    venue_postcode = fields.PostcodeField(
-        "Postcode of where it happens",
-        hint="Everybody can see it if you get the money, so do not give your home.",
-        at_most=AT_MOST["venue_postcode"],
-    )
-    anywhere = fields.TickField("It is not tied to a place")
-    lines = wtforms.FieldList(wtforms.FormField(LineForm), max_entries=MOST_ASK_LINES + 1)
-    outcomes_seen = fields.AreaField(
-        "How will we know that it went well?",
-        hint="What will people see or say? A photo or a few words are enough.",
-        at_most=AT_MOST["outcomes_seen"],
-        rows=3,
-    )
-    contact_name = fields.TextField("Name", at_most=AT_MOST["contact_name"])
-    contact_email = fields.EmailField("E-mail address", at_most=AT_MOST["contact_email"], required=False)
-    contact_phone = fields.PhoneField("Telephone number", at_most=AT_MOST["contact_phone"], required=False)
-    help_received = fields.SelectField(
-        "Did somebody help you to write this?",
-        hint="Help is fine. It counts neither for you nor against you.",
-        choices=[(one, words) for one, words in HELP_WORDS.items()],
-        coerce=Help,
-        required=False,
-    )
-
-    @property
-    def rows(self) -> Any:
-        return self.lines
-
-    def values(self) -> dict[str, Any]:
-        told = super().values()
-        told["lines"] = tuple(one.form.to_line() for one in self.lines if not one.form.blank)
-        told["ends_on"] = self.ends_on.data or self.starts_on.data
-        told["anywhere"] = bool(self.anywhere.data)
-        return told
-
-
-def ask_form(
-    facts: Facts, *, version: int, page_token: str, opened: int, priorities: Sequence[fields.Option]
-) -> AskForm:
-    """The one page, filled with what is kept (or with what was posted)."""
-    kept: dict[str, Any] = {name: getattr(facts, name) for names in ASK_PARTS.values() for name in names}
-    kept["lines"] = _budget(facts)["lines"]
-    if facts.ends_on == facts.starts_on:
-        kept["ends_on"] = None
-    form = AskForm(data={"version": str(version), "page_token": page_token, "opened": str(opened), **kept})
-    form.priority_id.choices = priorities  # type: ignore[assignment]
-    if not form.is_submitted():
-        for _ in range(max(1, 2 - len(facts.lines))):
-            form.lines.append_entry()
-    return form
-
-
-class AskHostForm(Form):
-    """Who holds the money for a group without an account."""
-
-    host_id = fields.UuidSelect("Who could hold the money for you?")
