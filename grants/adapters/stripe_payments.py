@@ -245,6 +245,12 @@ class StripePayments:
             ).to_dict()
         return str(made["id"])
 
+    def find_refund(self, *, payment_ref: str, key: str) -> str | None:
+        with _asking():
+            found = self._client.v1.refunds.list({"payment_intent": payment_ref, "limit": 100}).to_dict()
+        ours = (str(one["id"]) for one in found["data"] if (one.get("metadata") or {}).get(KEY) == key)
+        return next(ours, None)
+
     # what it tells
 
     def read_event(self, body: bytes, header: str, now: datetime) -> ProviderEvent:
@@ -278,7 +284,7 @@ class StripePayments:
             raise EventRefused("The signature is too old.")
         try:
             event = loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise EventRefused("This is not JSON.") from None
         if not isinstance(event, dict) or not str(event.get("id", "")).startswith("evt_") or not event.get("type"):
             raise EventRefused("This is not an event.")
@@ -286,9 +292,9 @@ class StripePayments:
 
     def _asked_anew(self, kind: str, event: dict[str, Any]) -> Told:
         if kind.startswith("v2.core.account"):
-            ref = str((event.get("related_object") or {}).get("id", ""))
+            ref = str(_part(event, "related_object").get("id", ""))
             return AccountTold(ref, self.account_standing(ref)) if ref.startswith("acct_") else NothingToUs()
-        thing = (event.get("data") or {}).get("object") or {}
+        thing = _part(_part(event, "data"), "object")
         ref = str(thing.get("id", ""))
         if kind in ("transfer.created", "transfer.updated", "transfer.reversed"):
             with _asking():
@@ -378,6 +384,12 @@ def _standing(account: dict[str, Any]) -> AccountStanding:
     recipient = (account.get("configuration") or {}).get("recipient") or {}
     capability = ((recipient.get("capabilities") or {}).get("stripe_balance") or {}).get("stripe_transfers") or {}
     return _CAPABILITY.get(str(capability.get("status", "restricted")), AccountStanding.STOPPED)
+
+
+def _part(of: dict[str, Any], name: str) -> dict[str, Any]:
+    """A thing within a thing; empty where there is none of that shape."""
+    found = of.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _checkout(session: dict[str, Any]) -> CheckoutFacts:

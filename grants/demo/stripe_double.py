@@ -322,6 +322,15 @@ class Double:
         self._event("refund.created", made)
         return made
 
+    def _refunds_list(self, params: dict[str, Any]) -> dict[str, Any]:
+        found = [one for one in self.of("refund") if one["payment_intent"] == params.get("payment_intent")][::-1]
+        return {
+            "object": "list",
+            "url": "/v1/refunds",
+            "has_more": False,
+            "data": found[: int(params.get("limit", 10))],
+        }
+
     def _refunds_retrieve(self, params: dict[str, Any], ref: str) -> dict[str, Any]:
         return self.thing(ref, "refund")
 
@@ -443,6 +452,7 @@ OPERATIONS = (
     ("POST", "/v1/checkout/sessions", "checkout.sessions.create"),
     ("GET", "/v1/checkout/sessions/<ref>", "checkout.sessions.retrieve"),
     ("POST", "/v1/refunds", "refunds.create"),
+    ("GET", "/v1/refunds", "refunds.list"),
     ("GET", "/v1/refunds/<ref>", "refunds.retrieve"),
     ("GET", "/v1/disputes/<ref>", "disputes.retrieve"),
     ("GET", "/v1/payouts/<ref>", "payouts.retrieve"),

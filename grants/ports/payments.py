@@ -143,6 +143,9 @@ class PayIn(Protocol):
     def refund(self, *, payment_ref: str, amount_minor: int, key: str) -> str:
         """Give money back the way it came; the provider's reference of it. The same ``key`` twice gives once."""
 
+    def find_refund(self, *, payment_ref: str, key: str) -> str | None:
+        """The provider's reference of what went back under this key, looked for by what we wrote on it."""
+
 
 # ------------------------------------------------------------------------------------------- what a provider tells us
 

@@ -5,6 +5,7 @@ Over HTTP with the pretend Stripe, on both databases; each fault of the list in 
 
 from __future__ import annotations
 
+import hmac
 import multiprocessing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -205,6 +206,26 @@ def test_one_byte_of_an_event_changed_is_refused(world: World) -> None:
         answer = world.app.test_client().post("/webhooks/stripe", data=sent, headers={"Stripe-Signature": signed})
         assert answer.status_code == 400
     assert world.payment().state is S.SENT
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("[" * 50_000 + "]" * 50_000, 400),
+        ("null", 400),
+        ('{"id": "evt_1", "type": "transfer.created", "data": {"object": ["tr_1"]}}', 200),
+        ('{"id": "evt_1", "type": "v2.core.account.updated", "related_object": "acct_1"}', 200),
+    ],
+    ids=["deep", "nothing", "a list", "a word"],
+)
+def test_what_is_signed_and_of_no_shape_that_we_know_is_answered_and_changes_nothing(
+    world: World, body: str, status: int
+) -> None:
+    at = int(world.clock.now().timestamp())
+    mac = hmac.new(SECRET.encode(), f"{at}.{body}".encode(), "sha256").hexdigest()
+    header = {"Stripe-Signature": f"t={at},v1={mac}"}
+    assert world.app.test_client().post("/webhooks/stripe", data=body, headers=header).status_code == status
+    assert world.payment().state is S.AUTHORISED
 
 
 def test_stripe_is_asked_to_bring_an_event_again_when_it_cannot_be_asked_how_things_stand(world: World) -> None:

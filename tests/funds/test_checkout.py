@@ -202,6 +202,29 @@ def test_a_refund_leaves_the_pot_at_once_and_goes_the_way_the_money_came(paying:
     whole(paying)
 
 
+@pytest.mark.parametrize("pounds", ["120", "500"])
+def test_a_refund_whose_answer_was_lost_is_looked_for_a_day_later_before_it_is_given_again(
+    paying: Paying, pounds: str
+) -> None:
+    """Stripe has forgotten the key by then: the same order would give the money back twice, or be refused as given."""
+    ref = paying.begin()
+    world, double = paying.world, paying.world.double
+    double.pay(ref)
+    double.send()
+    checkout = paying.one(Checkout)
+    assert isinstance(checkout, Checkout)
+    refund(paying, checkout.id, pounds)
+    double.fail("refunds.create", Fault.TIMEOUT_AFTER)
+    world.relay("refund")
+    double.forget_keys()
+    world.later(days=2)
+    assert world.relay("refund") == (1, 0)
+    double.send()
+    assert [one["amount"] for one in double.of("refund")] == [int(pounds) * 100]
+    assert (paying.available(), paying.balance("refunds")) == (50_000 - int(pounds) * 100, int(pounds) * 100)
+    whole(paying)
+
+
 def test_a_refund_that_stripe_refuses_is_in_the_pot_again(paying: Paying) -> None:
     ref = paying.begin()
     double = paying.world.double

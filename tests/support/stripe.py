@@ -63,6 +63,7 @@ TYPES: dict[str, type] = {
     "checkout.sessions.create": stripe.params.checkout.SessionCreateParams,
     "checkout.sessions.retrieve": stripe.params.checkout.SessionRetrieveParams,
     "refunds.create": stripe.params.RefundCreateParams,
+    "refunds.list": stripe.params.RefundListParams,
     "refunds.retrieve": stripe.params.RefundRetrieveParams,
     "disputes.retrieve": stripe.params.DisputeRetrieveParams,
     "payouts.retrieve": stripe.params.PayoutRetrieveParams,

@@ -86,7 +86,11 @@ def refund(uow: UnitOfWork, checkout_id: UUID, amount_minor: int, reason: str) -
 
 
 def send_refund(working: Working, provider: PayIn, payload: dict[str, Any], key: str) -> None:
-    """What the outbox does with a row of kind "refund"."""
+    """What the outbox does with a row of kind "refund".
+
+    Before money goes, the provider is asked whether it went already: its answer may have been lost, and it forgets keys
+    after a day.
+    """
     with working() as uow:
         taken = uow.get(TakenBack, UUID(payload["taken_back_id"]))
         checkout_id, amount, gone = taken.checkout_id, taken.amount_minor, taken.undone_at
@@ -94,7 +98,8 @@ def send_refund(working: Working, provider: PayIn, payload: dict[str, Any], key:
     if gone is not None or payment_ref is None:
         return
     try:
-        provider.refund(payment_ref=payment_ref, amount_minor=amount, key=key)
+        if provider.find_refund(payment_ref=payment_ref, key=key) is None:
+            provider.refund(payment_ref=payment_ref, amount_minor=amount, key=key)
     except ProviderRefused as refused:
         with working() as uow:
             contribution, again = _locked_taken(uow, uow.get(Checkout, checkout_id), key)
