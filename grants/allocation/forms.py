@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
 from grants.allocation.rules.states import Departure, Verdict
+from grants.kernel.money import told_in
 from grants.rounds.forms import RoundForm
 from grants.web import fields
 from grants.web.forms import Form
@@ -101,6 +103,11 @@ class SandboxForm(Form):
 
     SHARES = ("utility", "completion", "start", "step_minor", "exhaustive_stop")
     YES_OR_NO = ("stop_at_misfit", "exhaustive_stop")
+
+    def tell_in(self, currency: str) -> None:
+        """Speak of this currency where a round's form speaks of pounds."""
+        for name in ("utility", "start"):
+            self[name].choices = [replace(one, label=told_in(one.label, currency)) for one in self[name].choices]
 
     def heard(self) -> bool:
         """Whether everything that was asked for can be understood."""

@@ -47,7 +47,12 @@ def told_in(text: str, currency: str) -> str:
     """
     if currency == POUNDS:
         return text
-    return _AMOUNT.sub(rf"\1 {currency}", text).replace("whole pounds", f"whole {currency}").replace("pound", "unit")
+    return (
+        _AMOUNT.sub(rf"\1 {currency}", text)
+        .replace("whole pounds", f"whole {currency}")
+        .replace("in pounds", f"in {currency}")
+        .replace("pound", "unit")
+    )
 
 
 def share_out(amount_minor: int, weights: Sequence[int]) -> tuple[int, ...]:

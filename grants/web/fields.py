@@ -24,8 +24,9 @@ from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  #
 from wtforms.validators import StopValidation, ValidationError
 
 from grants.kernel.errors import RuleBroken
+from grants.kernel.money import POUNDS, told_in
 from grants.kernel.postcodes import normalise_postcode
-from grants.web.filters import money
+from grants.web.filters import currency_of_page, money
 
 LONDON = ZoneInfo("Europe/London")
 LARGEST_MINOR = 100_000_000_000  # a billion pounds: far above any pot, far below what a column holds
@@ -204,7 +205,10 @@ class MoneyField(_Plain):
         self.data = None
         text = str(valuelist[0]) if valuelist else ""
         if text.strip():
-            self.data = parse_pounds(text)
+            try:
+                self.data = parse_pounds(text)
+            except ValueError as broken:
+                raise ValueError(told_in(str(broken), currency_of_page())) from None
 
     def check(self) -> None:
         if self.data is None or self.data < self.at_least:
@@ -215,7 +219,7 @@ class MoneyField(_Plain):
     def _value(self) -> str:
         if self.raw_data:
             return str(self.raw_data[0])
-        return "" if self.data is None else money(self.data).removeprefix("£")
+        return "" if self.data is None else money(self.data, POUNDS).removeprefix("£")
 
 
 def parse_pounds(text: str) -> int:
@@ -648,7 +652,9 @@ def params(f: Any, heading: str = "") -> dict[str, Any]:
         p["value"] = f._value()
         p["attributes"] = {"dir": "auto"}
     if kind == "money":
-        p |= {"prefix": {"text": "£"}, "inputmode": "decimal", "classes": "govuk-input--width-10", "spellcheck": False}
+        currency = currency_of_page()
+        p |= {"prefix": {"text": "£"}} if currency == POUNDS else {"suffix": {"text": currency}}
+        p |= {"inputmode": "decimal", "classes": "govuk-input--width-10", "spellcheck": False}
     if kind in ("area", "count"):
         p["rows"] = getattr(f, "rows", 5)
     if kind == "count":

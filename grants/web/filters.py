@@ -25,7 +25,12 @@ def money(minor: int | None, currency: str | None = None) -> str:
         return "–"
     whole, part = divmod(abs(minor), 100)
     told = f"{'−' if minor < 0 else ''}£{whole:,}" + (f".{part:02d}" if part else "")
-    return told_in(told, currency or (g.get("currency", POUNDS) if has_app_context() else POUNDS))
+    return told_in(told, currency or currency_of_page())
+
+
+def currency_of_page() -> str:
+    """What the amounts on this page are hundredths of."""
+    return str(g.get("currency", POUNDS)) if has_app_context() else POUNDS
 
 
 @pass_context

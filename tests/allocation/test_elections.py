@@ -20,7 +20,7 @@ from grants.allocation.rules.outside import About, round_pb
 from grants.allocation.rules.pabulib import read_pb
 from grants.allocation.rules.states import Verdict
 from grants.allocation.rules.tally import tally
-from grants.kernel.actors import CLOCK
+from grants.kernel.actors import CLOCK, Role
 from grants.kernel.errors import NotAllowed, RuleBroken
 from grants.kernel.trail import AuditEvent
 from grants.people.models import Person
@@ -33,6 +33,7 @@ from grants.rounds.rules.states import RoundState
 from grants.voting import queries as voting
 from tests.builders.allocation import a_counted_round
 from tests.builders.people import actor_of
+from tests.conftest import SignIn
 from tests.support.clock import START
 from tests.support.work import work
 
@@ -289,6 +290,25 @@ def test_its_money_is_told_in_its_own_currency_on_every_page_and_in_every_file(
     assert "Asked for (EUR)" in client.get(f"/rounds/{round.id}/results.csv").text
     assert client.get(f"/rounds/{round.id}/results.json").json["inputs"]["currency"] == "EUR"  # type: ignore[index]
     assert read_pb(file_of(app_session, round).encode()).currency == "EUR"
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "?rule=equal_shares&step_minor=2.50", "?rule=equal_shares&step_minor=x&pot_minor=0"]
+)
+def test_other_rules_are_tried_on_it_in_its_own_currency(app_session: Session, as_: SignIn, asked: str) -> None:
+    round = imported(app_session)
+    app_session.commit()
+    page = as_(Role.ADMIN).get(f"/rounds/{round.id}/sandbox{asked}").text
+    assert "£" not in page
+    assert "pounds" not in page
+    assert '<div class="govuk-input__suffix" aria-hidden="true">EUR</div>' in page
+    if "2.50" in asked:
+        assert "all purses grow by 2.50 EUR" in page
+    if "=x" in asked:
+        assert "Enter an amount in EUR, like 1,200 or 1,234.50" in page
+        assert "The amount must be 0.01 EUR or more" in page
+    else:
+        assert 'value="1,000.50"' in page
 
 
 def test_a_second_one_shares_fund_and_reader_with_the_first(session: Session) -> None:

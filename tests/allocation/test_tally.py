@@ -1,6 +1,7 @@
 """Elections from files: read, put right or refused, shared by any rule, told to people and to programs."""
 
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -235,6 +236,28 @@ def test_what_would_have_been_enough_is_enough_and_a_little_more_or_less_is_not(
     assert "b" not in winners(a_file("a;60;\nb;70;\nc;30;", votes + more[:-5], budget="100"), Asked())
 
 
+@pytest.mark.parametrize("rule", ["equal-shares", "phragmen"])
+@pytest.mark.parametrize("kind", ["cumulative", "ordinal"])
+def test_more_supporters_give_as_many_points_as_anybody_gave_and_that_is_said(kind: str, rule: str) -> None:
+    votes = [("a", "2.5")] * 12 + [("b,c", "1,2.5")] * 4
+    ordinal = [(ids, "") for ids, _ in votes]
+
+    def file(votes: list[tuple[str, str]]) -> bytes:
+        lines = "\n".join(f"{at};{ids};{points}" for at, (ids, points) in enumerate(votes))
+        columns = "voter_id;vote;points"
+        return a_file("a;60;\nb;70;\nc;30;", lines, kind, "100", columns=columns, more="max_length;3\n").encode()
+
+    cast, one = (votes, ("b", "2.5")) if kind == "cumulative" else (ordinal, ("b", ""))
+    result = tally(read_pb(file(cast)), Asked(rule))
+    assert 1 not in result.winners
+    found = re.search(r"With (\d+) p\w+ more who chooses? only this and gives? it (\S+) points", result.enough(1))
+    assert found is not None, result.enough(1)
+    more = int(found[1])
+    assert found[2] == ("2.5" if kind == "cumulative" else "3")
+    assert 1 in tally(read_pb(file([*cast, *[one] * more])), Asked(rule)).winners
+    assert 1 not in tally(read_pb(file([*cast, *[one] * (more - 1)])), Asked(rule)).winners
+
+
 def run(tmp_path: Path, text: str, *options: str) -> Result:
     path = tmp_path / "trees.pb"
     path.write_text(text, encoding="utf-8")
@@ -272,6 +295,21 @@ def test_the_command_refuses_with_line_and_reason(tmp_path: Path) -> None:
     assert run(tmp_path, a_file(), "--explain", "z").exit_code == 1
     assert run(tmp_path, a_file(), "--step", "0").exit_code == 1
     assert run(tmp_path, a_file(), "--step", "-1").exit_code == 2
+    for far in ("1e400", "1e-400"):
+        assert "is not a number that we can count with" in run(tmp_path, a_file(), "--step", far).stderr
+        assert run(tmp_path, a_file(), "--min-votes", far).exit_code == 2
+
+
+def test_the_command_works_without_an_error_stream_and_ends_quietly_where_nobody_reads(tmp_path: Path) -> None:
+    path = tmp_path / "trees.pb"
+    path.write_text(a_file(votes="1;a,x\n2;b"), encoding="utf-8")
+    command = f"{sys.executable} -m grants tally {path} --json"
+    done = subprocess.run(["sh", "-c", f"{command} 2>&-"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, json.loads(done.stdout)["budget"]) == (0, 16)
+    full = subprocess.run(["sh", "-c", f"{command} >/dev/full"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert full.returncode == 1
+    assert "Traceback" not in full.stderr
+    assert "No space left" in full.stderr
 
 
 def test_the_command_needs_no_application_and_no_database(tmp_path: Path) -> None:

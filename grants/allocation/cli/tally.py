@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from errno import EPIPE
 from fractions import Fraction
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
@@ -17,6 +18,9 @@ from grants.allocation.rules.tally import Result, as_json, tally
 from grants.kernel.errors import RuleBroken
 
 
+SMALLEST, LARGEST = Fraction(1, 10**9), Fraction(10**15)
+
+
 class Amount(click.ParamType[Fraction]):
     """A number of nothing or more, exactly as it is written: "1", "0.50"."""
 
@@ -27,6 +31,8 @@ class Amount(click.ParamType[Fraction]):
             amount = Fraction(str(value))
         except (ValueError, ZeroDivisionError):
             self.fail(f"{value} is not a number", param, ctx)
+        if amount and not SMALLEST <= abs(amount) <= LARGEST:
+            self.fail(f"{value} is not a number that we can count with", param, ctx)
         if amount < 0:
             self.fail(f"{value} is less than nothing", param, ctx)
         return amount
@@ -93,10 +99,15 @@ def tally_file(
         bar.show(done, len(waiting))
         result.know(bid, words)
     bar.clear()
-    if json_:
-        click.echo(json.dumps(as_json(result, seconds, explained), ensure_ascii=False, indent=1))
-    else:
-        _table(result, seconds, explained)
+    try:
+        if json_:
+            click.echo(json.dumps(as_json(result, seconds, explained), ensure_ascii=False, indent=1))
+        else:
+            _table(result, seconds, explained)
+    except OSError as broken:
+        if broken.errno == EPIPE:  # whoever reads has read enough
+            raise
+        raise click.ClickException(f"The result could not be written: {broken.strerror}.") from broken
 
 
 def _enough(result: Result, bids: list[int]) -> Iterator[tuple[int, str]]:
@@ -126,7 +137,7 @@ class _Bar:
     """Shows on a terminal's error stream how far it is, once the work has taken a second."""
 
     def __init__(self, began: float) -> None:
-        self.began, self.shown, self.terminal = began, "", sys.stderr.isatty()
+        self.began, self.shown, self.terminal = began, "", sys.stderr is not None and sys.stderr.isatty()
 
     def show(self, done: int, whole: int) -> None:
         if self.terminal and perf_counter() - self.began > 1:

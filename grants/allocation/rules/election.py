@@ -51,8 +51,7 @@ class Election:
             raise ValueError("a pot holds nothing or more")
         if len(set(self.lots)) < len(self.costs):
             raise ValueError("every bid needs a lot of its own")
-        most = int(self.points.max()) if self.points is not None and len(self.points) else 1
-        if self.voters * most >= LARGEST:
+        if self.voters * self.most_given >= LARGEST:
             raise ValueError("there are too many points to count")
 
     @classmethod
@@ -120,6 +119,11 @@ class Election:
     def supporters(self) -> tuple[int, ...]:
         """How many people chose each bid."""
         return tuple(int(people.sum()) for _, people, _ in self.by_bid)
+
+    @cached_property
+    def most_given(self) -> int:
+        """The most that any ballot gives to one bid: what one more supporter is thought to give, who wants no other."""
+        return int(self.points.max()) if self.points is not None and len(self.points) else 1
 
     @cached_property
     def votes(self) -> tuple[int, ...]:

@@ -30,8 +30,8 @@ class Enough:
     supporters: int | None
     tried: int = 0
 
-    def words(self, words: Words) -> str:
-        """For a person."""
+    def words(self, words: Words, points: int | None = None) -> str:
+        """For a person. ``points``: what each of them would give, where ballots give points."""
         step = words.money(Fraction(1))
         cheaper = (
             f"For {words.money(self.cost)} it would have been funded, and for {step} more it would not."
@@ -40,8 +40,13 @@ class Enough:
         )
         if self.supporters is None:
             return f"{cheaper} Even twice as many voters, all choosing only this, would not have been enough."
+        each = (
+            "" if points is None else f" and give it {words.votes(points)}" + (" each" if self.supporters > 1 else "")
+        )
+        choose = "chooses" if self.supporters == 1 else "choose"
+        each = each.replace("give", "gives") if self.supporters == 1 else each
         return (
-            f"{cheaper} With {people(self.supporters)} more who choose only this it would have been funded, "
+            f"{cheaper} With {people(self.supporters)} more who {choose} only this{each} it would have been funded, "
             f"and with {self.supporters - 1:,} it would not."
         )
 

@@ -266,7 +266,7 @@ class _Telling:
 
     def enough(self, one: Outcome) -> "Enough":
         """What would have been enough for a bid that was not funded."""
-        bid, points = self.index[one.bid_id], self._points
+        bid, points = self.index[one.bid_id], self.election.most_given
         if self.splits:
             from grants.allocation.rules.enough import try_out
 
@@ -289,11 +289,6 @@ class _Telling:
             lambda number: self._by_votes(bid, self.bids[bid].cost_minor, number * points),
             (one.left_before_minor, -(-more // points)),
         )
-
-    @cached_property
-    def _points(self) -> int:
-        """What one more supporter who chooses nothing else gives: as much as any ballot gave to one bid."""
-        return max((max(points, default=1) for _, points, _ in self.inputs.ballots.kinds() if points), default=1)
 
     def _in_turn(self, election: "Election") -> list[int]:
         from grants.allocation.rules.phragmen import share_in_turn

@@ -85,12 +85,13 @@ class Result:
     def enough(self, bid: int) -> str:
         """What would have been enough for a bid that was not funded, in words, each tried by running the rule again."""
         if bid not in self._enough:
-            (one,) = [one for one in self.told if one.bid == bid]
+            (one,), election = [one for one in self.told if one.bid == bid], self.file.election
             if self._tries is not None:
-                found = self._tries.enough(bid, one.left_before)
+                found = self._tries.enough(bid, one.left_before, election.most_given)
             else:
-                found = try_out(self.file.election, bid, self._rerun, guess_for(self.file.election, one, self.share))
-            self._enough[bid] = found.words(self.words)
+                guess = guess_for(election, one, self.share)
+                found = try_out(election, bid, self._rerun, guess, election.most_given)
+            self._enough[bid] = found.words(self.words, None if election.points is None else election.most_given)
         return self._enough[bid]
 
 

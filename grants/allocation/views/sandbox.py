@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
@@ -18,7 +18,7 @@ from grants.allocation.rules.sandbox import MOST_CHOICES, Tried, options_for, st
 from grants.allocation.views.lines import lines_of
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotFound, RuleBroken
-from grants.kernel.money import POUNDS
+from grants.kernel.money import POUNDS, told_in
 from grants.rounds import queries as rounds
 from grants.rounds.rules.book import RuleBook
 from grants.rounds.rules.panel import PanelPart
@@ -49,6 +49,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
     real = Tried(
         tuple(step.bid_id for step in facts.steps), run.pot_minor, run.spent_minor, facts.voters, facts.with_one
     )
+    g.currency = round.currency  # what is typed and what is wrong with it, too
     full = facts.voters >= book.totals_only_below
     form, heard = _form(book, run.pot_minor, full)
     tried: Tried | None = None
@@ -109,6 +110,7 @@ def _form(book: RuleBook, pot_minor: int, full: bool) -> tuple[SandboxForm, bool
         given.pop("pot_minor", None)
     known = {name: text for name, text in given.items() if name in typed}
     form = SandboxForm(MultiDict({name: str(value) for name, value in (typed | known).items()}))
+    form.tell_in(book.currency)
     return form, bool(known)
 
 
@@ -119,7 +121,8 @@ def _typed(minor: int) -> str:
 def _told(asked: RuleBook, rule: SharingRule, options: Options) -> tuple[str, ...]:
     """What was tried, in sentences."""
     ties = (f"Where votes are equal: {level_words(asked)}",) if asked.panel_part is PanelPart.TIE_BREAK else ()
-    return (*split_words(asked), *options_in_words(rule, options, points=asked.ballot.has_points), *ties)
+    words = (*split_words(asked), *options_in_words(rule, options, points=asked.ballot.has_points), *ties)
+    return tuple(told_in(sentence, asked.currency) for sentence in words)
 
 
 def _try(run: Any, asked: RuleBook, rule: SharingRule, options: Options) -> Tried:
