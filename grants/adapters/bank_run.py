@@ -1,9 +1,9 @@
 """Bank runs as CSV: a payment request for council finance, its answer, and a bank statement."""
 
 import csv
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from io import StringIO
 
@@ -86,10 +86,7 @@ class CsvBankRun:
 
 
 def _rows(content: bytes, wanted: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise FileRefused("This is not a text file. Save the sheet as CSV (UTF-8), then choose it again.") from None
+    text = _text(content)
     reader = csv.reader(StringIO(text))
     try:
         heads = [head.strip().lower() for head in next(reader)]
@@ -113,19 +110,33 @@ def _rows(content: bytes, wanted: tuple[str, ...]) -> list[tuple[int, dict[str, 
     return found
 
 
+def _text(content: bytes) -> str:
+    """UTF-8, or what spreadsheets and banks write beside it: UTF-16 that says so, else the letters of Windows."""
+    marked = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "cp1252"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise FileRefused("This is not a text file. Save the sheet as CSV (UTF-8), then choose it again.")
+
+
 def _pounds(minor: int) -> str:
     return f"{minor // 100}.{minor % 100:02d}"
 
 
+AMOUNT = re.compile(r"(?P<sign>[-+−]?)(?P<pounds>[0-9]{1,11}|[0-9]{1,3}(,[0-9]{3}){1,3})(\.(?P<pence>[0-9]{1,2}))?")
+"""Commas stand between thousands and nowhere else: 1.250,00 is no £1.25."""
+
+
 def _pence(text: str, number: int) -> int:
-    try:
-        pence = Decimal(text.replace(",", "").replace("£", "")) * 100
-        whole = int(pence)
-    except (InvalidOperation, ValueError, OverflowError):
-        raise FileRefused(f"Line {number}: “{text[:20]}” is no amount like 1,250.00.") from None
-    if pence != whole or abs(whole) > 10**13:
+    found = AMOUNT.fullmatch("".join(text.replace("£", "", 1).split()))
+    if found is None:
         raise FileRefused(f"Line {number}: “{text[:20]}” is no amount like 1,250.00.")
-    return whole
+    pence = int(found["pounds"].replace(",", "")) * 100 + int((found["pence"] or "").ljust(2, "0"))
+    return -pence if found["sign"] in ("-", "−") else pence
 
 
 def _day(text: str, number: int) -> date:

@@ -16,6 +16,7 @@ from grants.disbursements.models import Disbursement, MoneyReturn
 from grants.disbursements.rules import DisbursementState
 from grants.funds.models import Contribution, Fund, Funder, Receipt
 from grants.funds.rules import ContributionState, PaysBy
+from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.people.models import Group, Person
 from grants.proposals.models import Proposal
@@ -204,7 +205,13 @@ def expected(session: Session, fund_id: UUID) -> list[Expected]:
     found = select(StatementLine.about_id).where(StatementLine.about_id.is_not(None))
     out = (DisbursementState.SENT, DisbursementState.PAID)
     payments = session.execute(
-        select(Disbursement.id, Disbursement.amount_minor, Disbursement.provider_ref, Award.reference)
+        select(
+            Disbursement.id,
+            Disbursement.amount_minor,
+            Disbursement.provider_ref,
+            Award.reference,
+            Disbursement.authorised_at,
+        )
         .join(Award, Award.id == Disbursement.award_id)
         .where(
             Award.fund_id == fund_id,
@@ -230,7 +237,10 @@ def expected(session: Session, fund_id: UUID) -> list[Expected]:
         .limit(5_000)
     )
     return [
-        *(Expected(About.PAYMENT, id, -amount, ref or reference) for id, amount, ref, reference in payments),
+        *(
+            Expected(About.PAYMENT, id, -amount, ref or reference, london_day(let_go_at) if let_go_at else None)
+            for id, amount, ref, reference, let_go_at in payments
+        ),
         *(Expected(About.MONEY_IN, id, amount, reference) for id, amount, reference in receipts),
         *(Expected(About.RETURNED, id, amount, reference) for id, amount, reference in returns),
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
@@ -45,6 +46,8 @@ class Expected:
     id: UUID
     amount_minor: int
     reference: str
+    since: date | None = None
+    """No line before this London day is about it: money does not leave before somebody has let it go."""
 
 
 def run_reference(award_reference: str, part: int) -> str:
@@ -65,7 +68,7 @@ def plain(reference: str) -> str:
     return "".join(letter for letter in reference.upper() if letter.isalnum())
 
 
-def find(amount_minor: int, reference: str, expected: Iterable[Expected]) -> Expected | None:
+def find(amount_minor: int, reference: str, expected: Iterable[Expected], on: date | None = None) -> Expected | None:
     """What a line is about: the amount to the penny, and our reference whole within the bank's text; only if it is one.
 
     >>> one = Expected(About.PAYMENT, UUID(int=1), -500, "SB-0000-0007-2")
@@ -76,7 +79,10 @@ def find(amount_minor: int, reference: str, expected: Iterable[Expected]) -> Exp
     found = [
         one
         for one in expected
-        if one.amount_minor == amount_minor and len(plain(one.reference)) >= 3 and plain(one.reference) in text
+        if one.amount_minor == amount_minor
+        and (one.since is None or on is None or one.since <= on)
+        and len(plain(one.reference)) >= 3
+        and plain(one.reference) in text
     ]
     return found[0] if len(found) == 1 else None
 

@@ -156,6 +156,17 @@ def take_answer(uow: UnitOfWork, run_id: UUID, answer: Answer) -> Outcome:
     line_id, key, amount_minor, _ = found
     if amount_minor != answer.amount_minor:
         return Outcome(words, "The amount is another than in the run. Ask the finance office.")
+    payment = uow.session.scalars(select(Disbursement).where(Disbursement.key == key)).one()
+    if unclear := _contradicts(payment.state, answer):
+        uow.record(
+            "payment.questioned",
+            payment,
+            before=payment.state,
+            after=payment.state,
+            why=unclear,
+            award=payment.award_id,
+        )
+        return Outcome(words, unclear)
     told = Told.PAID if answer.paid else Told.FAILED
     reason = "" if answer.paid else f"The finance office could not pay it: {answer.reason or 'it gave no reason'}"
     notice = Notice(f"{run.batch}:{answer.reference}:{told}", told, key, amount_minor, answer.reference, reason[:300])
@@ -170,6 +181,21 @@ def take_answer(uow: UnitOfWork, run_id: UUID, answer: Answer) -> Outcome:
     return Outcome(words)
 
 
+def _contradicts(state: DisbursementState, answer: Answer) -> str:
+    """What a person must clear up before this answer can count; empty when it agrees with what we know."""
+    if answer.paid and state in (DisbursementState.FAILED, DisbursementState.CANCELLED):
+        return (
+            "This payment stands as not made, and now it is told to be paid. Ask the finance office which is true, and "
+            "ask for no new payment of this part before you know. If it was paid, have the money sent back."
+        )
+    if not answer.paid and state is DisbursementState.PAID:
+        return (
+            "This payment stands as paid, and now it is told to be rejected. Look at the bank statement. If the money "
+            "came back, write that down on the page of the award."
+        )
+    return ""
+
+
 # ------------------------------------------------------------------------------------------------------- statements
 
 
@@ -180,6 +206,14 @@ def take_statement(uow: UnitOfWork, fund_id: UUID, lines: Sequence[BankLine]) ->
     """
     uow.get(Fund, fund_id, lock=True)
     access.ensure_may_bank(uow.actor, fund_id)
+    today = london_day(uow.now)
+    ahead = next((one for one in lines if one.on > today), None)
+    if ahead is not None:
+        raise RuleBroken(
+            f"A line is dated {ahead.on.day} {ahead.on:%B %Y}, which has not come yet. Look at the days in the file: "
+            "the day comes first, then the month.",
+            field="file",
+        )
     expected = queries.expected(uow.session, fund_id)
     seen: Counter[tuple[object, ...]] = Counter()
     new = matched = 0
@@ -199,7 +233,7 @@ def take_statement(uow: UnitOfWork, fund_id: UUID, lines: Sequence[BankLine]) ->
             words=one.words,
             taken_at=uow.now,
         )
-        about = find(one.amount_minor, f"{one.reference} {one.words}", expected)
+        about = find(one.amount_minor, f"{one.reference} {one.words}", expected, one.on)
         if about is not None:
             expected.remove(about)
             line.about, line.about_id, line.matched_by_id = about.about, about.id, uow.actor.id

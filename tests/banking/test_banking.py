@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from hashlib import sha256
 from io import BytesIO, StringIO
 
@@ -16,14 +16,15 @@ from sqlalchemy.orm import Session
 
 from grants.adapters.bank_run import CsvBankRun
 from grants.banking import queries, service
-from grants.banking.models import BankRun, StatementLine
-from grants.banking.rules import About, RunState
+from grants.banking.models import BankRun, BankRunLine, StatementLine
+from grants.banking.rules import About, Outcome, RunState
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
 from grants.funds.models import Receipt
 from grants.funds.rules import ContributionState, PaysBy
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, StepRefused
+from grants.kernel.trail import AuditEvent
 from grants.ledger.queries import breaks
 from grants.outbox.models import OutboxRow
 from grants.payees import queries as queries_of_payees
@@ -177,11 +178,72 @@ def test_an_officer_of_another_fund_does_none_of_it(session: Session) -> None:
             refused()
 
 
+def test_a_yes_after_a_no_and_a_no_after_a_yes_are_put_before_a_person(any_session: Session) -> None:
+    """Stripe is asked how things stand now; a finance office's two words cannot both be true."""
+    run = handed_over(any_session, waiting(any_session, 3))
+    one, other, open_one = run.lines
+    clerk = officer(any_session)
+
+    def take(line: BankRunLine, *, paid: bool) -> Outcome:
+        answer = Answer(run.batch, line.reference, line.amount_minor, paid)
+        return service.take_answer(work(any_session, clerk), run.id, answer)
+
+    take(one, paid=True)
+    take(other, paid=False)
+    assert "stands as paid, and now it is told to be rejected" in take(one, paid=False).refused
+    assert "stands as not made, and now it is told to be paid" in take(other, paid=True).refused
+    assert take(one, paid=True).refused == "This was taken in before."
+    assert [line.payment.state for line in run.lines] == [S.PAID, S.FAILED, S.SENT]
+    told = any_session.scalars(select(AuditEvent.subject_id).where(AuditEvent.verb == "payment.questioned")).all()
+    assert set(told) == {one.disbursement_id, other.disbursement_id}
+    assert take(open_one, paid=True).refused == ""
+    assert breaks(any_session) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_statement_is_read_as_banks_and_spreadsheets_write_it(encoding: str) -> None:
+    text = 'Date,Amount,Reference\r\n05/03/2026,"£1,250.5",Café – 1\r\n5 Mar 2026,−£3,FEE\r\n'
+    lines = FILES.read_statement(text.replace("−", "-").encode(encoding))
+    assert [(one.on, one.amount_minor, one.reference) for one in lines] == [
+        (date(2026, 3, 5), 125_050, "Café – 1"),
+        (date(2026, 3, 5), -300, "FEE"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "amount", ["1.250,00", "1e3", "1_000", "NaN", "Infinity", "1,25", "12,34.00", "(5.00)", "", "5-", "£"]
+)
+def test_what_is_no_amount_is_never_read_as_another(amount: str) -> None:
+    with pytest.raises(FileRefused, match=r"Line 2: .* is no amount like 1,250\.00"):
+        FILES.read_statement(f'date,amount,reference\n2026-03-05,"{amount}",R\n'.encode())
+
+
+def test_a_line_of_a_day_that_has_not_come_is_refused(session: Session) -> None:
+    fund_id = a_contribution(session).fund_id
+    with pytest.raises(RuleBroken, match="dated 3 April 2026, which has not come yet"):
+        service.take_statement(
+            work(session, officer(session)),
+            fund_id,
+            [BankLine(START.date(), 1, "A"), BankLine(date(2026, 4, 3), 5, "B")],
+        )
+    assert queries.line_counts(session, None) == (0, 0)
+
+
+def test_an_old_line_does_not_pay_a_new_attempt_of_the_same_part(any_session: Session) -> None:
+    run = handed_over(any_session, waiting(any_session, 1))
+    line = run.lines[0]
+    before = BankLine(START.date() - timedelta(days=1), -line.amount_minor, line.reference)
+    assert service.take_statement(work(any_session, officer(any_session)), run.fund_id, [before]) == (1, 0, 0)
+    assert line.payment.state is S.SENT
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         (b"", "empty"),
-        (b"\xff\xfe", "not a text file"),
+        (b"\xff\xfe", "empty"),
+        (b"PK\x03\x04\x00\x00", "not a text file"),
+        (b"\x81\x8d", "not a text file"),
         (b"batch,reference,amount\n", "Missing: outcome"),
         (b"batch,reference,amount,outcome\nB,R,1.001,paid\n", "Line 2: .* no amount"),
         (b"batch,reference,amount,outcome\nB,R,1,perhaps\n", "Line 2: the outcome"),
@@ -201,9 +263,9 @@ def test_a_line_of_the_bank_statement_pays_what_was_on_its_way(any_session: Sess
     run = handed_over(any_session, payments)
     one, other = run.lines
     lines = [
-        BankLine(PAY_BY, -one.amount_minor, f"bacs {one.reference.replace('-', ' ').lower()}"),
-        BankLine(PAY_BY, -other.amount_minor + 1, other.reference),
-        BankLine(PAY_BY, -1_200, "COFFEE"),
+        BankLine(START.date(), -one.amount_minor, f"bacs {one.reference.replace('-', ' ').lower()}"),
+        BankLine(START.date(), -other.amount_minor + 1, other.reference),
+        BankLine(START.date(), -1_200, "COFFEE"),
     ]
     teller = officer(any_session)
     assert service.take_statement(work(any_session, teller), run.fund_id, lines) == (3, 1, 0)
@@ -215,7 +277,7 @@ def test_a_line_of_the_bank_statement_pays_what_was_on_its_way(any_session: Sess
 
 def test_two_equal_lines_are_two_lines_and_two_files_of_the_same_days_are_one(session: Session) -> None:
     fund_id = a_contribution(session).fund_id
-    twice = [BankLine(PAY_BY, 500, "CASH"), BankLine(PAY_BY, 500, "CASH")]
+    twice = [BankLine(START.date(), 500, "CASH"), BankLine(START.date(), 500, "CASH")]
     assert service.take_statement(work(session, officer(session)), fund_id, twice) == (2, 0, 0)
     assert service.take_statement(work(session, officer(session)), fund_id, twice) == (0, 0, 2)
 
@@ -243,7 +305,7 @@ def test_what_was_recorded_by_hand_finds_its_line(session: Session) -> None:
 
 def test_a_line_is_set_aside_with_words(session: Session) -> None:
     fund_id = a_contribution(session).fund_id
-    service.take_statement(work(session, officer(session)), fund_id, [BankLine(PAY_BY, -300, "BANK FEE")])
+    service.take_statement(work(session, officer(session)), fund_id, [BankLine(START.date(), -300, "BANK FEE")])
     line = session.scalars(select(StatementLine)).one()
     with pytest.raises(RuleBroken, match="Say what this line is"):
         service.set_aside(work(session, officer(session)), line.id, " ")
