@@ -24,7 +24,7 @@ from grants.web.doors import signed_in
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("appeals", __name__)
 
@@ -162,14 +162,9 @@ def judge(appeal_id: UUID) -> ResponseReturnValue:
     if appeal.state is not AppealState.ACCEPTED:
         return redirect(url_for("appeals.page", appeal_id=appeal_id))
     form = JudgeForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.judge(uow, appeal_id, form.to_judgement())
-            flash("Decided. The group is written to.", "success")
-            return redirect(url_for("appeals.page", appeal_id=appeal_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.judge(uow, appeal_id, form.to_judgement())):
+        flash("Decided. The group is written to.", "success")
+        return redirect(url_for("appeals.page", appeal_id=appeal_id))
     return render_template("appeals/judge.html", form=form, **shown), form.status
 
 
@@ -188,14 +183,9 @@ def put_right(appeal_id: UUID) -> ResponseReturnValue:
     if appeal.state is not AppealState.UPHELD or appeal.remedied_at is not None:
         return redirect(url_for("appeals.page", appeal_id=appeal_id))
     form = RemedyForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.note_remedy(uow, appeal_id, form.words.data or "")
-            flash("Noted. The group is written to.", "success")
-            return redirect(url_for("appeals.page", appeal_id=appeal_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.note_remedy(uow, appeal_id, form.words.data or "")):
+        flash("Noted. The group is written to.", "success")
+        return redirect(url_for("appeals.page", appeal_id=appeal_id))
     return render_template("appeals/put_right.html", form=form, **shown), form.status
 
 

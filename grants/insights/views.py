@@ -6,12 +6,11 @@ from flask.typing import ResponseReturnValue
 from grants.insights import access, queries, service
 from grants.insights.forms import InsightFilter, InsightForm
 from grants.kernel.actors import Role
-from grants.kernel.errors import RuleBroken
 from grants.web.db import reading
 from grants.web.doors import public, signed_in
 from grants.web.outside import geography
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out
 
 bp = Blueprint("insights", __name__)
 
@@ -43,12 +42,7 @@ def new() -> ResponseReturnValue:
     """Add what was heard."""
     form = InsightForm()
     form.ward.choices = [(ward.code, ward.name) for ward in geography().wards()]
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.add(uow, form.to_draft())
-            flash("It is in the bank now, for everybody to read.", "success")
-            return redirect(url_for("insights.index"))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.add(uow, form.to_draft())):
+        flash("It is in the bank now, for everybody to read.", "success")
+        return redirect(url_for("insights.index"))
     return render_template("insights/new.html", form=form), form.status

@@ -24,7 +24,7 @@ from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
 from grants.web.sections import sections_for
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("issues", __name__)
 forgetting(service.forget_person)
@@ -216,14 +216,9 @@ def publish(issue_id: UUID) -> ResponseReturnValue:
 def hide(issue_id: UUID) -> ResponseReturnValue:
     """Take it out of sight, with a reason for its author."""
     form = HideForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.hide(uow, issue_id, form.reason.data or "")
-            flash("It is hidden. Its author can read why.", "success")
-            return redirect(url_for("issues.queue"))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.hide(uow, issue_id, form.reason.data or "")):
+        flash("It is hidden. Its author can read why.", "success")
+        return redirect(url_for("issues.queue"))
     return _step_page("issues/hide.html", issue_id, IssueAction.HIDE, form)
 
 
@@ -232,14 +227,9 @@ def hide(issue_id: UUID) -> ResponseReturnValue:
 def answer(issue_id: UUID) -> ResponseReturnValue:
     """Answer it, with words."""
     form = AnswerForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.answer(uow, issue_id, form.kind.data, form.answer.data or "")
-            flash("The answer is on its page, for everybody to read.", "success")
-            return redirect(url_for("issues.show", issue_id=issue_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.answer(uow, issue_id, form.kind.data, form.answer.data or "")):
+        flash("The answer is on its page, for everybody to read.", "success")
+        return redirect(url_for("issues.show", issue_id=issue_id))
     return _step_page("issues/answer.html", issue_id, IssueAction.ANSWER, form)
 
 
@@ -255,14 +245,9 @@ def close(issue_id: UUID) -> ResponseReturnValue:
         if issue.answer
         else "Nothing ends without an answer. Everybody can read it, and its author is told."
     )
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.close(uow, issue_id, form.answer.data or "")
-            flash("It is closed.", "success")
-            return redirect(url_for("issues.show", issue_id=issue_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.close(uow, issue_id, form.answer.data or "")):
+        flash("It is closed.", "success")
+        return redirect(url_for("issues.show", issue_id=issue_id))
     return _step_page("issues/close.html", issue_id, IssueAction.CLOSE, form)
 
 

@@ -27,7 +27,7 @@ from grants.web.needs import NeedsYou, needs_you
 from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("meetings", __name__)
 
@@ -104,14 +104,11 @@ def plan(round_id: UUID) -> ResponseReturnValue:
     meeting = queries.of_round(reading(), round_id)
     known = {"starts_at": meeting.starts_at, "place": meeting.place, "order": meeting.agenda_order} if meeting else {}
     form = PlanForm(data=known or {"order": AgendaOrder.RESULT})
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.plan(uow, round_id, form.starts_at.data, form.place.data or "", form.order.data)
-            flash("Planned. Every member of the panel gets a letter.", "success")
-            return redirect(url_for("meetings.page", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form, lambda uow: service.plan(uow, round_id, form.starts_at.data, form.place.data or "", form.order.data)
+    ):
+        flash("Planned. Every member of the panel gets a letter.", "success")
+        return redirect(url_for("meetings.page", round_id=round_id))
     return render_template("meetings/plan.html", round=round, meeting=meeting, form=form), form.status
 
 
@@ -135,14 +132,9 @@ def attendance(round_id: UUID) -> ResponseReturnValue:
     form.present.choices = [
         (one.person_id, one.name) for one in review.members(reading(), round_id) if one.person_id != meeting.chair_id
     ]
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.attend(uow, round_id, form.present.data or [])
-            flash("Written down.", "success")
-            return redirect(url_for("meetings.page", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.attend(uow, round_id, form.present.data or [])):
+        flash("Written down.", "success")
+        return redirect(url_for("meetings.page", round_id=round_id))
     return _page(round_id, form)
 
 

@@ -36,7 +36,7 @@ from grants.web.filters import capped, day, moment
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("priorities", __name__)
 
@@ -114,15 +114,10 @@ def edit(priority_id: UUID) -> ResponseReturnValue:
         insights=[insight.id for insight in insights],
     )
     _offer_evidence(form, issues, insights)
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.change_suggestion(uow, priority_id, form.to_suggestion())
-            flash("The suggestion is changed.", "success")
-            return redirect(url_for("priorities.show", priority_id=priority_id))
-        except RuleBroken as broken:
-            form.show(broken)
-    elif priority.state is not PriorityState.SUGGESTED:
+    if carried_out(form, lambda uow: service.change_suggestion(uow, priority_id, form.to_suggestion())):
+        flash("The suggestion is changed.", "success")
+        return redirect(url_for("priorities.show", priority_id=priority_id))
+    if priority.state is not PriorityState.SUGGESTED:
         return _too_late(priority_id)
     return render_template("priorities/new.html", form=form, priority=priority), form.status
 
@@ -187,14 +182,9 @@ def choose(consultation_id: UUID) -> ResponseReturnValue:
     """Say what matters most."""
     asking = queries.consultation(reading(), consultation_id) or abort(404)
     form = _choice_form(asking.id)
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.choose(uow, consultation_id, form.to_choices())
-            flash("Your choice is kept. You can change it until the asking ends.", "success")
-            return redirect(url_for("priorities.consultation", consultation_id=consultation_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.choose(uow, consultation_id, form.to_choices())):
+        flash("Your choice is kept. You can change it until the asking ends.", "success")
+        return redirect(url_for("priorities.consultation", consultation_id=consultation_id))
     return _consultation_page(consultation_id, form)
 
 
@@ -276,22 +266,20 @@ def new_action(priority_id: UUID) -> ResponseReturnValue:
     """Note what a partner does."""
     priority = queries.find(reading(), priority_id) or abort(404)
     form = ActionForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.add_action(
-                    uow,
-                    priority_id,
-                    partner=form.partner.data or "",
-                    what=form.what.data or "",
-                    programme=form.programme.data or "",
-                    progress=form.progress.data,
-                )
-            flash("It stands on the priority’s page now.", "success")
-            return redirect(url_for("priorities.show", priority_id=priority_id))
-        except RuleBroken as broken:
-            form.show(broken)
-    elif priority.state is not PriorityState.AGREED:
+    if carried_out(
+        form,
+        lambda uow: service.add_action(
+            uow,
+            priority_id,
+            partner=form.partner.data or "",
+            what=form.what.data or "",
+            programme=form.programme.data or "",
+            progress=form.progress.data,
+        ),
+    ):
+        flash("It stands on the priority’s page now.", "success")
+        return redirect(url_for("priorities.show", priority_id=priority_id))
+    if priority.state is not PriorityState.AGREED:
         return _too_late(priority_id)
     return render_template("priorities/action.html", form=form, priority=priority, action=None), form.status
 
@@ -303,14 +291,11 @@ def action(action_id: UUID) -> ResponseReturnValue:
     shown = queries.action(reading(), action_id) or abort(404)
     priority = queries.find(reading(), shown.priority_id) or abort(404)
     form = ProgressForm(what=shown.what, progress=shown.progress)
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.update_action(uow, action_id, what=form.what.data or "", progress=form.progress.data)
-            flash("The news stands on the priority’s page now.", "success")
-            return redirect(url_for("priorities.show", priority_id=priority.id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form, lambda uow: service.update_action(uow, action_id, what=form.what.data or "", progress=form.progress.data)
+    ):
+        flash("The news stands on the priority’s page now.", "success")
+        return redirect(url_for("priorities.show", priority_id=priority.id))
     return render_template("priorities/action.html", form=form, priority=priority, action=shown), form.status
 
 
@@ -319,15 +304,10 @@ def _step(
 ) -> ResponseReturnValue:
     """The page on which a step is taken, or the priority's own page when it cannot be taken (any more)."""
     priority = queries.find(reading(), priority_id) or abort(404)
-    if form.accepted():
-        try:
-            with working() as uow:
-                act(uow)
-            flash(done, "success")
-            return redirect(url_for("priorities.show", priority_id=priority_id))
-        except RuleBroken as broken:
-            form.show(broken)
-    elif step.value not in _steps_open(priority.state, priority.consultation_closes_at):
+    if carried_out(form, lambda uow: act(uow)):
+        flash(done, "success")
+        return redirect(url_for("priorities.show", priority_id=priority_id))
+    if step.value not in _steps_open(priority.state, priority.consultation_closes_at):
         return _too_late(priority_id)
     asking_id = priority.consultation_id if step is PriorityAction.AGREE else None
     results = queries.results(reading(), asking_id) if asking_id else None

@@ -28,7 +28,7 @@ from grants.web.outside import files
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
 from grants.web.uploads import looked_at
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("reports", __name__)
 WRITING = (ReportState.SCHEDULED, ReportState.DRAFT, ReportState.QUERIED)
@@ -219,14 +219,9 @@ def query(report_id: UUID) -> ResponseReturnValue:
     """Ask the group a question."""
     _report(report_id)
     form = QueryForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.query(uow, report_id, form.reason.data or "")
-            flash("Your question was sent to the group.", "success")
-            return redirect(url_for("reports.show", report_id=report_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.query(uow, report_id, form.reason.data or "")):
+        flash("Your question was sent to the group.", "success")
+        return redirect(url_for("reports.show", report_id=report_id))
     return _show(_report(report_id), form)
 
 

@@ -43,7 +43,7 @@ from grants.web.sections import Section as PageSection
 from grants.web.sections import section as page_section
 from grants.web.sections import sections_for
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("rounds", __name__)
 
@@ -542,14 +542,9 @@ def open_early(round_id: UUID) -> ResponseReturnValue:
     """Open for proposals now."""
     round = _mine(round_id)
     form = ReasonForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.open_early(uow, round_id, form.reason.data or "")
-            flash("The round is open for proposals.", "success")
-            return redirect(url_for("rounds.desk", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.open_early(uow, round_id, form.reason.data or "")):
+        flash("The round is open for proposals.", "success")
+        return redirect(url_for("rounds.desk", round_id=round_id))
     return render_template("rounds/open_early.html", form=form, round=round), form.status
 
 
@@ -583,14 +578,9 @@ def cancel(round_id: UUID) -> ResponseReturnValue:
     """Call the round off."""
     round = _mine(round_id)
     form = ReasonForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.cancel(uow, round_id, form.reason.data or "")
-            flash("The round is called off. Everybody can read why.", "success")
-            return redirect(url_for("rounds.desk", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.cancel(uow, round_id, form.reason.data or "")):
+        flash("The round is called off. Everybody can read why.", "success")
+        return redirect(url_for("rounds.desk", round_id=round_id))
     return render_template("rounds/cancel.html", form=form, round=round), form.status
 
 

@@ -17,7 +17,6 @@ from grants.allocation.rules.pabulib import Unreadable, read_pb
 from grants.allocation.rules.tally import Result, as_json, tally
 from grants.kernel.errors import RuleBroken
 
-
 SMALLEST, LARGEST = Fraction(1, 10**9), Fraction(10**15)
 
 

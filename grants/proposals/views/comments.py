@@ -25,7 +25,7 @@ from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("proposal_comments", __name__)
 
@@ -88,14 +88,9 @@ def answer(comment_id: UUID) -> ResponseReturnValue:
     access.ensure_may_edit(current_actor(), queries.parties(reading(), proposal))
     form = CommentForm()
     form.words.label.text, form.words.description = "Your answer", "Everybody can read it, under your group’s name."
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.answer(uow, comment_id, form.words.data or "")
-            flash("Answered. Whoever asked has a letter.", "success")
-            return _back(comment)
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.answer(uow, comment_id, form.words.data or "")):
+        flash("Answered. Whoever asked has a letter.", "success")
+        return _back(comment)
     return render_template("proposals/ask.html", form=form, proposal=proposal, question=comment), form.status
 
 
@@ -106,14 +101,9 @@ def flag(comment_id: UUID) -> ResponseReturnValue:
     """Tell a steward that something should not stand there."""
     comment, proposal = _public(comment_id)
     form = FlagForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.flag(uow, comment_id, form.why.data or "")
-            flash("Thank you. A steward looks at it.", "success")
-            return _back(comment)
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.flag(uow, comment_id, form.why.data or "")):
+        flash("Thank you. A steward looks at it.", "success")
+        return _back(comment)
     return render_template(
         "proposals/flag.html", form=form, proposal=proposal, comment=comment, hides=False
     ), form.status
@@ -127,13 +117,8 @@ def hide(comment_id: UUID) -> ResponseReturnValue:
     access.ensure_may_screen(current_actor(), queries.parties(reading(), proposal))
     form = FlagForm()
     form.why.label.text, form.why.description = "Why is it hidden?", "Everybody can read this."
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.hide(uow, comment_id, form.why.data or "")
-            return _back(comment)
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.hide(uow, comment_id, form.why.data or "")):
+        return _back(comment)
     return render_template(
         "proposals/flag.html", form=form, proposal=proposal, comment=comment, hides=True
     ), form.status

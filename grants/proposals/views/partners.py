@@ -13,7 +13,7 @@ from grants.proposals.service import partners as service
 from grants.web.db import reading
 from grants.web.doors import public, signed_in
 from grants.web.limits import post_limit
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("proposal_partners", __name__)
 
@@ -42,15 +42,10 @@ def answer(token: str) -> ResponseReturnValue:
     if partner is None:
         return render_template("proposals/partner_gone.html"), 404
     form = AnswerForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.answer(uow, token, yes=form.yes.data == "yes", name=form.name.data or "")
-            return render_template(
-                "proposals/partner_thanks.html", yes=form.yes.data == "yes", group=partner.proposal.group
-            )
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.answer(uow, token, yes=form.yes.data == "yes", name=form.name.data or "")):
+        return render_template(
+            "proposals/partner_thanks.html", yes=form.yes.data == "yes", group=partner.proposal.group
+        )
     return (
         render_template("proposals/partner.html", form=form, partner=partner, proposal=partner.proposal),
         form.status,

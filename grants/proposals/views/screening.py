@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.actors import Role
-from grants.kernel.errors import NotAllowed, RuleBroken
+from grants.kernel.errors import NotAllowed
 from grants.proposals import access, queries
 from grants.proposals.forms.steps import QuestionForm, ReasonForm, ScreeningForm
 from grants.proposals.rules.states import ProposalState
@@ -17,7 +17,7 @@ from grants.rounds import queries as rounds
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("proposal_screening", __name__)
 
@@ -51,20 +51,18 @@ def screen(proposal_id: UUID) -> ResponseReturnValue:
     proposal, parties = readable(proposal_id)
     access.ensure_may_screen(current_actor(), parties)
     form = ScreeningForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.screen(
-                    uow,
-                    proposal_id,
-                    eligible=form.verdict.data == "yes",
-                    code=form.code.data if form.verdict.data == "no" else None,
-                    words=form.words.data or "",
-                )
-            flash("Checked. The group has a letter.", "success")
-            return redirect(url_for("proposal_screening.screening", round_id=proposal.round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form,
+        lambda uow: service.screen(
+            uow,
+            proposal_id,
+            eligible=form.verdict.data == "yes",
+            code=form.code.data if form.verdict.data == "no" else None,
+            words=form.words.data or "",
+        ),
+    ):
+        flash("Checked. The group has a letter.", "success")
+        return redirect(url_for("proposal_screening.screening", round_id=proposal.round_id))
     return (
         render_template(
             "proposals/screen.html",
@@ -83,14 +81,14 @@ def question(proposal_id: UUID) -> ResponseReturnValue:
     proposal, parties = readable(proposal_id)
     access.ensure_may_screen(current_actor(), parties)
     form = QuestionForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.request_more_info(uow, proposal_id, form.sections.data, form.words.data or "", form.until.data)
-            flash("Asked. The group has a letter.", "success")
-            return redirect(url_for("proposal_screening.screening", round_id=proposal.round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form,
+        lambda uow: service.request_more_info(
+            uow, proposal_id, form.sections.data, form.words.data or "", form.until.data
+        ),
+    ):
+        flash("Asked. The group has a letter.", "success")
+        return redirect(url_for("proposal_screening.screening", round_id=proposal.round_id))
     return render_template("proposals/question.html", form=form, proposal=proposal), form.status
 
 
@@ -112,12 +110,7 @@ def reinstate(proposal_id: UUID) -> ResponseReturnValue:
     proposal, parties = readable(proposal_id)
     access.ensure_may_screen(current_actor(), parties)
     form = ReasonForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.reinstate(uow, proposal_id, form.reason.data or "")
-            flash("It may go on. The group has a letter.", "success")
-            return redirect(url_for("proposal_screening.screening", round_id=proposal.round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.reinstate(uow, proposal_id, form.reason.data or "")):
+        flash("It may go on. The group has a letter.", "success")
+        return redirect(url_for("proposal_screening.screening", round_id=proposal.round_id))
     return render_template("proposals/reinstate.html", form=form, proposal=proposal), form.status

@@ -20,7 +20,7 @@ from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.outside import geography
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("proposal_signing", __name__)
 
@@ -127,12 +127,7 @@ def withdraw(proposal_id: UUID) -> ResponseReturnValue:
     """Take it out of the round."""
     proposal, _ = editable(proposal_id)
     form = WithdrawForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.withdraw(uow, proposal_id, form.reason.data or "")
-            flash("Your proposal is out of this round.", "success")
-            return redirect(url_for("proposals.page", proposal_id=proposal_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.withdraw(uow, proposal_id, form.reason.data or "")):
+        flash("Your proposal is out of this round.", "success")
+        return redirect(url_for("proposals.page", proposal_id=proposal_id))
     return render_template("proposals/withdraw.html", form=form, proposal=proposal), form.status

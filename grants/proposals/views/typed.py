@@ -31,7 +31,7 @@ from grants.web.pdf import pdf_answer
 from grants.web.sections import Section as PageSection
 from grants.web.sections import section as page_section
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("proposals_typed", __name__)
 
@@ -140,14 +140,11 @@ def signed(proposal_id: UUID) -> ResponseReturnValue:
     if parties.typist_id is None or proposal.writer_id != parties.typist_id:
         raise NotFound("There is no such proposal.")
     form = SignedForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.put_in_signed(uow, proposal_id, form.signed_by.data or "", form.kept_at.data or "")
-            flash("It is in. The group has a letter; if it cannot get one, whoever typed it in brings it.", "success")
-            return redirect(f"/rounds/{proposal.round_id}")
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form, lambda uow: service.put_in_signed(uow, proposal_id, form.signed_by.data or "", form.kept_at.data or "")
+    ):
+        flash("It is in. The group has a letter; if it cannot get one, whoever typed it in brings it.", "success")
+        return redirect(f"/rounds/{proposal.round_id}")
     return (
         render_template(
             "proposals/signed.html",
@@ -169,14 +166,9 @@ def sum_up(file_id: UUID) -> ResponseReturnValue:
     if file.kind not in SPOKEN or file.state is not FileState.CLEAN or proposal.state not in queries.IN_HAND:
         raise NotFound("There is no such recording.")
     form = SummaryForm(words=file.summary)
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.sum_up(uow, file_id, form.words.data or "")
-            flash("Written down. The group has a letter with it.", "success")
-            return redirect(f"/rounds/{proposal.round_id}")
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.sum_up(uow, file_id, form.words.data or "")):
+        flash("Written down. The group has a letter with it.", "success")
+        return redirect(f"/rounds/{proposal.round_id}")
     return render_template("proposals/sum_up.html", file=file, proposal=proposal, form=form), form.status
 
 

@@ -35,7 +35,7 @@ from grants.web.doors import signed_in
 from grants.web.outside import geography
 from grants.web.sections import sections_for
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("proposal_writing", __name__)
 OFFERED = 15
@@ -103,14 +103,9 @@ def take_over(proposal_id: UUID) -> ResponseReturnValue:
     form = ReuseForm(earlier_id=earlier[0].id if len(earlier) == 1 else None)
     choices = [(one.id, one.title, one.round.title) for one in earlier]
     form.earlier_id.choices = choices  # type: ignore[assignment]
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.take_over(uow, proposal_id, form.earlier_id.data, geography())
-            flash("It is all here. Read each section again and save it.", "success")
-            return redirect(url_for("proposals.page", proposal_id=proposal_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.take_over(uow, proposal_id, form.earlier_id.data, geography())):
+        flash("It is all here. Read each section again and save it.", "success")
+        return redirect(url_for("proposals.page", proposal_id=proposal_id))
     return render_template("proposals/take_over.html", form=form, proposal=proposal, earlier=earlier), form.status
 
 

@@ -41,7 +41,7 @@ from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.uploads import upload_answer
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("review", __name__)
 
@@ -291,15 +291,13 @@ def member(round_id: UUID, person_id: UUID) -> ResponseReturnValue:
         raise NotFound
     ensure_may_run(current_actor(), round.fund_id)
     form = MemberForm(term_ends_on=found.term_ends_on, trained_on=found.trained_on)
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.note_member(
-                    uow, round_id, person_id, term_ends_on=form.term_ends_on.data, trained_on=form.trained_on.data
-                )
-            return redirect(url_for("review.desk", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form,
+        lambda uow: service.note_member(
+            uow, round_id, person_id, term_ends_on=form.term_ends_on.data, trained_on=form.trained_on.data
+        ),
+    ):
+        return redirect(url_for("review.desk", round_id=round_id))
     name = people.names(reading(), [person_id]).get(person_id, "")
     return render_template("review/member.html", round=round, form=form, name=name), form.status
 
@@ -458,13 +456,8 @@ def assign(round_id: UUID) -> ResponseReturnValue:
     rounds.published(reading(), round_id)
     form = AssignForm()
     _fill(form, proposals.eligible(reading(), round_id), queries.members(reading(), round_id))
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.assign(uow, form.bid.data, form.reader.data)
-            return redirect(url_for("review.desk", round_id=round_id, _anchor="bids"))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.assign(uow, form.bid.data, form.reader.data)):
+        return redirect(url_for("review.desk", round_id=round_id, _anchor="bids"))
     return _desk_page(round_id, assign=form)
 
 

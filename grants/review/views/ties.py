@@ -20,7 +20,7 @@ from grants.web.forgetting import forgetting
 from grants.web.limits import post_limit
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("ties", __name__)
 forgetting(service.forget_person)
@@ -115,14 +115,9 @@ def group(group_id: UUID) -> ResponseReturnValue:
     shown = people.group(reading(), group_id)
     access.ensure_may_tell_for(current_actor(), group_id)
     form = AddressForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.say_where_group_is(uow, group_id, _mark(form))
-            flash("Thank you. It is noted.", "success")
-            return redirect(url_for("people.group", group_id=group_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.say_where_group_is(uow, group_id, _mark(form))):
+        flash("Thank you. It is noted.", "success")
+        return redirect(url_for("people.group", group_id=group_id))
     known = queries.address_of(reading(), group_id=group_id)
     return render_template("review/group_address.html", group=shown, form=form, known=known), form.status
 
@@ -151,14 +146,9 @@ def mark(review_id: UUID) -> ResponseReturnValue:
         flash("They have stepped aside from this bid already.", "warning")
         return redirect(url_for("review.desk", round_id=round.id))
     form = MarkForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.mark_interest(uow, review_id, form.words.data or "")
-            flash("Marked. Their scores of this bid do not count any more.", "success")
-            return redirect(url_for("review.desk", round_id=round.id, _anchor="bids"))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.mark_interest(uow, review_id, form.words.data or "")):
+        flash("Marked. Their scores of this bid do not count any more.", "success")
+        return redirect(url_for("review.desk", round_id=round.id, _anchor="bids"))
     name = people.names(reading(), [found.panellist_id]).get(found.panellist_id, "")
     shown = hidden_reviews([found])[0] if is_blind(current_actor(), round) else found
     page = render_template("review/mark.html", review=shown, round=round, form=form, name=name)

@@ -31,7 +31,7 @@ from grants.web.outside import vote_key
 from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = quiet(Blueprint("voting_desk", __name__))
 DESK_PHASES = (
@@ -219,14 +219,12 @@ def hand_over(round_id: UUID, batch_id: UUID) -> ResponseReturnValue:
     if batch is None:
         abort(404)
     form = HandOverForm(data={"handed_to": batch.handed_to or batch.label, "handed_on": batch.handed_on})
-    if form.accepted():
-        try:
-            with working() as uow:
-                code_service.hand_over(uow, batch_id, handed_to=form.handed_to.data or "", day=form.handed_on.data)
-            flash("It is written down who has these codes.", "success")
-            return redirect(url_for("voting_desk.desk", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form,
+        lambda uow: code_service.hand_over(uow, batch_id, handed_to=form.handed_to.data or "", day=form.handed_on.data),
+    ):
+        flash("It is written down who has these codes.", "success")
+        return redirect(url_for("voting_desk.desk", round_id=round_id))
     return render_template("voting/hand_over.html", round=round, batch=batch, form=form), form.status
 
 
@@ -239,14 +237,9 @@ def void(round_id: UUID, batch_id: UUID) -> ResponseReturnValue:
     if batch is None:
         abort(404)
     form = VoidForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                code_service.void_batch(uow, batch_id, form.reason.data or "")
-            flash("These codes are worth nothing from now on. Votes that were cast with them still count.", "success")
-            return redirect(url_for("voting_desk.desk", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: code_service.void_batch(uow, batch_id, form.reason.data or "")):
+        flash("These codes are worth nothing from now on. Votes that were cast with them still count.", "success")
+        return redirect(url_for("voting_desk.desk", round_id=round_id))
     return render_template("voting/void.html", round=round, batch=batch, form=form), form.status
 
 

@@ -25,7 +25,7 @@ from grants.web.logs import quiet
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import vote_key
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = quiet(Blueprint("papers", __name__))
 Row = Any
@@ -140,14 +140,11 @@ def count(batch_id: UUID) -> ResponseReturnValue:
     """The papers were miscounted."""
     found, round = _batch(batch_id)
     form = CountForm(data={"paper_count": found.declared_count})
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.correct_count(uow, batch_id, form.paper_count.data or 0, form.why.data or "")
-            flash("The number of papers is corrected.", "success")
-            return redirect(url_for("papers.batch", batch_id=batch_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form, lambda uow: service.correct_count(uow, batch_id, form.paper_count.data or 0, form.why.data or "")
+    ):
+        flash("The number of papers is corrected.", "success")
+        return redirect(url_for("papers.batch", batch_id=batch_id))
     return render_template("voting/paper_count.html", round=round, batch=found, form=form), form.status
 
 
