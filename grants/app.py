@@ -84,7 +84,7 @@ from grants.voting.views import board as voting_board
 from grants.voting.views import booths, devices, keys, papers
 from grants.voting.views import desk as voting_desk
 from grants.voting.views import votes as voting
-from grants.web import csrf, db, errors, fields, filters, headers, limits, logs, session, statics
+from grants.web import csrf, db, errors, fields, filters, headers, kept, limits, logs, session, statics
 from grants.web.application import Application
 from grants.web.db import reading
 
@@ -191,7 +191,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     csrf.init_app(app)
     session.init_app(app, lambda token, now: people_queries.actor_of_session(reading(), token, now))
     Migrate(app, db.db, directory=str(ROOT / "migrations"))
-    for kit in (statics, filters, fields, errors):
+    for kit in (statics, filters, fields, errors, kept):
         kit.init_app(app)
     choose_adapters(app, settings)
     for stage in STAGES:

@@ -57,6 +57,8 @@ class Settings:
     """ClamAV's daemon: ``host:port``, or the path of its socket."""
     upload_limit: int = 8 * 1024 * 1024
     """Bytes in one request."""
+    page_memory: int = 8 * 1024 * 1024
+    """Bytes of public pages that each worker may keep while nothing happens; 0: none."""
     smtp_host: str = ""
     smtp_port: int = 587
     smtp_user: str = ""
@@ -146,6 +148,7 @@ class Settings:
             s3_path_style=_yes(text("S3_PATH_STYLE", "0"), "S3_PATH_STYLE"),
             clamd=text("CLAMD", ""),
             upload_limit=_number(text("UPLOAD_LIMIT", str(cls.upload_limit)), "UPLOAD_LIMIT"),
+            page_memory=_number(text("PAGE_MEMORY", str(cls.page_memory)), "PAGE_MEMORY"),
             smtp_host=text("SMTP_HOST", ""),
             smtp_port=_number(text("SMTP_PORT", "587"), "SMTP_PORT"),
             smtp_user=text("SMTP_USER", ""),

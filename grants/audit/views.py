@@ -37,6 +37,7 @@ from grants.ledger.queries import Pockets
 from grants.people import queries as people
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
+from grants.web.kept import kept
 from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
@@ -315,6 +316,7 @@ def where_it_went(fund: object) -> Section | None:
 
 @bp.route("/register")
 @public
+@kept(args=("page", "round", "priority"))
 def register() -> ResponseReturnValue:
     """Every award in public, added up beside the books."""
     session = reading()

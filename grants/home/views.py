@@ -25,6 +25,8 @@ from grants.rounds.rules.states import RoundState
 from grants.web.db import answers, now, reading
 from grants.web.doors import demo_only, public, signed_in
 from grants.web.filters import until
+from grants.web.kept import kept
+from grants.web.moments import good_until
 from grants.web.needs import NeedsYou, all_needs, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
@@ -76,10 +78,12 @@ def healthz() -> ResponseReturnValue:
 
 @bp.get("/")
 @public
+@kept()
 def front() -> ResponseReturnValue:
     """What Seedbed is, what is open now, and what has come of it."""
     moment, session = now(), reading()
     found = queries.open_now(session, moment)
+    good_until(*(one for round, _ in found for one in rounds.moments(round)))
     return render_template(
         "home/front.html",
         figures=queries.figures(session),

@@ -42,6 +42,11 @@ def dates_of(round: Round) -> RoundDates:
     )
 
 
+def moments(round: Round) -> tuple[datetime | None, ...]:
+    """When the clock alone changes what is told of the round."""
+    return round.opens_at, round.closes_at, round.voting_opens_at, round.voting_closes_at, round.decide_by
+
+
 def phase(round: Round, now: datetime) -> RoundState:
     """What the round is at this moment: what was written down, and what the clock says."""
     return phase_at(round.state, dates_of(round), now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from jinja2 import pass_context
 
 from grants.kernel.money import POUNDS, told_in
 from grants.kernel.words import plural
+from grants.web.moments import good_until
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -96,12 +97,14 @@ def until(value: datetime | None, now: datetime) -> str:
     if value is None:
         return "–"
     seconds = int((_local(value) - _local(now)).total_seconds())
-    for size, one in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        count = abs(seconds) // size
-        if count:
-            words = plural(count, one)
-            return f"in {words}" if seconds > 0 else f"{words} ago"
-    return "now"
+    sizes = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+    size, one = next((unit for unit in sizes if abs(seconds) >= unit[0]), sizes[-1])
+    count = abs(seconds) // size
+    ahead = seconds > 0 and count
+    if has_app_context():  # a page that says this is not kept for longer than it is so
+        good_until(_local(value) + timedelta(seconds=-count * size if ahead else (count + 1) * size, microseconds=1))
+    words = plural(count, one)
+    return "now" if not count else f"in {words}" if ahead else f"{words} ago"
 
 
 def percent(part: float | None, whole: float | None = None, places: int = 0) -> str:

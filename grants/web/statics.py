@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from flask import Flask, Response, request, url_for
+from flask import Flask, Response, has_request_context, request, url_for
 from jinja2 import BaseLoader, ChoiceLoader, PackageLoader, PrefixLoader
 from werkzeug.wsgi import FileWrapper
 
@@ -71,13 +72,18 @@ def _pack(response: Response, path: Path) -> None:
 def init_app(app: Flask) -> None:
     """Give templates ``static_url``, cache stamped files for a year, and find the GOV.UK macros."""
 
+    folder = app.static_folder or "static"
+
     def static_url(name: str) -> str:
-        path = Path(app.static_folder or "static") / name
         try:
-            stamp = _stamp(path, path.stat().st_mtime_ns)
+            changed_ns = os.stat(f"{folder}/{name}").st_mtime_ns
         except FileNotFoundError:
             return url_for("static", filename=name)
-        return url_for("static", filename=name, v=stamp)
+        return stamped(name, changed_ns, request.script_root if has_request_context() else None)
+
+    @cache
+    def stamped(name: str, changed_ns: int, _root: str | None) -> str:
+        return url_for("static", filename=name, v=_stamp(Path(folder) / name, changed_ns))
 
     def keep(response: Response) -> Response:
         if request.endpoint == "static" and response.status_code in (200, 304):

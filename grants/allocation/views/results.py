@@ -33,6 +33,8 @@ from grants.voting import queries as voting
 from grants.voting.rules.turnout import publishable
 from grants.web.db import now, reading
 from grants.web.doors import public
+from grants.web.kept import kept
+from grants.web.moments import good_until
 from grants.web.outside import geography
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
@@ -49,9 +51,11 @@ SETS_SHOWN = (RoundState.VOTING, RoundState.PANEL, RoundState.DECIDED, RoundStat
 
 @bp.get("/rounds/<uuid:round_id>/how")
 @public
+@kept()
 def how(round_id: UUID) -> ResponseReturnValue:
     """How votes become money: the round's own rule, with a small worked example. From the day its rules are fixed."""
     round = rounds.published(reading(), round_id)
+    good_until(*rounds.moments(round))
     book = voting.book_of(round)
     return render_template(
         "allocation/how.html",
@@ -81,6 +85,7 @@ def how(round_id: UUID) -> ResponseReturnValue:
 def _announced(round_id: UUID, *, desk: bool = False) -> Any:
     """The round, when its results may be read: by everybody once announced, before that only by those at the desk."""
     actor, round = current_actor(), rounds.published(reading(), round_id)
+    good_until(*rounds.moments(round))
     if not queries.is_announced(round):
         sits = review.is_panellist(reading(), round_id, actor.id)
         if not desk or round.state is not RoundState.DECIDED or not access.may_see_desk(actor, round.fund_id, sits):
@@ -90,6 +95,7 @@ def _announced(round_id: UUID, *, desk: bool = False) -> Any:
 
 @bp.get("/rounds/<uuid:round_id>/results")
 @public
+@kept()
 def page(round_id: UUID) -> ResponseReturnValue:
     """Who won, why, and how to check it."""
     round = _announced(round_id, desk=True)
@@ -174,6 +180,7 @@ def _rows(cells: Mapping[str, int], names: Mapping[str, str], below: int) -> lis
 
 @bp.get("/rounds/<uuid:round_id>/results/<uuid:proposal_id>")
 @public
+@kept()
 def why(round_id: UUID, proposal_id: UUID) -> ResponseReturnValue:
     """One bid: how many chose it, where their money went, and what would have been enough."""
     round = _announced(round_id, desk=True)

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -41,6 +42,8 @@ from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public
 from grants.web.forgetting import forgetting
+from grants.web.kept import individual, kept, kept_in_parts, parts
+from grants.web.moments import good_until
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import geography
 from grants.web.sections import Section as PageSection
@@ -88,11 +91,13 @@ def proposal_word(proposal: Any) -> tuple[str, str]:
 
 @bp.route("/proposals/<uuid:proposal_id>")
 @public
+@kept()
 def page(proposal_id: UUID) -> ResponseReturnValue:
     """The proposal: for its group a task list while it is written; for everybody its public page."""
     proposal, actor = queries.proposal(reading(), proposal_id), current_actor()
     parties = queries.parties(reading(), proposal, with_host=bool(actor.groups))
     inside = access.may_read_all(actor, parties)
+    good_until(*rounds.moments(proposal.round), proposal.asked_until)
     if not inside and not queries.is_public(proposal, now()):
         raise NotFound("There is no such proposal.")
     if rounds.is_quick(proposal.round):
@@ -265,29 +270,61 @@ def _can_withdraw(proposal: Any, phase: RoundState) -> bool:
 # ---------------------------------------------------------------- lists
 
 
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What the list tells of a round, and which bids stand in it: the ids as text, sorted."""
+
+    id: UUID
+    title: str
+    voting_opens_at: datetime
+    currency: str
+    shown: bool
+    ids: tuple[str, ...]
+
+
 @bp.route("/rounds/<uuid:round_id>/proposals")
 @public
+@kept_in_parts
 def of_round(round_id: UUID) -> ResponseReturnValue:
     """A round's public proposals, in an order that is this visitor's own and stays."""
-    round = rounds.published(reading(), round_id)
-    shown = queries.open_to_all(round, now())
-    ids = _shuffled(queries.public_ids(reading(), round_id)) if shown else []
+    (round,) = parts("proposals of a round", [round_id], _listed, lambda one: 100 * len(one.ids))
+    ids = _shuffled(round.ids)
     at, pages = page_of(len(ids))
+    cards = parts(
+        ("proposal card", round_id),
+        ids[(at - 1) * PER_PAGE : at * PER_PAGE],
+        lambda wanted: _cards(round, wanted),
+        lambda card: 2 * len(card),
+    )
     return render_template(
-        "proposals/list.html",
-        round=round,
-        shown=shown,
-        proposals=queries.cards(reading(), ids[(at - 1) * PER_PAGE : at * PER_PAGE]),
-        total=len(ids),
-        page=at,
-        pages=pages,
+        "proposals/list.html", round=round, shown=round.shown, cards=cards, total=len(ids), page=at, pages=pages
     )
 
 
-def _shuffled(ids: Sequence[UUID]) -> list[UUID]:
+def _listed(round_ids: Sequence[UUID]) -> dict[UUID, _Listed]:
+    (round_id,) = round_ids
+    round = rounds.published(reading(), round_id)
+    good_until(*rounds.moments(round))
+    shown = queries.open_to_all(round, now())
+    ids = queries.public_ids(reading(), round_id) if shown else []
+    told = (round.id, round.title, round.voting_opens_at, round.currency, shown, tuple(str(id) for id in ids))
+    return {round_id: _Listed(*told)}
+
+
+def _cards(round: _Listed, ids: Sequence[str]) -> dict[str, Markup]:
+    """Id → the bid's card, of which everybody sees the same."""
+    found = queries.cards(reading(), [UUID(id) for id in ids])
+    html = render_template("proposals/cards_apart.html", proposals=found, round=round)
+    pieces = zip(found, html.split("\0"), strict=False)  # no text of ours or theirs holds a NUL: forms refuse it
+    return {str(one.id): Markup(piece) for one, piece in pieces}  # noqa: S704 - rendered by our template
+
+
+def _shuffled(ids: Sequence[str]) -> list[str]:
     """The ids in this visitor's own order: stable for the session, nobody's proposal is always first."""
-    seed = session.get("order") or secrets.token_hex(8)
-    session["order"] = seed
+    individual()
+    if "order" not in session:
+        session["order"] = secrets.token_hex(8)
+    seed = session["order"]
     return sorted(ids, key=lambda id: sha256(f"{seed}{id}".encode()).digest())
 
 
@@ -307,7 +344,7 @@ def _in_round(round: Any) -> PageSection | None:
     actor = current_actor()
     mine = queries.of_groups(reading(), list(actor.groups), round_id=round.id, limit=10)
     shown = queries.open_to_all(round, now())
-    ids = _shuffled(queries.public_ids(reading(), round.id)) if shown else []
+    ids = _shuffled([str(id) for id in queries.public_ids(reading(), round.id)]) if shown else []
     if not mine and not shown:
         return None
     html = render_template(
@@ -315,7 +352,7 @@ def _in_round(round: Any) -> PageSection | None:
         round=round,
         mine=mine,
         shown=shown,
-        proposals=queries.by_ids(reading(), ids[:6]),
+        proposals=queries.by_ids(reading(), [UUID(id) for id in ids[:6]]),
         total=len(ids),
     )
     return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template

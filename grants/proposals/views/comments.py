@@ -46,7 +46,6 @@ def _on_page(proposal: Any) -> Section | None:
         proposal=proposal,
         questions=found,
         open_now=open_now,
-        form=CommentForm(formdata=None),
         answers=open_now and actor.can_edit_for(proposal.group_id),
         own=proposal.group_id in actor.groups,
         moderates=moderates,
