@@ -54,7 +54,9 @@ def figures(session: Session) -> Figures:
             select(func.count()).where(Issue.state != IssueState.HIDDEN).scalar_subquery(),
             select(func.count()).where(Priority.state == PriorityState.AGREED).scalar_subquery(),
             select(func.count(Award.group_id.distinct())).where(Award.state.not_in(NOT_GRANTED)).scalar_subquery(),
-            select(func.coalesce(func.sum(Tally.ballot_count), 0)).scalar_subquery(),
+            select(func.coalesce(func.sum(Tally.ballot_count), 0))
+            .where(Tally.round_id.in_(select(Round.id).where(Round.imported_from.is_(None))))
+            .scalar_subquery(),
             _in_pocket(Pocket.AVAILABLE),
             _in_pocket(Pocket.PAID),
         )

@@ -176,7 +176,11 @@ def _shown(round: Any, book: Any) -> dict[str, Any]:
         "now": now(),
         "step": phase.value if quick else STEP_OF.get(phase, phase.value),
         "steps_of_life": QUICK_LIFE if quick else STEPS,
-        "dates": [(words, getattr(round, name)) for name, words in date_words.items()],
+        "dates": [
+            (words, getattr(round, name))
+            for name, words in date_words.items()
+            if round.imported_from is None or name.startswith("voting")  # of elsewhere, no more is known
+        ],
         "date_words": date_words,
         "changes": queries.changes(reading(), round.id),
         "priorities": queries.priorities(reading(), round.id),

@@ -47,6 +47,12 @@ def _of_the_page(_sender: Flask, context: dict[str, Any], **_: Any) -> None:
         g.currency = currency
 
 
+@pass_context
+def _in_currency_of_page(_context: object, words: str) -> str:
+    """Words that speak of pounds, on a page of another currency in that."""
+    return told_in(words, currency_of_page())
+
+
 def money_full(minor: int | None) -> str:
     """Pence as pounds, always with pence, for columns that add up: "£1,200.00"."""
     if minor is None:
@@ -148,4 +154,5 @@ def init_app(app: Flask) -> None:
     for one in (money, money_full, day, clock, moment, until, plural, percent, count, short_hash, words, capped):
         app.jinja_env.filters["numbered" if one is count else one.__name__] = one
     app.jinja_env.filters["money"] = _money_on_a_page
+    app.jinja_env.filters["in_currency"] = _in_currency_of_page
     before_render_template.connect(_of_the_page, app)

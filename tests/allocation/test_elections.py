@@ -20,6 +20,7 @@ from grants.allocation.rules.outside import About, round_pb
 from grants.allocation.rules.pabulib import read_pb
 from grants.allocation.rules.states import Verdict
 from grants.allocation.rules.tally import tally
+from grants.home import queries as home
 from grants.kernel.actors import CLOCK, Role
 from grants.kernel.errors import NotAllowed, RuleBroken
 from grants.kernel.trail import AuditEvent
@@ -309,6 +310,42 @@ def test_other_rules_are_tried_on_it_in_its_own_currency(app_session: Session, a
         assert "The amount must be 0.01 EUR or more" in page
     else:
         assert 'value="1,000.50"' in page
+
+
+def test_its_pages_promise_nothing_and_know_no_dates_but_those_of_its_vote(
+    app_session: Session, client: FlaskClient
+) -> None:
+    round = imported(app_session)
+    app_session.commit()
+    for page in ("", "/rule-book", "/results"):
+        text = client.get(f"/rounds/{round.id}{page}").text
+        for false in (
+            "Proposals open",
+            "before anybody put an idea in",
+            "What the panel looks for",
+            "If money comes free",
+        ):
+            assert false not in text, (page, false)
+    assert "14 March 2024" in client.get(f"/rounds/{round.id}/rule-book").text
+    again = read_pb(client.get(f"/rounds/{round.id}/results.pb").data)
+    assert (again.meta["date_begin"], again.meta["date_end"]) == ("01.03.2024", "14.03.2024")
+    assert home.figures(app_session).votes == 0
+    story = client.get(f"/rounds/{round.id}/how").text
+    assert "£" not in story
+    assert "They pay 100 EUR each." in story
+
+
+def test_the_files_of_a_round_by_equal_shares_say_what_would_have_been_enough(
+    app_session: Session, client: FlaskClient
+) -> None:
+    round = imported(app_session, ELSEWHERE.replace("1000.50", "700"))
+    app_session.commit()
+    told = client.get(f"/rounds/{round.id}/results.json").json["decisions"]  # type: ignore[index]
+    table = client.get(f"/rounds/{round.id}/results.csv").text
+    assert {one["title"]: bool(one["enough"]) for one in told} == {"Pier": False, "Quay": True, "Reef": False}
+    for one in told:
+        assert one["enough"] in table
+        assert "£" not in one["enough"]
 
 
 def test_a_second_one_shares_fund_and_reader_with_the_first(session: Session) -> None:

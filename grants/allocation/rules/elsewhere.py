@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
 from grants.allocation.rules.pabulib import PbFile
+from grants.kernel.clock import day_begins, london_day
 from grants.kernel.errors import RuleBroken
 from grants.kernel.money import POUNDS
 from grants.rounds.rules.ballots import BallotKind
@@ -173,23 +174,31 @@ def _our_rule(name: str, comment: str) -> tuple[SharingRule, Options]:
 
 
 def _dates(begin: str, end: str, now: datetime) -> RoundDates:
-    opens, closes = _day(begin), _day(end)
-    closes = (closes or opens or now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)) + timedelta(1)
-    if opens is None or opens >= closes:
-        opens = closes - timedelta(1)
-    return RoundDates(opens - timedelta(2), opens - timedelta(1), opens, closes, closes)
+    """Voting from the first moment of its first day to the last minute of its last (London); the rest nobody knows."""
+    opens, closes = _day(begin), _day(end, last=True)
+    last = closes or opens or london_day(now)
+    first = opens if opens is not None and opens <= last else last
+    opened, closed = day_begins(first), day_begins(last + timedelta(1)) - timedelta(minutes=1)
+    return RoundDates(opened - timedelta(2), opened - timedelta(1), opened, closed, closed)
 
 
-def _day(text: str) -> datetime | None:
-    """A day as files tell it: "18.09.2023", "2023-09-18", "2023"."""
+def _day(text: str, *, last: bool = False) -> date | None:
+    """A day as files tell it: "18.09.2023", "2023-09-18", "2023" (its first day, or its ``last``).
+
+    >>> _day("2023", last=True), _day("18.9.2023"), _day("soon")
+    (datetime.date(2023, 12, 31), datetime.date(2023, 9, 18), None)
+    """
     text = text.strip()
     if found := re.fullmatch(r"(\d{1,2})[./](\d{1,2})[./](\d{4})", text):
         day, month, year = map(int, found.groups())
     elif found := re.fullmatch(r"(\d{4})(?:-(\d{1,2})-(\d{1,2}))?", text):
-        year, month, day = (int(part or 1) for part in found.groups())
+        year, month, day = (int(part or other) for part, other in zip(found.groups(), (0, *END[last]), strict=True))
     else:
         return None
     try:
-        return datetime(year, month, day, tzinfo=UTC)
+        return date(year, month, day) if 1900 <= year <= 2200 else None
     except ValueError:
         return None
+
+
+END = {False: (1, 1), True: (12, 31)}

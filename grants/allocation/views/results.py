@@ -1,7 +1,8 @@
 """For everybody: how votes become money, and once it is announced who won and why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,10 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from grants.allocation import access, queries
-from grants.allocation.exports import results_csv, results_json
+from grants.allocation.exports import Line, results_csv, results_json
 from grants.allocation.rules.example import NEIGHBOURS, POT, PROJECTS, ticked_by, worked_example
+from grants.allocation.rules.facts import RunFacts
+from grants.allocation.rules.letter import enough_words
 from grants.allocation.rules.outside import asked, command, round_pb
 from grants.allocation.rules.plain import in_short, options_in_words
 from grants.allocation.rules.registry import RULES
@@ -220,7 +223,8 @@ def as_json(round_id: UUID) -> ResponseReturnValue:
     if run is None:
         raise NotFound
     inputs = queries.inputs(reading(), run)
-    full = inputs.ballots.voters >= rounds.rule_book(round).totals_only_below
+    book = voting.book_of(round)
+    full = inputs.ballots.voters >= book.totals_only_below
     told = queries.facts(run)
     facts = results_json(
         round_id,
@@ -229,7 +233,7 @@ def as_json(round_id: UUID) -> ResponseReturnValue:
         json.loads(run.outcome),
         run.checksum if full else None,
         json.loads((told if full else told.totals_only()).to_json()) if told else None,
-        lines_of(round_id),
+        _with_enough(lines_of(round_id), told, book),
     )
     answer = jsonify(facts)
     answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.json"'
@@ -259,9 +263,24 @@ def as_pb(round_id: UUID) -> ResponseReturnValue:
 def as_csv(round_id: UUID) -> ResponseReturnValue:
     """Every bid with votes, amount and reason, for a spreadsheet."""
     round = _announced(round_id)
-    answer = Response("\ufeff" + results_csv(lines_of(round_id), round.currency), mimetype="text/csv")
+    told = queries.facts(queries.standing_run(reading(), round_id))
+    lines = _with_enough(lines_of(round_id), told, voting.book_of(round))
+    answer = Response("\ufeff" + results_csv(lines, round.currency), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.csv"'
     return answer
+
+
+def _with_enough(lines: Sequence[Line], facts: RunFacts | None, book: RuleBook) -> list[Line]:
+    """With what would have been enough for what the votes did not fund, where the rule itself has not said it."""
+    if facts is None:
+        return list(lines)
+    won = {step.bid_id for step in facts.steps}
+    return [
+        line
+        if line.enough or line.proposal_id in won or line.verdict == Verdict.AWARDED
+        else replace(line, enough=told_in(" ".join(enough_words(facts.of(line.proposal_id))), book.currency))
+        for line in lines
+    ]
 
 
 # -------------------------------------------------------------------------------------------------- on the round's page
