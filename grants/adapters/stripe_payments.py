@@ -69,11 +69,24 @@ _LINES = {
     "transfer": StatementKind.PAYOUT,
     "transfer_refund": StatementKind.PAYOUT_BACK,
     "transfer_cancel": StatementKind.PAYOUT_BACK,
+    "transfer_failure": StatementKind.PAYOUT_BACK,
     "charge": StatementKind.MONEY_IN,
     "payment": StatementKind.MONEY_IN,
     "refund": StatementKind.REFUND,
     "payment_refund": StatementKind.REFUND,
+    "refund_failure": StatementKind.REFUND,
+    "payment_failure_refund": StatementKind.REFUND,
+    "topup": StatementKind.OWN_BANK,
+    "topup_reversal": StatementKind.OWN_BANK,
+    "payout": StatementKind.OWN_BANK,
+    "payout_cancel": StatementKind.OWN_BANK,
+    "payout_failure": StatementKind.OWN_BANK,
+    "stripe_fee": StatementKind.FEE,
+    "stripe_fx_fee": StatementKind.FEE,
+    "tax_fee": StatementKind.FEE,
 }
+_CHARGES = ("fee", "network_cost", "tax")
+"""How Stripe reports lines that are nothing but a charge (https://docs.stripe.com/reports/reporting-categories)."""
 
 
 @contextmanager
@@ -352,6 +365,17 @@ class StripePayments:
             after = found["data"][-1]["id"]
         return sorted(lines, key=lambda line: (line.at, line.id))
 
+    def balance_minor(self) -> int:
+        """What is available and what is pending: together the sum of all balance transactions, less their fees."""
+        with _asking():
+            found = self._client.v1.balance.retrieve().to_dict()
+        return sum(
+            int(one["amount"])
+            for part in ("available", "pending")
+            for one in found.get(part) or ()
+            if one["currency"] == CURRENCY
+        )
+
 
 def _once(key: str) -> "RequestOptions":
     return {"idempotency_key": key}
@@ -439,11 +463,14 @@ def _line(one: dict[str, Any]) -> StatementLine:
     kind = _LINES.get(str(one.get("type")), StatementKind.OTHER)
     if str(one.get("reporting_category", "")).startswith("dispute"):
         kind = StatementKind.DISPUTE
+    amount, fee = int(one["amount"]), int(one.get("fee") or 0)
+    if kind is StatementKind.FEE or one.get("reporting_category") in _CHARGES:
+        kind, amount, fee = StatementKind.FEE, 0, fee - amount
     return StatementLine(
         id=one["id"],
         kind=kind,
-        amount_minor=int(one["amount"]),
-        fee_minor=int(one.get("fee") or 0),
+        amount_minor=amount,
+        fee_minor=fee,
         source_ref=_of_source(one.get("source")),
         at=datetime.fromtimestamp(int(one["created"]), UTC),
     )

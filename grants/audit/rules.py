@@ -169,6 +169,9 @@ FUND_ACCOUNTS = {
     "refunds": "Given back to funders",
     "shortfall": "Taken back by a payer's bank and not made good yet",
     "owed": "Owed to whoever laid it out",
+    "provider": "Held by the payment company",
+    "elsewhere": "Not in the bank account: it went through the payment company",
+    "fees": "Fees that the payment company kept and nobody has made good yet",
 }
 ROOTS = {"grants": "Expenses", "refunds": "Expenses", "owed": "Liabilities"}
 

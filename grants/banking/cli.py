@@ -22,9 +22,10 @@ def compare(days: int) -> None:
     if provider is None:
         raise click.ClickException("Stripe is not set up here: set GRANTS_STRIPE_KEY.")
     try:
+        held = provider.balance_minor()
         lines = provider.statement(now() - timedelta(days=days))
     except (OutcomeUnknown, ProviderRefused) as failed:
         raise click.ClickException(f"{failed} Nothing was changed; run it again later.") from failed
     with clockwork() as uow:
-        new, alone = service.take_provider_lines(uow, provider.name, lines)
+        new, alone = service.take_provider_lines(uow, provider.name, lines, held)
     click.echo(f"{new} new lines, {alone} of them about nothing that we know")

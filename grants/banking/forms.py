@@ -37,6 +37,35 @@ class CreditForm(Form):
     contribution_id = fields.UuidRadios("Whose money is it?", message="Choose a contribution")
 
 
+class WhoseForm(Form):
+    """Of which fund a payment company's line is."""
+
+    fund_id = fields.UuidRadios("Which fund is it about?", message="Choose a fund")
+
+
+class MadeGoodForm(Form):
+    """A line makes fees good."""
+
+
+class DaysForm(Form):
+    """Which days. By GET: nothing is written."""
+
+    class Meta:
+        csrf = False
+
+    since = fields.DayField("From this day", hint="Empty means from the beginning.", required=False)
+    until = fields.DayField("To this day", hint="Empty means until now.", required=False)
+
+    def heard(self) -> bool:
+        """Whether the days can be understood and stand in their order."""
+        if not self.validate():
+            return False
+        if self.since.data and self.until.data and self.since.data > self.until.data:
+            self.until.errors = ["The last day must not be before the first"]
+            return False
+        return True
+
+
 class SetAsideForm(Form):
     """What a line is that nothing belongs to."""
 

@@ -65,11 +65,15 @@ class StatementLine(Identified):
     source: Mapped[str] = mapped_column(String(20))
     """The word ``bank``, or the provider's name."""
     fund_id: Mapped[UUID | None] = mapped_column(ForeignKey("fund.id"))
-    """None for a provider's statement, which is of the whole installation."""
+    """Of a provider's statement, which is of the whole installation, None until it is known which fund it is about."""
     key: Mapped[str] = mapped_column(String(120))
     """The provider's id of the line; for a bank, a hash of the fund, day, amount, text and which of equal ones."""
     on: Mapped[date]
     amount_minor: Mapped[Minor]
+    fee_minor: Mapped[Minor | None]
+    """What a provider kept besides; None at a bank, and for what was read before fees stood in the books."""
+    kind: Mapped[str | None] = mapped_column(String(20))
+    """What a provider calls it (``ports.payments.StatementKind``)."""
     reference: Mapped[str] = mapped_column(String(120))
     words: Mapped[str] = mapped_column(String(200), default="")
     about: Mapped[About | None] = state_column(About)
@@ -78,3 +82,14 @@ class StatementLine(Identified):
     set_aside_at: Mapped[datetime | None] = mapped_column(Utc())
     set_aside_why: Mapped[str | None] = mapped_column(String(300))
     taken_at: Mapped[datetime] = mapped_column(Utc())
+
+
+class ProviderReading(Identified):
+    """A provider's statement was read: when, and what the provider said that it held for us then."""
+
+    __tablename__ = "provider_reading"
+    __table_args__ = (Index("ix_provider_reading_latest", "provider", "read_at"),)
+
+    provider: Mapped[str] = mapped_column(String(20))
+    read_at: Mapped[datetime] = mapped_column(Utc())
+    balance_minor: Mapped[Minor]

@@ -2,22 +2,25 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from grants.awards.models import Award, AwardSplit, Instalment
 from grants.awards.rules import AwardState
-from grants.banking.models import BankRun, BankRunLine, StatementLine
+from grants.banking.models import BankRun, BankRunLine, ProviderReading, StatementLine
 from grants.banking.rules import About, Expected, run_reference
 from grants.disbursements.models import Disbursement, MoneyReturn
 from grants.disbursements.rules import DisbursementState
-from grants.funds.models import Contribution, Fund, Funder, Receipt
+from grants.funds.models import Checkout, Contribution, Fund, Funder, Receipt
 from grants.funds.rules import ContributionState, PaysBy
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
+from grants.ledger.models import Account, Entry, Posting
+from grants.ledger.rules import fees_code, provider_code
 from grants.people.models import Group, Person
 from grants.proposals.models import Proposal
 
@@ -229,6 +232,17 @@ def expected(session: Session, fund_id: UUID) -> list[Expected]:
         .order_by(Receipt.id)
         .limit(5_000)
     )
+    between = session.execute(
+        select(StatementLine.id, -StatementLine.amount_minor, StatementLine.source)
+        .where(
+            StatementLine.fund_id == fund_id,
+            StatementLine.source != "bank",
+            StatementLine.about == About.OWN_BANK,
+            StatementLine.id.not_in(found),
+        )
+        .order_by(StatementLine.id)
+        .limit(5_000)
+    )
     returns = session.execute(
         select(MoneyReturn.id, MoneyReturn.amount_minor, MoneyReturn.reference)
         .join(Award, Award.id == MoneyReturn.award_id)
@@ -243,6 +257,7 @@ def expected(session: Session, fund_id: UUID) -> list[Expected]:
         ),
         *(Expected(About.MONEY_IN, id, amount, reference) for id, amount, reference in receipts),
         *(Expected(About.RETURNED, id, amount, reference) for id, amount, reference in returns),
+        *(Expected(About.OWN_BANK, id, amount, source) for id, amount, source in between),
     ]
 
 
@@ -260,6 +275,192 @@ def awaited(session: Session, fund_id: UUID) -> list[Contribution]:
     )
 
 
-def newest_line_at(session: Session, source: str) -> datetime | None:
-    """When a provider's statement was last read."""
-    return session.scalar(select(func.max(StatementLine.taken_at)).where(StatementLine.source == source))
+# ------------------------------------------------------------------------------------- what a payment company holds
+
+
+def funds_with(session: Session, provider: str) -> list[UUID]:
+    """The funds that have anything to do with a provider: they pay through it, or somebody has paid into them so."""
+    paid_in = (
+        select(Contribution.fund_id)
+        .join(Checkout, Checkout.contribution_id == Contribution.id)
+        .where(Checkout.provider == provider)
+    )
+    paid_out = (
+        select(Award.fund_id)
+        .join(Disbursement, Disbursement.award_id == Award.id)
+        .where(Disbursement.gateway == provider)
+    )
+    asked = or_(Fund.pays_by == provider, Fund.id.in_(paid_in), Fund.id.in_(paid_out))
+    return list(session.scalars(select(Fund.id).where(asked).order_by(Fund.id)))
+
+
+def latest_reading(session: Session, provider: str) -> ProviderReading | None:
+    """When a provider's statement was last read, and what the provider held then."""
+    return session.scalar(
+        select(ProviderReading)
+        .where(ProviderReading.provider == provider)
+        .order_by(ProviderReading.read_at.desc(), ProviderReading.id)
+        .limit(1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a payment company did with one fund's money: pence in, out and kept in a period; and how it stands now."""
+
+    fund_id: UUID
+    fund: str
+    borne_by: str | None
+    in_minor: int
+    out_minor: int
+    fees_minor: int
+    made_good_minor: int
+    holds_minor: int
+    due_minor: int
+    """Fees that nobody has made good yet."""
+
+
+def held(
+    session: Session, provider: str, fund_ids: Collection[UUID] | None, since: date | None, until: date | None
+) -> list[Held]:
+    """Per fund that it had to do with; what came, went and was kept between two London days, both included."""
+    told = _of_days(select(StatementLine), since, until).subquery()
+    ours = told.c.source == provider
+    good = (told.c.source != provider) & (told.c.about == About.MADE_GOOD)
+    rows = session.execute(
+        select(
+            Fund.id,
+            Fund.name,
+            Fund.fees_borne_by,
+            func.coalesce(func.sum(told.c.amount_minor).filter(ours & (told.c.amount_minor > 0)), 0),
+            func.coalesce(-func.sum(told.c.amount_minor).filter(ours & (told.c.amount_minor < 0)), 0),
+            func.coalesce(func.sum(told.c.fee_minor).filter(ours), 0),
+            func.coalesce(func.sum(told.c.amount_minor).filter(good), 0),
+        )
+        .outerjoin(told, (told.c.fund_id == Fund.id) & told.c.about.is_not(None))
+        .where(
+            Fund.id.in_(select(StatementLine.fund_id).where(StatementLine.source == provider)),
+            *((Fund.id.in_(fund_ids),) if fund_ids is not None else ()),
+        )
+        .group_by(Fund.id)
+        .order_by(Fund.name)
+    ).all()
+    codes = {code(row[0]): row[0] for row in rows for code in (provider_code, fees_code)}
+    balances = dict(
+        session.execute(select(Account.code, Account.balance_minor).where(Account.code.in_(codes))).tuples().all()
+    )
+    return [
+        Held(
+            fund_id=id,
+            fund=name,
+            borne_by=by,
+            in_minor=int(came),
+            out_minor=int(went),
+            fees_minor=int(kept),
+            made_good_minor=int(good_minor),
+            holds_minor=balances.get(provider_code(id), 0),
+            due_minor=balances.get(fees_code(id), 0),
+        )
+        for id, name, by, came, went, kept, good_minor in rows
+    ]
+
+
+def _of_days(
+    query: Select[tuple[StatementLine]], since: date | None, until: date | None
+) -> Select[tuple[StatementLine]]:
+    if since is not None:
+        query = query.where(StatementLine.on >= since)
+    return query.where(StatementLine.on <= until) if until is not None else query
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """A line of which a provider kept something, or gave it again (below nought); ``fund`` None: not known yet."""
+
+    on: date
+    fund: str | None
+    words: str
+    reference: str
+    amount_minor: int
+    fee_minor: int
+    key: str
+
+
+def charged_lines(
+    session: Session,
+    provider: str,
+    fund_ids: Collection[UUID] | None,
+    since: date | None,
+    until: date | None,
+    *,
+    limit: int = PAGE,
+    offset: int = 0,
+) -> tuple[list[Charged], int]:
+    """One page of what a provider kept between two London days, the newest first; how many there are."""
+    query = _of_days(select(StatementLine), since, until).where(
+        StatementLine.source == provider, StatementLine.fee_minor != 0
+    )
+    if fund_ids is not None:
+        query = query.where(or_(StatementLine.fund_id.in_(fund_ids), StatementLine.fund_id.is_(None)))
+    count = session.scalar(select(func.count()).select_from(query.subquery())) or 0
+    rows = session.execute(
+        query.add_columns(Fund.name)
+        .outerjoin(Fund, Fund.id == StatementLine.fund_id)
+        .order_by(StatementLine.on.desc(), StatementLine.key)
+        .limit(limit)
+        .offset(offset)
+    )
+    charged = [
+        Charged(line.on, fund, line.words, line.reference, line.amount_minor, line.fee_minor or 0, line.key)
+        for line, fund in rows
+    ]
+    return charged, count
+
+
+def statement_minor(session: Session, provider: str) -> tuple[int, int]:
+    """What a provider's statement adds up to as far as it was read, and what of it is in no fund's books. Pence."""
+    net = StatementLine.amount_minor - func.coalesce(StatementLine.fee_minor, 0)
+    booked = StatementLine.fund_id.is_not(None) & StatementLine.fee_minor.is_not(None)
+    whole, outside = session.execute(
+        select(func.coalesce(func.sum(net), 0), func.coalesce(func.sum(net).filter(~booked), 0)).where(
+            StatementLine.source == provider
+        )
+    ).one()
+    return int(whole), int(outside)
+
+
+def provider_differs(session: Session) -> tuple[str, ...]:
+    """Lines of providers' statements that stand in the books otherwise than on the statement, in words."""
+    meant = {
+        f"provider:{source}:{key}": (amount - fee, fee)
+        for source, key, amount, fee in session.execute(
+            select(StatementLine.source, StatementLine.key, StatementLine.amount_minor, StatementLine.fee_minor).where(
+                StatementLine.source != "bank",
+                StatementLine.about.is_not(None),
+                StatementLine.fund_id.is_not(None),
+                StatementLine.fee_minor.is_not(None),
+                or_(StatementLine.amount_minor != 0, StatementLine.fee_minor != 0),
+            )
+        )
+    }
+
+    def part(word: str) -> Any:
+        return func.coalesce(func.sum(Posting.amount_minor).filter(Account.code.endswith(f":{word}")), 0)
+
+    rows = session.execute(
+        select(Entry.key, part("provider"), part("fees"))
+        .join(Posting, Posting.entry_id == Entry.id)
+        .join(Account, Account.id == Posting.account_id)
+        .where(Entry.event.in_(("provider.moved", "provider.charged")))
+        .group_by(Entry.key)
+    )
+    stand = {key: (int(net), int(fee)) for key, net, fee in rows}
+    return tuple(
+        f"{key} is {_pair(meant.get(key))} by the payment company's statement, {_pair(stand.get(key))} by the books"
+        for key in sorted(meant.keys() | stand.keys())
+        if meant.get(key) != stand.get(key)
+    )
+
+
+def _pair(found: tuple[int, int] | None) -> str:
+    return f"{found[0]} pence after {found[1]} of fees" if found else "nothing"

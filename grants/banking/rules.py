@@ -36,6 +36,14 @@ class About(StrEnum):
     MONEY_IN = "money_in"
     RETURNED = "returned"
     GIVEN_BACK = "given_back"
+    FEE = "fee"
+    """A charge of the payment company's; its id is the fund's."""
+    OWN_BANK = "own_bank"
+    """Between the payment company and our bank account: there its id is the fund's, at the bank the other line's."""
+    MADE_GOOD = "made_good"
+    """Somebody put into the pot what the payment company had kept; its id is the fund's."""
+    OTHER = "other"
+    """A line of the payment company's of which an officer said whose fund it is."""
 
 
 @dataclass(frozen=True, slots=True)

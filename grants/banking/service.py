@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from grants.banking import access, notices, queries
-from grants.banking.models import BankRun, BankRunLine, StatementLine
+from grants.banking.models import BankRun, BankRunLine, ProviderReading, StatementLine
 from grants.banking.rules import STEPS, About, Outcome, RunAction, RunState, find
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState, Notice, Told
@@ -24,6 +24,8 @@ from grants.kernel.keyring import KeyRing
 from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
+from grants.ledger import queries as books
+from grants.ledger import service as ledger
 from grants.payees import service as payees
 from grants.ports import payments as port
 from grants.ports.bank_run import Answer, BankLine, OrderFile, OrderLine
@@ -287,66 +289,127 @@ def _ensure_open(uow: UnitOfWork, line: StatementLine) -> None:
         raise Conflict("Somebody has already dealt with this line.")
 
 
-def take_provider_lines(uow: UnitOfWork, provider: str, lines: Sequence[port.StatementLine]) -> tuple[int, int]:
+def take_provider_lines(
+    uow: UnitOfWork, provider: str, lines: Sequence[port.StatementLine], balance_minor: int | None = None
+) -> tuple[int, int]:
     """Lines of a provider's statement, each once: how many were new, and how many of them found nothing.
 
-    A payment that stands there with the same amount is paid, even when no event of it ever came.
+    A payment that stands there with the same amount is paid, even when no event of it ever came. What found its fund
+    stands in the books, its fee apart; what found nothing is tried again when it is read again.
     """
     if not uow.actor.is_clock:
         raise NotAllowed("A provider's statement is read by the clock.")
     new = alone = 0
     for one in lines:
-        standing = select(StatementLine.id).where(StatementLine.source == provider, StatementLine.key == one.id)
-        if uow.session.scalar(standing) is not None:
-            continue
-        line = StatementLine(
-            source=provider,
-            key=one.id,
-            on=london_day(one.at),
-            amount_minor=one.amount_minor,
-            reference=one.source_ref,
-            words=one.kind.value.replace("_", " ")
-            + (
-                f"; {show_pounds(one.fee_minor)} of fees, which the keeper of the account bears"
-                if one.fee_minor
-                else ""
-            ),
-            taken_at=uow.now,
+        line = uow.session.scalar(
+            select(StatementLine).where(StatementLine.source == provider, StatementLine.key == one.id)
         )
-        line.about, line.about_id = _about(uow, provider, one)
-        uow.add(line)
-        new, alone = new + 1, alone + (line.about is None)
+        if line is None:
+            line = StatementLine(source=provider, key=one.id, on=london_day(one.at), taken_at=uow.now)
+            _say(line, one)
+            line.about, line.about_id, line.fund_id = _about(uow, provider, one)
+            uow.add(line)
+            new, alone = new + 1, alone + (line.about is None)
+        elif line.fee_minor is None or (line.about is None and line.set_aside_at is None):
+            _say(line, one)
+            about, about_id, fund_id = _about(uow, provider, one)
+            if line.about is None and line.set_aside_at is None:
+                line.about, line.about_id = about, about_id
+            line.fund_id = fund_id if line.about is not None else None
+        _book(uow, line)
+    if balance_minor is not None:
+        uow.add(ProviderReading(provider=provider, read_at=uow.now, balance_minor=balance_minor))
     return new, alone
 
 
-def _words(one: port.StatementLine) -> str:
-    """What the line is, and what the provider kept of it: whoever keeps the account bears that, and not the pot."""
-    said = one.kind.value.replace("_", " ")
-    return (
-        f"{said}; {show_pounds(one.fee_minor)} of fees, which whoever keeps the account bears"
-        if one.fee_minor
-        else said
+def _say(line: StatementLine, one: port.StatementLine) -> None:
+    line.amount_minor, line.fee_minor, line.kind = one.amount_minor, one.fee_minor, one.kind.value
+    line.reference, line.words = one.source_ref, one.kind.value.replace("_", " ")
+
+
+def _book(uow: UnitOfWork, line: StatementLine) -> None:
+    """A line that is about something stands in the books of its fund, once."""
+    if line.about is not None and line.fund_id is not None and line.fee_minor is not None:
+        ledger.through_provider(
+            uow,
+            line.fund_id,
+            provider=line.source,
+            ref=line.key,
+            amount_minor=line.amount_minor,
+            fee_minor=line.fee_minor,
+            memo=f"{line.words} {line.reference}".strip(),
+        )
+
+
+def say_fund(uow: UnitOfWork, line_id: UUID, fund_id: UUID) -> StatementLine:
+    """A line of a provider's statement that found nothing is of this fund: it and its fee stand in its books."""
+    line = uow.get(StatementLine, line_id, lock=True)
+    _ensure_open(uow, line)
+    access.ensure_may_bank(uow.actor, fund_id)
+    if line.source == BANK or line.fee_minor is None:
+        raise StepRefused("Only what a payment company tells is put into a fund's books so.")
+    fund = uow.get(Fund, fund_id)
+    line.about = _ALONE.get(line.kind or "", About.OTHER)
+    line.about_id, line.fund_id, line.matched_by_id = fund.id, fund.id, uow.actor.id
+    _book(uow, line)
+    uow.record("statement.explained", line, fund=fund.id, amount_minor=line.amount_minor, fee_minor=line.fee_minor)
+    return line
+
+
+def make_fees_good(uow: UnitOfWork, line_id: UUID) -> StatementLine:
+    """Money on the bank statement makes good what the payment company kept. Never more than it kept."""
+    line = uow.get(StatementLine, line_id, lock=True)
+    _ensure_open(uow, line)
+    if line.source != BANK or line.fund_id is None or line.amount_minor <= 0:
+        raise StepRefused("Only money that came into the bank account can make fees good.")
+    access.ensure_may_bank(uow.actor, line.fund_id)
+    uow.get(Fund, line.fund_id, lock=True)
+    missing = books.fees_minor(uow.session, line.fund_id)
+    if line.amount_minor > missing:
+        raise StepRefused(f"This is more than the {show_pounds(max(0, missing))} of fees that are not made good yet.")
+    ledger.fees_made_good(
+        uow, line.fund_id, ref=line.key, amount_minor=line.amount_minor, memo=(line.reference or line.words)[:200]
     )
+    line.about, line.about_id, line.matched_by_id = About.MADE_GOOD, line.fund_id, uow.actor.id
+    uow.record("statement.explained", line, fund=line.fund_id, amount_minor=line.amount_minor)
+    return line
 
 
-def _about(uow: UnitOfWork, provider: str, one: port.StatementLine) -> tuple[About, UUID] | tuple[None, None]:
+BANK = "bank"
+_ALONE = {port.StatementKind.FEE.value: About.FEE, port.StatementKind.OWN_BANK.value: About.OWN_BANK}
+"""What is about no payment of ours: a charge of its own, and what moves between the provider and our bank account."""
+_Found = tuple[About, UUID, UUID] | tuple[None, None, None]
+"""What a line is about: its kind, its id and its fund's."""
+
+
+def _about(uow: UnitOfWork, provider: str, one: port.StatementLine) -> _Found:
     kinds = port.StatementKind
+    if alone := _ALONE.get(one.kind.value):
+        funds = queries.funds_with(uow.session, provider)
+        return (alone, funds[0], funds[0]) if len(funds) == 1 else (None, None, None)
     if one.kind in (kinds.PAYOUT, kinds.PAYOUT_BACK):
         payment = uow.session.scalar(
             select(Disbursement).where(Disbursement.gateway == provider, Disbursement.provider_ref == one.source_ref)
         )
         if payment is None:
-            return None, None
+            return None, None, None
+        fund_id = payment.award.fund_id
         if one.kind is kinds.PAYOUT_BACK:
-            return About.RETURNED, payment.id
+            return About.RETURNED, payment.id, fund_id
         told = Notice(f"line:{one.id}", Told.PAID, payment.key, -one.amount_minor, one.source_ref)
         if payment.state is DisbursementState.SENT:
             heard.handle_event(uow, provider, told)
-        return (About.PAYMENT, payment.id) if -one.amount_minor == payment.amount_minor else (None, None)
+        same = -one.amount_minor == payment.amount_minor
+        return (About.PAYMENT, payment.id, fund_id) if same else (None, None, None)
     if one.kind in (kinds.MONEY_IN, kinds.REFUND, kinds.DISPUTE):
         checkout = uow.session.scalar(
-            select(Checkout).where(Checkout.provider == provider, Checkout.payment_ref == one.source_ref)
+            select(Checkout).where(
+                Checkout.provider == provider,
+                Checkout.payment_ref == one.source_ref,
+                Checkout.state == port.CheckoutStanding.PAID,
+            )
         )
-        if checkout is not None:
-            return (About.MONEY_IN if one.kind is kinds.MONEY_IN else About.GIVEN_BACK), checkout.id
-    return None, None
+        came_in = one.kind is kinds.MONEY_IN
+        if checkout is not None and (not came_in or checkout.amount_minor == one.amount_minor):
+            return (About.MONEY_IN if came_in else About.GIVEN_BACK), checkout.id, checkout.contribution.fund_id
+    return None, None, None

@@ -8,14 +8,27 @@ from flask import Blueprint, Response, current_app, flash, redirect, render_temp
 from flask.typing import ResponseReturnValue
 
 from grants.banking import access, queries, service
-from grants.banking.forms import AnswerForm, CreditForm, RunForm, SetAsideForm, StatementForm
+from grants.banking.exports import fees_csv
+from grants.banking.forms import (
+    AnswerForm,
+    CreditForm,
+    DaysForm,
+    MadeGoodForm,
+    RunForm,
+    SetAsideForm,
+    StatementForm,
+    WhoseForm,
+)
 from grants.banking.rules import Outcome, RunState, told
 from grants.funds import queries as funds
+from grants.funds.rules import PaysBy
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken, SeedbedError
+from grants.ledger import queries as books
 from grants.ports.bank_run import FileRefused
 from grants.web.db import reading
 from grants.web.doors import signed_in
+from grants.web.forms import Form
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import bank_ring, bank_run_files, pays_by
 from grants.web.pdf import pdf_answer
@@ -23,6 +36,7 @@ from grants.web.session import current_actor
 from grants.web.work import working
 
 bp = Blueprint("banking", __name__)
+PROVIDER = PaysBy.STRIPE.value
 LOOKS = (Role.FINANCE_OFFICER, Role.AUDITOR)
 
 
@@ -199,25 +213,93 @@ def line(line_id: UUID) -> ResponseReturnValue:
     one = queries.line(reading(), line_id)
     if one.fund_id is not None:
         access.ensure_may_bank(current_actor(), one.fund_id)
-    awaited = queries.awaited(reading(), one.fund_id) if one.fund_id and one.amount_minor > 0 else []
+    at_bank = one.source == service.BANK
+    awaited = queries.awaited(reading(), one.fund_id) if at_bank and one.fund_id and one.amount_minor > 0 else []
+    due = books.fees_minor(reading(), one.fund_id) if at_bank and one.fund_id and one.amount_minor > 0 else 0
     credit, aside = CreditForm(prefix="credit"), SetAsideForm(prefix="aside")
+    whose, good = WhoseForm(prefix="whose"), MadeGoodForm(prefix="good")
+    whose.fund_id.choices = [
+        (fund.id, fund.name) for fund in funds.funds(reading()) if access.may_bank(current_actor(), fund.id)
+    ]
     credit.contribution_id.choices = [(c.id, f"{c.funder.name}: {c.amount_minor / 100:,.2f} promised") for c in awaited]
-    chosen = credit if request.form.get("what") == "credit" else aside
+    forms: dict[str, Form] = {"credit": credit, "whose": whose, "good": good}
+    chosen = forms.get(request.form.get("what", ""), aside)
     if request.method == "POST" and chosen.accepted():
         try:
             with working() as uow:
                 if chosen is credit:
                     service.credit_line(uow, line_id, credit.contribution_id.data)
+                elif chosen is whose:
+                    service.say_fund(uow, line_id, whose.fund_id.data)
+                elif chosen is good:
+                    service.make_fees_good(uow, line_id)
                 else:
                     service.set_aside(uow, line_id, aside.why.data or "")
             flash("Saved.", "success")
             return redirect(url_for("banking.statements"))
         except RuleBroken as broken:
-            chosen.show(RuleBroken(broken.message, field="contribution_id" if chosen is credit else "why"))
+            field = {"credit": "contribution_id", "whose": "fund_id", "good": ""}.get(
+                request.form.get("what", ""), "why"
+            )
+            chosen.show(RuleBroken(broken.message, field=field or None))
             one = queries.line(reading(), line_id)
-    return render_template("banking/line.html", one=one, credit=credit, aside=aside, form=chosen, awaited=awaited), (
-        chosen.status
+    return render_template(
+        "banking/line.html",
+        one=one,
+        at_bank=at_bank,
+        fund=funds.fund(reading(), one.fund_id) if one.fund_id else None,
+        credit=credit,
+        aside=aside,
+        whose=whose,
+        good=good,
+        form=chosen,
+        awaited=awaited,
+        due_minor=due,
+    ), chosen.status
+
+
+@bp.get("/statements/stripe")
+@signed_in(*LOOKS)
+def provider() -> ResponseReturnValue:
+    """What Stripe holds of each fund and what it kept in a period, beside what its own statement says."""
+    session, reach = reading(), _reach(current_actor())
+    form = DaysForm(request.args)
+    since, until = (form.since.data, form.until.data) if form.heard() else (None, None)
+    page = max(1, min(request.args.get("page", 1, type=int) or 1, 100_000))
+    held = queries.held(session, PROVIDER, reach, since, until)
+    charged, count = queries.charged_lines(
+        session, PROVIDER, reach, since, until, limit=queries.PAGE, offset=(page - 1) * queries.PAGE
     )
+    stated, outside = queries.statement_minor(session, PROVIDER)
+    return render_template(
+        "banking/provider.html",
+        form=form,
+        since=since,
+        until=until,
+        held=held,
+        charged=charged,
+        page=page,
+        pages=-(-count // queries.PAGE),
+        asked={"since": since or "", "until": until or ""},
+        reading=queries.latest_reading(session, PROVIDER),
+        stated_minor=stated,
+        outside_minor=outside,
+        books_minor=stated - outside,
+    ), form.status
+
+
+@bp.get("/statements/stripe/fees.csv")
+@signed_in(*LOOKS)
+def fees() -> ResponseReturnValue:
+    """What Stripe kept in a period, a row for each line of its statement."""
+    form = DaysForm(request.args)
+    if not form.heard():
+        return redirect(f"{url_for('banking.provider')}?{request.query_string.decode()}")
+    reach = _reach(current_actor())
+    lines, _ = queries.charged_lines(reading(), PROVIDER, reach, form.since.data, form.until.data, limit=50_000)
+    answer = Response(fees_csv(lines), mimetype="text/csv")
+    answer.headers["Content-Disposition"] = 'attachment; filename="fees.csv"'
+    return answer
 
 
 @needs_you

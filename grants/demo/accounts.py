@@ -16,7 +16,7 @@ TO_SET_UP = frozenset({"willows"})
 def groups_say_where_they_are_paid(play: Play) -> None:
     """The fund pays through Stripe from now on, and the groups with an account of their own have said where."""
     with play.as_("sue", play.at(-12, 9)) as uow:
-        pots.choose_payments(uow, play.fund_id, PaysBy.STRIPE)
+        pots.choose_payments(uow, play.fund_id, PaysBy.STRIPE, "The town council")
     for key, _, _, _, has_account, _, signer, _ in GROUPS:
         if not has_account or key in TO_SET_UP:
             continue

@@ -28,6 +28,8 @@ SECRET = "whsec_pretend_stripe"  # noqa: S105 (it signs pretend events)
 KNOWN = "acct_town"
 """Accounts whose id begins so were opened before the demonstration began: they are there, and ready."""
 HOLD_SECONDS = 30
+DISPUTE_FEE_MINOR = 2_000
+"""What a dispute costs in the United Kingdom; a card costs 1.5% and 20p (https://stripe.com/gb/pricing)."""
 
 
 class Fault:
@@ -66,7 +68,7 @@ class State:
     """Idempotency key → what was asked and answered."""
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
-    balance_minor: int = 100_000_000
+    balance_minor: int = 0
     count: int = 0
 
 
@@ -93,12 +95,21 @@ class Double:
         self.calls: list[tuple[str, str]] = []
         """(operation, idempotency key) of every request that reached us."""
         self.app = _application(self)
+        if not self.state.things:
+            self.fill()
 
     # what tests and the demonstration's page ask of it
 
     def fail(self, operation: str, fault: str) -> None:
         """The next request for this operation goes wrong so."""
         self.faults.append((operation, fault))
+
+    def fill(self, amount_minor: int = 100_000_000) -> None:
+        """Somebody puts money into our balance from our bank account; below nought, takes it out."""
+        if amount_minor:
+            word = "topup" if amount_minor > 0 else "payout"
+            made = self._make("topup", "tu", amount=amount_minor)
+            self._line(word, amount_minor, made["id"], word)
 
     def forget_keys(self) -> None:
         """A day has passed: idempotency keys are forgotten."""
@@ -181,7 +192,9 @@ class Double:
             amount = amount_minor or self.thing(payment_ref)["amount"]
             made = self._make("dispute", "dp", amount=amount, payment_intent=payment_ref, status="needs_response")
             made |= {"reason": "bank_cannot_process", "balance_transactions": []}
-            made["balance_transactions"].append(self._line("adjustment", -amount, made["id"], "dispute"))
+            made["balance_transactions"].append(
+                self._line("adjustment", -amount, made["id"], "dispute", fee=DISPUTE_FEE_MINOR)
+            )
             self._event("charge.dispute.created", made)
             return str(made["id"])
 
@@ -239,7 +252,6 @@ class Double:
             raise _wrong("You have insufficient available funds in your Stripe account.", "balance_insufficient")
         if self.strikes("transfers.create", Fault.OTHER_AMOUNT):
             amount -= 100
-        self.state.balance_minor -= amount
         made = self._make("transfer", "tr", amount=amount, currency="gbp", amount_reversed=0, reversed=False)
         made |= {"destination": params["destination"], "transfer_group": params.get("transfer_group")}
         made |= {"metadata": params.get("metadata") or {}, "description": params.get("description")}
@@ -265,7 +277,6 @@ class Double:
             )
         transfer["amount_reversed"] += amount
         transfer["reversed"] = transfer["amount_reversed"] == transfer["amount"]
-        self.state.balance_minor += amount
         made = self._make("transfer_reversal", "trr", amount=amount, currency="gbp", transfer=ref)
         made["metadata"] = params.get("metadata") or {}
         self._line("transfer_refund", amount, made["id"], "transfer_reversal")
@@ -343,6 +354,13 @@ class Double:
             raise _wrong(f"No such payout: '{ref}'", "resource_missing", 404)
         return payout
 
+    def _balance_retrieve(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "object": "balance",
+            "available": [{"amount": self.state.balance_minor, "currency": "gbp"}],
+            "pending": [{"amount": 0, "currency": "gbp"}],
+        }
+
     def _balance_transactions_list(self, params: dict[str, Any]) -> dict[str, Any]:
         if payout := params.get("payout"):
             paid = self._payouts_retrieve({}, payout)
@@ -371,8 +389,8 @@ class Double:
         session["payment_status"] = "paid"
         if self.strikes("checkout", Fault.OTHER_AMOUNT):
             session["amount_total"] -= 100
-        self.state.balance_minor += session["amount_total"]
-        self._line("charge", session["amount_total"], intent["id"], "charge")
+        amount = session["amount_total"]
+        self._line("charge", amount, intent["id"], "charge", fee=amount * 15 // 1_000 + 20)
 
     def _make(self, kind: str, prefix: str, **fields: Any) -> dict[str, Any]:
         self.state.count += 1
@@ -386,10 +404,12 @@ class Double:
         self.state.things[made["id"]] = made
         return made
 
-    def _line(self, kind: str, amount: int, source: str, category: str) -> dict[str, Any]:
+    def _line(self, kind: str, amount: int, source: str, category: str, fee: int = 0) -> dict[str, Any]:
+        """One line of our statement; the balance is the sum of all of them, less their fees."""
+        self.state.balance_minor += amount - fee
         return self._make(
-            "balance_transaction", "txn", amount=amount, fee=0, net=amount, currency="gbp", type=kind, source=source,
-            reporting_category=category,
+            "balance_transaction", "txn", amount=amount, fee=fee, net=amount - fee, currency="gbp", type=kind,
+            source=source, reporting_category=category,
         )  # fmt: skip
 
     def _event(
@@ -456,6 +476,7 @@ OPERATIONS = (
     ("GET", "/v1/refunds/<ref>", "refunds.retrieve"),
     ("GET", "/v1/disputes/<ref>", "disputes.retrieve"),
     ("GET", "/v1/payouts/<ref>", "payouts.retrieve"),
+    ("GET", "/v1/balance", "balance.retrieve"),
     ("GET", "/v1/balance_transactions", "balance_transactions.list"),
 )
 
@@ -525,8 +546,8 @@ _BUTTONS: dict[str, Callable[[Double, str], object]] = {
     "lost": lambda double, ref: double.close_dispute(ref, won=False),
     "return": lambda double, ref: double.return_payout(ref),
     "fail": lambda double, ref: double.fail("transfers.create", ref),
-    "empty": lambda double, ref: setattr(double.state, "balance_minor", 0),
-    "fill": lambda double, ref: setattr(double.state, "balance_minor", 100_000_000),
+    "empty": lambda double, ref: double.fill(-double.state.balance_minor),
+    "fill": lambda double, ref: double.fill(),
     "send": lambda double, ref: None,
 }
 

@@ -227,3 +227,10 @@ class PaysByForm(Form):
     """How a fund's groups are paid."""
 
     pays_by = fields.RadiosField("How are this fund's groups paid?", message="Choose how groups are paid")
+    fees_borne_by = fields.TextField(
+        "Who bears the fees of the payment company?",
+        hint="It keeps a fee of what it takes in or pays out. The pot never bears it. Leave this empty if whoever "
+        "keeps the account does.",
+        required=False,
+        at_most=140,
+    )

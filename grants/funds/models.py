@@ -24,6 +24,8 @@ class Fund(Identified):
     """Where else a group can turn, one place on each line; told to those who get nothing."""
     pays_by: Mapped[PaysBy | None] = state_column(PaysBy)
     """How groups are paid; None: as the installation does it."""
+    fees_borne_by: Mapped[str | None] = mapped_column(String(140))
+    """Who makes good what a payment company keeps; None: whoever keeps the account. Never the pot."""
     created_at: Mapped[datetime] = mapped_column(Utc())
 
 

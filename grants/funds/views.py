@@ -549,13 +549,13 @@ def payments(fund_id: UUID) -> ResponseReturnValue:
     """Say how this fund's groups are paid."""
     fund = queries.fund(reading(), fund_id)
     access.ensure_may_steward(current_actor(), fund_id)
-    form = PaysByForm(data={"pays_by": fund.pays_by or pays_by()})
+    form = PaysByForm(data={"pays_by": fund.pays_by or pays_by(), "fees_borne_by": fund.fees_borne_by or ""})
     here = [PaysBy.BANK_RUN, *(PaysBy(name) for name in sorted(providers()))]
     form.pays_by.choices = [(way.value, PAYS_BY_WORDS[way]) for way in here]
     if form.accepted():
         try:
             with working() as uow:
-                pots.choose_payments(uow, fund_id, PaysBy(form.pays_by.data))
+                pots.choose_payments(uow, fund_id, PaysBy(form.pays_by.data), form.fees_borne_by.data or "")
             flash("Saved. What is on its way already goes on as it began.", "success")
             return redirect(url_for("funds.show", fund_id=fund_id))
         except RuleBroken as broken:

@@ -375,6 +375,12 @@ def shortfall_minor(session: Session, fund_id: UUID) -> int:
     return session.scalar(select(Account.balance_minor).where(Account.code == code)) or 0
 
 
+def fees_minor(session: Session, fund_id: UUID) -> int:
+    """Pence that a payment company kept of a fund's money and that nobody has made good yet."""
+    code = rules.fees_code(fund_id)
+    return session.scalar(select(Account.balance_minor).where(Account.code == code)) or 0
+
+
 def account(session: Session, account_id: UUID) -> Account | None:
     return session.get(Account, account_id)
 

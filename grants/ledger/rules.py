@@ -57,6 +57,21 @@ def owed_code(fund_id: UUID) -> str:
     return f"fund:{fund_id}:owed"
 
 
+def provider_code(fund_id: UUID) -> str:
+    """What a payment company holds of the fund, as its own statement says (debit, or credit when it is overdrawn)."""
+    return f"fund:{fund_id}:provider"
+
+
+def elsewhere_code(fund_id: UUID) -> str:
+    """What went through the payment company and not the fund's bank account: with it, that is what the bank holds."""
+    return f"fund:{fund_id}:elsewhere"
+
+
+def fees_code(fund_id: UUID) -> str:
+    """Fees that the payment company kept and that nobody has made good yet (debit)."""
+    return f"fund:{fund_id}:fees"
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One posting to be: which account, how much (debit positive), for which award."""
@@ -69,6 +84,24 @@ class Line:
 def balanced(lines: Sequence[Line]) -> bool:
     """An entry has at least two lines, none of nought, and sums to nought."""
     return len(lines) >= 2 and all(line.amount_minor for line in lines) and sum(x.amount_minor for x in lines) == 0
+
+
+def at_provider(fund_id: UUID, amount_minor: int, fee_minor: int) -> list[Line]:
+    """One line of a payment company's statement: it moved pence (in is positive) and kept a fee of them.
+
+    The pot keeps the whole amount: the fee stands apart, for whoever bears it to make good.
+
+    >>> [one.amount_minor for one in at_provider(UUID(int=1), 10_000, 170)]
+    [9830, 170, -10000]
+    >>> [one.amount_minor for one in at_provider(UUID(int=1), 0, 200)]
+    [-200, 200]
+    """
+    lines = [
+        Line(provider_code(fund_id), amount_minor - fee_minor),
+        Line(fees_code(fund_id), fee_minor),
+        Line(elsewhere_code(fund_id), -amount_minor),
+    ]
+    return [line for line in lines if line.amount_minor]
 
 
 def moved(

@@ -17,9 +17,12 @@ from grants.ledger.rules import (
     Line,
     Pocket,
     Side,
+    at_provider,
     balanced,
     bank_code,
+    elsewhere_code,
     ensure_can_close,
+    fees_code,
     grants_code,
     last_moment,
     owed_code,
@@ -35,12 +38,12 @@ def open_fund(uow: UnitOfWork, fund_id: UUID) -> None:
         uow.add(Account(code=code, side=Side.DEBIT, guarded=True, fund_id=fund_id))
 
 
-def _open_when_needed(uow: UnitOfWork, code: str, side: Side, fund_id: UUID) -> None:
-    """Shortfalls are rare: their two accounts are opened with the first."""
+def _open_when_needed(uow: UnitOfWork, code: str, side: Side, fund_id: UUID, *, guarded: bool = True) -> None:
+    """Shortfalls are rare, and many funds never meet a payment company: such accounts are opened with the first."""
     if uow.session.scalar(select(Account.id).where(Account.code == code)) is None:
         try:
             with uow.session.begin_nested():
-                uow.add(Account(code=code, side=side, guarded=True, fund_id=fund_id))
+                uow.add(Account(code=code, side=side, guarded=guarded, fund_id=fund_id))
         except IntegrityError:
             return
 
@@ -93,6 +96,30 @@ def owe(uow: UnitOfWork, fund_id: UUID, amount_minor: int) -> Line:
     """The line for money that the fund owes to whoever laid it out."""
     _open_when_needed(uow, owed_code(fund_id), Side.CREDIT, fund_id)
     return Line(owed_code(fund_id), -amount_minor)
+
+
+def through_provider(
+    uow: UnitOfWork, fund_id: UUID, *, provider: str, ref: str, amount_minor: int, fee_minor: int, memo: str
+) -> Entry | None:
+    """Write down one line of a payment company's statement, once: what it moved, and what it kept as a fee.
+
+    None for a line that moved nothing. No contribution is touched: what was given stays what was given.
+    """
+    lines = at_provider(fund_id, amount_minor, fee_minor)
+    if not lines:
+        return None
+    for line in lines:
+        _open_when_needed(uow, line.account, Side.DEBIT, fund_id, guarded=False)
+    key = f"provider:{provider}:{ref}"
+    if not amount_minor:
+        return post(uow, key=key, event="provider.charged", fund_id=fund_id, lines=lines, memo=memo)
+    return post(uow, key=key, event="provider.moved", fund_id=fund_id, lines=lines, memo=memo)
+
+
+def fees_made_good(uow: UnitOfWork, fund_id: UUID, *, ref: str, amount_minor: int, memo: str) -> Entry:
+    """Whoever bears the payment company's fees has put them into the fund's bank account."""
+    lines = [Line(elsewhere_code(fund_id), amount_minor), Line(fees_code(fund_id), -amount_minor)]
+    return post(uow, key=f"fees:{ref}", event="fees.made_good", fund_id=fund_id, lines=lines, memo=memo)
 
 
 def post(uow: UnitOfWork, *, key: str, event: str, fund_id: UUID, lines: Sequence[Line], memo: str = "") -> Entry:

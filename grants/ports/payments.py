@@ -235,12 +235,19 @@ class StatementKind(StrEnum):
     MONEY_IN = "money_in"
     REFUND = "refund"
     DISPUTE = "dispute"
+    FEE = "fee"
+    """A charge of its own, not taken out of another line: then ``amount_minor`` is nought."""
+    OWN_BANK = "own_bank"
+    """Between it and our own bank account."""
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One line of what a provider did with our money, about ``source_ref``. Signed pence: in is positive."""
+    """One line of what a provider did with our money, about ``source_ref``. Signed pence: in is positive.
+
+    ``fee_minor``: what it kept of it besides (minus when it gave a fee back): its balance changes by amount less fee.
+    """
 
     id: str
     kind: StatementKind
@@ -263,6 +270,9 @@ class EventDesk(Protocol):
 
     def statement(self, since: datetime) -> list[StatementLine]:
         """What the provider did since then, the earliest first."""
+
+    def balance_minor(self) -> int:
+        """What the provider holds for us now, what is on its way to us there included: signed pence."""
 
 
 class PaymentProvider(PaymentGateway, RecipientDesk, PayIn, EventDesk, Protocol):

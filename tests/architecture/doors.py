@@ -75,11 +75,13 @@ DOORS: dict[str, str] = {
     # banking
     "banking.advice": "auditor+finance_officer",
     "banking.cancel": "finance_officer",
+    "banking.fees": "auditor+finance_officer",
     "banking.file": "finance_officer",
     "banking.hand_over": "finance_officer",
     "banking.index": "auditor+finance_officer",
     "banking.line": "finance_officer",
     "banking.new": "finance_officer",
+    "banking.provider": "auditor+finance_officer",
     "banking.show": "auditor+finance_officer",
     "banking.statements": "auditor+finance_officer",
     # disbursements

@@ -96,8 +96,13 @@ TOOLS = [Format.BEANCOUNT, Format.HLEDGER]
 def test_the_tools_of_others_agree_with_the_books_and_miss_no_penny(
     any_session: Session, holds: dict[Format, Checker], format: Format
 ) -> None:
-    some_money(any_session)
+    one, _ = some_money(any_session)
+    for ref, amount, fee in (("txn_1", 10_000, 170), ("txn_2", -10_000, 2_000), ("txn_3", 0, 55)):
+        ledger.through_provider(
+            work(any_session), one.fund_id, provider="stripe", ref=ref, amount_minor=amount, fee_minor=fee, memo="a; b"
+        )
     books = every(any_session, format)
+    assert "Provider  -22.25 GBP" in books or "Provider  0.00 GBP = -22.25 GBP" in books
     assert holds[format](books)
     one_line = books.replace("  -3.33 GBP\n", "  -3.34 GBP\n", 1)
     refunds = "Expenses:The-Tees-fund-Groe-two-lines:Refunds  3.33"

@@ -27,6 +27,7 @@ from grants.awards import queries as award_queries
 from grants.awards.models import Award, ChangeRequest
 from grants.awards.rules import AwardState, ChangeKind, ChangeRequestAction, ChangeRequestState, Wanted
 from grants.awards.service import amendments, answers, offers, settling, standing
+from grants.banking import service as banking
 from grants.disbursements.models import Disbursement, Repayment
 from grants.disbursements.rules import DisbursementState, Notice, Told
 from grants.disbursements.service import heard, paying, returns
@@ -42,7 +43,15 @@ from grants.kernel.work import UnitOfWork
 from grants.ledger import queries as ledger_queries
 from grants.ledger.queries import pockets_of
 from grants.people.queries import actor_for
-from grants.ports.payments import CheckoutFacts, CheckoutStanding, DisputeTold, RefundStanding, RefundTold
+from grants.ports.payments import (
+    CheckoutFacts,
+    CheckoutStanding,
+    DisputeTold,
+    RefundStanding,
+    RefundTold,
+    StatementKind,
+    StatementLine,
+)
 from tests.builders.awards import a_decided_proposal, a_decided_round, a_decision, all_known
 from tests.builders.funds import a_fund, a_funder
 from tests.builders.people import a_member, a_person
@@ -177,6 +186,7 @@ class Life(RuleBasedStateMachine):
         taken = DisputeTold(f"{name}-dispute", of.payment_ref or "", max(1, of.amount_minor * back // 4), False, "lost")
         for _ in range(2):
             self._try(lambda uow: taken_back.dispute_told(uow, "memory", taken), CLOCK)
+        self._stated(StatementKind.DISPUTE, -taken.taken_minor, 2_000, taken.payment_ref)
         if back == 1:
             self._refund(name, amount)
         elif back == 2:
@@ -196,8 +206,18 @@ class Life(RuleBasedStateMachine):
             for _ in range(2):  # told twice, credited once
                 assert checkouts.checkout_told(work(self.session, CLOCK, self.now), "memory", told)
 
-        self._try(paid, self._actor(Role.FUNDER, one.funder_id))
+        if self._try(paid, self._actor(Role.FUNDER, one.funder_id)):
+            self._stated(StatementKind.MONEY_IN, amount, amount * 15 // 1_000 + 20, f"{name}-money")
         return name
+
+    def _stated(self, kind: StatementKind, amount: int, fee: int, ref: str) -> None:
+        """A line of the provider's statement, with what it kept; read twice."""
+        line = StatementLine(f"txn{self._next():04}", kind, amount, fee, ref, self.now)
+        for again in (1, 0):
+            read: list[tuple[int, int]] = []
+            take = lambda uow: read.append(banking.take_provider_lines(uow, "memory", [line]))  # noqa: B023, E731
+            assert self._try(take, CLOCK)
+            assert read == [(again, 0)]
 
     def _refund(self, name: str, amount: int) -> None:
         """An officer sends some of it back the way it came; the provider may not be able to."""

@@ -22,7 +22,7 @@ from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
 from grants.funds.models import Receipt
 from grants.funds.rules import ContributionState, PaysBy
-from grants.kernel.actors import CLOCK, Actor, Role
+from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.ledger.queries import breaks
@@ -30,7 +30,6 @@ from grants.outbox.models import OutboxRow
 from grants.payees import queries as queries_of_payees
 from grants.payees.rules.accounts import BankAccountState
 from grants.people.queries import actor_for
-from grants.ports import payments as payments_port
 from grants.ports.bank_run import Answer, BankLine, FileRefused, OrderFile
 from grants.web.db import WRITES
 from tests.builders.awards import an_award
@@ -318,25 +317,12 @@ def test_stripes_statement_pays_what_an_event_never_told(make_app: Callable[...,
         world.relay()
         assert world.payment().state is S.SENT
         run = world.app.test_cli_runner().invoke(args=["payments", "compare", "--days", "3"])
-        assert run.output == "1 new lines, 0 of them about nothing that we know\n"
+        assert run.output == "2 new lines, 0 of them about nothing that we know\n"
         assert world.payment().state is S.PAID
         world.double.send()
         world.ensure_whole(paid=90_000)
         again = world.app.test_cli_runner().invoke(args=["payments", "compare"])
         assert again.output == "0 new lines, 0 of them about nothing that we know\n"
-
-
-def test_a_line_of_stripes_statement_tells_its_fee_and_a_fee_alone_is_to_be_explained(session: Session) -> None:
-    lines = [
-        payments_port.StatementLine("txn_1", payments_port.StatementKind.MONEY_IN, 10_000, 170, "pi_1", START),
-        payments_port.StatementLine("txn_2", payments_port.StatementKind.OTHER, -200, 0, "", START),
-    ]
-    assert service.take_provider_lines(work(session, CLOCK), "stripe", lines) == (2, 2)
-    assert sorted((one.words, one.amount_minor) for one in queries.lines_to_explain(session, None)) == [
-        ("money in; £1.70 of fees, which the keeper of the account bears", 10_000),
-        ("other", -200),
-    ]
-    assert breaks(session) == []
 
 
 # pages

@@ -67,6 +67,7 @@ TYPES: dict[str, type] = {
     "refunds.retrieve": stripe.params.RefundRetrieveParams,
     "disputes.retrieve": stripe.params.DisputeRetrieveParams,
     "payouts.retrieve": stripe.params.PayoutRetrieveParams,
+    "balance.retrieve": stripe.params.BalanceRetrieveParams,
     "balance_transactions.list": stripe.params.BalanceTransactionListParams,
 }
 """Operation of the double → what the library lets one ask of it."""

@@ -11,6 +11,7 @@ from grants.audit.queries.register import register_sum
 from grants.audit.queries.statements import AWAY
 from grants.awards.models import Award, AwardSplit, Instalment
 from grants.awards.rules import HOLDS_MONEY, AwardState
+from grants.banking import queries as banking
 from grants.disbursements.models import Disbursement, MoneyReturn, Repayment
 from grants.disbursements.rules import LIVE, DisbursementState, RepaymentState
 from grants.funds import queries as funds
@@ -44,6 +45,7 @@ def checks(session: Session) -> list[Check]:
             "A closed award is accounted for: paid, less what came back and was written off, is what was spent",
             _unsettled(session),
         ),
+        Check("What a payment company moved and kept is what its statement says", banking.provider_differs(session)),
         Check("The public register adds up to the books", _register_differs(session)),
         Check("The database refuses to change, to take away and to replace what was entered", _refusals_gone(session)),
     ]

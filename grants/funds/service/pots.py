@@ -83,10 +83,14 @@ def _ensure_new_name(uow: UnitOfWork, model: type[Fund] | type[Funder], name: st
         raise RuleBroken(f"There is a {word} of this name already: choose another name.", field="name")
 
 
-def choose_payments(uow: UnitOfWork, fund_id: UUID, pays_by: PaysBy) -> Fund:
-    """Say how this fund's groups are paid from now on. What is on its way already goes on as it began."""
+def choose_payments(uow: UnitOfWork, fund_id: UUID, pays_by: PaysBy, fees_borne_by: str = "") -> Fund:
+    """Say how this fund's groups are paid from now on, and who bears the fees of it (empty: who keeps the account).
+
+    What is on its way already goes on as it began.
+    """
     fund = uow.get(Fund, fund_id, lock=True)
     access.ensure_may_steward(uow.actor, fund_id)
     before, fund.pays_by = fund.pays_by, pays_by
+    fund.fees_borne_by = " ".join(fees_borne_by.split())[:140] or None
     uow.record("fund.payments_changed", fund, before=before, after=pays_by)
     return fund
