@@ -204,9 +204,10 @@ def _misnamed(session: Session) -> tuple[str, ...]:
         else:
             named = f"fund:{fund_id}:{code.rsplit(':', 1)[-1]}"
             stands = rules.Side.CREDIT if code == rules.owed_code(fund_id) else rules.Side.DEBIT
+        free = contribution_id is None and code.rsplit(":", 1)[-1] in rules.EITHER_SIDE
         if code != named:
             found.append(f"account {code} stands for {named}")
-        elif side != stands or not guarded:
+        elif side != stands or guarded is free:
             found.append(f"account {code} is not guarded against standing on its wrong side")
     return tuple(found)
 

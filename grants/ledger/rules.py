@@ -86,6 +86,10 @@ def balanced(lines: Sequence[Line]) -> bool:
     return len(lines) >= 2 and all(line.amount_minor for line in lines) and sum(x.amount_minor for x in lines) == 0
 
 
+EITHER_SIDE = frozenset({"provider", "elsewhere", "fees"})
+"""What a payment company does may put these on either side: it pays out before it takes in, and gives a fee again."""
+
+
 def at_provider(fund_id: UUID, amount_minor: int, fee_minor: int) -> list[Line]:
     """One line of a payment company's statement: it moved pence (in is positive) and kept a fee of them.
 
