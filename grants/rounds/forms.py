@@ -128,8 +128,7 @@ class RoundForm(Form):
                 KeyKeeping.STRONG,
                 "Three returning officers, of whom two must come to count",
                 "This service cannot open a vote before. Voters who change their mind vote afresh. "
-                "Not with voting on paper: what two people read on a paper is compared before the count, and for that "
-                "the key must be here.",
+                "On paper, each pile has a cover sheet with letters that whoever keys it types.",
             ),
         ],
         coerce=KeyKeeping,

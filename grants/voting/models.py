@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grants.kernel.tables import Base, Identified, Minor, Utc, state_column
@@ -254,6 +254,7 @@ class PaperBatch(Identified):
         UniqueConstraint("round_id", "number"),
         CheckConstraint("declared_count > 0", name="declared_positive"),
         CheckConstraint("approved_by_id IS NULL OR approved_by_id <> keyed_by_id", name="two_people"),
+        CheckConstraint("(state = 'set_aside') = (set_aside_at IS NOT NULL)", name="set_aside_has_time"),
     )
 
     round_id: Mapped[UUID] = mapped_column(ForeignKey("round.id"))
@@ -269,6 +270,13 @@ class PaperBatch(Identified):
     """Who keys it once more."""
     approved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     approved_at: Mapped[datetime | None] = mapped_column(Utc())
+    cover_hash: Mapped[str | None] = mapped_column(String(64))
+    """Where officers hold the key: by which the letters of the cover sheet are known again. Gone with the count."""
+    set_aside_at: Mapped[datetime | None] = mapped_column(Utc())
+    set_aside_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    set_aside_why: Mapped[str | None] = mapped_column(String(500))
+    instead_of_id: Mapped[UUID | None] = mapped_column(ForeignKey("paper_batch.id"))
+    """The batch of the same papers that was set aside."""
 
 
 class PaperEntry(Base):
@@ -282,8 +290,8 @@ class PaperEntry(Base):
             "keying",
             "serial",
             unique=True,
-            sqlite_where=text("invalid IS NULL"),
-            postgresql_where=text("invalid IS NULL"),
+            sqlite_where=text("invalid IS NULL AND NOT aside"),
+            postgresql_where=text("invalid IS NULL AND NOT aside"),
         ),
         CheckConstraint("keying IN (1, 2)", name="keying_known"),
     )
@@ -296,6 +304,10 @@ class PaperEntry(Base):
     serial: Mapped[str | None] = mapped_column(String(9))
     invalid: Mapped[Invalid | None] = state_column(Invalid)
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    likeness: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Where officers hold the key: by which it is compared with the other reading (``rules.covers``)."""
+    aside: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Its batch was declared anew."""
 
 
 class PaperCorrection(Identified):
@@ -310,6 +322,7 @@ class PaperCorrection(Identified):
     was_invalid: Mapped[Invalid | None] = state_column(Invalid)
     was_count: Mapped[int | None]
     was_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    was_likeness: Mapped[bytes | None] = mapped_column(LargeBinary)
     why: Mapped[str] = mapped_column(String(500))
     made_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     made_at: Mapped[datetime] = mapped_column(Utc())

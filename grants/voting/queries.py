@@ -451,6 +451,11 @@ class PaperBatchRow:
     keyed_by_id: UUID | None
     checked_by_id: UUID | None
     approved_by_id: UUID | None
+    cover_hash: str | None
+    set_aside_at: datetime | None
+    set_aside_by_id: UUID | None
+    set_aside_why: str | None
+    instead_of_id: UUID | None
     keyed: int
     checked: int
 
@@ -482,6 +487,11 @@ def _paper_batch_rows() -> Select[Any]:
             PaperBatch.keyed_by_id,
             PaperBatch.checked_by_id,
             PaperBatch.approved_by_id,
+            PaperBatch.cover_hash,
+            PaperBatch.set_aside_at,
+            PaperBatch.set_aside_by_id,
+            PaperBatch.set_aside_why,
+            PaperBatch.instead_of_id,
             func.coalesce(counts.c.keyed, 0),
             func.coalesce(counts.c.checked, 0),
         )
@@ -500,7 +510,7 @@ def paper_batches(session: Session, round_id: UUID) -> list[PaperBatchRow]:
 def open_batches(session: Session, fund_ids: frozenset[UUID] | None) -> list[PaperBatchRow]:
     """Batches of these funds (None: of all) that still have to be keyed or checked, of rounds that are not counted."""
     query = _paper_batch_rows().where(
-        PaperBatch.state != PaperBatchState.APPROVED,
+        PaperBatch.state.in_((PaperBatchState.DECLARED, PaperBatchState.KEYED)),
         PaperBatch.round_id.in_(
             select(Round.id).where(
                 Round.state == RoundState.VOTING, *([Round.fund_id.in_(fund_ids)] if fund_ids is not None else [])
@@ -516,6 +526,18 @@ def paper_batch(session: Session, batch_id: UUID) -> PaperBatchRow:
     if row is None:
         raise NotFound("There is no such batch of papers.")
     return PaperBatchRow(*row)
+
+
+def declared_instead(session: Session, batch_id: UUID) -> Any:
+    """The batch (id, number) as which the papers of one that was set aside were declared anew; None for others."""
+    columns = (PaperBatch.id, PaperBatch.number)
+    return session.execute(select(*columns).where(PaperBatch.instead_of_id == batch_id).limit(1)).one_or_none()
+
+
+def keyed_places(session: Session, batch_id: UUID, keying: int) -> list[int]:
+    """Which papers of a batch one of the two has keyed."""
+    of_one = (PaperEntry.batch_id == batch_id, PaperEntry.keying == keying)
+    return list(session.scalars(select(PaperEntry.place).where(*of_one).order_by(PaperEntry.place)))
 
 
 def corrections(session: Session, batch_id: UUID) -> list[tuple[PaperCorrection, str]]:

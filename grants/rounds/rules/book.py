@@ -54,8 +54,8 @@ class RuleBook:
     information" is left out of both sides. ``quorum``: panellists without an interest. ``ballot_…``: see
     ``BallotRules``; ``ballot_minimum`` falls to the number of bids that stand, where fewer do. ``rule``,
     ``rule_options``: see ``SHARING``. ``lot_seed`` is published, and with it the order that breaks ties.
-    ``key_keeping``: who holds the key that opens the votes; with officers there is no voting on paper. Rule-books from
-    before there was a choice say nothing of it: the service does.
+    ``key_keeping``: who holds the key that opens the votes. Rule-books from before there was a choice say nothing
+    of it: the service does.
     ``paper_policy``: what a booth does for who voted online already. ``help_cap``: how many people one helper may help
     to vote in this round; 0 means that nobody helps.
     ``blind``: panellists do not learn whose bid it is until their own score of it is locked.
@@ -204,12 +204,6 @@ class RuleBook:
             (not 0 <= self.vote_min_age <= 18, "Enter the youngest age for voting, 0 to 18.", "vote_min_age"),
             (not self.vote_connections, "Choose who may vote.", "vote_connections"),
             (not self.vote_methods, "Choose at least one way to vote.", "vote_methods"),
-            (
-                self.key_keeping is KeyKeeping.STRONG and VotingMethod.IN_PERSON in self.vote_methods,
-                "Leave out voting on paper, or let this service hold the key: two people compare what they read on "
-                "each paper before the count, and for that the key must be here.",
-                "vote_methods",
-            ),
             *self.ballot.complaints(),
             (self.rule not in list(SharingRule), "Choose a way to share the pot that we have.", "rule"),
             (not self.criteria, "Choose at least one criterion.", "criteria"),

@@ -137,12 +137,22 @@ def _sealed_until(book: RuleBook) -> str:
 
 def _changes(book: RuleBook) -> str:
     """What may be changed after voting."""
-    if book.key_keeping is KeyKeeping.STRONG:
-        return ", and can vote afresh until voting closes: the last vote counts."
-    if VotingMethod.IN_PERSON not in book.vote_methods:
-        return ", and can change the vote until voting closes."
     if book.vote_methods == (VotingMethod.IN_PERSON,):
         return ". A paper that is in the box stays there."
+    if book.key_keeping is KeyKeeping.STRONG:
+        if VotingMethod.IN_PERSON not in book.vote_methods:
+            return ", and can vote afresh until voting closes: the last vote counts."
+        if book.paper_policy is PaperPolicy.REFUSE:
+            return (
+                ". Who voted online can vote afresh online until voting closes: the last vote counts. "
+                "A paper in the box stays there."
+            )
+        return (
+            ". Who voted online can vote afresh until voting closes, online or once more on paper at a booth: the "
+            "last vote counts. A paper in the box stays there."
+        )
+    if VotingMethod.IN_PERSON not in book.vote_methods:
+        return ", and can change the vote until voting closes."
     if book.paper_policy is PaperPolicy.REFUSE:
         return ". An online vote can be changed online until voting closes, a paper in the box cannot."
     return (

@@ -26,16 +26,21 @@ class PaperBatchState(StrEnum):
     DECLARED = "declared"
     KEYED = "keyed"
     APPROVED = "approved"
+    SET_ASIDE = "set_aside"
 
 
 class PaperBatchAction(StrEnum):
     CLOSE = "close"
     APPROVE = "approve"
+    DECLARE_ANEW = "declare_anew"
 
 
 BATCH_STEPS: dict[tuple[PaperBatchState, PaperBatchAction], PaperBatchState] = {
     (PaperBatchState.DECLARED, PaperBatchAction.CLOSE): PaperBatchState.KEYED,
     (PaperBatchState.KEYED, PaperBatchAction.APPROVE): PaperBatchState.APPROVED,
+    (PaperBatchState.DECLARED, PaperBatchAction.DECLARE_ANEW): PaperBatchState.SET_ASIDE,
+    (PaperBatchState.KEYED, PaperBatchAction.DECLARE_ANEW): PaperBatchState.SET_ASIDE,
+    (PaperBatchState.APPROVED, PaperBatchAction.DECLARE_ANEW): PaperBatchState.SET_ASIDE,
 }
 
 

@@ -38,6 +38,7 @@ from grants.voting.models import (
     VotingCode,
 )
 from grants.voting.rules.codes import hash_address, hash_code, hash_person
+from grants.voting.rules.paper import PaperBatchState
 from grants.voting.rules.serials import make_serial
 from grants.voting.rules.states import Channel, CodeState
 from grants.voting.service.votes import OUTSIDE, VOIDED, ensure_open
@@ -217,7 +218,8 @@ def undo_check_in(uow: UnitOfWork, booth_id: UUID, shown: Shown, *, no_paper: bo
 
 def _ensure_papers_left(session: Session, booth: Booth) -> None:
     """Refuse (``StepRefused``) where the opened boxes of a booth hold as many papers as people who were given one."""
-    declared = session.scalar(select(func.sum(PaperBatch.declared_count)).where(PaperBatch.booth_id == booth.id)) or 0
+    opened = (PaperBatch.booth_id == booth.id, PaperBatch.state != PaperBatchState.SET_ASIDE)
+    declared = session.scalar(select(func.sum(PaperBatch.declared_count)).where(*opened)) or 0
     given = session.scalar(select(func.sum(BoothDay.given - BoothDay.undone)).where(BoothDay.booth_id == booth.id)) or 0
     if declared >= given:
         raise StepRefused("Every paper that was given out here is in a box that was opened, so theirs is among them.")
