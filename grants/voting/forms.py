@@ -282,8 +282,14 @@ class BoxForm(Form):
 
 
 class PaperForm(Form):
-    """What one paper says."""
+    """What one paper says; and, where officers hold the key, the letters of the pile's cover sheet."""
 
+    cover = fields.TextField(
+        "Letters on the cover sheet",
+        required=False,
+        at_most=60,
+        hint="16 letters and figures, on the sheet that lies on the pile. You type them once for a sitting.",
+    )
     serial = fields.TextField(
         "Number of the paper",
         required=False,
@@ -323,6 +329,23 @@ class CountForm(Form):
 
     paper_count = fields.NumberField("How many papers are there?", at_least=1, at_most=500)
     why = fields.TextField("Why was it wrong?", at_most=500)
+
+
+class CoverForm(Form):
+    """The letters of a cover sheet, to print it."""
+
+    cover = fields.TextField("Letters on the cover sheet", required=False, at_most=60)
+
+
+class AnewForm(Form):
+    """The papers of a batch are declared anew."""
+
+    why = fields.TextField(
+        "Why?",
+        at_most=500,
+        hint="For example: the cover sheet was lost. Write no name.",
+        message="Say why these papers are keyed again from the start",
+    )
 
 
 class ShareForm(Form):

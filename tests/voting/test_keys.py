@@ -191,13 +191,6 @@ class TestCollecting:
             )
         assert refused.value.field == "key_officers"
 
-    def test_paper_needs_the_key_before_the_close_so_a_strong_round_has_none(self, session: Session) -> None:
-        people = [a_person(session, Role.OFFICER) for _ in range(3)]
-        draft = a_draft(session, **{**strongly(people), "vote_methods": tuple(VotingMethod)})
-        with pytest.raises(RuleBroken, match="Leave out voting on paper") as refused:
-            round_service.draft_round(work(session, a_steward(session)), draft)
-        assert refused.value.field == "vote_methods"
-
 
 class TestVoting:
     def test_a_voter_votes_afresh_and_nothing_of_theirs_can_be_opened(self, any_session: Session) -> None:

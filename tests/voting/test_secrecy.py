@@ -18,7 +18,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import Column, LargeBinary, func, select, text
+from sqlalchemy import Column, LargeBinary, func, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -32,7 +32,16 @@ from grants.rounds.models import KeyShare, Round
 from grants.rounds.rules.ballots import KeyKeeping, VotingMethod
 from grants.rounds.rules.states import RoundState
 from grants.voting import models, queries
-from grants.voting.models import Ballot, EmailCheck, Envelope, RollMark, UnfinishedBallot, VoteReminder
+from grants.voting.models import (
+    Ballot,
+    EmailCheck,
+    Envelope,
+    PaperCorrection,
+    PaperEntry,
+    RollMark,
+    UnfinishedBallot,
+    VoteReminder,
+)
 from grants.voting.rules.ballots import named
 from grants.voting.rules.envelope import open_envelope
 from grants.voting.rules.shares import read_share
@@ -133,6 +142,8 @@ def put_in_the_rest(session: Session, vote: Held) -> None:
             papers.correct_paper(work(session, actor), batch.id, 1, same, "Looked again.")
             papers.close_batch(work(session, actor), batch.id)
     papers.approve_batch(work(session, second), batch.id, vote_key=KEYS["vote_key"])
+    session.execute(update(PaperEntry).values(likeness=b"by which officers' papers are compared"))
+    session.execute(update(PaperCorrection).values(was_likeness=b"by which officers' papers are compared"))
     about = {"round_id": round.id, "voter_key": vote.keys[0], "address": b"sealed"}
     times = {"number_hash": "0", "ward_code": "E05014880", "expires_at": round.voting_closes_at}
     session.add_all([EmailCheck(**about, **times), VoteReminder(**about)])

@@ -140,7 +140,7 @@ def draw_cover(uow: UnitOfWork, batch_id: UUID) -> str:
         raise StepRefused("The letters of this cover sheet were shown once. If they are lost, declare the batch anew.")
     letters = make_cover()
     batch.cover_hash = cover_hash(cover_key(letters, round.id, batch.id))
-    uow.record("voting.cover_drawn", batch)
+    uow.record("voting.cover_issued", batch)
     return letters
 
 

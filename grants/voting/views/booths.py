@@ -66,6 +66,7 @@ def _index_page(
         "voting/booths.html",
         round=round,
         in_person=VotingMethod.IN_PERSON in queries.book_of(round).vote_methods,
+        strong=queries.key_by_officers(round),
         booths=queries.booths(reading(), round.id),
         batches=queries.paper_batches(reading(), round.id),
         runs=queries.runs(reading(), round.id),

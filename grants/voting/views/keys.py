@@ -14,6 +14,7 @@ from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.voting.forms import ShareForm
 from grants.voting.service import keys as service
+from grants.voting.service import papers
 from grants.voting.service.votes import HELD_SECRETS
 from grants.web.db import give_back_space, now, reading
 from grants.web.doors import signed_in
@@ -76,12 +77,14 @@ def hand_in(round_id: UUID) -> ResponseReturnValue:
 def _page(round_id: UUID, form: ShareForm | None = None) -> ResponseReturnValue:
     round, mine = _mine(round_id)
     form = form or ShareForm(formdata=None)
+    closed = round.state.value == "voting" and now() >= round.voting_closes_at
     page = render_template(
         "voting/key_share.html",
         round=round,
         mine=mine,
         form=form,
-        closed=round.state.value == "voting" and now() >= round.voting_closes_at,
+        closed=closed,
+        waits=papers.what_waits(reading(), round.id) if closed else [],
         others=[one for one in rounds.key_holders(reading(), round.id) if one.person_id != mine.person_id],
     )
     answer = _private(page)
