@@ -53,7 +53,7 @@ from grants.payees import cli as payees_cli
 from grants.payees import views as payees
 from grants.people import cli as people_cli
 from grants.people import queries as people_queries
-from grants.people import views as people
+from grants.people.views import accounts as people
 from grants.places import views as places
 from grants.ports.storage import FileStore
 from grants.priorities import views as priorities

@@ -36,7 +36,7 @@ from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRef
 from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
-from grants.people import service as people_service
+from grants.people.service import accounts as people_service
 from grants.proposals import queries as proposals
 from grants.proposals.models import ExclusiveSet, Proposal
 from grants.proposals.rules.states import ProposalState

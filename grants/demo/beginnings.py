@@ -11,8 +11,8 @@ from grants.insights.rules import InsightDraft
 from grants.issues import service as issues
 from grants.issues.rules import AnswerKind, IssueDraft
 from grants.kernel.actors import Rights, Role
-from grants.people import service as people
 from grants.people.rules import GroupDraft, GroupKind
+from grants.people.service import accounts as people
 from grants.priorities import service as priorities
 from grants.priorities.rules import ActionProgress, Agreement, Revision, Suggestion
 

@@ -45,7 +45,7 @@ from grants.kernel.errors import NotFound, RuleBroken
 from grants.ledger import queries as books
 from grants.ledger.queries import Pockets
 from grants.people import queries as people
-from grants.people import service as people_service
+from grants.people.service import accounts as people_service
 from grants.ports.payments import CheckoutStanding, OutcomeUnknown, PaymentProvider, ProviderRefused
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in

@@ -1,7 +1,8 @@
-"""Pictures as we keep them."""
+"""Pictures as we keep them, and codes that a camera reads."""
 
 from io import BytesIO
 
+import segno
 from PIL import Image, ImageOps
 
 from grants.kernel.errors import RuleBroken
@@ -35,3 +36,8 @@ def re_encoded(content: bytes) -> bytes:
     kept = BytesIO()
     plain.save(kept, "JPEG", quality=85, optimize=True)
     return kept.getvalue()
+
+
+def qr_picture(text: str) -> str:
+    """The text as a QR code, as a picture that stands in the page itself (a ``data:`` address)."""
+    return str(segno.make(text, error="m", micro=False).png_data_uri(scale=4, border=2))

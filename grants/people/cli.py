@@ -4,7 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from grants.kernel.errors import RuleBroken
-from grants.people import service
+from grants.people.service import accounts as service
 from grants.web.work import clockwork
 
 cli = AppGroup("people", help="Accounts and roles.")

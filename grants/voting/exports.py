@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import Any
 
-import segno
-
 from grants.rounds.rules.ballots import BallotKind, BallotRules
 from grants.voting.queries import Entry
 from grants.voting.rules.ballots import Marks
@@ -27,11 +25,6 @@ def defused(text: str) -> str:
     ("'=1+1", 'Seeds')
     """
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def qr_picture(text: str) -> str:
-    """The text as a QR code, as a picture that stands in the page itself (a ``data:`` address)."""
-    return str(segno.make(text, error="m", micro=False).png_data_uri(scale=4, border=2))
 
 
 def ballots_csv(ballots: Iterable[Marks], entries: Sequence[Entry], rules: BallotRules) -> str:

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from grants.adapters.memory_mail import MemoryMailer
 from grants.outbox.models import OutboxRow
-from grants.people import service
 from grants.people.models import Person
+from grants.people.service import accounts as service
 from tests.builders.people import actor_of
 from tests.support.work import work
 

@@ -15,9 +15,10 @@ from grants.kernel.actors import CLOCK, Actor, Grant, Rights, Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
-from grants.people import queries, service
+from grants.people import queries
 from grants.people.models import Membership, Person, RoleGrant, SignInLink
 from grants.people.rules import GONE, GroupDraft, GroupKind, HostingState
+from grants.people.service import accounts as service
 from grants.web.db import transaction
 from tests.builders.actors import an_actor
 from tests.builders.people import a_group, a_hosting, a_member, a_person, a_sign_in, actor_of

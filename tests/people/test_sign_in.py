@@ -19,9 +19,9 @@ from grants.kernel.clock import SetClock
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
-from grants.people import service
 from grants.people.models import Person, SignInLink, SignInSession
 from grants.people.queries import actor_of_session, token_hash
+from grants.people.service import accounts as service
 from grants.web.db import db, transaction
 from tests.builders.people import a_person
 from tests.conftest import SignIn

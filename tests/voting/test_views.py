@@ -503,7 +503,7 @@ class TestDesk:
         self, as_: SignIn, app_session: Session, round: Round, monkeypatch: pytest.MonkeyPatch, form_of: str
     ) -> None:
         told: list[str] = []
-        monkeypatch.setattr("grants.voting.exports.qr_picture", lambda text: told.append(text) or "data:,")
+        monkeypatch.setattr("grants.voting.views.desk.qr_picture", lambda text: told.append(text) or "data:,")
         monkeypatch.setattr("grants.web.pdf.draw", lambda html: html.encode())
         fields = {"label": "Library", "code_count": "3", "form_of": form_of}
         answer = as_(Role.STEWARD).post(vote(round, "codes"), data=fields)

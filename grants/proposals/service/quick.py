@@ -10,7 +10,7 @@ from grants.kernel.errors import Conflict, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
-from grants.people import service as people_service
+from grants.people.service import accounts as people_service
 from grants.ports.geography import Geography
 from grants.proposals import notices, queries
 from grants.proposals.models import Proposal

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.people import queries as people
-from grants.people import service as people_service
 from grants.people.rules import GroupDraft
+from grants.people.service import accounts as people_service
 from grants.proposals import access, queries
 from grants.proposals.forms.sections import section_form
 from grants.proposals.forms.typed import SignedForm, SummaryForm, TypedForm

@@ -11,11 +11,12 @@ from flask.typing import ResponseReturnValue
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, RuleBroken
+from grants.kernel.pictures import qr_picture
 from grants.people import queries as people
 from grants.rounds import access as rounds_access
 from grants.rounds import queries as rounds
 from grants.rounds.rules.ballots import VotingMethod
-from grants.voting import access, exports, queries
+from grants.voting import access, queries
 from grants.voting.forms import BoothForm, BoxForm, CheckInForm, PrintForm, ShiftForm, ShownForm, UndoForm
 from grants.voting.queries import BoothRow
 from grants.voting.rules.voters import who_may_vote
@@ -196,7 +197,7 @@ def papers(round_id: UUID, run_id: UUID, part: int) -> ResponseReturnValue:
         explained=explain_limits(book.ballot, len(entries)),
         large=found.large_print,
         wards={ward.code: ward.name for ward in geography().wards()} if book.ballot.areas else {},
-        papers=[(serial, exports.qr_picture(serial)) for serial in serials],
+        papers=[(serial, qr_picture(serial)) for serial in serials],
     )
 
 

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken
+from grants.kernel.pictures import qr_picture
 from grants.rounds import access
 from grants.rounds import queries as rounds
 from grants.rounds.rules.ballots import VotingMethod
@@ -161,7 +162,7 @@ def _codes_once(round: Row, made: Sequence[str], form: CodesForm) -> ResponseRet
 
 def _with_pictures(codes: Sequence[str], address: str) -> list[tuple[str, str]]:
     """Each code with a QR code. The code stands behind a # in its address: browsers send that to no server."""
-    return [(code, exports.qr_picture(f"{address}#code={code}")) for code in codes]
+    return [(code, qr_picture(f"{address}#code={code}")) for code in codes]
 
 
 def _codes_on_paper(round: Row, made: Sequence[str], form: CodesForm, address: str) -> ResponseReturnValue:

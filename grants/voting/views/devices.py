@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, RuleBroken
-from grants.people import service as people
+from grants.people.service import accounts as people
 from grants.rounds import queries as rounds
 from grants.rounds.rules.states import RoundState
 from grants.voting import access, queries

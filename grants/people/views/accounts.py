@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.kernel.work import UnitOfWork
-from grants.people import access, queries, service
+from grants.people import access, queries
 from grants.people.forms import (
     DeclineForm,
     EndHostingForm,
@@ -29,6 +29,7 @@ from grants.people.forms import (
     SignInForm,
 )
 from grants.people.rules import EVERYWHERE, KIND_WORDS, ROLE_WORDS, VERB_WORDS, HostingState, own_path
+from grants.people.service import accounts as service
 from grants.web import session
 from grants.web.db import now, reading
 from grants.web.doors import demo_only, public, signed_in

@@ -1,0 +1,1 @@
+"""What happens to people and groups, and to the second step when they sign in."""
