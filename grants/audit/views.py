@@ -37,6 +37,7 @@ from grants.ledger.queries import Pockets
 from grants.people import queries as people
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
+from grants.web.forms import asked_number
 from grants.web.kept import kept
 from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
@@ -59,10 +60,6 @@ PLACES = {
     "round": "/rounds/{}",
 }
 """Where a thing of the trail has its own page."""
-
-
-def _page() -> int:
-    return max(1, min(request.args.get("page", 1, type=int) or 1, 100_000))
 
 
 def _pages(count: int, size: int) -> int:
@@ -94,7 +91,7 @@ def statement(funder_id: UUID) -> ResponseReturnValue:
     """What one funder gave, where each pound of it went, and what came of it."""
     form, as_at = _as_at()
     told = _told(funder_id, as_at)
-    shares, count = statements_queries.shares(reading(), told.ids, as_at, page=_page())
+    shares, count = statements_queries.shares(reading(), told.ids, as_at, page=asked_number())
     return render_template(
         "audit/statement.html",
         told=told,
@@ -108,8 +105,8 @@ def statement(funder_id: UUID) -> ResponseReturnValue:
         flow=_streams(told.given, statements_queries.streams(reading(), told.ids, as_at)),
         shares=shares,
         count=count,
-        page=_page(),
-        pages=_shown_page(count, _page(), PAGE),
+        page=asked_number(),
+        pages=_shown_page(count, asked_number(), PAGE),
         limited=told.limited,
         mine=speaks_for(current_actor(), funder_id),
         extra={"as_at": form.as_at.data.isoformat()} if as_at and form.as_at.data else {},
@@ -326,14 +323,14 @@ def register() -> ResponseReturnValue:
     wanted = RegisterFilter()
     if form.heard():
         wanted = RegisterFilter(form.round.data, form.priority.data, form.words.data or "")
-    rows, count = register_queries.register(session, wanted, page=_page())
+    rows, count = register_queries.register(session, wanted, page=asked_number())
     return render_template(
         "audit/register.html",
         form=form,
         rows=rows,
         count=count,
-        page=_page(),
-        pages=_shown_page(count, _page(), PAGE),
+        page=asked_number(),
+        pages=_shown_page(count, asked_number(), PAGE),
         narrowed=wanted != RegisterFilter(),
         sums=register_queries.register_sum(session),
         extra={"words": wanted.words, "round": wanted.round_id, "priority": wanted.priority_id},
@@ -363,7 +360,7 @@ def home() -> ResponseReturnValue:
     ids = [one.id for one in given]
     pockets = ledger.pockets_of(session, ids, as_at)
     states = trail_queries.states_at(session, "contribution", moment, ids)
-    awards, count = statements_queries.awards_at(session, moment, page=_page())
+    awards, count = statements_queries.awards_at(session, moment, page=asked_number())
     return render_template(
         "audit/home.html",
         form=form,
@@ -377,8 +374,8 @@ def home() -> ResponseReturnValue:
         counts=trail_queries.counts_at(session, moment),
         awards=awards,
         count=count,
-        page=_page(),
-        pages=_shown_page(count, _page(), PAGE),
+        page=asked_number(),
+        pages=_shown_page(count, asked_number(), PAGE),
         funders=funds.funders(session),
         extra={"as_at": form.as_at.data.isoformat()} if as_at and form.as_at.data else {},
     ), form.status
@@ -426,7 +423,7 @@ def _trail(wanted: TrailFilter, title: str, action: str, place: str = "") -> Res
         until = form.until.data and rules.end_of_day(form.until.data, datetime.max.replace(tzinfo=UTC))
         wanted = replace(wanted, verb=form.verb.data or "", since=since, until=until)
         asked = {"verb": form.verb.data, "since": form.since.data, "until": form.until.data}
-    events, count = trail_queries.trail(session, wanted, page=_page())
+    events, count = trail_queries.trail(session, wanted, page=asked_number())
     if not events and wanted.subject_ids and not (wanted.verb or wanted.since or wanted.until):
         raise NotFound("Nothing happened to such a thing.")
     names = people.names(session, [event.actor_id for event in events if event.actor_id])
@@ -439,8 +436,8 @@ def _trail(wanted: TrailFilter, title: str, action: str, place: str = "") -> Res
         days=[(day, list(group)) for day, group in groupby(events, key=lambda e: e.at.astimezone(LONDON).date())],
         names=names,
         count=count,
-        page=_page(),
-        pages=_shown_page(count, _page(), TRAIL_PAGE),
+        page=asked_number(),
+        pages=_shown_page(count, asked_number(), TRAIL_PAGE),
         single=len(wanted.subject_ids) == 1,
         extra=asked,
         said=_said,
@@ -518,8 +515,8 @@ def entries(fund_id: UUID) -> ResponseReturnValue:
     access.ensure_may_read_books(actor, fund_id)
     fund = funds.fund(session, fund_id)
     count = ledger.count_entries(session, fund_id)
-    pages = _shown_page(count, _page(), PAGE)
-    shown = ledger.entries(session, fund_id, limit=PAGE, offset=(_page() - 1) * PAGE)
+    pages = _shown_page(count, asked_number(), PAGE)
+    shown = ledger.entries(session, fund_id, limit=PAGE, offset=(asked_number() - 1) * PAGE)
     ids = [p.account.contribution_id for entry in shown for p in entry.postings if p.account.contribution_id]
     names = books_queries.funder_names(session, ids)
     return render_template(
@@ -527,7 +524,7 @@ def entries(fund_id: UUID) -> ResponseReturnValue:
         fund=fund,
         entries=shown,
         count=count,
-        page=_page(),
+        page=asked_number(),
         pages=pages,
         words=lambda account: _account(account, names),
         said=_said,
@@ -567,7 +564,7 @@ def account(account_id: UUID) -> ResponseReturnValue:
         raise NotFound("There is no such account.")
     access.ensure_may_read_books(actor, one.fund_id)
     form, as_at = _as_at()
-    lines, count = ledger.account_lines(session, account_id, as_at, limit=PAGE, offset=(_page() - 1) * PAGE)
+    lines, count = ledger.account_lines(session, account_id, as_at, limit=PAGE, offset=(asked_number() - 1) * PAGE)
     stood = ledger.sums_at(session, [account_id], as_at).get(account_id, 0) if as_at else one.balance_minor
     names = books_queries.funder_names(session, [one.contribution_id] if one.contribution_id else [])
     return render_template(
@@ -580,8 +577,8 @@ def account(account_id: UUID) -> ResponseReturnValue:
         stood_minor=stood * one.side,
         lines=lines,
         count=count,
-        page=_page(),
-        pages=_shown_page(count, _page(), PAGE),
+        page=asked_number(),
+        pages=_shown_page(count, asked_number(), PAGE),
         extra={"as_at": form.as_at.data.isoformat()} if as_at and form.as_at.data else {},
         said=_said,
         checks=actor.has(Role.AUDITOR),

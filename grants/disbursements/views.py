@@ -48,7 +48,7 @@ from grants.ports.payments import (
 )
 from grants.web.db import now, reading
 from grants.web.doors import demo_only, signed_in
-from grants.web.forms import Form
+from grants.web.forms import Form, asked_number
 from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import account_numbers, bank_ring, outbox_handlers, pays_by, providers, stripe
@@ -91,7 +91,7 @@ def index() -> ResponseReturnValue:
 def _desk(form: BulkForm, show: str) -> ResponseReturnValue:
     actor, today = current_actor(), london_day(now())
     funds = _funds(actor)
-    number = max(1, request.args.get("page", 1, type=int))
+    number = asked_number()
     counted = queries.counts(reading(), funds)
     totals = {"ask": queries.due_count(reading(), today, funds)}
     totals |= {key: sum(counted[state] for state in states) for key, states in SHOWN.items()}

@@ -22,6 +22,7 @@ from grants.reports.queries import OutcomeLine
 from grants.reports.rules import MOST_MEASURES, MOST_PICTURES, STEPS, ReportAction, ReportState, missing
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
+from grants.web.forms import asked_number
 from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.outside import files
@@ -57,7 +58,7 @@ def index() -> ResponseReturnValue:
     """All reports, for officers."""
     show = request.args.get("show", "to-read")
     show = show if show in FILTERS else "to-read"
-    number = max(1, request.args.get("page", 1, type=int))
+    number = asked_number()
     lines, total = queries.listed(reading(), FILTERS[show], page=number)
     return render_template(
         "reports/index.html",
@@ -274,7 +275,7 @@ def countersign(award_id: UUID) -> ResponseReturnValue:
 @public
 def outcomes() -> ResponseReturnValue:
     """What changed, grant by grant."""
-    number = max(1, request.args.get("page", 1, type=int))
+    number = asked_number()
     lines, total = queries.outcomes(reading(), page=number)
     return render_template(
         "reports/outcomes.html",

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
+
+FARTHEST = 100_000
+
+
+def asked_number(name: str = "page", default: int = 1) -> int:
+    """A whole number from the address, 1 or more and never farther than a database counts: a page, a version."""
+    return max(1, min(request.args.get(name, default, type=int) or default, FARTHEST))
 
 
 class Form(FlaskForm):  # type: ignore[misc]

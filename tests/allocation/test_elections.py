@@ -330,6 +330,10 @@ def test_its_pages_promise_nothing_and_know_no_dates_but_those_of_its_vote(
     again = read_pb(client.get(f"/rounds/{round.id}/results.pb").data)
     assert (again.meta["date_begin"], again.meta["date_end"]) == ("01.03.2024", "14.03.2024")
     assert home.figures(app_session).votes == 0
+    board = client.get(f"/rounds/{round.id}/ballots").text
+    assert "nobody voted here" in board
+    assert "tracking code</label>" not in board
+    assert "Who voted" not in board
     story = client.get(f"/rounds/{round.id}/how").text
     assert "£" not in story
     assert "They pay 100 EUR each." in story

@@ -28,7 +28,7 @@ from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules.states import RoundState
 from grants.voting import queries
-from grants.voting.models import Ballot, Envelope, RollMark, VotingCode
+from grants.voting.models import Ballot, Envelope, HelpCount, RollMark, Tally, VotingCode
 from grants.voting.rules.ballots import ballots_hash
 from grants.voting.rules.codes import hash_code
 from grants.voting.rules.states import Channel, Refusal
@@ -697,6 +697,28 @@ class TestAfterTheClose:
         assert "too few to show" in text
         assert "Ballots 50" not in text
         assert "Ballots 9" not in text
+
+    def test_papers_that_do_not_count_are_explained_to_all_and_told_by_reason_at_the_desk(
+        self, client: FlaskClient, as_: SignIn, app_session: Session
+    ) -> None:
+        round = self.counted(app_session, RoundState.PANEL)
+        for mark in app_session.scalars(select(RollMark).where(RollMark.round_id == round.id).limit(15)):
+            mark.channel = Channel.PAPER
+        tally = app_session.get_one(Tally, round.id)
+        tally.paper_given, tally.paper_count, tally.paper_invalid = 15, 12, {"unsigned": 2}
+        helper = a_person(app_session, Role.STEWARD)
+        app_session.add(HelpCount(round_id=round.id, helper_id=helper.id, on_day=round.voting_opens_at.date(), times=3))
+        app_session.commit()
+        assert "15 people were given a ballot paper, and 12 papers count." in text_of(client.get(self.at(round)))
+        desk = text_of(as_(Role.STEWARD).get(self.at(round, "vote/desk")))
+        assert "2: the slip that came with it is not signed" in desk
+        assert f"{helper.name}: 3 people" in desk
+
+    def test_a_page_of_the_board_that_nobody_reaches_is_no_error(
+        self, client: FlaskClient, app_session: Session
+    ) -> None:
+        round = self.counted(app_session, RoundState.PANEL)
+        assert client.get(self.at(round), query_string={"page": "9" * 30}).status_code == 200
 
     def test_a_line_set_aside_says_why(self, client: FlaskClient, app_session: Session) -> None:
         round = self.counted(app_session, RoundState.PANEL)

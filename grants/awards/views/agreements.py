@@ -17,6 +17,7 @@ from grants.people import queries as people
 from grants.review.rules import address_mark
 from grants.web.db import reading
 from grants.web.doors import signed_in
+from grants.web.forms import asked_number
 from grants.web.pdf import pdf_answer
 from grants.web.sections import sections_for
 from grants.web.session import current_actor
@@ -30,7 +31,7 @@ bp = Blueprint("award_agreements", __name__)
 def agreement(award_id: UUID) -> ResponseReturnValue:
     """Read the agreement; sign it if it waits for this person's name."""
     page = private_page(award_id)
-    version = request.args.get("version", type=int)
+    version = asked_number("version") if "version" in request.args else None
     shown = queries.agreement(reading(), award_id, version)
     if shown is None:
         raise NotFound("There is no agreement yet. It is written when the offer is accepted.")
@@ -178,7 +179,7 @@ def meet(instalment_id: UUID) -> ResponseReturnValue:
 def agreement_pdf(award_id: UUID) -> ResponseReturnValue:
     """The agreement to keep, with the names under it."""
     page = private_page(award_id)
-    shown = queries.agreement(reading(), award_id, request.args.get("version", type=int))
+    shown = queries.agreement(reading(), award_id, asked_number("version") if "version" in request.args else None)
     if shown is None:
         raise NotFound("There is no agreement yet. It is written when the offer is accepted.")
     signer = shown.countersigned_by_id

@@ -22,6 +22,7 @@ from grants.payees import queries as payees
 from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
+from grants.web.forms import asked_number
 from grants.web.needs import NeedsYou, needs_you
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
@@ -49,7 +50,7 @@ def index() -> ResponseReturnValue:
     """All awards, for officers."""
     show = request.args.get("show", "open")
     states = FILTERS.get(show, FILTERS["open"])
-    number = max(1, request.args.get("page", 1, type=int))
+    number = asked_number()
     lines, total = queries.listed(reading(), states, page=number)
     return render_template(
         "awards/index.html",

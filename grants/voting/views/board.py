@@ -13,6 +13,7 @@ from grants.voting.rules.turnout import publishable
 from grants.voting.views.votes import Row, ward_names
 from grants.web.db import reading
 from grants.web.doors import public
+from grants.web.forms import asked_number
 from grants.web.logs import quiet
 
 bp = quiet(Blueprint("voting_board", __name__))
@@ -27,7 +28,7 @@ def ballots(round_id: UUID) -> ResponseReturnValue:
     """What everybody can check: the board of commitments, turnout, and (once announced) the ballots."""
     round, tally = _counted(round_id)
     book = queries.book_of(round)
-    page = max(request.args.get("page", 1, type=int), 1)
+    page = asked_number()
     asked = request.args.get("code", "").strip()
     wanted = read_tracking_code(asked) if asked else None
     published = _published(round, tally)
@@ -53,6 +54,7 @@ def ballots(round_id: UUID) -> ResponseReturnValue:
         found=_find(round.id, wanted) if wanted else None,
         aside=[line for line in queries.ballot_lines(reading(), round.id) if line.set_aside_reason],
         entries=queries.entries(reading(), round.id),
+        elsewhere=round.imported_from is not None,
     )
 
 

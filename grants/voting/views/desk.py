@@ -17,6 +17,7 @@ from grants.rounds.rules.ballots import VotingMethod
 from grants.rounds.rules.states import RoundState
 from grants.voting import exports, queries
 from grants.voting.forms import CodesForm, HandOverForm, VoidForm
+from grants.voting.rules.paper import INVALID_WORDS
 from grants.voting.rules.reminders import REST, how_many, why_not_now
 from grants.voting.rules.voters import who_may_vote
 from grants.voting.service import codes as code_service
@@ -79,6 +80,9 @@ def _desk_page(round: Row, form: CodesForm | None = None) -> tuple[str, int]:
         lots={line.number: line.lot for line in queries.ballot_lines(reading(), round.id)},
         batches=queries.batches(reading(), round.id),
         used=queries.codes_used(reading(), round.id) if counted else None,
+        tally=queries.tally(reading(), round.id) if counted else None,
+        invalid_words=INVALID_WORDS,
+        helped=queries.helped(reading(), round.id) if counted else [],
         refusals=queries.refusals(reading(), round.id),
         by_email=VotingMethod.EMAIL_POSTCODE in queries.book_of(round).vote_methods,
         too_late=why_not_now(round.voting_closes_at, now()),
