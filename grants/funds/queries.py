@@ -1,6 +1,6 @@
 """Funds, contributions and what of their money is where. Read only."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,11 +10,21 @@ from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from grants.funds.models import Checkout, Contribution, Fund, Funder, Receipt, TakenBack, UnspentOffer
-from grants.funds.rules import WARN_BEFORE, ContributionState, Names, Restriction, Source, UnspentState
+from grants.funds.rules import (
+    WARN_BEFORE,
+    ContributionState,
+    Names,
+    Restriction,
+    Source,
+    UnspentState,
+    WayBack,
+    way_back,
+)
 from grants.kernel.errors import NotFound
 from grants.ledger import queries as ledger
 from grants.ledger.models import Entry
 from grants.ledger.queries import Pockets
+from grants.outbox import queries as outbox
 from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
 
@@ -365,6 +375,20 @@ def taken_back(session: Session, contribution_id: UUID) -> list[TakenBack]:
             .limit(50)
         )
     )
+
+
+def ways_back(session: Session, taken: Iterable[TakenBack]) -> dict[UUID, WayBack]:
+    """How far each refund is of which the provider has not said yet that it is done."""
+    going = [one for one in taken if not (one.disputed or one.over or one.undone_at)]
+    unsent = outbox.unsent(session, [one.key for one in going]) if going else {}
+    return {
+        one.id: way_back(
+            handed_over=one.key not in unsent,
+            tries=unsent[one.key].attempts if one.key in unsent else 0,
+            given_up=one.key in unsent and unsent[one.key].given_up_at is not None,
+        )
+        for one in going
+    }
 
 
 def one_taken_back(session: Session, taken_back_id: UUID, contribution_id: UUID) -> TakenBack:

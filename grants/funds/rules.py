@@ -84,6 +84,39 @@ UNSPENT_STEPS: dict[tuple[UnspentState, UnspentAction], UnspentState] = {
     (UnspentState.TO_RETURN, UnspentAction.RETURN): UnspentState.RETURNED,
 }
 
+
+@dataclass(frozen=True, slots=True)
+class WayBack:
+    """How far money is that goes back to a payer through a provider. ``words``: after "£5 went back …" is not sure."""
+
+    words: str
+    ask_again: bool = False
+
+
+def way_back(*, handed_over: bool, tries: int, given_up: bool) -> WayBack:
+    """What is told of a refund until the provider says that it is done.
+
+    >>> way_back(handed_over=False, tries=0, given_up=False).words
+    'It is handed to Stripe within minutes.'
+    """
+    if handed_over:
+        return WayBack("Stripe has it, and has not said yet that it arrived. There is nothing to do.")
+    if not tries:
+        return WayBack("It is handed to Stripe within minutes.")
+    asked = "once" if tries == 1 else f"{tries} times"
+    if given_up:
+        return WayBack(
+            f"Stripe was asked {asked}, and nobody knows whether the money went. Look at this payment in the pages of "
+            "Stripe. Then ask again here: what went already is found, so it cannot go twice. Never give it back by "
+            "hand.",
+            ask_again=True,
+        )
+    return WayBack(
+        f"Stripe was asked {asked}, and the answer is not known yet. It is asked again by itself, so there is nothing "
+        "to do: what went already is found, and cannot go twice."
+    )
+
+
 WARN_BEFORE = timedelta(days=60)
 """How long before its last day free money is warned of."""
 

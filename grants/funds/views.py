@@ -213,6 +213,7 @@ def contribution(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     one = queries.contribution(session, contribution_id, fund_id)
     access.ensure_may_see_contribution(actor, fund_id, one.funder_id)
     pockets = books.pockets_of(session, [one.id])[one.id]
+    taken = queries.taken_back(session, one.id)
     return render_template(
         "funds/contribution.html",
         fund=one.fund,
@@ -231,7 +232,8 @@ def contribution(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
         may_answer=access.speaks_for(actor, one.funder_id),
         last_day=warning_words(queries.restriction_of(one), pockets, now()),
         checkouts=queries.checkouts(session, one.id),
-        taken_back=queries.taken_back(session, one.id),
+        taken_back=taken,
+        ways_back=queries.ways_back(session, taken),
         may_pay=stripe() is not None and access.may_pay_in(actor, fund_id, one.funder_id),
         came_back=request.args.get("paid") == "1",
     )
@@ -629,6 +631,21 @@ def refund(fund_id: UUID, contribution_id: UUID, checkout_id: UUID) -> ResponseR
             one = queries.contribution(reading(), contribution_id, fund_id)
             through = queries.checkout(reading(), checkout_id, contribution_id)
     return render_template("funds/refund.html", form=form, one=one, through=through), form.status
+
+
+@bp.post("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/back/<uuid:taken_back_id>/again")
+@signed_in(Role.FINANCE_OFFICER)
+def refund_again(fund_id: UUID, contribution_id: UUID, taken_back_id: UUID) -> ResponseReturnValue:
+    """Ask the provider once more for money that goes back, when nobody knows whether it went."""
+    queries.one_taken_back(reading(), taken_back_id, contribution_id)
+    queries.contribution(reading(), contribution_id, fund_id)
+    try:
+        with working() as uow:
+            taken_back.ask_again(uow, taken_back_id)
+        flash("Stripe is asked again within moments.", "success")
+    except RuleBroken as broken:
+        flash(broken.message, "error")
+    return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
 
 
 @bp.route(

@@ -1,5 +1,6 @@
 """What is in the outbox."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -29,6 +30,12 @@ def letter(session: Session, id: UUID) -> OutboxRow | None:
 def row_by_key(session: Session, key: str) -> OutboxRow | None:
     """The row that was put in under this key."""
     return session.scalar(select(OutboxRow).where(OutboxRow.key == key))
+
+
+def unsent(session: Session, keys: Collection[str]) -> dict[str, OutboxRow]:
+    """Of what was put in under these keys, what has not left yet."""
+    found = session.scalars(select(OutboxRow).where(OutboxRow.key.in_(keys), OutboxRow.sent_at.is_(None)))
+    return {row.key: row for row in found}
 
 
 def failing(session: Session, *, limit: int = 100) -> list[OutboxRow]:

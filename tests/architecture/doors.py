@@ -127,6 +127,7 @@ DOORS: dict[str, str] = {
     "funds.payments": "admin+steward",
     "funds.receive": "finance_officer",
     "funds.refund": "finance_officer",
+    "funds.refund_again": "finance_officer",
     "funds.restriction": "admin+steward",
     "funds.show": "public",
     "funds.withdraw_unspent": "admin+steward",

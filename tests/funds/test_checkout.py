@@ -225,6 +225,39 @@ def test_a_refund_whose_answer_was_lost_is_looked_for_a_day_later_before_it_is_g
     whole(paying)
 
 
+def test_the_page_says_how_far_a_refund_is_and_how_to_ask_again_when_nobody_knows(paying: Paying) -> None:
+    ref = paying.begin()
+    world, double = paying.world, paying.world.double
+    double.pay(ref)
+    double.send()
+    checkout = paying.one(Checkout)
+    assert isinstance(checkout, Checkout)
+    refund(paying, checkout.id, "120")
+    assert "£120.00 goes back to the payer since 2 March 2026. It is handed to Stripe within minutes." in paying.page()
+    double.fail("refunds.create", Fault.ERROR_BEFORE)
+    world.relay("refund")
+    assert "Stripe was asked once, and the answer is not known yet." in paying.page()
+    for _ in range(8):
+        world.later(hours=5)
+        world.relay("refund")
+    page = unescape(officer_of(paying).get(paying.path).text)
+    assert "nobody knows whether the money went. Look at this payment in the pages of Stripe." in page
+    assert "Ask Stripe again now" in page
+    double.forget_keys()
+    taken = paying.one(TakenBack)
+    assert isinstance(taken, TakenBack)
+    again = f"{paying.path}/back/{taken.id}/again"
+    assert "Stripe is asked again within moments." in officer_of(paying).post(again, follow_redirects=True).text
+    assert world.relay("refund") == (1, 0)
+    assert "Stripe has it, and has not said yet that it arrived." in unescape(officer_of(paying).get(paying.path).text)
+    double.send()
+    assert "£120.00 went back to the payer on 2 March 2026. Given twice." in unescape(
+        officer_of(paying).get(paying.path).text
+    )
+    assert "What became of this money is known." in unescape(officer_of(paying).post(again, follow_redirects=True).text)
+    whole(paying)
+
+
 def test_a_refund_that_stripe_refuses_is_in_the_pot_again(paying: Paying) -> None:
     ref = paying.begin()
     double = paying.world.double

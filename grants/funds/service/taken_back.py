@@ -108,6 +108,23 @@ def send_refund(working: Working, provider: PayIn, payload: dict[str, Any], key:
                 _undo(uow, contribution, again)
 
 
+def ask_again(uow: UnitOfWork, taken_back_id: UUID) -> None:
+    """Have the relay give the same refund to the provider once more, which finds it if it went already."""
+    taken = uow.get(TakenBack, taken_back_id)
+    contribution = uow.get(Contribution, taken.contribution_id)
+    access.ensure_may_keep_money(uow.actor, contribution.fund_id)
+    if taken.disputed or taken.over or taken.undone_at is not None:
+        raise StepRefused("What became of this money is known.")
+    outbox.retry(uow, taken.key)
+    uow.record(
+        "contribution.refund_asked_again",
+        contribution,
+        before=contribution.state,
+        after=contribution.state,
+        amount_minor=taken.amount_minor,
+    )
+
+
 def refund_told(uow: UnitOfWork, provider: str, told: RefundTold) -> bool:
     """How money stands that goes back. One given in the provider's own pages is taken in like a dispute."""
     ensure_clock(uow)
