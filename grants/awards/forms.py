@@ -1,6 +1,6 @@
 """What people write about awards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from grants.awards.rules import CHANGE_WORDS, BudgetLine, ChangeKind, ChangeRequestAction, Part, Wanted
 from grants.payees.forms import PAPERS
@@ -154,22 +154,18 @@ class ChangeForm(Form):
         )
 
 
-def change_form(budget: Sequence[BudgetLine], *, fresh: bool = False) -> ChangeForm:
-    """The form with one amount for each line of the budget. ``fresh``: without what was sent."""
+def change_form(
+    budget: Sequence[BudgetLine], *, fresh: bool = False, standing: Mapping[str, object] | None = None
+) -> ChangeForm:
+    """The form with one amount for each line of the budget.
+
+    ``fresh``: without what was sent; ``standing``: what was asked for before, to begin with.
+    """
     lines = {f"line_{n}": fields.MoneyField(one.what, at_least=0, required=False) for n, one in enumerate(budget, 1)}
     made = type("ChangeOfLinesForm", (ChangeForm,), lines)
-    form: ChangeForm = made(formdata=None) if fresh else made()
+    form: ChangeForm = made(formdata=None, data=standing) if fresh else made()
     form.budget = tuple(budget)
     return form
-
-
-class ChangeAgainForm(Form):
-    """The same, said anew after a question."""
-
-    wish = fields.AreaField(
-        "What do you want to do instead?", rows=4, at_most=1000, message="Say what you want to change"
-    )
-    reason = fields.AreaField("Why?", rows=3, at_most=1000, message="Say why")
 
 
 class ChangeAnswerForm(Form):

@@ -186,6 +186,25 @@ class ChangeRequest(Identified):
     """Every line of the budget anew: ``what`` and ``amount_minor``."""
 
 
+class ChangeVersion(Base):
+    """What a group had asked for before it said it anew, and the question that it was asked then."""
+
+    __tablename__ = "change_version"
+
+    change_id: Mapped[UUID] = mapped_column(ForeignKey("change_request.id"), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[ChangeKind] = state_column(ChangeKind)
+    wish: Mapped[str] = mapped_column(String(1000))
+    reason: Mapped[str] = mapped_column(String(1000))
+    amount_minor: Mapped[Minor | None]
+    not_before: Mapped[date | None]
+    budget: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    asked_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    asked_at: Mapped[datetime] = mapped_column(Utc())
+    question: Mapped[str | None] = mapped_column(String(500))
+    answered_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+
 class AwardVersion(Base):
     """What holds for an award since a change was applied. Version 1 is the agreement as it was signed."""
 

@@ -18,6 +18,7 @@ from grants.awards.models import (
     AwardSplit,
     AwardVersion,
     ChangeRequest,
+    ChangeVersion,
     Instalment,
     Signature,
 )
@@ -400,6 +401,19 @@ def open_change(session: Session, award_id: UUID) -> ChangeRequest | None:
 
 def change(session: Session, change_id: UUID) -> ChangeRequest | None:
     return session.get(ChangeRequest, change_id)
+
+
+def change_versions(session: Session, change_ids: Collection[UUID]) -> dict[UUID, list[ChangeVersion]]:
+    """What was asked for before it was said anew, the latest first, by change; what was never, is left out."""
+    rows = session.scalars(
+        select(ChangeVersion)
+        .where(ChangeVersion.change_id.in_(change_ids))
+        .order_by(ChangeVersion.change_id, ChangeVersion.version.desc())
+    )
+    found: dict[UUID, list[ChangeVersion]] = {}
+    for one in rows:
+        found.setdefault(one.change_id, []).append(one)
+    return found
 
 
 def versions(session: Session, award_id: UUID) -> list[AwardVersion]:

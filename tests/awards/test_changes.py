@@ -29,6 +29,7 @@ from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRef
 from grants.ledger.queries import pockets_of
 from grants.people.models import Group
 from grants.proposals.models import BudgetLine as ProposalLine
+from grants.web.db import WRITES
 from tests.builders.awards import all_known, an_award
 from tests.builders.funds import a_contribution
 from tests.builders.people import a_member, a_person, actor_of
@@ -243,3 +244,72 @@ def test_a_group_asks_for_another_sum_and_two_stewards_put_it_into_force(as_: Si
     assert "£600" in other.get(path).text
     assert other.post(f"/changes/{change_id}/apply").status_code == 302
     assert "£900 became £600" in as_(person).get(path).text
+
+
+def test_a_group_that_is_asked_a_question_says_anew_what_it_wants_in_words_and_in_figures(any_session: Session) -> None:
+    session = any_session
+    award = with_lines(session, an_award(session, parts=[50_000, 40_000]), ("Hall", 60_000), ("Food", 30_000))
+    asker, other = member(session, award), member(session, award)
+    asked = amendments.ask_change(
+        work(session, asker), award.id, ChangeKind.SUM, "A bigger hall.", "More people.", Wanted(amount_minor=120_000)
+    )
+    first, second = steward(session), steward(session)
+    amendments.answer_change(work(session, first), asked.id, ChangeRequestAction.QUERY, "Would £1,000 do?")
+    for wrong in (Wanted(amount_minor=90_000), Wanted(), Wanted(amount_minor=100_000, budget=(BudgetLine("Hall", 1),))):
+        with pytest.raises(RuleBroken):
+            amendments.change_again(work(session, other), asked.id, ChangeKind.SUM, "A hall.", "People.", wrong)
+    lines = (BudgetLine("Hall", 70_000), BudgetLine("Food", 30_000))
+    anew = Wanted(amount_minor=100_000, budget=lines)
+    amendments.change_again(work(session, other), asked.id, ChangeKind.SUM, "A hall.", "£1,000 does.", anew)
+    session.flush()
+    assert (asked.amount_minor, asked.wish, asked.asked_by_id, asked.answer) == (100_000, "A hall.", other.id, None)
+    assert queries.lines_in(asked.budget) == lines
+    (old,) = queries.change_versions(session, [asked.id])[asked.id]
+    assert (old.version, old.amount_minor, old.wish, old.question) == (1, 120_000, "A bigger hall.", "Would £1,000 do?")
+    assert (old.asked_by_id, old.answered_by_id) == (asker.id, first.id)
+    amendments.answer_change(work(session, first), asked.id, ChangeRequestAction.APPROVE)
+    with pytest.raises(NotAllowed):
+        amendments.apply_change(work(session, first), asked.id)
+    amendments.apply_change(work(session, second), asked.id)
+    assert award.amount_minor == 100_000
+    assert whole(session)
+
+
+def test_nothing_is_said_anew_before_a_question_or_by_somebody_else(session: Session) -> None:
+    award = an_award(session)
+    asked = amendments.ask_change(work(session, member(session, award)), award.id, ChangeKind.PLAN, "Cake.", "Hunger.")
+    with pytest.raises(StepRefused):
+        amendments.change_again(work(session, member(session, award)), asked.id, ChangeKind.PLAN, "Tea.", "Thirst.")
+    amendments.answer_change(work(session, steward(session)), asked.id, ChangeRequestAction.QUERY, "Why?")
+    with pytest.raises(NotAllowed):
+        amendments.change_again(work(session, steward(session)), asked.id, ChangeKind.PLAN, "Tea.", "Thirst.")
+    assert queries.change_versions(session, [asked.id]) == {}
+
+
+def test_the_page_begins_with_what_was_asked_for_and_keeps_the_old_words(as_: SignIn, app_session: Session) -> None:
+    app_session.connection(execution_options={WRITES: True})
+    award = an_award(app_session, parts=[50_000, 40_000])
+    person = a_member(app_session, app_session.get_one(Group, award.group_id))
+    asked = amendments.ask_change(
+        work(app_session, actor_of(app_session, person)),
+        award.id,
+        ChangeKind.SUM,
+        "A bigger hall.",
+        "More people.",
+        Wanted(amount_minor=120_000),
+    )
+    amendments.answer_change(work(app_session, steward(app_session)), asked.id, ChangeRequestAction.QUERY, "How big?")
+    change_id, path = asked.id, f"/awards/{award.id}/changes"
+    app_session.commit()
+    client = as_(person)
+    page = client.get(path).text
+    assert "Answer the question" in page
+    assert 'value="1,200"' in page or 'value="1200"' in page or 'value="1200.00"' in page or 'value="1,200.00"' in page
+    wrong = client.post(f"/changes/{change_id}/again", data={"kind": "sum", "wish": "Small.", "reason": "Fine."})
+    assert (wrong.status_code, "Enter how much the award is to be." in wrong.text) == (422, True)
+    assert "Small." in wrong.text
+    data = {"kind": "sum", "wish": "Small hall.", "reason": "Fine.", "amount": "1000"}
+    assert client.post(f"/changes/{change_id}/again", data=data).status_code == 302
+    page = client.get(path).text
+    for words in ("Small hall.", "£1,000", "A bigger hall.", "£1,200", "How big?"):
+        assert words in page

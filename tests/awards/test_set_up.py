@@ -283,7 +283,7 @@ def test_a_change_is_asked_questioned_agreed_and_holds_as_a_new_version(any_sess
     with pytest.raises(RuleBroken, match="Say why"):
         amendments.answer_change(work(session, steward), asked.id, ChangeRequestAction.QUERY)
     amendments.answer_change(work(session, steward), asked.id, ChangeRequestAction.QUERY, "Every Tuesday?")
-    amendments.change_again(work(session, member), asked.id, "Meet every Tuesday.", "The hall is free.")
+    amendments.change_again(work(session, member), asked.id, ChangeKind.PLAN, "Meet every Tuesday.", "Free hall.")
     amendments.answer_change(work(session, steward), asked.id, ChangeRequestAction.APPROVE)
     version = amendments.apply_change(work(session, steward), asked.id)
     assert asked.state is ChangeRequestState.APPLIED
@@ -309,7 +309,7 @@ def test_the_changes_of_an_award_on_hold_are_read_only(session: Session) -> None
     for refused in (
         lambda: amendments.ask_change(work(session, member), award.id, ChangeKind.PLAN, "More cake.", "Hunger."),
         lambda: amendments.answer_change(work(session, steward), asked.id, ChangeRequestAction.APPROVE),
-        lambda: amendments.change_again(work(session, member), asked.id, "a", "b"),
+        lambda: amendments.change_again(work(session, member), asked.id, ChangeKind.PLAN, "a", "b"),
         lambda: amendments.apply_change(work(session, steward), asked.id),
     ):
         with pytest.raises(StepRefused, match="on hold, so its changes can only be read"):

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from grants.awards import access, notices, queries
-from grants.awards.models import Award, AwardSplit, AwardVersion, ChangeRequest, Instalment
+from grants.awards.models import Award, AwardSplit, AwardVersion, ChangeRequest, ChangeVersion, Instalment
 from grants.awards.rules import (
     CHANGE_STEPS,
     STEPS,
@@ -50,9 +50,7 @@ def ask_change(
     wanted, why = check_change(wish, reason)
     if queries.open_change(uow.session, award.id) is not None:
         raise StepRefused("A change that you asked for is not settled yet. Wait for the answer.")
-    check_wanted(kind, figures, award.amount_minor, queries.budget(uow.session, award))
-    if figures.amount_minor is not None or figures.not_before is not None:
-        _parts_after(uow, award, figures)
+    _ensure_can_be(uow, award, kind, figures)
     asked = ChangeRequest(
         award_id=award.id,
         kind=kind,
@@ -72,15 +70,55 @@ def ask_change(
     return asked
 
 
-def change_again(uow: UnitOfWork, change_id: UUID, wish: str, reason: str) -> ChangeRequest:
-    """The group answers a question about the change: it says anew what it wants and why."""
+def change_again(
+    uow: UnitOfWork, change_id: UUID, kind: ChangeKind, wish: str, reason: str, figures: Wanted = AS_IT_IS
+) -> ChangeRequest:
+    """The group answers a question about the change: it says anew what it wants and why, in words and in figures.
+
+    What it had asked for before is kept beside it with the question, and what it asks for now is tried as at first.
+    """
     asked, award = _change(uow, change_id)
-    access.ensure_may_change(uow.actor, award.group_id)
+    asker = access.ensure_may_change(uow.actor, award.group_id)
     _ensure_changeable(award)
     before = asked.state
-    asked.state = next_state(CHANGE_STEPS, before, ChangeRequestAction.SUBMIT)
-    asked.wish, asked.reason = check_change(wish, reason)
-    uow.record("change.asked_again", asked, before=before, after=asked.state, award=award.id)
+    after = next_state(CHANGE_STEPS, before, ChangeRequestAction.SUBMIT)
+    wanted, why = check_change(wish, reason)
+    _ensure_can_be(uow, award, kind, figures)
+    standing = queries.change_versions(uow.session, [asked.id]).get(asked.id, [])
+    uow.add(
+        ChangeVersion(
+            change_id=asked.id,
+            version=len(standing) + 1,
+            kind=asked.kind,
+            wish=asked.wish,
+            reason=asked.reason,
+            amount_minor=asked.amount_minor,
+            not_before=asked.not_before,
+            budget=asked.budget,
+            asked_by_id=asked.asked_by_id,
+            asked_at=asked.asked_at,
+            question=asked.answer,
+            answered_by_id=asked.answered_by_id,
+        )
+    )
+    asked.state, asked.kind, asked.wish, asked.reason = after, kind, wanted, why
+    asked.amount_minor, asked.not_before, asked.budget = (
+        figures.amount_minor,
+        figures.not_before,
+        _kept(figures.budget),
+    )
+    asked.asked_by_id, asked.asked_at = asker, uow.now
+    asked.answer, asked.answered_by_id, asked.answered_at = None, None, None
+    uow.record(
+        "change.asked_again",
+        asked,
+        before=before,
+        after=after,
+        award=award.id,
+        kind=kind.value,
+        amount_minor=figures.amount_minor,
+        version=len(standing) + 2,
+    )
     return asked
 
 
@@ -160,6 +198,13 @@ def apply_change(uow: UnitOfWork, change_id: UUID) -> AwardVersion:
         uow.record("award.amended", award, before=state, after=award.state, was_minor=was, amount_minor=now)
         write_anew(uow, award, latest.extra if latest is not None else "")
     return version
+
+
+def _ensure_can_be(uow: UnitOfWork, award: Award, kind: ChangeKind, figures: Wanted) -> None:
+    """Refuse figures that change nothing, do not add up, or leave too little for what was asked for already."""
+    check_wanted(kind, figures, award.amount_minor, queries.budget(uow.session, award))
+    if figures.amount_minor is not None or figures.not_before is not None:
+        _parts_after(uow, award, figures)
 
 
 def _kept(budget: Sequence[BudgetLine] | None) -> list[dict[str, Any]] | None:

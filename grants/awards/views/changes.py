@@ -6,7 +6,8 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.awards import queries
-from grants.awards.forms import ChangeAgainForm, ChangeAnswerForm, ChangeForm, change_form
+from grants.awards.forms import ChangeAnswerForm, ChangeForm, change_form
+from grants.awards.models import ChangeRequest
 from grants.awards.rules import (
     CHANGE_WORDS,
     VIREMENT_PERCENT,
@@ -41,25 +42,34 @@ def changes(award_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("award_changes.changes", award_id=award_id))
         except RuleBroken as broken:
             form.show(broken)
-    return _changes(award_id, form, ChangeAgainForm(formdata=None), ChangeAnswerForm(formdata=None))
+    return _changes(award_id, form, ChangeAnswerForm(formdata=None))
 
 
-def _changes(
-    award_id: UUID, form: ChangeForm | None, again: ChangeAgainForm, answer: ChangeAnswerForm
-) -> ResponseReturnValue:
+def _as_asked(one: ChangeRequest) -> dict[str, object]:
+    """A change as the form would have it."""
+    lines = {f"line_{n}": line.amount_minor for n, line in enumerate(queries.lines_in(one.budget), 1)}
+    return {
+        "kind": one.kind.value,
+        "wish": one.wish,
+        "reason": one.reason,
+        "amount": one.amount_minor,
+        "not_before": one.not_before,
+        **lines,
+    }
+
+
+def _changes(award_id: UUID, form: ChangeForm | None, answer: ChangeAnswerForm) -> ResponseReturnValue:
     page, actor = private_page(award_id), current_actor()
     award, found = page.award, queries.changes(reading(), award_id)
     budget = queries.budget(reading(), award)
-    form = form or change_form(budget, fresh=True)
     open_one = queries.open_change(reading(), award_id)
     going_on, ours = award.state is AwardState.ACTIVE, actor.can_edit_for(award.group_id)
     queried = open_one is not None and open_one.state is ChangeRequestState.QUERIED
-    if queried and again.status == 200 and open_one is not None:
-        again.wish.data, again.reason.data = open_one.wish, open_one.reason
+    if form is None or (queried and form.status == 200):
+        form = change_form(budget, fresh=True, standing=_as_asked(open_one) if queried and open_one else None)
     return render_template(
         "awards/changes.html",
         form=form,
-        again_form=again,
         answer_form=answer,
         award=award,
         budget=budget,
@@ -67,6 +77,7 @@ def _changes(
         lines_in=queries.lines_in,
         line=page.line,
         changes=found,
+        earlier=queries.change_versions(reading(), [one.id for one in found]),
         versions=queries.versions(reading(), award_id),
         kinds=CHANGE_WORDS,
         open_one=open_one,
@@ -85,7 +96,7 @@ def _changes(
         and open_one.state is ChangeRequestState.APPROVED
         and open_one.amount_minor is not None
         and open_one.answered_by_id == actor.id,
-    ), max(form.status, again.status, answer.status)
+    ), max(form.status, answer.status)
 
 
 def _award_of_change(change_id: UUID) -> UUID:
@@ -99,16 +110,18 @@ def _award_of_change(change_id: UUID) -> UUID:
 @signed_in(Role.GROUP_MEMBER)
 def change_again(change_id: UUID) -> ResponseReturnValue:
     """Answer a question about a change."""
-    award_id, form = _award_of_change(change_id), ChangeAgainForm()
+    award_id = _award_of_change(change_id)
+    form = change_form(queries.budget(reading(), private_page(award_id).award))
     if form.accepted():
         try:
             with working() as uow:
-                amendments.change_again(uow, change_id, form.wish.data or "", form.reason.data or "")
+                kind, wish, reason = ChangeKind(form.kind.data), form.wish.data or "", form.reason.data or ""
+                amendments.change_again(uow, change_id, kind, wish, reason, form.wanted())
             flash("Thank you. A steward answers it.", "success")
             return redirect(url_for("award_changes.changes", award_id=award_id))
         except RuleBroken as broken:
             form.show(broken)
-    return _changes(award_id, None, form, ChangeAnswerForm(formdata=None))
+    return _changes(award_id, form, ChangeAnswerForm(formdata=None))
 
 
 @bp.post("/changes/<uuid:change_id>/answer")
@@ -124,7 +137,7 @@ def answer_change(change_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("award_changes.changes", award_id=award_id))
         except RuleBroken as broken:
             form.show(RuleBroken(broken.message, "words" if broken.field == "reason" else broken.field))
-    return _changes(award_id, None, ChangeAgainForm(formdata=None), form)
+    return _changes(award_id, None, form)
 
 
 @bp.post("/changes/<uuid:change_id>/apply")
@@ -144,4 +157,4 @@ def apply_change(change_id: UUID) -> ResponseReturnValue:
         return redirect(url_for("award_changes.changes", award_id=award_id))
     except RuleBroken as broken:
         form.show(RuleBroken(broken.message))
-    return _changes(award_id, None, ChangeAgainForm(formdata=None), form)
+    return _changes(award_id, None, form)
