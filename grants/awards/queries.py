@@ -443,6 +443,19 @@ def lines_in(kept: Sequence[dict[str, Any]] | None) -> tuple[BudgetLine, ...]:
     return tuple(BudgetLine(one["what"], one["amount_minor"]) for one in kept or ())
 
 
+def as_asked(one: ChangeRequest) -> dict[str, object]:
+    """A change as its form has it, field by field."""
+    lines = {f"line_{n}": line.amount_minor for n, line in enumerate(lines_in(one.budget), 1)}
+    return {
+        "kind": one.kind.value,
+        "wish": one.wish,
+        "reason": one.reason,
+        "amount": one.amount_minor,
+        "not_before": one.not_before,
+        **lines,
+    }
+
+
 def awards_with_changes(session: Session) -> list[Waiting]:
     """Awards whose group has asked for a change that a steward must answer or put into force."""
     waiting = select(ChangeRequest.award_id).where(

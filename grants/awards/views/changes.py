@@ -7,7 +7,6 @@ from flask.typing import ResponseReturnValue
 
 from grants.awards import queries
 from grants.awards.forms import ChangeAnswerForm, ChangeForm, change_form
-from grants.awards.models import ChangeRequest
 from grants.awards.rules import (
     CHANGE_WORDS,
     VIREMENT_PERCENT,
@@ -45,19 +44,6 @@ def changes(award_id: UUID) -> ResponseReturnValue:
     return _changes(award_id, form, ChangeAnswerForm(formdata=None))
 
 
-def _as_asked(one: ChangeRequest) -> dict[str, object]:
-    """A change as the form would have it."""
-    lines = {f"line_{n}": line.amount_minor for n, line in enumerate(queries.lines_in(one.budget), 1)}
-    return {
-        "kind": one.kind.value,
-        "wish": one.wish,
-        "reason": one.reason,
-        "amount": one.amount_minor,
-        "not_before": one.not_before,
-        **lines,
-    }
-
-
 def _changes(award_id: UUID, form: ChangeForm | None, answer: ChangeAnswerForm) -> ResponseReturnValue:
     page, actor = private_page(award_id), current_actor()
     award, found = page.award, queries.changes(reading(), award_id)
@@ -66,7 +52,7 @@ def _changes(award_id: UUID, form: ChangeForm | None, answer: ChangeAnswerForm) 
     going_on, ours = award.state is AwardState.ACTIVE, actor.can_edit_for(award.group_id)
     queried = open_one is not None and open_one.state is ChangeRequestState.QUERIED
     if form is None or (queried and form.status == 200):
-        form = change_form(budget, fresh=True, standing=_as_asked(open_one) if queried and open_one else None)
+        form = change_form(budget, fresh=True, standing=queries.as_asked(open_one) if queried and open_one else None)
     return render_template(
         "awards/changes.html",
         form=form,
