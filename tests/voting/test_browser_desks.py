@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
 from grants.people.models import Person
+from grants.voting.rules.covers import read_cover
 from grants.voting.service import papers
 from grants.voting.service.papers import Keyed
 from grants.voting.views.devices import WARN_SECONDS, WIPE_SECONDS
@@ -24,6 +25,7 @@ from tests.support.servers import serving
 from tests.support.sign_in import lend_cookies, signed_in
 from tests.support.work import work
 from tests.voting.test_browser import show_who
+from tests.voting.test_covers import a_declared_pile
 from tests.voting.test_keys import Strong
 from tests.voting.test_service import HERE, a_vote_under_way
 
@@ -186,4 +188,39 @@ def test_who_has_a_batch_of_codes_is_written_down_without_a_barrier(page_of: Sig
     page.get_by_label("Who has them now, or where are they?").fill("")
     page.get_by_role("button", name="Write it down").click()
     expect(page.locator(".govuk-error-summary")).to_be_focused()
+    assert_no_barriers(page)
+
+
+def test_a_pile_with_a_cover_sheet_from_its_letters_to_a_difference(page_of: SignedIn, app_session: Session) -> None:
+    pile = a_declared_pile(app_session)
+    first, second = (app_session.get_one(Person, actor.id) for actor in (pile.first, pile.second))
+    page = page_of(first)
+    page.goto(f"/batches/{pile.batch.id}")
+    page.get_by_role("button", name="Show the letters, this once").click()
+    letters = " ".join(page.locator(".app-share__group").all_inner_texts())
+    assert_no_barriers(page)
+    page.get_by_role("link", name="It lies on the pile").click()
+    page.get_by_role("link", name="Key paper 1").click()
+    page.get_by_role("button", name="Next paper").click()
+    expect(page.locator(".govuk-error-summary")).to_be_focused()
+    expect(page.get_by_text("Type the 16 letters on the batch’s cover sheet.").first).to_be_visible()
+    assert_no_barriers(page)
+    for serial, button in zip(pile.serials, ("Next paper", "Save the last paper"), strict=True):
+        if button == "Next paper":
+            page.get_by_label("Letters on the cover sheet").fill(letters)
+        page.get_by_label("Number of the paper").fill(serial)
+        page.get_by_label("What is marked on it").fill("1 2 3")
+        page.get_by_label("Yes, as far as I can see").check()
+        page.get_by_role("button", name=button).click()
+    expect(page.get_by_text("You have typed the letters")).to_be_visible()
+    page.get_by_role("button", name="Hand it to the second person").click()
+    app_session.rollback()
+    pile.cover = papers.open_cover(pile.batch, read_cover(letters))
+    for place, marks in ((1, "1 2"), (2, "1 2 3")):
+        pile.key(pile.second, place, marks)
+    app_session.commit()
+    page = page_of(second)
+    page.goto(f"/batches/{pile.batch.id}")
+    expect(page.get_by_text("Each of you looks at the paper again")).to_be_visible()
+    page.get_by_text("The cover sheet is lost").click()
     assert_no_barriers(page)
