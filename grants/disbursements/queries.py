@@ -258,16 +258,18 @@ class Delivery:
     refused: bool
     recalled_at: datetime | None
     provider_ref: str | None
+    award_over: bool
 
 
 def delivery(session: Session, disbursement_id: UUID) -> Delivery:
     """How a payment's way to its provider stands, with what waits in the outbox for it."""
     row = session.execute(
-        select(Disbursement, OutboxRow.due_at, OutboxRow.given_up_at, OutboxRow.sent_at)
+        select(Disbursement, OutboxRow.due_at, OutboxRow.given_up_at, OutboxRow.sent_at, Award.state)
+        .join(Award, Award.id == Disbursement.award_id)
         .outerjoin(OutboxRow, OutboxRow.key == Disbursement.key)
         .where(Disbursement.id == disbursement_id)
     ).one()
-    payment, due_at, given_up_at, sent_at = row
+    payment, due_at, given_up_at, sent_at, award_state = row
     return Delivery(
         payment.gateway,
         payment.tries,
@@ -279,6 +281,7 @@ def delivery(session: Session, disbursement_id: UUID) -> Delivery:
         payment.refused,
         payment.recalled_at,
         payment.provider_ref,
+        award_state in (AwardState.COMPLETED, AwardState.CLOSED, AwardState.TERMINATED),
     )
 
 

@@ -105,6 +105,9 @@ class Standing:
     failure: str | None = None
     refused: bool = False
     recalled: bool = False
+    newer: bool = False
+    """Whether the same part was asked for once more since."""
+    award_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +163,19 @@ def _authorised(it: Standing) -> Situation:
     )
 
 
+def _ended(it: Standing, happened: str) -> Situation | None:
+    """What is told of a payment that failed or came back, and that nobody need ask for again."""
+    if it.newer:
+        return Situation(happened, "Nothing: the part was asked for once more since. See the other attempts below.")
+    if it.award_over:
+        return Situation(happened, "Nothing: the award is over, and the money is free in the pot again.")
+    return None
+
+
 def _failed(it: Standing) -> Situation:
-    return Situation(
-        f"It was not paid. {it.failure or ''}".strip(),
+    happened = f"It was not paid. {it.failure or ''}".strip()
+    return _ended(it, happened) or Situation(
+        happened,
         "No money moved, and what it was to pay is promised to the group again. Put right what stands here, then ask "
         "for the part once more.",
         calm=False,
@@ -170,9 +183,11 @@ def _failed(it: Standing) -> Situation:
 
 
 def _returned(it: Standing) -> Situation:
-    return Situation(
-        f"It arrived and came back. {it.failure or ''}".strip(),
-        "The money is in the pot again. Ask the group to check its account, then ask for the part once more.",
+    happened = f"It arrived and came back. {it.failure or ''}".strip()
+    return _ended(it, happened) or Situation(
+        happened,
+        "The money is promised to the group again. Ask the group to check its account, then ask for the part once "
+        "more.",
         calm=False,
     )
 

@@ -221,6 +221,7 @@ def _way(line: PaymentLine, actor: Actor, apart: bool) -> dict[str, Any]:
     """How the payment's way to its provider stands, and what may be done about it."""
     way = queries.delivery(reading(), line.id)
     name = way.gateway or queries.pays_by(reading(), line.id) or pays_by()
+    others = [one for one in queries.attempts(reading(), line.id) if one.id != line.id]
     told = situation(
         Standing(
             state=line.state,
@@ -233,6 +234,8 @@ def _way(line: PaymentLine, actor: Actor, apart: bool) -> dict[str, Any]:
             failure=line.failure,
             refused=way.refused,
             recalled=way.recalled_at is not None,
+            newer=any(one.attempt > line.attempt for one in others),
+            award_over=way.award_over,
         )
     )
     officer = actor.has(Role.FINANCE_OFFICER, line.fund_id) and apart
@@ -240,7 +243,7 @@ def _way(line: PaymentLine, actor: Actor, apart: bool) -> dict[str, Any]:
         "way": way,
         "told": told,
         "provider": PROVIDERS.get(name, name),
-        "others": [one for one in queries.attempts(reading(), line.id) if one.id != line.id],
+        "others": others,
         "may_ask_again": officer and line.state is S.AUTHORISED and way.tries > 0,
         "may_recall": officer and bool(way.problem and way.provider_ref) and way.recalled_at is None,
     }

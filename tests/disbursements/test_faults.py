@@ -120,8 +120,12 @@ def test_too_little_money_at_stripe_ends_the_attempt_and_a_new_one_has_a_new_key
     assert world.pockets().committed_minor == SENT
     world.ensure_whole(paid=0)
     world.double.state.balance_minor = 1_000_000
+    failed = world.payment_id
     again = world.ask_and_authorise()
     assert again.endswith(":2")
+    assert "the part was asked for once more since. See the other attempts below." in world.page(failed)
+    assert "ask for it once more" not in world.page(failed)
+    assert "The group’s own account with Stripe" in world.page()
     world.relay()
     world.double.send()
     world.ensure_whole(paid=SENT)

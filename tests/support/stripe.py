@@ -159,9 +159,9 @@ class World:
             session.connection(execution_options={WRITES: True})
             return signed_in(self.app, session, session.get_one(Person, self.person_id))
 
-    def page(self) -> str:
-        """What an officer reads of the payment."""
-        answer = self.officer.get(f"/payments/{self.payment_id}")
+    def page(self, payment_id: UUID | None = None) -> str:
+        """What an officer reads of the payment, or of another."""
+        answer = self.officer.get(f"/payments/{payment_id or self.payment_id}")
         assert answer.status_code == 200
         return unescape(answer.text)
 
