@@ -34,9 +34,15 @@ def ballots_csv(ballots: Iterable[Marks], entries: Sequence[Entry], rules: Ballo
     """
     numbers = [entry.number for entry in entries]
     head = [defused(f"{entry.number} {entry.title}") for entry in entries]
-    nothing: int | str = "" if rules.kind is BallotKind.RANKED else 0
-    rows = ([dict(marks).get(number, nothing) for number in numbers] for marks in sorted(ballots))
-    return _csv([head, *rows])
+    at = {number: place for place, number in enumerate(numbers)}
+    blank = ["" if rules.kind is BallotKind.RANKED else "0"] * len(numbers)
+    rows = []
+    for marks in sorted(ballots):  # numbers need no quotes, and a city's ballots are millions of cells
+        cells = blank.copy()
+        for number, value in marks:
+            cells[at[number]] = str(value)
+        rows.append(",".join(cells) or '""')
+    return _csv([head]) + "".join(f"{row}\r\n" for row in rows)
 
 
 IN_WORDS = {

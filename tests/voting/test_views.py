@@ -293,6 +293,27 @@ class TestShowingWhoOneIs:
             told = queries.refusals(db.session(), round_id)  # type: ignore[arg-type]
         assert told == {reason: 5, Refusal.TOO_MANY: 2}
 
+    def test_a_crowd_behind_one_address_is_not_stopped_by_the_mistakes_of_others(
+        self, make_app: Any, sqlite_url: str, clock: SetClock
+    ) -> None:
+        from grants.web.db import db
+
+        app = make_app(sqlite_url, rate_limits=True)
+        app.extensions["clock"] = clock
+        app.config["WTF_CSRF_ENABLED"] = False
+        with app.app_context(), Session(db.engine) as session:
+            round = a_vote_under_way(session)
+            session.commit()
+            round_id, good = round.id, a_code(session, round)
+            session.commit()
+        address = f"/rounds/{round_id}/vote/who"
+        for n in range(62):  # a library, a school, a mobile network: one address for all
+            visitor = app.test_client()
+            visitor.get(f"/rounds/{round_id}/vote")
+            code = good if n == 61 else "2222-2222-2222"
+            status = visitor.post(address, data={"code": code, **SAID}).status_code
+            assert status == (302 if n == 61 else 422), n
+
 
 class TestCasting:
     def test_the_whole_way_ends_with_a_tracking_code_and_no_choices(

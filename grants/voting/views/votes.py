@@ -57,6 +57,8 @@ Row = Any
 
 BALLOT, RECEIPT = "ballot:", "receipt:"
 RECEIPT_SHOWN = timedelta(minutes=15)
+CROWD = "2000 per hour"
+"""From one address: behind it may be a library, a school, or all of a mobile network."""
 FILTER_FROM = 7
 """A shorter ballot needs no filter."""
 
@@ -243,7 +245,8 @@ def add(round_id: UUID) -> ResponseReturnValue:
 
 @bp.route("/rounds/<uuid:round_id>/vote/who", methods=["GET", "POST"])
 @public
-@post_limit("60 per hour")
+@post_limit("60 per hour", key_func=lambda: _round_key(browser=True))
+@post_limit(CROWD)
 @post_limit(
     "5 per 10 minutes",
     key_func=lambda: _round_key(browser=True),
@@ -251,7 +254,7 @@ def add(round_id: UUID) -> ResponseReturnValue:
     on_breach=lambda _: _note_stopped(),
 )
 @post_limit(
-    "40 per 10 minutes",
+    "400 per 10 minutes",
     key_func=lambda: _round_key(),
     deduct_when=lambda r: r.status_code == 422,
     on_breach=lambda _: _note_stopped(),
@@ -304,7 +307,8 @@ def _keep_first(uow: UnitOfWork, round: Row, hand: Hand, known: Voter | TurnedAw
 
 @bp.route("/rounds/<uuid:round_id>/vote/number", methods=["GET", "POST"])
 @public
-@post_limit("60 per hour")
+@post_limit("60 per hour", key_func=lambda: _round_key(browser=True))
+@post_limit(CROWD)
 def number(round_id: UUID) -> ResponseReturnValue:
     """Type the number that came by mail."""
     round = rounds.published(reading(), round_id)
