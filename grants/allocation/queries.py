@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Exists, exists, func, or_, select
+from sqlalchemy import Exists, Select, Text, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
@@ -18,6 +18,8 @@ from grants.allocation.rules.outside import About
 from grants.allocation.rules.packed import packed_hash, size, unpack
 from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.states import DecisionState
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.people.models import Group
@@ -269,17 +271,24 @@ def open_corrections(session: Session, round_ids: Collection[UUID]) -> list[Corr
     )
 
 
-def to_work_out(session: Session, fund_ids: Collection[UUID] | None) -> list[Round]:
-    """Rounds of these funds (None: of all) whose votes are counted and not worked out, the first to decide first."""
-    query = (
-        select(Round)
-        .where(Round.state == RoundState.PANEL, Round.votes_counted_at.is_not(None), ~_worked_out())
+def to_work_out(who: Who) -> Select[Any] | None:
+    """For stewards: rounds whose votes are counted and not worked out, the first to decide first.
+
+    Id, title, by when to decide.
+    """
+    if not who.holds(Role.STEWARD):
+        return None
+    return (
+        select(Round.id, Round.title, Round.decide_by)
+        .where(
+            Round.state == RoundState.PANEL,
+            Round.votes_counted_at.is_not(None),
+            ~_worked_out(),
+            who.within(Round.fund_id, Role.STEWARD),
+        )
         .order_by(Round.decide_by, Round.id)
         .limit(25)
     )
-    if fund_ids is not None:
-        query = query.where(Round.fund_id.in_(fund_ids))
-    return list(session.scalars(query))
 
 
 def last_announced(session: Session, fund_ids: Collection[UUID] | None, fund_id: UUID | None) -> Round | None:
@@ -303,49 +312,49 @@ def last_announced(session: Session, fund_ids: Collection[UUID] | None, fund_id:
     return session.scalar(query)
 
 
-def to_announce(session: Session, fund_ids: Collection[UUID] | None) -> list[tuple[Round, PanelMeeting]]:
-    """Rounds of these funds (None: of all) that are decided and not announced, each with its meeting."""
-    query = (
-        select(Round, PanelMeeting)
+def to_announce(who: Who) -> Select[Any] | None:
+    """For stewards: rounds that are decided and not announced. Id, title, by when to decide, who took part in it."""
+    if not who.holds(Role.STEWARD):
+        return None
+    return (
+        select(Round.id, Round.title, Round.decide_by, cast(PanelMeeting.took_part, Text))
         .join(PanelMeeting, PanelMeeting.round_id == Round.id)
-        .where(Round.state == RoundState.DECIDED)
+        .where(Round.state == RoundState.DECIDED, who.within(Round.fund_id, Role.STEWARD))
         .order_by(PanelMeeting.decided_at, Round.id)
         .limit(25)
     )
-    if fund_ids is not None:
-        query = query.where(Round.fund_id.in_(fund_ids))
-    return [(round, meeting) for round, meeting in session.execute(query)]
 
 
-def to_decide(session: Session, chair_id: UUID) -> list[Round]:
-    """Rounds whose results are worked out and wait for this chair's decision."""
-    return list(
-        session.scalars(
-            select(Round)
-            .join(PanelMember, PanelMember.round_id == Round.id)
-            .where(
-                PanelMember.person_id == chair_id,
-                PanelMember.is_chair.is_(True),
-                Round.state == RoundState.PANEL,
-                _worked_out(),
-            )
-            .order_by(Round.decide_by, Round.id)
-            .limit(25)
+def to_decide(who: Who) -> Select[Any] | None:
+    """For a panel's chair: rounds that are worked out and wait for a decision. Id, title, by when to decide."""
+    if not who.holds(Role.PANELLIST):
+        return None
+    return (
+        select(Round.id, Round.title, Round.decide_by)
+        .join(PanelMember, PanelMember.round_id == Round.id)
+        .where(
+            PanelMember.person_id == who.me,
+            PanelMember.is_chair.is_(True),
+            Round.state == RoundState.PANEL,
+            _worked_out(),
         )
+        .order_by(Round.decide_by, Round.id)
+        .limit(25)
     )
 
 
-def corrections_to_answer(session: Session, chair_id: UUID) -> list[tuple[Round, Correction]]:
-    """Corrections that wait for this chair's answer, each with its round."""
-    rows = session.execute(
-        select(Round, Correction)
+def corrections_to_answer(who: Who) -> Select[Any] | None:
+    """For a panel's chair: corrections that wait for an answer. The round's id and title."""
+    if not who.holds(Role.PANELLIST):
+        return None
+    return (
+        select(Round.id, Round.title)
         .join(Correction, Correction.round_id == Round.id)
         .join(PanelMember, PanelMember.round_id == Round.id)
-        .where(PanelMember.person_id == chair_id, PanelMember.is_chair.is_(True), Correction.answered_at.is_(None))
+        .where(PanelMember.person_id == who.me, PanelMember.is_chair.is_(True), Correction.answered_at.is_(None))
         .order_by(Correction.asked_at, Correction.id)
         .limit(25)
     )
-    return [(round, correction) for round, correction in rows]
 
 
 def _worked_out() -> Exists:

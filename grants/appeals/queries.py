@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from grants.allocation.models import AllocationRun, Correction, Decision
@@ -15,6 +16,7 @@ from grants.appeals.models import Appeal
 from grants.appeals.rules import AppealState, Ground, Tie
 from grants.funds.models import Contribution
 from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.errors import NotFound
 from grants.kernel.trail import AuditEvent
 from grants.meetings.models import Meeting
@@ -85,7 +87,29 @@ def lines(
     session: Session, states: Collection[AppealState] | None = None, *, to_remedy: bool = False, limit: int = 200
 ) -> list[Line]:
     """Appeals with what they are about, the oldest first. ``to_remedy``: upheld, and nothing was done about it yet."""
-    query = (
+    query = _lines().limit(limit)
+    if states is not None:
+        query = query.where(Appeal.state.in_(states))
+    if to_remedy:
+        query = query.where(Appeal.state == AppealState.UPHELD, Appeal.remedied_at.is_(None))
+    return [Line(*row) for row in session.execute(query)]
+
+
+def to_judge(who: Who) -> Select[Any] | None:
+    """For those who judge appeals: ``Line`` of each that is open, the oldest first; they may be too close to some."""
+    return _lines().where(Appeal.state.in_(OPEN)).limit(25) if who.holds(*JUDGES) else None
+
+
+def to_remedy(who: Who) -> Select[Any] | None:
+    """For stewards: ``Line`` of each that was upheld and not put right."""
+    if not who.holds(Role.STEWARD):
+        return None
+    upheld = (Appeal.state == AppealState.UPHELD, Appeal.remedied_at.is_(None))
+    return _lines().where(*upheld, who.within(Round.fund_id, Role.STEWARD)).limit(25)
+
+
+def _lines() -> Select[Any]:
+    return (
         select(
             Appeal.id,
             Appeal.decision_id,
@@ -104,13 +128,7 @@ def lines(
         .join(Proposal, Proposal.id == Decision.proposal_id)
         .join(Round, Round.id == Appeal.round_id)
         .order_by(Appeal.lodged_at, Appeal.id)
-        .limit(limit)
     )
-    if states is not None:
-        query = query.where(Appeal.state.in_(states))
-    if to_remedy:
-        query = query.where(Appeal.state == AppealState.UPHELD, Appeal.remedied_at.is_(None))
-    return [Line(*row) for row in session.execute(query)]
 
 
 def public_of_round(session: Session, round_id: UUID) -> list[Public]:

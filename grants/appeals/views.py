@@ -21,7 +21,7 @@ from grants.rounds import queries as rounds
 from grants.rounds.access import may_see_desk
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import carried_out, working
@@ -228,24 +228,27 @@ def on_desk(round: Any) -> Section | None:
     return Section("appeals", "Appeals", Markup(html))  # noqa: S704  (a template of ours escapes)
 
 
-@needs_you
-def needs(actor: Actor, at: datetime) -> Iterator[NeedsYou]:
-    """Whoever had no part: judge. Stewards: put right what was upheld."""
-    if any(actor.has(role) for role in access.JUDGES):
-        waiting = queries.lines(reading(), queries.OPEN, limit=25)
-        involved = queries.involved(reading(), [line.decision_id for line in waiting]) if waiting else {}
-        for line in waiting:
-            if access.why_not_judge(actor, _my_ties(actor, involved[line.decision_id])) is None:
-                yield NeedsYou(
-                    "Read an appeal" if line.state is AppealState.LODGED else "Judge an appeal",
-                    url_for("appeals.page", appeal_id=line.id),
-                    detail=f"You had no part in “{line.round_title}”, so you may.",
-                )
-    if actor.has(Role.STEWARD):
-        for line in queries.lines(reading(), to_remedy=True, limit=25):
-            if access.may_remedy(actor, line.fund_id):
-                yield NeedsYou(
-                    f"Put right what an appeal found in “{line.round_title}”",
-                    url_for("appeals.page", appeal_id=line.id),
-                    detail="It was upheld.",
-                )
+@needs_you(queries.to_judge)
+def _appeals_to_judge(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """Whoever had no part: judge."""
+    waiting = [queries.Line(*row) for row in rows]
+    involved = queries.involved(reading(), [line.decision_id for line in waiting])
+    for line in waiting:
+        if access.why_not_judge(actor, _my_ties(actor, involved[line.decision_id])) is None:
+            yield NeedsYou(
+                "Read an appeal" if line.state is AppealState.LODGED else "Judge an appeal",
+                url_for("appeals.page", appeal_id=line.id),
+                detail=f"You had no part in “{line.round_title}”, so you may.",
+            )
+
+
+@needs_you(queries.to_remedy)
+def _to_remedy(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """Stewards: put right what was upheld."""
+    for line in (queries.Line(*row) for row in rows):
+        if access.may_remedy(actor, line.fund_id):
+            yield NeedsYou(
+                f"Put right what an appeal found in “{line.round_title}”",
+                url_for("appeals.page", appeal_id=line.id),
+                detail="It was upheld.",
+            )

@@ -34,9 +34,12 @@ from grants.awards.rules import (
 )
 from grants.funds.models import Contribution, Fund, Funder
 from grants.funds.rules import ONBOARDS
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.ledger import queries as ledger
 from grants.ledger.queries import Pockets
 from grants.payees import queries as payees
+from grants.payees.access import OFFICERS
 from grants.payees.rules.checks import ASKS
 from grants.people.models import Group, Membership
 from grants.priorities.models import Priority
@@ -234,8 +237,9 @@ def awarded_minor(session: Session, round_id: UUID) -> int:
     return int(total or 0)
 
 
-def _waiting(session: Session, *where: ColumnElement[bool], limit: int = 50) -> list[Waiting]:
-    rows = session.execute(
+def _waiting(*where: ColumnElement[bool]) -> Select[Any]:
+    """What ``Waiting`` holds, the most pressing first; at most 50."""
+    return (
         select(
             Award.id,
             Award.fund_id,
@@ -250,28 +254,50 @@ def _waiting(session: Session, *where: ColumnElement[bool], limit: int = 50) -> 
         .join(Group, Group.id == Award.group_id)
         .where(*where)
         .order_by(Award.answer_by, Award.reference)
-        .limit(limit)
+        .limit(50)
     )
-    return [Waiting(*row) for row in rows]
 
 
-def offers_to(session: Session, group_ids: Collection[UUID], now: datetime) -> list[Waiting]:
-    """Offers to these groups that can still be answered, the most pressing first."""
-    return _waiting(session, Award.group_id.in_(group_ids), Award.state == AwardState.OFFERED, Award.answer_by >= now)
+def offers_to(who: Who) -> Select[Any] | None:
+    """Offers that can still be answered to groups for which somebody signs off, the most pressing first."""
+    mine = who.signs
+    if not mine:
+        return None
+    return _waiting(Award.group_id.in_(mine), Award.state == AwardState.OFFERED, Award.answer_by >= who.now)
 
 
 def to_sign(session: Session, person_id: UUID, group_ids: Collection[UUID]) -> list[Waiting]:
     """Agreements that wait for a name from these groups (or from those they host), and not yet have this person's."""
+    return [Waiting(*row) for row in session.execute(_to_sign(person_id, group_ids))]
+
+
+def agreements_to_sign(who: Who) -> Select[Any] | None:
+    """The same for whoever asks."""
+    mine = who.groups
+    return _to_sign(who.me, mine) if mine else None
+
+
+def _to_sign(person_id: Any, group_ids: Any) -> Select[Any]:
     signed = select(Signature.agreement_id).where(Signature.person_id == person_id)
     open_ones = select(Agreement.award_id).where(Agreement.state == AgreementState.SENT, Agreement.id.not_in(signed))
     ours = Award.group_id.in_(group_ids) | Award.payee_id.in_(group_ids)
-    return _waiting(session, Award.state == AwardState.ACCEPTED, Award.id.in_(open_ones), ours)
+    return _waiting(Award.state == AwardState.ACCEPTED, Award.id.in_(open_ones), ours)
 
 
-def to_countersign(session: Session) -> list[Waiting]:
-    """Awards whose agreement the group has signed."""
+def to_countersign(who: Who) -> Select[Any] | None:
+    """For stewards: awards whose agreement the group has signed."""
+    if not who.holds(Role.STEWARD):
+        return None
     signed = select(Agreement.award_id).where(Agreement.state == AgreementState.SIGNED)
-    return _waiting(session, Award.state == AwardState.ACCEPTED, Award.id.in_(signed))
+    within = who.within(Award.fund_id, Role.STEWARD)
+    return _waiting(Award.state == AwardState.ACCEPTED, Award.id.in_(signed), within)
+
+
+def to_settle(who: Who) -> Select[Any] | None:
+    """For finance officers: awards that are over, of which money may come back."""
+    if not who.holds(Role.FINANCE_OFFICER):
+        return None
+    return _waiting(Award.state == AwardState.COMPLETED, who.within(Award.fund_id, Role.FINANCE_OFFICER))
 
 
 def is_involved(session: Session, award_id: UUID, person_id: UUID) -> bool:
@@ -346,10 +372,13 @@ def all_in_set_up(session: Session) -> list[UUID]:
     )
 
 
-def setting_up(session: Session, group_ids: Collection[UUID]) -> list[Waiting]:
-    """Accepted awards of these groups, or held by them, that are not yet under way."""
-    ours = Award.group_id.in_(group_ids) | Award.payee_id.in_(group_ids)
-    return _waiting(session, Award.state.in_((AwardState.ACCEPTED, AwardState.IN_SET_UP)), ours)
+def setting_up(who: Who) -> Select[Any] | None:
+    """Accepted awards of somebody's groups, or held by them, that are not yet under way."""
+    mine = who.groups
+    if not mine:
+        return None
+    ours = Award.group_id.in_(mine) | Award.payee_id.in_(mine)
+    return _waiting(Award.state.in_((AwardState.ACCEPTED, AwardState.IN_SET_UP)), ours)
 
 
 # ---------------------------------------------------------------------------------------------- templates and changes
@@ -456,12 +485,14 @@ def as_asked(one: ChangeRequest) -> dict[str, object]:
     }
 
 
-def awards_with_changes(session: Session) -> list[Waiting]:
-    """Awards whose group has asked for a change that a steward must answer or put into force."""
+def awards_with_changes(who: Who) -> Select[Any] | None:
+    """For stewards: awards whose group has asked for a change that must be answered or put into force."""
+    if not who.holds(Role.STEWARD):
+        return None
     waiting = select(ChangeRequest.award_id).where(
         ChangeRequest.state.in_((ChangeRequestState.SUBMITTED, ChangeRequestState.APPROVED))
     )
-    return _waiting(session, Award.id.in_(waiting))
+    return _waiting(Award.id.in_(waiting), who.within(Award.fund_id, Role.STEWARD))
 
 
 def holding_for(session: Session, payee_id: UUID) -> list[UUID]:
@@ -474,11 +505,13 @@ def holding_for(session: Session, payee_id: UUID) -> list[UUID]:
     )
 
 
-def with_answers_to_judge(session: Session) -> list[Waiting]:
-    """Accepted awards, not yet under way, for which a group gave something that an officer must look at."""
+def with_answers_to_judge(who: Who) -> Select[Any] | None:
+    """For officers: accepted awards, not yet under way, for which a group gave something that must be looked at."""
+    if not who.holds(*OFFICERS):
+        return None
     given = payees.groups_to_judge()
     open_ones = Award.state.in_((AwardState.ACCEPTED, AwardState.IN_SET_UP))
-    return _waiting(session, open_ones, Award.group_id.in_(given) | Award.payee_id.in_(given))
+    return _waiting(open_ones, Award.group_id.in_(given) | Award.payee_id.in_(given))
 
 
 def instalment(session: Session, instalment_id: UUID) -> Instalment | None:

@@ -17,6 +17,8 @@ from grants.disbursements.models import Disbursement, MoneyReturn
 from grants.disbursements.rules import DisbursementState
 from grants.funds.models import Checkout, Contribution, Fund, Funder, Receipt
 from grants.funds.rules import ContributionState, PaysBy
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.ledger.models import Account, Entry, Posting
@@ -81,6 +83,39 @@ def waiting(session: Session, default: str, fund_ids: Collection[UUID] | None) -
         .order_by(Fund.name)
     )
     return [Waiting(id, name, count, int(total)) for id, name, count, total in rows]
+
+
+def to_put_into_a_run(who: Who) -> Select[Any] | None:
+    """For finance officers: how many payments wait for a bank run, (in funds that say so, also in those that say not).
+
+    The second counts where bank runs are the usual way.
+    """
+    if not who.holds(Role.FINANCE_OFFICER):
+        return None
+    return (
+        select(func.count().filter(_by_run("")), func.count())
+        .select_from(Disbursement)
+        .join(Award, Award.id == Disbursement.award_id)
+        .join(Fund, Fund.id == Award.fund_id)
+        .where(_by_run(PaysBy.BANK_RUN), who.within(Fund.id, Role.FINANCE_OFFICER))
+        .having(func.count() > 0)
+    )
+
+
+def to_explain(who: Who) -> Select[Any] | None:
+    """For finance officers: how many lines of statements nobody has explained, where there are any."""
+    if not who.holds(Role.FINANCE_OFFICER):
+        return None
+    return (
+        select(func.count())
+        .select_from(StatementLine)
+        .where(
+            StatementLine.about.is_(None),
+            StatementLine.set_aside_at.is_(None),
+            StatementLine.fund_id.is_(None) | who.within(StatementLine.fund_id, Role.FINANCE_OFFICER),
+        )
+        .having(func.count() > 0)
+    )
 
 
 def waiting_ids(session: Session, default: str, fund_id: UUID) -> list[tuple[UUID, str, int]]:

@@ -24,12 +24,13 @@ from grants.funds import queries as funds
 from grants.funds.rules import PaysBy
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken, SeedbedError
+from grants.kernel.words import plural
 from grants.ledger import queries as books
 from grants.ports.bank_run import FileRefused
 from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.forms import Form
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import bank_ring, bank_run_files, pays_by
 from grants.web.pdf import pdf_answer
 from grants.web.session import current_actor
@@ -302,13 +303,14 @@ def fees() -> ResponseReturnValue:
     return answer
 
 
-@needs_you
-def _needs_of_the_bank(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
-    """Payments that wait for a bank run, and lines of statements that nobody has explained."""
-    if not actor.has(Role.FINANCE_OFFICER):
-        return
-    reach = actor.scopes(Role.FINANCE_OFFICER)
-    if waits := sum(one.count for one in queries.waiting(reading(), pays_by(), reach)):
-        yield NeedsYou(f"Put {waits} payment{'s' if waits > 1 else ''} into a bank run", url_for("banking.index"))
-    if lines := queries.line_counts(reading(), reach)[1]:
-        yield NeedsYou(f"Explain {lines} line{'s' if lines > 1 else ''} of a statement", url_for("banking.statements"))
+@needs_you(queries.to_put_into_a_run)
+def _to_put_into_a_run(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for chosen, with_usual in rows:
+        if waits := with_usual if pays_by() == PaysBy.BANK_RUN else chosen:
+            yield NeedsYou(f"Put {plural(waits, 'payment')} into a bank run", url_for("banking.index"))
+
+
+@needs_you(queries.to_explain)
+def _to_explain(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for (lines,) in rows:
+        yield NeedsYou(f"Explain {plural(lines, 'line')} of a statement", url_for("banking.statements"))

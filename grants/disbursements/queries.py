@@ -16,6 +16,7 @@ from grants.disbursements.rules import LIMIT_MINOR, LIVE, DisbursementState, Rep
 from grants.funds.models import Fund
 from grants.funds.rules import ONBOARDS
 from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.outbox.models import OutboxRow
 from grants.payees.models import BankAccount
 from grants.payees.queries import ready_groups, verified_groups
@@ -23,7 +24,7 @@ from grants.people.models import Group, Person, RoleGrant
 from grants.proposals.models import Proposal
 
 PAGE = 25
-_NOBODY = UUID(int=0)
+DESK = (Role.FINANCE_OFFICER, Role.STEWARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def _payable() -> ColumnElement[bool]:
     return case(*ways, else_=Award.payee_id.in_(verified_groups()))
 
 
-def _due(today: date, funds: Collection[UUID] | None) -> tuple[ColumnElement[bool], ...]:
+def _due(today: Any, funds: Collection[UUID] | None) -> tuple[ColumnElement[bool], ...]:
     asked = select(Disbursement.instalment_id).where(Disbursement.state.in_(LIVE))
     return (
         Award.state == AwardState.ACTIVE,
@@ -226,21 +227,34 @@ def due_count(session: Session, today: date, funds: Collection[UUID] | None = No
     )
 
 
-def to_authorise_count(session: Session, person_id: UUID, funds: Collection[UUID] | None = None) -> int:
-    """How many payments wait for somebody other than who asked for them."""
+def to_ask_for(who: Who) -> Select[Any] | None:
+    """For the desk: how many instalments can be asked for, where any can."""
+    if not who.holds(*DESK):
+        return None
     return (
-        session.scalar(
-            select(func.count())
-            .select_from(Disbursement)
-            .join(Award, Award.id == Disbursement.award_id)
-            .where(
-                Disbursement.state == DisbursementState.REQUESTED,
-                Disbursement.requested_by_id != person_id,
-                func.coalesce(Disbursement.first_by_id, _NOBODY) != person_id,
-                *_in(funds),
-            )
+        select(func.count())
+        .select_from(Instalment)
+        .join(Award, Award.id == Instalment.award_id)
+        .where(*_due(who.today, None), who.within(Award.fund_id, *DESK))
+        .having(func.count() > 0)
+    )
+
+
+def to_authorise(who: Who) -> Select[Any] | None:
+    """For finance officers: how many payments wait for somebody other than who asked for them, where any do."""
+    if not who.holds(Role.FINANCE_OFFICER):
+        return None
+    return (
+        select(func.count())
+        .select_from(Disbursement)
+        .join(Award, Award.id == Disbursement.award_id)
+        .where(
+            Disbursement.state == DisbursementState.REQUESTED,
+            Disbursement.requested_by_id != who.me,
+            Disbursement.first_by_id.is_distinct_from(who.me),
+            who.within(Award.fund_id, Role.FINANCE_OFFICER),
         )
-        or 0
+        .having(func.count() > 0)
     )
 
 
@@ -302,6 +316,20 @@ def troubled_count(session: Session, funds: Collection[UUID] | None = None) -> i
             .where(*_troubled(), *_in(funds))
         )
         or 0
+    )
+
+
+def to_look_at(who: Who) -> Select[Any] | None:
+    """For the desk: how many payments a person must look at, where there are any."""
+    if not who.holds(*DESK):
+        return None
+    return (
+        select(func.count())
+        .select_from(Disbursement)
+        .join(Award, Award.id == Disbursement.award_id)
+        .outerjoin(OutboxRow, OutboxRow.key == Disbursement.key)
+        .where(*_troubled(), who.within(Award.fund_id, *DESK))
+        .having(func.count() > 0)
     )
 
 
@@ -397,19 +425,19 @@ def limits(session: Session) -> list[OfficerLimit]:
     return [OfficerLimit(*row) for row in rows]
 
 
-def write_offs_to_answer(session: Session, person_id: UUID) -> list[Repayment]:
-    """Debts that somebody else wants to write off."""
-    return list(
-        session.scalars(
-            select(Repayment)
-            .where(
-                Repayment.state == RepaymentState.RAISED,
-                Repayment.write_off_asked_by_id.is_not(None),
-                Repayment.write_off_asked_by_id != person_id,
-            )
-            .order_by(Repayment.write_off_asked_at, Repayment.id)
-            .limit(50)
+def write_offs_to_answer(who: Who) -> Select[Any] | None:
+    """For the desk: debts that somebody else wants to write off. The award, and why."""
+    if not who.holds(*DESK):
+        return None
+    return (
+        select(Repayment.award_id, Repayment.write_off_reason)
+        .where(
+            Repayment.state == RepaymentState.RAISED,
+            Repayment.write_off_asked_by_id.is_not(None),
+            Repayment.write_off_asked_by_id != who.me,
         )
+        .order_by(Repayment.write_off_asked_at, Repayment.id)
+        .limit(50)
     )
 
 

@@ -32,6 +32,7 @@ from grants.funds.service import taken_back
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, SeedbedError
+from grants.kernel.words import plural
 from grants.kernel.work import UnitOfWork
 from grants.ledger.queries import Pockets
 from grants.outbox import service as outbox
@@ -50,7 +51,7 @@ from grants.web.db import now, reading
 from grants.web.doors import demo_only, signed_in
 from grants.web.forms import Form, asked_number
 from grants.web.limits import post_limit
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import account_numbers, bank_ring, outbox_handlers, pays_by, providers, stripe
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
@@ -58,7 +59,7 @@ from grants.web.work import clockwork, working
 
 bp = Blueprint("disbursements", __name__)
 
-DESK = (Role.FINANCE_OFFICER, Role.STEWARD)
+DESK = queries.DESK
 S = DisbursementState
 SHOWN = {
     "authorise": (S.REQUESTED,),
@@ -600,32 +601,33 @@ def _on_award(award: Any) -> Section | None:
     return Section("payments", "Payments", Markup(html))  # noqa: S704
 
 
-@needs_you
-def _needs_of_the_desk(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
-    """Payments to authorise, and instalments to ask for."""
-    if not any(actor.has(role) for role in DESK) or actor.id is None:
-        return
-    funds = _funds(actor)
-    if actor.has(Role.FINANCE_OFFICER) and (
-        waiting := queries.to_authorise_count(reading(), actor.id, actor.scopes(Role.FINANCE_OFFICER))
-    ):
+@needs_you(queries.to_authorise)
+def _to_authorise(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for (waiting,) in rows:
+        yield NeedsYou(f"Authorise {plural(waiting, 'payment')}", url_for("disbursements.index", show="authorise"))
+
+
+@needs_you(queries.write_offs_to_answer)
+def _write_offs(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for award_id, reason in rows:
+        href = url_for("disbursements.repayments", award_id=award_id)
+        yield NeedsYou("Say whether a debt is lost", href, reason or "")
+
+
+@needs_you(queries.to_look_at)
+def _to_look_at(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for (troubled,) in rows:
         yield NeedsYou(
-            f"Authorise {waiting} payment{'s' if waiting > 1 else ''}", url_for("disbursements.index", show="authorise")
-        )
-    for one in queries.write_offs_to_answer(reading(), actor.id):
-        yield NeedsYou(
-            "Say whether a debt is lost",
-            url_for("disbursements.repayments", award_id=one.award_id),
-            one.write_off_reason or "",
-        )
-    if troubled := queries.troubled_count(reading(), funds):
-        yield NeedsYou(
-            f"Look at {troubled} payment{'s' if troubled > 1 else ''} with which something is wrong",
+            f"Look at {plural(troubled, 'payment')} with which something is wrong",
             url_for("disbursements.index", show="look"),
         )
-    if ready := queries.due_count(reading(), london_day(moment), funds):
+
+
+@needs_you(queries.to_ask_for)
+def _to_ask_for(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for (ready,) in rows:
         yield NeedsYou(
-            f"Ask for {ready} payment{'s' if ready > 1 else ''} that {'are' if ready > 1 else 'is'} due",
+            f"Ask for {plural(ready, 'payment')} that {'are' if ready > 1 else 'is'} due",
             url_for("disbursements.index", show="ask"),
         )
 

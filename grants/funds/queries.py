@@ -1,6 +1,6 @@
 """Funds, contributions and what of their money is where. Read only."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -20,10 +20,13 @@ from grants.funds.rules import (
     WayBack,
     way_back,
 )
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.errors import NotFound
 from grants.ledger import queries as ledger
-from grants.ledger.models import Entry
+from grants.ledger.models import Account, Entry
 from grants.ledger.queries import Pockets
+from grants.ledger.rules import Pocket
 from grants.outbox import queries as outbox
 from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
@@ -234,14 +237,36 @@ def refund_key(contribution_id: UUID, reference: str) -> str:
     return f"refund:{contribution_id}:{reference}"
 
 
-def waiting(
-    session: Session, states: Sequence[ContributionState], fund_ids: Collection[UUID] | None
-) -> list[Contribution]:
-    """Contributions in these states, of these funds (None: of all), the oldest first; at most 50."""
-    query = _contributions().where(Contribution.state.in_(states))
-    if fund_ids is not None:
-        query = query.where(Contribution.fund_id.in_(fund_ids))
-    return list(session.scalars(query.limit(50)))
+def waiting(who: Who, state: ContributionState, role: Role) -> Select[Any] | None:
+    """Contributions in this state, of the funds for which the role is held, the oldest first; at most 50.
+
+    Fund, id, pence, pence that arrived, funder, the fund's name.
+    """
+    if not who.holds(role):
+        return None
+    arrived = (
+        select(func.coalesce(func.sum(Receipt.amount_minor), 0))
+        .where(Receipt.contribution_id == Contribution.id)
+        .scalar_subquery()
+    )
+    return (
+        select(Contribution.fund_id, Contribution.id, Contribution.amount_minor, arrived, Funder.name, Fund.name)
+        .join(Funder, Funder.id == Contribution.funder_id)
+        .join(Fund, Fund.id == Contribution.fund_id)
+        .where(Contribution.state == state, who.within(Contribution.fund_id, role))
+        .order_by(Contribution.pledged_at, Contribution.id)
+        .limit(50)
+    )
+
+
+def promised(who: Who) -> Select[Any] | None:
+    """For stewards: what funders promised and have not agreed."""
+    return waiting(who, ContributionState.PLEDGED, Role.STEWARD)
+
+
+def awaited(who: Who) -> Select[Any] | None:
+    """For finance officers: what was agreed and has not arrived whole."""
+    return waiting(who, ContributionState.AGREED, Role.FINANCE_OFFICER)
 
 
 def priorities_to_choose(session: Session, kept: Collection[UUID] = ()) -> dict[UUID, str]:
@@ -274,26 +299,28 @@ def unspent_offer(session: Session, offer_id: UUID, contribution_id: UUID) -> Un
     return found
 
 
-def unspent_waiting(
-    session: Session,
-    state: UnspentState,
-    *,
-    fund_ids: Collection[UUID] | None = None,
-    funder_ids: Collection[UUID] | None = None,
-) -> list[UnspentOffer]:
-    """Questions in this state, of these funds or funders (None: of all), the oldest first; at most 50."""
-    query = (
-        select(UnspentOffer)
+def _unspent(state: UnspentState) -> Select[Any]:
+    return (
+        select(UnspentOffer.id, UnspentOffer.amount_minor, Contribution.fund_id, Contribution.id, Funder.name)
         .join(Contribution, Contribution.id == UnspentOffer.contribution_id)
+        .join(Funder, Funder.id == Contribution.funder_id)
         .where(UnspentOffer.state == state)
-        .options(joinedload(UnspentOffer.contribution).joinedload(Contribution.funder))
         .order_by(UnspentOffer.offered_at, UnspentOffer.id)
+        .limit(50)
     )
-    if fund_ids is not None:
-        query = query.where(Contribution.fund_id.in_(fund_ids))
-    if funder_ids is not None:
-        query = query.where(Contribution.funder_id.in_(funder_ids))
-    return list(session.scalars(query.limit(50)))
+
+
+def unspent_to_answer(who: Who) -> Select[Any] | None:
+    """For funders: what is asked about their unspent money, the oldest first. Id, pence, fund, contribution, funder."""
+    speaks_for = who.scopes(Role.FUNDER)
+    return _unspent(UnspentState.OFFERED).where(Contribution.funder_id.in_(speaks_for)) if speaks_for else None
+
+
+def unspent_to_return(who: Who) -> Select[Any] | None:
+    """For finance officers: what funders want back, likewise."""
+    if not who.holds(Role.FINANCE_OFFICER):
+        return None
+    return _unspent(UnspentState.TO_RETURN).where(who.within(Contribution.fund_id, Role.FINANCE_OFFICER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +348,26 @@ def ending(session: Session, today: date, fund_ids: Collection[UUID] | None = No
         if pockets[one.id].available_minor
     ]
     return sorted(found, key=lambda one: (one.spend_by, one.contribution.id))
+
+
+def near_their_end(who: Who) -> Select[Any] | None:
+    """For stewards: free money as in ``ending``, the soonest first. Fund, id, free pence, funder, last day in words."""
+    if not who.holds(Role.STEWARD):
+        return None
+    last = Contribution.restriction["spend_by"].as_string()
+    return (
+        select(Contribution.fund_id, Contribution.id, -Account.balance_minor, Funder.name, last)
+        .join(Funder, Funder.id == Contribution.funder_id)
+        .join(Account, (Account.contribution_id == Contribution.id) & (Account.pocket == Pocket.AVAILABLE))
+        .where(
+            Contribution.state != ContributionState.PLEDGED,
+            last <= who.day_in_words(WARN_BEFORE),
+            Account.balance_minor != 0,
+            who.within(Contribution.fund_id, Role.STEWARD),
+        )
+        .order_by(last, Contribution.id)
+        .limit(200)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Pages of the stage ``funds``: the pot in public, and the desk of those who keep it."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +35,6 @@ from grants.funds.rules import (
     Names,
     PaysBy,
     Restriction,
-    UnspentState,
     describe,
 )
 from grants.funds.service import checkouts, contributions, pots, taken_back, unspent
@@ -50,7 +49,7 @@ from grants.ports.payments import CheckoutStanding, OutcomeUnknown, PaymentProvi
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.filters import day, money
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import geography, pays_by, providers, stripe
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
@@ -512,33 +511,25 @@ def give_role(person_id: UUID) -> ResponseReturnValue:
 # ---------------------------------------------------------------- what needs somebody now
 
 
-@needs_you
-def pledges_to_agree(actor: Actor, now: datetime) -> Iterator[NeedsYou]:
+@needs_you(queries.promised)
+def pledges_to_agree(actor: Actor, now: datetime, rows: Rows) -> Iterator[NeedsYou]:
     """Stewards: promises that wait for the funder's written word."""
-    if not actor.has(Role.STEWARD):
-        return
-    for one in queries.waiting(reading(), [ContributionState.PLEDGED], actor.scopes(Role.STEWARD)):
+    for fund_id, id, amount_minor, _, funder, _ in rows:
         yield NeedsYou(
-            f"Agree {money(one.amount_minor)} with {one.funder.name}",
-            url_for("funds.contribution", fund_id=one.fund_id, contribution_id=one.id),
+            f"Agree {money(amount_minor)} with {funder}",
+            url_for("funds.contribution", fund_id=fund_id, contribution_id=id),
             "Promised, not agreed in writing yet.",
         )
 
 
-@needs_you
-def money_to_come(actor: Actor, now: datetime) -> Iterator[NeedsYou]:
+@needs_you(queries.awaited)
+def money_to_come(actor: Actor, now: datetime, rows: Rows) -> Iterator[NeedsYou]:
     """Finance officers: agreed money to look for on the bank statement."""
-    if not actor.has(Role.FINANCE_OFFICER):
-        return
-    session = reading()
-    waiting = queries.waiting(session, [ContributionState.AGREED], actor.scopes(Role.FINANCE_OFFICER))
-    arrived = queries.received_minor(session, [one.id for one in waiting])
-    for one in waiting:
-        missing = money(one.amount_minor - arrived[one.id])
+    for fund_id, id, amount_minor, arrived_minor, funder, fund in rows:
         yield NeedsYou(
-            f"Record {missing} from {one.funder.name} when it arrives",
-            url_for("funds.contribution", fund_id=one.fund_id, contribution_id=one.id),
-            f"Agreed for {one.fund.name}; look for it on the bank statement.",
+            f"Record {money(amount_minor - arrived_minor)} from {funder} when it arrives",
+            url_for("funds.contribution", fund_id=fund_id, contribution_id=id),
+            f"Agreed for {fund}; look for it on the bank statement.",
         )
 
 
@@ -672,39 +663,34 @@ def make_good(fund_id: UUID, contribution_id: UUID, taken_back_id: UUID) -> Resp
     return render_template("funds/make_good.html", form=form, one=one, taken=taken), form.status
 
 
-@needs_you
-def last_days(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
+@needs_you(queries.near_their_end)
+def last_days(actor: Actor, moment: datetime, rows: Rows) -> Iterator[NeedsYou]:
     """Stewards: free money whose last day is near."""
-    if not actor.has(Role.STEWARD):
-        return
-    for near in queries.ending(reading(), london_day(moment), actor.scopes(Role.STEWARD)):
-        one = near.contribution
+    for fund_id, id, free_minor, funder, last in rows:
         yield NeedsYou(
-            f"Promise {money(near.free_minor)} from {one.funder.name} by {day(near.spend_by)}",
-            url_for("funds.contribution", fund_id=one.fund_id, contribution_id=one.id),
+            f"Promise {money(free_minor)} from {funder} by {day(date.fromisoformat(last))}",
+            url_for("funds.contribution", fund_id=fund_id, contribution_id=id),
             "Nobody is promised it yet. Award it, or offer it back to the funder.",
         )
 
 
-@needs_you
-def unspent_to_answer(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
-    """Funders: what is to become of their unspent money; finance officers: what to pay back."""
-    session = reading()
-    speaks = {grant.scope for grant in actor.grants if grant.role is Role.FUNDER and grant.scope is not None}
-    if speaks:
-        for offer in queries.unspent_waiting(session, UnspentState.OFFERED, funder_ids=speaks):
-            one = offer.contribution
-            yield NeedsYou(
-                f"Say what shall become of {money(offer.amount_minor)}",
-                url_for("funds.answer_unspent", fund_id=one.fund_id, contribution_id=one.id, offer_id=offer.id),
-                "It is promised to nobody. Let it stay, or have it back.",
-            )
-    if actor.has(Role.FINANCE_OFFICER):
-        scopes = actor.scopes(Role.FINANCE_OFFICER)
-        for offer in queries.unspent_waiting(session, UnspentState.TO_RETURN, fund_ids=scopes):
-            one = offer.contribution
-            yield NeedsYou(
-                f"Pay {money(offer.amount_minor)} back to {one.funder.name}",
-                url_for("funds.give_back", fund_id=one.fund_id, contribution_id=one.id),
-                "The funder asked for it. Pay it, then record the payment.",
-            )
+@needs_you(queries.unspent_to_answer)
+def unspent_to_answer(actor: Actor, moment: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """Funders: what is to become of their unspent money."""
+    for offer_id, amount_minor, fund_id, id, _ in rows:
+        yield NeedsYou(
+            f"Say what shall become of {money(amount_minor)}",
+            url_for("funds.answer_unspent", fund_id=fund_id, contribution_id=id, offer_id=offer_id),
+            "It is promised to nobody. Let it stay, or have it back.",
+        )
+
+
+@needs_you(queries.unspent_to_return)
+def unspent_to_return(actor: Actor, moment: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """Finance officers: what to pay back."""
+    for _, amount_minor, fund_id, id, funder in rows:
+        yield NeedsYou(
+            f"Pay {money(amount_minor)} back to {funder}",
+            url_for("funds.give_back", fund_id=fund_id, contribution_id=id),
+            "The funder asked for it. Pay it, then record the payment.",
+        )

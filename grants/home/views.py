@@ -27,7 +27,7 @@ from grants.web.doors import demo_only, public, signed_in
 from grants.web.filters import until
 from grants.web.kept import kept
 from grants.web.moments import good_until
-from grants.web.needs import NeedsYou, all_needs, needs_you
+from grants.web.needs import NeedsYou, Rows, all_needs, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import working
@@ -117,6 +117,7 @@ def _when(round: Any, phase: RoundState, moment: datetime) -> str:
 def home() -> ResponseReturnValue:
     """What needs the person now, and where they often go."""
     actor, moment = current_actor(), now()
+    found, (groups,) = all_needs(actor, moment, people.my_groups)
     needs = [
         {
             "title": need.text,
@@ -125,15 +126,15 @@ def home() -> ResponseReturnValue:
             "due": f"Due {until(need.due_at, moment)}" if need.due_at else "",
             "urgent": need.due_at is not None and (need.due_at - moment).total_seconds() < 2 * 86_400,
         }
-        for need in all_needs(actor, moment)
+        for need in found
     ]
-    return render_template("home/home.html", needs=needs, cards=_shortcuts(actor))
+    return render_template("home/home.html", needs=needs, cards=_shortcuts(actor, dict(groups)))
 
 
-def _shortcuts(actor: Actor) -> list[dict[str, str]]:
+def _shortcuts(actor: Actor, groups: dict[UUID, str]) -> list[dict[str, str]]:
     """One's own groups and money first, then what one's roles are for, then what everybody may do."""
     cards: dict[str, dict[str, str]] = {}
-    for group_id, name in people.group_names(reading(), actor.groups.keys()).items():
+    for group_id, name in groups.items():
         words = "Your group: its members, its proposals and awards."
         cards[str(group_id)] = {"title": name, "href": f"/groups/{group_id}", "text": words}
     for funder_id in sorted(actor.scopes(Role.FUNDER) or ()):
@@ -234,16 +235,14 @@ def send_again(row_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("home.failing"))
 
 
-@needs_you
-def _mail_given_up(actor: Actor, _now: datetime) -> Iterator[NeedsYou]:
-    if actor.has(Role.STEWARD) or actor.has(Role.ADMIN):
-        lost = outbox.counts(reading()).given_up
-        if lost:
-            yield NeedsYou(
-                f"{lost} things could not be sent" if lost > 1 else "One thing could not be sent",
-                url_for("home.failing"),
-                "Put right what was wrong, then let it be tried again.",
-            )
+@needs_you(outbox.given_up)
+def _mail_given_up(actor: Actor, _now: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    for (lost,) in rows:
+        yield NeedsYou(
+            f"{lost} things could not be sent" if lost > 1 else "One thing could not be sent",
+            url_for("home.failing"),
+            "Put right what was wrong, then let it be tried again.",
+        )
 
 
 # A group's own page: everything about it that its people want to know, in one place.

@@ -10,8 +10,10 @@ from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from grants.insights.rules import search_words
+from grants.issues.access import CARETAKERS
 from grants.issues.models import Issue, IssueSupport
 from grants.issues.rules import LISTED, MERGE_TARGETS, PICKABLE, IssueState
+from grants.kernel.asking import Who
 from grants.kernel.trail import AuditEvent
 from grants.people.queries import token_hash
 
@@ -76,6 +78,13 @@ def queue(session: Session, state: IssueState = IssueState.RAISED, page: int = 1
 def waiting_count(session: Session) -> int:
     """How many issues wait for a look."""
     return session.scalar(select(func.count()).select_from(Issue).where(Issue.state == IssueState.RAISED)) or 0
+
+
+def to_look_at(who: Who) -> Select[Any] | None:
+    """For those who take care: how many issues wait for a look, where any do."""
+    if not who.holds(*CARETAKERS):
+        return None
+    return select(func.count()).select_from(Issue).where(Issue.state == IssueState.RAISED).having(func.count() > 0)
 
 
 def raised_by(session: Session, person_id: UUID, limit: int = 50) -> list[Issue]:

@@ -20,7 +20,7 @@ from grants.web.doors import public, signed_in
 from grants.web.filters import capped, day, moment
 from grants.web.forgetting import forgetting
 from grants.web.limits import post_limit
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import geography
 from grants.web.sections import sections_for
 from grants.web.session import current_actor
@@ -290,9 +290,9 @@ def _step_page(template: str, issue_id: UUID, action: IssueAction, form: Any, **
     return render_template(template, issue=issue, form=form, ward=_ward_name(issue.ward_code), **more), form.status
 
 
-@needs_you
-def _issues_wait(actor: Actor, now: datetime) -> Iterator[NeedsYou]:
-    if access.takes_care(actor) and (count := queries.waiting_count(reading())):
+@needs_you(queries.to_look_at)
+def _issues_wait(actor: Actor, now: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    for (count,) in rows:
         yield NeedsYou(
             f"Look at {plural(count, 'new issue')}",
             url_for("issues.queue"),

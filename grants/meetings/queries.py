@@ -2,13 +2,16 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload
 
 from grants.allocation import queries as allocation
 from grants.allocation.models import Decision
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.meetings.models import AgendaBid, Meeting
 from grants.meetings.rules import MeetingState, lacks, spread_of
 from grants.proposals.models import Proposal
@@ -86,17 +89,21 @@ def agenda(session: Session, round: Round, meeting: Meeting) -> list[Item]:
     return items
 
 
-def to_attend(session: Session, person_id: UUID) -> list[tuple[Round, Meeting]]:
-    """Meetings to come, or under way, of panels on which somebody sits; the first first."""
-    found = session.execute(
-        select(Round, Meeting)
+def to_attend(who: Who) -> Select[Any] | None:
+    """Meetings to come, or under way, of panels on which somebody sits; the first first.
+
+    The round's id and title, the meeting's state, place and moment.
+    """
+    if not who.holds(Role.PANELLIST):
+        return None
+    return (
+        select(Round.id, Round.title, Meeting.state, Meeting.place, Meeting.starts_at)
         .join(Meeting, Meeting.round_id == Round.id)
         .join(PanelMember, PanelMember.round_id == Round.id)
-        .where(PanelMember.person_id == person_id, Meeting.state != MeetingState.CLOSED)
+        .where(PanelMember.person_id == who.me, Meeting.state != MeetingState.CLOSED)
         .order_by(Meeting.starts_at, Meeting.id)
         .limit(25)
     )
-    return [(round, meeting) for round, meeting in found]
 
 
 def names_needed(items: Collection[Item], meeting: Meeting) -> set[UUID]:

@@ -23,7 +23,7 @@ from grants.rounds.access import ensure_may_run, may_run
 from grants.rounds.rules.states import RoundState
 from grants.web.db import reading
 from grants.web.doors import public, signed_in
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
@@ -285,15 +285,13 @@ def on_round(round: Any) -> Section | None:
     return Section("minutes", "The panel’s meeting", Markup(html))  # noqa: S704  (a template of ours escapes)
 
 
-@needs_you
-def needs(actor: Actor, at: datetime) -> Iterator[NeedsYou]:
+@needs_you(queries.to_attend)
+def needs(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
     """Members of a panel: the meeting to come."""
-    if actor.id is not None and actor.has(Role.PANELLIST):
-        for round, meeting in queries.to_attend(reading(), actor.id):
-            opened = meeting.state is MeetingState.OPEN
-            yield NeedsYou(
-                f"The panel of “{round.title}” meets",
-                url_for("meetings.page", round_id=round.id),
-                detail="It is open now." if opened else f"At {meeting.place}.",
-                due_at=meeting.starts_at,
-            )
+    for round_id, title, state, place, starts_at in rows:
+        yield NeedsYou(
+            f"The panel of “{title}” meets",
+            url_for("meetings.page", round_id=round_id),
+            detail="It is open now." if state is MeetingState.OPEN else f"At {place}.",
+            due_at=starts_at,
+        )

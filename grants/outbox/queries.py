@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.outbox.models import OutboxRow
 
 
@@ -72,6 +75,14 @@ def counts(session: Session) -> Counts:
         ).select_from(OutboxRow)
     ).one()
     return Counts(*row)
+
+
+def given_up(who: Who) -> Select[Any] | None:
+    """For stewards and admins: how much could not be sent, where there is such."""
+    if not who.holds(Role.STEWARD, Role.ADMIN):
+        return None
+    lost = OutboxRow.sent_at.is_(None) & OutboxRow.given_up_at.is_not(None)
+    return select(func.count()).select_from(OutboxRow).where(lost).having(func.count() > 0)
 
 
 def mail_count(session: Session) -> int:

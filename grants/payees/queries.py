@@ -3,12 +3,15 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, aliased, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, selectinload
 
+from grants.kernel.asking import Who
 from grants.kernel.clock import london_day
+from grants.payees.access import OFFICERS
 from grants.payees.models import BankAccount, GroupCheck, PayoutAccount
 from grants.payees.rules.accounts import ENDED, BankAccountState
 from grants.payees.rules.checks import (
@@ -21,6 +24,7 @@ from grants.payees.rules.checks import (
     holds,
     needed,
 )
+from grants.people.models import Group
 from grants.ports.payments import AccountStanding
 
 
@@ -235,35 +239,40 @@ def by_id(session: Session, account_id: UUID) -> BankAccount | None:
     return session.get(BankAccount, account_id)
 
 
-def to_check(session: Session) -> list[BankAccount]:
-    """Accounts that wait for an officer: shown by a statement, or with a checked name; the oldest first."""
+def to_check(who: Who) -> Select[Any] | None:
+    """For officers: accounts that wait for one, shown by a statement or with a checked name; the oldest first.
+
+    The group's id and name; who gave it, who confirmed it, whose paper shows it.
+    """
+    if not who.holds(*OFFICERS):
+        return None
     waiting = (BankAccountState.EVIDENCED, BankAccountState.NAME_CHECKED)
-    return list(
-        session.scalars(
-            select(BankAccount)
-            .where(BankAccount.state.in_(waiting))
-            .options(joinedload(BankAccount.group))
-            .order_by(BankAccount.given_at, BankAccount.id)
-            .limit(50)
-        )
+    gave = (BankAccount.given_by_id, BankAccount.confirmed_by_id, BankAccount.paper_by_id)
+    return (
+        select(BankAccount.group_id, Group.name, *gave)
+        .join(Group, Group.id == BankAccount.group_id)
+        .where(BankAccount.state.in_(waiting))
+        .order_by(BankAccount.given_at, BankAccount.id)
+        .limit(50)
     )
 
 
-def to_confirm(session: Session, group_ids: Collection[UUID], person_id: UUID) -> list[BankAccount]:
-    """Accounts of these groups that somebody else gave and nobody has confirmed."""
-    return list(
-        session.scalars(
-            select(BankAccount)
-            .where(
-                BankAccount.group_id.in_(group_ids),
-                BankAccount.state.not_in(ENDED),
-                BankAccount.confirmed_by_id.is_(None),
-                BankAccount.given_by_id != person_id,
-            )
-            .options(joinedload(BankAccount.group))
-            .order_by(BankAccount.given_at, BankAccount.id)
-            .limit(50)
+def to_confirm(who: Who) -> Select[Any] | None:
+    """Accounts of groups somebody signs off for that somebody else gave and nobody has confirmed. Group, its name."""
+    mine = who.signs
+    if not mine:
+        return None
+    return (
+        select(BankAccount.group_id, Group.name)
+        .join(Group, Group.id == BankAccount.group_id)
+        .where(
+            BankAccount.group_id.in_(mine),
+            BankAccount.state.not_in(ENDED),
+            BankAccount.confirmed_by_id.is_(None),
+            BankAccount.given_by_id != who.me,
         )
+        .order_by(BankAccount.given_at, BankAccount.id)
+        .limit(50)
     )
 
 

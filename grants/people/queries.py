@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, String, bindparam, func, or_, select
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
 
 from grants.kernel.actors import Actor, Grant, Rights, Role
-from grants.kernel.asking import Together
+from grants.kernel.asking import Together, Who
 from grants.kernel.errors import NotFound
 from grants.kernel.statements import line_of
 from grants.kernel.tables import Utc
@@ -124,6 +124,12 @@ def group_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
         return {}
     rows = session.execute(select(Group.id, Group.name).where(Group.id.in_(set(ids))))
     return {row[0]: row[1] for row in rows}
+
+
+def my_groups(who: Who) -> Select[Any] | None:
+    """(id, name) of the groups somebody belongs to, by name."""
+    mine = who.groups
+    return select(Group.id, Group.name).where(Group.id.in_(mine)).order_by(Group.name, Group.id) if mine else None
 
 
 def group_by_name(session: Session, name: str) -> Group | None:
@@ -359,6 +365,26 @@ def hostings_of(session: Session, host_ids: Collection[UUID], *states: HostingSt
     return list(session.scalars(query.where(Hosting.state.in_(states)) if states else query))
 
 
+def hostings_asked(who: Who) -> Select[Any] | None:
+    """What hosts are asked for whom somebody signs, by somebody else; the oldest first. Host, its name, the group's."""
+    mine = who.signs
+    if not mine:
+        return None
+    host = aliased(Group)
+    return (
+        select(Hosting.host_id, host.name, Group.name)
+        .join(host, host.id == Hosting.host_id)
+        .join(Group, Group.id == Hosting.group_id)
+        .where(
+            Hosting.host_id.in_(mine),
+            Hosting.state == HostingState.REQUESTED,
+            Hosting.asked_by_id.is_distinct_from(who.me),
+        )
+        .order_by(Hosting.asked_at, Hosting.id)
+        .limit(200)
+    )
+
+
 def trail_of(session: Session, subject_id: UUID, *, limit: int = 50) -> list[AuditEvent]:
     """What happened to a person or a group, newest first."""
     return list(
@@ -398,16 +424,17 @@ def hosting(session: Session, hosting_id: UUID) -> Hosting:
     return found
 
 
-def without_host(session: Session, group_ids: Collection[UUID]) -> list[Group]:
-    """Those of these groups that have neither a bank account nor a host asked or confirmed, by name."""
+def without_host(who: Who) -> Select[Any] | None:
+    """Groups somebody writes for that have neither a bank account nor a host asked or confirmed, by name. Id, name."""
+    mine = who.edits
+    if not mine:
+        return None
     live = select(Hosting.group_id).where(Hosting.state.in_((HostingState.REQUESTED, HostingState.CONFIRMED)))
-    return list(
-        session.scalars(
-            select(Group)
-            .where(Group.id.in_(group_ids), Group.has_bank_account.is_(False), Group.id.not_in(live))
-            .order_by(Group.name, Group.id)
-            .limit(50)
-        )
+    return (
+        select(Group.id, Group.name)
+        .where(Group.id.in_(mine), Group.has_bank_account.is_(False), Group.id.not_in(live))
+        .order_by(Group.name, Group.id)
+        .limit(50)
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from grants.insights.models import Insight
 from grants.issues.models import Issue
 from grants.issues.rules import LISTED
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.trail import AuditEvent
 from grants.priorities import rules
 from grants.priorities.models import (
@@ -166,15 +168,18 @@ def asked_about(session: Session, consultation_id: UUID) -> list[Priority]:
     )
 
 
-def waiting_for_a_meeting(session: Session, now: datetime) -> list[Priority]:
-    """Priorities about which the asking has ended and which no meeting has agreed yet, the earliest first."""
-    return list(
-        session.scalars(
-            select(Priority)
-            .where(Priority.state == PriorityState.CONSULTED, Priority.consultation_closes_at <= now)
-            .order_by(Priority.consultation_closes_at, Priority.title, Priority.id)
-            .limit(LONGEST_LIST)
-        )
+def waiting_for_a_meeting(who: Who) -> Select[Any] | None:
+    """For stewards: priorities about which the asking has ended and no meeting has agreed yet, the earliest first.
+
+    Id, title, the moment when the asking ended.
+    """
+    if not who.holds(Role.STEWARD):
+        return None
+    return (
+        select(Priority.id, Priority.title, Priority.consultation_closes_at)
+        .where(Priority.state == PriorityState.CONSULTED, Priority.consultation_closes_at <= who.now)
+        .order_by(Priority.consultation_closes_at, Priority.title, Priority.id)
+        .limit(LONGEST_LIST)
     )
 
 

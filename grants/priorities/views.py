@@ -33,7 +33,7 @@ from grants.priorities.rules import PriorityAction, PriorityState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.filters import capped, day, moment
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
 from grants.web.work import carried_out, working
@@ -320,15 +320,13 @@ def _too_late(priority_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("priorities.show", priority_id=priority_id))
 
 
-@needs_you
-def _askings_ended(actor: Actor, at: datetime) -> Iterator[NeedsYou]:
-    if not actor.has(Role.STEWARD):
-        return
-    for priority in queries.waiting_for_a_meeting(reading(), at):
+@needs_you(queries.waiting_for_a_meeting)
+def _askings_ended(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    for id, title, ended_at in rows:
         yield NeedsYou(
-            f"Write down what the meeting agreed about “{priority.title}”",
-            url_for("priorities.show", priority_id=priority.id),
-            f"People chose until {moment(priority.consultation_closes_at)}.",
+            f"Write down what the meeting agreed about “{title}”",
+            url_for("priorities.show", priority_id=id),
+            f"People chose until {moment(ended_at)}.",
         )
 
 

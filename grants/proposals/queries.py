@@ -6,12 +6,14 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, load_only, selectinload
 
 from grants.funds.rules import Need
 from grants.insights import queries as insights
 from grants.insights.models import Insight
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.payees import queries as payees
@@ -321,31 +323,6 @@ def of_groups(
     return list(session.scalars(query))
 
 
-def hosted_waiting(session: Session, host_ids: Collection[UUID], *, limit: int = 25) -> list[Proposal]:
-    """Proposals of groups of one that wait for sign-off by one of these hosts; each with its round."""
-    if not host_ids:
-        return []
-    size = (
-        select(func.count())
-        .where(Membership.group_id == Proposal.group_id, Membership.ended_at.is_(None))
-        .correlate(Proposal)
-        .scalar_subquery()
-    )
-    query = (
-        select(Proposal)
-        .join(Proposal.hosting)
-        .where(
-            Proposal.state == ProposalState.AWAITING_SIGN_OFF,
-            Hosting.host_id.in_(host_ids),
-            Hosting.state == HostingState.CONFIRMED,
-            size == 1,
-        )
-        .options(joinedload(Proposal.round), joinedload(Proposal.group))
-        .order_by(Proposal.started_at, Proposal.id)
-    )
-    return list(session.scalars(query.limit(limit)))
-
-
 def public_of_priority(session: Session, priority_id: UUID, now: datetime, *, limit: int = 25) -> list[Proposal]:
     """Public proposals that answer a priority, the latest first."""
     return _public_where(session, Proposal.priority_id == priority_id, now, limit)
@@ -375,24 +352,109 @@ def _public_where(session: Session, condition: object, now: datetime, limit: int
     return [one for one in session.scalars(query) if is_public(one, now)]
 
 
-def to_screen(session: Session, fund_ids: Collection[UUID] | None, now: datetime) -> list[tuple[Round, int]]:
-    """Rounds that have closed for proposals, of these funds (None: of all), and how many proposals wait there."""
+def to_screen(who: Who) -> Select[Any] | None:
+    """For stewards: rounds that have closed for proposals, and how many proposals wait there.
+
+    Id, title, when voting opens, how many.
+    """
+    if not who.holds(Role.STEWARD):
+        return None
     waiting = (
         select(Proposal.round_id, func.count().label("size"))
         .where(Proposal.state == ProposalState.SUBMITTED)
         .group_by(Proposal.round_id)
         .subquery()
     )
-    query = (
-        select(Round, waiting.c.size)
+    return (
+        select(Round.id, Round.title, Round.voting_opens_at, waiting.c.size)
         .join(waiting, waiting.c.round_id == Round.id)
-        .where(Round.closes_at <= now, Round.state != RoundState.CANCELLED, Round.kind == RoundKind.STANDARD)
+        .where(
+            Round.closes_at <= who.now,
+            Round.state != RoundState.CANCELLED,
+            Round.kind == RoundKind.STANDARD,
+            who.within(Round.fund_id, Role.STEWARD),
+        )
         .order_by(Round.closes_at, Round.id)
         .limit(25)
     )
-    if fund_ids is not None:
-        query = query.where(Round.fund_id.in_(fund_ids))
-    return [(round, int(size)) for round, size in session.execute(query)]
+
+
+def _unfinished(*where: ColumnElement[bool]) -> Select[Any]:
+    """Id, title, state, group, its name, writer, why it came back, the round's kind, when it closes."""
+    return (
+        select(
+            Proposal.id,
+            Proposal.title,
+            Proposal.state,
+            Proposal.group_id,
+            Group.name,
+            Proposal.writer_id,
+            Proposal.sent_back_reason,
+            Round.kind,
+            Round.closes_at,
+        )
+        .join(Round, Round.id == Proposal.round_id)
+        .join(Group, Group.id == Proposal.group_id)
+        .where(*where)
+        .order_by(Proposal.started_at.desc(), Proposal.id)
+        .limit(25)
+    )
+
+
+def unfinished(who: Who) -> Select[Any] | None:
+    """Proposals of somebody's groups that are being written or signed off, in rounds that are open, latest first."""
+    mine = [*who.edits, *who.signs]
+    if not mine:
+        return None
+    return _unfinished(Proposal.group_id.in_(mine), Proposal.state.in_(OPEN_STATES), rounds.takes_proposals(who.now))
+
+
+def typed_in(who: Who) -> Select[Any] | None:
+    """The same of what an officer types in, or typed in, for groups."""
+    if not who.holds(Role.STEWARD, Role.CONNECTOR):
+        return None
+    typed = select(ProposalHand.proposal_id).where(ProposalHand.person_id == who.me, ProposalHand.part == Hand.TYPED)
+    return _unfinished(Proposal.id.in_(typed), Proposal.state.in_(OPEN_STATES), rounds.takes_proposals(who.now))
+
+
+def hosted_waiting(who: Who) -> Select[Any] | None:
+    """Proposals of groups of one that wait for sign-off by a host for which somebody signs, and not a group of theirs;
+    the latest first."""
+    hosts = who.signs
+    if not hosts:
+        return None
+    size = (
+        select(func.count())
+        .where(Membership.group_id == Proposal.group_id, Membership.ended_at.is_(None))
+        .correlate(Proposal)
+        .scalar_subquery()
+    )
+    held = select(Hosting.id).where(Hosting.host_id.in_(hosts), Hosting.state == HostingState.CONFIRMED)
+    return _unfinished(
+        Proposal.state == ProposalState.AWAITING_SIGN_OFF,
+        Proposal.hosting_id.in_(held),
+        Proposal.group_id.not_in(who.groups),
+        size == 1,
+        rounds.takes_proposals(who.now),
+    )
+
+
+def to_tell_more(who: Who) -> Select[Any] | None:
+    """Proposals of somebody's groups about which a question was asked. Id, title, group's name, until when."""
+    mine = [*who.edits, *who.signs]
+    if not mine:
+        return None
+    return (
+        select(Proposal.id, Proposal.title, Group.name, Proposal.asked_until)
+        .join(Group, Group.id == Proposal.group_id)
+        .where(
+            Proposal.group_id.in_(mine),
+            Proposal.state == ProposalState.MORE_INFO_REQUESTED,
+            Proposal.asked_until > who.now,
+        )
+        .order_by(Proposal.asked_until, Proposal.id)
+        .limit(25)
+    )
 
 
 def past_deadline(session: Session, now: datetime, *, limit: int = 500) -> list[UUID]:
@@ -572,43 +634,42 @@ def comment(session: Session, comment_id: UUID) -> ProposalComment:
     return found
 
 
-def unanswered_questions(session: Session, group_ids: Collection[UUID]) -> list[tuple[Proposal, int]]:
-    """These groups' proposals with questions that nobody has answered, and how many."""
-    if not group_ids:
-        return []
+def unanswered_questions(who: Who) -> Select[Any] | None:
+    """Proposals of groups somebody writes for with questions that nobody has answered. Id, title, how many."""
+    mine = who.edits
+    if not mine:
+        return None
     answer = aliased(ProposalComment)
-    rows = session.execute(
-        select(Proposal, func.count(ProposalComment.id))
+    return (
+        select(Proposal.id, Proposal.title, func.count(ProposalComment.id))
         .join(ProposalComment, ProposalComment.proposal_id == Proposal.id)
         .where(
-            Proposal.group_id.in_(group_ids),
+            Proposal.group_id.in_(mine),
             Proposal.state == ProposalState.ON_BALLOT,
             ProposalComment.answers_id.is_(None),
             ProposalComment.state == CommentState.SHOWN,
             ~exists().where(answer.answers_id == ProposalComment.id),
         )
-        .group_by(Proposal.id)
+        .group_by(Proposal.id, Proposal.title)
         .order_by(Proposal.title, Proposal.id)
         .limit(25)
     )
-    return [(proposal, int(size)) for proposal, size in rows]
 
 
-def flagged(session: Session, fund_ids: Collection[UUID] | None) -> list[tuple[Proposal, int]]:
-    """Proposals in rounds of these funds (None: of all) with flags that no moderator has looked at, and how many."""
-    query = (
-        select(Proposal, func.count())
+def flagged(who: Who) -> Select[Any] | None:
+    """For stewards: proposals with flags that no moderator has looked at. Id, title, how many."""
+    if not who.holds(Role.STEWARD):
+        return None
+    return (
+        select(Proposal.id, Proposal.title, func.count())
         .join(ProposalComment, ProposalComment.proposal_id == Proposal.id)
         .join(CommentFlag, CommentFlag.comment_id == ProposalComment.id)
         .join(Round, Round.id == Proposal.round_id)
-        .where(CommentFlag.settled_at.is_(None))
-        .group_by(Proposal.id)
+        .where(CommentFlag.settled_at.is_(None), who.within(Round.fund_id, Role.STEWARD))
+        .group_by(Proposal.id, Proposal.title)
         .order_by(Proposal.title, Proposal.id)
         .limit(25)
     )
-    if fund_ids is not None:
-        query = query.where(Round.fund_id.in_(fund_ids))
-    return [(proposal, int(size)) for proposal, size in session.execute(query)]
 
 
 def flags_of(session: Session, proposal_id: UUID) -> dict[UUID, list[str]]:

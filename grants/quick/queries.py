@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from grants.awards.models import Award
@@ -14,6 +15,7 @@ from grants.awards.rules import HOLDS_MONEY
 from grants.funds import queries as funds
 from grants.funds.rules import explain, match
 from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.kernel.money import show_pounds
@@ -62,6 +64,23 @@ def waiting(session: Session, fund_ids: Collection[UUID] | None) -> list[Ask]:
     fund = [] if fund_ids is None else [Round.fund_id.in_(fund_ids)]
     found = _asks(session, Proposal.state == ProposalState.SUBMITTED, *fund)
     return sorted(found, key=lambda one: (one.put_in_at, one.proposal.id))
+
+
+def any_wait(who: Who) -> Select[Any] | None:
+    """For those who decide: how many asks wait in their funds, where any do; some of them may be nothing for them."""
+    if not who.holds(*DECIDERS) or who.holds(Role.AUDITOR):
+        return None
+    return (
+        select(func.count())
+        .select_from(Proposal)
+        .join(Round, Round.id == Proposal.round_id)
+        .where(
+            Proposal.state == ProposalState.SUBMITTED,
+            Round.kind == RoundKind.QUICK,
+            who.within(Round.fund_id, *DECIDERS),
+        )
+        .having(func.count() > 0)
+    )
 
 
 def ask(session: Session, proposal_id: UUID) -> Ask:

@@ -27,7 +27,7 @@ from grants.rounds.access import may_run, may_see_desk
 from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import geography
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
@@ -343,12 +343,10 @@ def on_group(group: Any) -> Section | None:
     return Section("quick", "Where your quick asks are", html)
 
 
-@needs_you
-def needs(actor: Actor, at: datetime) -> Iterator[NeedsYou]:
+@needs_you(queries.any_wait)
+def needs(actor: Actor, at: datetime, _rows: Rows) -> Iterator[NeedsYou]:
     """For whoever decides: how many asks wait for them, and for how long."""
-    if actor.id is None or not any(actor.has(role) for role in access.DECIDERS) or actor.has(Role.AUDITOR):
-        return
-    found = queries.mine(reading(), actor.id, _funds(actor))
+    found = queries.mine(reading(), actor.id, _funds(actor)) if actor.id is not None else []
     if not found:
         return
     days = rules.days_between(found[0].put_in_at, at)

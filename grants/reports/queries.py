@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.people.models import Group
 from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
@@ -138,20 +140,29 @@ def _lines(*where: ColumnElement[bool]) -> Select[Any]:
 
 def to_write(session: Session, group_ids: Collection[UUID], until: date) -> list[ReportLine]:
     """Reports that these groups owe by that day, and those that came back with a question."""
-    rows = session.execute(
-        _lines(
-            Award.group_id.in_(group_ids),
-            (Report.state == ReportState.QUERIED)
-            | (Report.state.in_((ReportState.SCHEDULED, ReportState.DRAFT)) & (Report.due_on <= until)),
-        ).limit(50)
+    rows = session.execute(_lines(*_to_write(group_ids, until)).limit(50))
+    return [ReportLine(*row) for row in rows]
+
+
+def to_write_for(who: Who) -> Select[Any] | None:
+    """Reports that groups somebody writes for owe within four weeks, and those that came back with a question."""
+    mine = who.edits
+    return _lines(*_to_write(mine, who.day(timedelta(days=28)))).limit(50) if mine else None
+
+
+def _to_write(group_ids: Any, until: Any) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Award.group_id.in_(group_ids),
+        (Report.state == ReportState.QUERIED)
+        | (Report.state.in_((ReportState.SCHEDULED, ReportState.DRAFT)) & (Report.due_on <= until)),
     )
-    return [ReportLine(*row) for row in rows]
 
 
-def to_accept(session: Session) -> list[ReportLine]:
-    """Reports that wait for a steward, the one due first at the top."""
-    rows = session.execute(_lines(Report.state == ReportState.SUBMITTED).limit(50))
-    return [ReportLine(*row) for row in rows]
+def to_accept(who: Who) -> Select[Any] | None:
+    """For stewards: reports that wait for one, the one due first at the top."""
+    if not who.holds(Role.STEWARD):
+        return None
+    return _lines(Report.state == ReportState.SUBMITTED, who.within(Award.fund_id, Role.STEWARD)).limit(50)
 
 
 def listed(

@@ -1,7 +1,7 @@
 """Pages of reports and of outcomes."""
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +18,13 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.kernel.states import can
 from grants.reports import access, queries, service
 from grants.reports.forms import PictureForm, QueryForm, report_form
-from grants.reports.queries import OutcomeLine
+from grants.reports.queries import OutcomeLine, ReportLine
 from grants.reports.rules import MOST_MEASURES, MOST_PICTURES, STEPS, ReportAction, ReportState, missing
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.forms import asked_number
 from grants.web.limits import post_limit
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import files
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
@@ -415,13 +415,10 @@ def _end_of(day: Any) -> datetime:
     return datetime(day.year, day.month, day.day, 23, 59, tzinfo=LONDON)
 
 
-@needs_you
-def _needs_of_groups(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
+@needs_you(queries.to_write_for)
+def _needs_of_groups(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     """Reports that are due within four weeks, or came back with a question."""
-    ours = [group_id for group_id, rights in actor.groups.items() if rights.edit]
-    if not ours:
-        return
-    for line in queries.to_write(reading(), ours, london_day(moment) + timedelta(days=28)):
+    for line in (ReportLine(*row) for row in rows):
         asked = line.state is ReportState.QUERIED
         yield NeedsYou(
             f"Answer our question about “{line.title}”" if asked else f"Tell us how “{line.title}” went",
@@ -431,36 +428,33 @@ def _needs_of_groups(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
         )
 
 
-@needs_you
-def _needs_of_stewards(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
-    """Agreements to sign for the fund, and reports to read."""
-    if not actor.has(Role.STEWARD):
-        return
-    for one in awards.to_countersign(reading()):
-        apart = not awards_access.involved(actor, one.group_id, one.payee_id)
-        if apart and actor.has(Role.STEWARD, one.fund_id):
+@needs_you(awards.to_countersign)
+def _agreements_to_sign(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Agreements to sign for the fund."""
+    for one in (awards.Waiting(*row) for row in rows):
+        if not awards_access.involved(actor, one.group_id, one.payee_id):
             yield NeedsYou(
                 f"Sign for the fund: “{one.title}”",
                 url_for("award_agreements.agreement", award_id=one.award_id),
                 one.group_name,
             )
-    for line in queries.to_accept(reading()):
-        if actor.has(Role.STEWARD, line.fund_id):
-            yield NeedsYou(
-                f"Read the report on “{line.title}”", url_for("reports.show", report_id=line.id), line.group_name
-            )
 
 
-@needs_you
-def _needs_of_finance(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
+@needs_you(queries.to_accept)
+def _to_accept(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Reports to read."""
+    for line in (ReportLine(*row) for row in rows):
+        yield NeedsYou(
+            f"Read the report on “{line.title}”", url_for("reports.show", report_id=line.id), line.group_name
+        )
+
+
+@needs_you(awards.to_settle)
+def _needs_of_finance(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     """Money that should come back from groups."""
-    if not actor.has(Role.FINANCE_OFFICER):
-        return
-    lines, _ = awards.listed(reading(), (AwardState.COMPLETED,))
-    for line in lines:
-        if actor.has(Role.FINANCE_OFFICER, line.fund_id):
-            yield NeedsYou(
-                f"Write down what came back from “{line.title}”",
-                url_for("disbursements.returned", award_id=line.id),
-                line.group_name,
-            )
+    for one in (awards.Waiting(*row) for row in rows):
+        yield NeedsYou(
+            f"Write down what came back from “{one.title}”",
+            url_for("disbursements.returned", award_id=one.award_id),
+            one.group_name,
+        )

@@ -4,12 +4,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, true
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.errors import NotFound
 from grants.payees import queries as payees
 from grants.people import queries as people
@@ -433,46 +435,52 @@ def finding_of(session: Session, proposal_id: UUID) -> PanelFinding | None:
     return session.get(PanelFinding, proposal_id)
 
 
-def to_rule_on(session: Session, person_id: UUID, fund_ids: Collection[UUID] | None) -> list[tuple[Round, int]]:
+def to_rule_on(who: Who) -> Select[Any] | None:
     """Rounds in which this person rules on soft interests, and how many wait: as chair on everybody else's; as a
-    steward of these funds (None: of all; empty: of none) on the chair's own."""
+    steward of the fund on the chair's own. Id, title, when voting opens, how many."""
+    if not who.holds(Role.PANELLIST, Role.STEWARD):
+        return None
     chair = select(PanelMember.person_id).where(PanelMember.round_id == Round.id, PanelMember.is_chair.is_(True))
     chairs = chair.scalar_subquery()
-    as_steward = (Review.panellist_id == chairs) & (Round.fund_id.in_(fund_ids) if fund_ids is not None else true())
-    rows = session.execute(
-        select(Round, func.count())
+    as_steward = (Review.panellist_id == chairs) & who.within(Round.fund_id, Role.STEWARD)
+    mine = chairs == who.me
+    return (
+        select(Round.id, Round.title, Round.voting_opens_at, func.count())
         .join(Review, Review.round_id == Round.id)
         .where(
             Review.state == ReviewState.AWAITING_RULING,
-            Review.panellist_id != person_id,
+            Review.panellist_id != who.me,
             Round.panel_locked_at.is_(None),
-            (chairs == person_id) | as_steward,
+            mine | as_steward if who.holds(Role.STEWARD) else mine,
         )
-        .group_by(Round.id)
+        .group_by(Round.id, Round.title, Round.voting_opens_at)
         .order_by(Round.voting_opens_at, Round.id)
         .limit(25)
     )
-    return [(round, int(size)) for round, size in rows]
 
 
-def waiting(session: Session, person_id: UUID) -> list[tuple[Round, ReviewState, int]]:
-    """Rounds in which this panellist has something to declare or score, and how many of each; the first due first."""
-    rows = session.execute(
-        select(Round, Review.state, func.count())
+def waiting(who: Who) -> Select[Any] | None:
+    """Rounds in which this panellist has something to declare or score, the first due first.
+
+    Id, title, when voting opens, the state, how many in it.
+    """
+    if not who.holds(Role.PANELLIST):
+        return None
+    return (
+        select(Round.id, Round.title, Round.voting_opens_at, Review.state, func.count())
         .join(Review, Review.round_id == Round.id)
         .join(Proposal, Proposal.id == Review.proposal_id)
         .where(
-            Review.panellist_id == person_id,
+            Review.panellist_id == who.me,
             Proposal.state == ProposalState.ELIGIBLE,
             Review.state.in_((ReviewState.ASSIGNED, ReviewState.CLEARED, ReviewState.IN_PROGRESS)),
             Round.panel_locked_at.is_(None),
             Round.state.in_((RoundState.CLOSED, RoundState.CHECKING)),
         )
-        .group_by(Round.id, Review.state)
+        .group_by(Round.id, Round.title, Round.voting_opens_at, Review.state)
         .order_by(Round.voting_opens_at, Round.id, Review.state)
         .limit(50)
     )
-    return [(round, state, size) for round, state, size in rows]
 
 
 def seats(session: Session, person_id: UUID, states: Collection[RoundState]) -> list[tuple[Round, bool]]:
@@ -487,8 +495,10 @@ def seats(session: Session, person_id: UUID, states: Collection[RoundState]) -> 
     return [(round, is_chair) for round, is_chair in rows]
 
 
-def to_prepare(session: Session, fund_ids: Collection[UUID] | None) -> list[tuple[Round, int, int]]:
-    """Rounds of these funds (None: of all) whose panel is not locked: how many sit on it, how many reviews are open."""
+def to_prepare(who: Who) -> Select[Any] | None:
+    """For stewards: rounds whose panel is not locked. Id, title, when voting opens, seats, reviews that are open."""
+    if not who.holds(Role.STEWARD):
+        return None
     seated = select(func.count()).where(PanelMember.round_id == Round.id).scalar_subquery()
     open_reviews = (
         select(func.count())
@@ -503,12 +513,13 @@ def to_prepare(session: Session, fund_ids: Collection[UUID] | None) -> list[tupl
         )
         .scalar_subquery()
     )
-    query = (
-        select(Round, seated, open_reviews)
-        .where(Round.state == RoundState.CHECKING, Round.panel_locked_at.is_(None))
+    return (
+        select(Round.id, Round.title, Round.voting_opens_at, seated, open_reviews)
+        .where(
+            Round.state == RoundState.CHECKING,
+            Round.panel_locked_at.is_(None),
+            who.within(Round.fund_id, Role.STEWARD),
+        )
         .order_by(Round.voting_opens_at, Round.id)
         .limit(25)
     )
-    if fund_ids is not None:
-        query = query.where(Round.fund_id.in_(fund_ids))
-    return [(round, int(sitting), int(left)) for round, sitting, left in session.execute(query)]

@@ -3,15 +3,19 @@
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from grants.funds import queries as funds
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.errors import NotFound, StepRefused
 from grants.people.models import Person
 from grants.priorities.models import Priority
+from grants.rounds.access import KEY_HOLDERS
 from grants.rounds.models import KeyShare, Round, RoundChange, RoundPriority
 from grants.rounds.rules.book import RoundDraft, RuleBook
 from grants.rounds.rules.dates import RoundDates, phase_at
@@ -50,6 +54,33 @@ def moments(round: Round) -> tuple[datetime | None, ...]:
 def phase(round: Round, now: datetime) -> RoundState:
     """What the round is at this moment: what was written down, and what the clock says."""
     return phase_at(round.state, dates_of(round), now)
+
+
+def takes_proposals(now: Any) -> ColumnElement[bool]:
+    """The condition under which ``phase`` says that a round is open. ``now``: a moment, or its parameter."""
+    written = (Round.state == RoundState.OPEN) | ((Round.state == RoundState.SCHEDULED) & (Round.opens_at <= now))
+    open_still: ColumnElement[bool] = written & (Round.closes_at > now)
+    return open_still
+
+
+def to_publish_or_check(who: Who) -> Select[Any] | None:
+    """For stewards: drafts, and rounds with a vote that have closed for proposals, the next to open first.
+
+    Id, title, state, when it opens, when its vote opens.
+    """
+    if not who.holds(Role.STEWARD):
+        return None
+    by_clock = Round.state.in_((RoundState.SCHEDULED, RoundState.OPEN)) & (Round.closes_at <= who.now)
+    closed = (Round.state == RoundState.CLOSED) | by_clock
+    return (
+        select(Round.id, Round.title, Round.state, Round.opens_at, Round.voting_opens_at)
+        .where(
+            (Round.state == RoundState.DRAFT) | (closed & (Round.kind != RoundKind.QUICK)),
+            who.within(Round.fund_id, Role.STEWARD),
+        )
+        .order_by(Round.opens_at, Round.id)
+        .limit(50)
+    )
 
 
 def rule_book(round: Round) -> RuleBook:
@@ -292,19 +323,22 @@ def uncollected_shares(session: Session, round_id: UUID) -> int:
     return session.scalar(select(func.count()).select_from(KeyShare).where(*waits)) or 0
 
 
-def shares_to_see_to(session: Session, person_id: UUID, now: datetime) -> list[tuple[Round, KeyShare]]:
-    """Shares that wait for this person: to be collected, or to be brought now that voting has closed."""
+def shares_to_see_to(who: Who) -> Select[Any] | None:
+    """Shares that wait for this person: to be collected, or to be brought now that voting has closed.
+
+    The round's id and title, whether the share was collected, when voting opens and closes.
+    """
+    if not who.holds(*KEY_HOLDERS):
+        return None
     before_vote = (RoundState.SCHEDULED, RoundState.OPEN, RoundState.CLOSED, RoundState.CHECKING)
-    closed = and_(Round.state == RoundState.VOTING, Round.voting_closes_at <= now, KeyShare.brought_at.is_(None))
-    return list(
-        session.execute(
-            select(Round, KeyShare)
-            .join(KeyShare, KeyShare.round_id == Round.id)
-            .where(
-                KeyShare.person_id == person_id,
-                or_(and_(Round.state.in_(before_vote), KeyShare.collected_at.is_(None)), closed),
-            )
-            .order_by(Round.voting_opens_at, Round.id)
-            .limit(50)
-        ).tuples()
+    closed = and_(Round.state == RoundState.VOTING, Round.voting_closes_at <= who.now, KeyShare.brought_at.is_(None))
+    return (
+        select(Round.id, Round.title, KeyShare.collected_at.is_not(None), Round.voting_opens_at, Round.voting_closes_at)
+        .join(KeyShare, KeyShare.round_id == Round.id)
+        .where(
+            KeyShare.person_id == who.me,
+            or_(and_(Round.state.in_(before_vote), KeyShare.collected_at.is_(None)), closed),
+        )
+        .order_by(Round.voting_opens_at, Round.id)
+        .limit(50)
     )

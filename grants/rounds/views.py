@@ -38,7 +38,7 @@ from grants.rounds.rules.states import RoundState
 from grants.rounds.rules.words import in_words
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.sections import Section as PageSection
 from grants.web.sections import section as page_section
 from grants.web.sections import sections_for
@@ -629,15 +629,12 @@ def _in_priority(priority: Any) -> PageSection | None:
     return PageSection("rounds", "Rounds for this priority", _cards(found)) if found else None
 
 
-@needs_you
-def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
+@needs_you(queries.to_publish_or_check)
+def _needs(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     """For stewards: drafts to publish, and rounds whose checks can begin. Later stages tell of the later steps."""
-    if not actor.has(Role.STEWARD):
-        return
-    scopes = actor.scopes(Role.STEWARD)
-    for round in queries.in_states(reading(), (_S.DRAFT, _S.SCHEDULED, _S.OPEN, _S.CLOSED), scopes):
-        phase, href = queries.phase(round, moment), url_for("rounds.desk", round_id=round.id)
-        if phase is _S.DRAFT:
-            yield NeedsYou(f"Publish “{round.title}”", href, "It is a draft", round.opens_at)
-        elif phase is _S.CLOSED and not queries.is_quick(round):
-            yield NeedsYou(f"Begin the checks of “{round.title}”", href, "Proposals have closed", round.voting_opens_at)
+    for id, title, state, opens_at, voting_opens_at in rows:
+        href = url_for("rounds.desk", round_id=id)
+        if state is _S.DRAFT:
+            yield NeedsYou(f"Publish “{title}”", href, "It is a draft", opens_at)
+        else:
+            yield NeedsYou(f"Begin the checks of “{title}”", href, "Proposals have closed", voting_opens_at)

@@ -13,6 +13,8 @@ from uuid import UUID
 from sqlalchemy import Select, case, exists, func, select
 from sqlalchemy.orm import Session
 
+from grants.kernel.actors import Role
+from grants.kernel.asking import Who
 from grants.kernel.errors import NotFound
 from grants.people.models import Group, Person
 from grants.priorities.models import Priority
@@ -339,6 +341,26 @@ def in_states(session: Session, states: Sequence[RoundState], fund_ids: frozense
     return list(session.scalars(query.order_by(Round.voting_opens_at, Round.id).limit(50)))
 
 
+def to_open_or_count(who: Who) -> Select[Any] | None:
+    """For stewards: rounds whose ballot waits to be frozen, and those whose votes wait to be counted with our key.
+
+    Id, title, state, when the vote opens.
+    """
+    if not who.holds(Role.STEWARD):
+        return None
+    ready = (Round.state == RoundState.CHECKING) & Round.panel_locked_at.is_not(None)
+    over = (Round.state == RoundState.VOTING) & (Round.voting_closes_at <= who.now)
+    return (
+        select(Round.id, Round.title, Round.state, Round.voting_opens_at)
+        .where(
+            ready | (over & Round.ballot_private_key.is_not(None)),
+            who.within(Round.fund_id, Role.STEWARD),
+        )
+        .order_by(Round.voting_opens_at, Round.id)
+        .limit(50)
+    )
+
+
 # In person and on paper.
 
 
@@ -398,6 +420,20 @@ def booths_today(session: Session, person_id: UUID, day: date) -> list[BoothRow]
     shift = select(BoothShift.booth_id).where(BoothShift.person_id == person_id, BoothShift.on_day == day)
     rows = session.execute(_booth_rows().where(Booth.id.in_(shift), Booth.closed_at.is_(None)))
     return [BoothRow(*row) for row in rows]
+
+
+def shifts_today(who: Who) -> Select[Any] | None:
+    """For officers: the open booths at which they have a shift today. Id, name, the round's title."""
+    if not who.holds(Role.OFFICER):
+        return None
+    shift = select(BoothShift.booth_id).where(BoothShift.person_id == who.me, BoothShift.on_day == who.today)
+    return (
+        select(Booth.id, Booth.name, Round.title)
+        .join(Round, Round.id == Booth.round_id)
+        .where(Booth.id.in_(shift), Booth.closed_at.is_(None))
+        .order_by(Booth.name, Booth.id)
+        .limit(20)
+    )
 
 
 def has_shift(session: Session, booth_id: UUID, person_id: UUID, day: date) -> bool:
@@ -507,17 +543,26 @@ def paper_batches(session: Session, round_id: UUID) -> list[PaperBatchRow]:
     return [PaperBatchRow(*row) for row in session.execute(_paper_batch_rows().where(PaperBatch.round_id == round_id))]
 
 
-def open_batches(session: Session, fund_ids: frozenset[UUID] | None) -> list[PaperBatchRow]:
-    """Batches of these funds (None: of all) that still have to be keyed or checked, of rounds that are not counted."""
-    query = _paper_batch_rows().where(
-        PaperBatch.state.in_((PaperBatchState.DECLARED, PaperBatchState.KEYED)),
-        PaperBatch.round_id.in_(
-            select(Round.id).where(
-                Round.state == RoundState.VOTING, *([Round.fund_id.in_(fund_ids)] if fund_ids is not None else [])
-            )
-        ),
+def open_batches(who: Who) -> Select[Any] | None:
+    """For officers and stewards: batches that still have to be keyed or checked, of rounds that are not counted.
+
+    Id, number, the booth's name, state. None that this person keyed and somebody else must check.
+    """
+    if not who.holds(Role.OFFICER, Role.STEWARD):
+        return None
+    return (
+        select(PaperBatch.id, PaperBatch.number, Booth.name, PaperBatch.state)
+        .join(Booth, Booth.id == PaperBatch.booth_id)
+        .join(Round, Round.id == PaperBatch.round_id)
+        .where(
+            Round.state == RoundState.VOTING,
+            PaperBatch.state.in_((PaperBatchState.DECLARED, PaperBatchState.KEYED)),
+            (PaperBatch.state != PaperBatchState.KEYED) | PaperBatch.keyed_by_id.is_distinct_from(who.me),
+            who.within(Round.fund_id, Role.OFFICER, Role.STEWARD),
+        )
+        .order_by(PaperBatch.number, PaperBatch.id)
+        .limit(20)
     )
-    return [PaperBatchRow(*row) for row in session.execute(query.limit(20))]
 
 
 def paper_batch(session: Session, batch_id: UUID) -> PaperBatchRow:

@@ -1,10 +1,21 @@
-"""What needs a person now. Every stage says it for itself; the home page only lists."""
+"""What needs a person now. Every stage says it for itself; the home page only lists.
 
-from collections.abc import Callable, Iterable
+A stage offers selects, and says what their rows mean. All selects of all stages are asked as one: however much waits,
+it is one journey to the database.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Select
 
 from grants.kernel.actors import Actor
+from grants.kernel.asking import Together, Who
+from grants.kernel.statements import line_of
+from grants.web.db import reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,18 +28,80 @@ class NeedsYou:
     due_at: datetime | None = None
 
 
-Provider = Callable[[Actor, datetime], Iterable[NeedsYou]]
-_providers: list[Provider] = []
+Rows = Sequence[tuple[Any, ...]]
+Asks = Callable[[Who], Select[Any] | None]
+"""The select that finds what may wait for such a person; None when nothing ever does. It has an order and a bound."""
+Tells = Callable[[Actor, datetime, Rows], Iterable[NeedsYou]]
 
 
-def needs_you(provider: Provider) -> Provider:
-    """Register a stage's provider: it takes the person and the moment, runs a bounded number of queries, and yields."""
-    _providers.append(provider)
-    return provider
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What to ask the database, and what its rows mean to whoever looks."""
+
+    asks: Asks
+    tells: Tells
+
+    def __call__(self, actor: Actor, now: datetime) -> list[NeedsYou]:
+        """This need alone."""
+        return list(self.tells(actor, now, rows_for([self.asks], actor, now)[0]))
 
 
-def all_needs(actor: Actor, now: datetime) -> list[NeedsYou]:
-    """Everything that waits for this person, the earliest due first, what has no date last."""
-    found = [need for provider in _providers for need in provider(actor, now)]
+_needs: list[Need] = []
+MOST_SHAPES = 64
+
+
+def needs_you(asks: Asks) -> Callable[[Tells], Need]:
+    """Register what a stage has to say: ``asks`` finds rows, the decorated function tells what they mean.
+
+    Its select must depend on nothing but ``Who``: it is made ready once for all with the same roles. What it returns is
+    told with the person, the moment and the rows; a second look at the database is for what seldom waits.
+    """
+
+    def register(tells: Tells) -> Need:
+        need = Need(asks, tells)
+        _needs.append(need)
+        return need
+
+    return register
+
+
+def all_needs(actor: Actor, now: datetime, *more: Asks) -> tuple[list[NeedsYou], list[Rows]]:
+    """Everything that waits for this person, the earliest due first, what has no date last; and the rows of ``more``.
+
+    One query.
+    """
+    found = rows_for([*(need.asks for need in _needs), *more], actor, now)
+    told = [one for need, rows in zip(_needs, found, strict=False) if rows for one in need.tells(actor, now, rows)]
     far = datetime.max.replace(tzinfo=now.tzinfo)
-    return sorted(found, key=lambda need: (need.due_at or far, need.text))
+    return sorted(told, key=lambda need: (need.due_at or far, need.text)), found[len(_needs) :]
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    who: Who
+    together: Together
+    places: tuple[int, ...]
+
+
+def rows_for(asked: Sequence[Asks], actor: Actor, now: datetime) -> list[Rows]:
+    """The rows of each select, in order, for this person, in one query."""
+    kept: dict[Any, _Ready] = current_app.extensions.setdefault("needs", {})
+    key = (tuple(asked), Who.shape(actor))
+    ready = kept.get(key)
+    if ready is None:
+        while len(kept) >= MOST_SHAPES:
+            kept.pop(next(iter(kept)), None)
+        ready = kept[key] = _prepare(asked, actor)
+    found: list[Rows] = [()] * len(asked)
+    rows = ready.together.rows(line_of(reading().connection()), ready.who.values(actor, now))
+    for place, some in zip(ready.places, rows, strict=True):
+        found[place] = some
+    return found
+
+
+def _prepare(asked: Sequence[Asks], actor: Actor) -> _Ready:
+    who = Who(actor)
+    made: Mapping[int, Select[Any]] = {
+        place: query for place, asks in enumerate(asked) if (query := asks(who)) is not None
+    }
+    return _Ready(who, Together(list(made.values())), tuple(made))

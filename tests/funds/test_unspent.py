@@ -12,7 +12,7 @@ from grants.funds import queries
 from grants.funds.models import Contribution, UnspentOffer
 from grants.funds.rules import MoneyDraft, UnspentState
 from grants.funds.service import contributions, unspent
-from grants.funds.views import last_days, unspent_to_answer
+from grants.funds.views import last_days, unspent_to_answer, unspent_to_return
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
@@ -162,9 +162,9 @@ def test_the_work_lists_name_what_waits(app_session: Session, app: object) -> No
         [near] = last_days(an_actor(Role.STEWARD), START)
         assert near.text.startswith("Promise £75 from")
         assert list(last_days(an_actor(Role.STEWARD, scope=one.id), START)) == []
-        assert list(unspent_to_answer(an_actor(Role.FINANCE_OFFICER), START)) == []
+        assert list(unspent_to_return(an_actor(Role.FINANCE_OFFICER), START)) == []
     unspent.ask_back(work(app_session, funder), offer.id)
     app_session.commit()
     with app.test_request_context():  # type: ignore[attr-defined]
-        [to_pay] = unspent_to_answer(an_actor(Role.FINANCE_OFFICER), START)
+        [to_pay] = unspent_to_return(an_actor(Role.FINANCE_OFFICER), START)
         assert to_pay.text.startswith("Pay £75 back to")

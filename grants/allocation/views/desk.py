@@ -27,7 +27,7 @@ from grants.rounds.rules.words import level_words, split_words
 from grants.voting import queries as voting
 from grants.web.db import reading
 from grants.web.doors import signed_in
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import working
@@ -229,37 +229,49 @@ def on_desk(round: Any) -> Section | None:
     return Section("allocation", "Sharing the pot", Markup(html))  # noqa: S704  (a template of ours escapes)
 
 
-@needs_you
-def needs(actor: Actor, at: datetime) -> Iterator[NeedsYou]:
-    """Stewards: work out, announce. The chair: decide, answer corrections."""
-    if actor.has(Role.STEWARD):
-        funds = actor.scopes(Role.STEWARD)
-        for round in queries.to_work_out(reading(), funds):
+@needs_you(queries.to_work_out)
+def _to_work_out(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """Stewards: work out."""
+    for round_id, title, decide_by in rows:
+        yield NeedsYou(
+            f"Work out the results of “{title}”",
+            url_for("allocation.desk", round_id=round_id),
+            detail="The votes are counted.",
+            due_at=decide_by,
+        )
+
+
+@needs_you(queries.to_announce)
+def _to_announce(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """Stewards who took no part in the decision: announce."""
+    for round_id, title, decide_by, took_part in rows:
+        if str(actor.id) not in took_part:
             yield NeedsYou(
-                f"Work out the results of “{round.title}”",
-                url_for("allocation.desk", round_id=round.id),
-                detail="The votes are counted.",
-                due_at=round.decide_by,
+                f"Announce the results of “{title}”",
+                url_for("allocation.ready", round_id=round_id),
+                detail="The panel has decided.",
+                due_at=decide_by,
             )
-        for round, meeting in queries.to_announce(reading(), funds):
-            if str(actor.id) not in meeting.took_part:
-                yield NeedsYou(
-                    f"Announce the results of “{round.title}”",
-                    url_for("allocation.ready", round_id=round.id),
-                    detail="The panel has decided.",
-                    due_at=round.decide_by,
-                )
-    if actor.id is not None and actor.has(Role.PANELLIST):
-        for round in queries.to_decide(reading(), actor.id):
-            yield NeedsYou(
-                f"Decide “{round.title}” with your panel",
-                url_for("allocation.decide", round_id=round.id),
-                detail="The votes are counted and worked out.",
-                due_at=round.decide_by,
-            )
-        for round, _ in queries.corrections_to_answer(reading(), actor.id):
-            yield NeedsYou(
-                "Answer whether a decision is to be corrected",
-                url_for("allocation.desk", round_id=round.id, _anchor="corrections"),
-                detail=f"A steward asks about “{round.title}”.",
-            )
+
+
+@needs_you(queries.to_decide)
+def _to_decide(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """The chair: decide."""
+    for round_id, title, decide_by in rows:
+        yield NeedsYou(
+            f"Decide “{title}” with your panel",
+            url_for("allocation.decide", round_id=round_id),
+            detail="The votes are counted and worked out.",
+            due_at=decide_by,
+        )
+
+
+@needs_you(queries.corrections_to_answer)
+def _to_answer(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """The chair: answer corrections."""
+    for round_id, title in rows:
+        yield NeedsYou(
+            "Answer whether a decision is to be corrected",
+            url_for("allocation.desk", round_id=round_id, _anchor="corrections"),
+            detail=f"A steward asks about “{title}”.",
+        )

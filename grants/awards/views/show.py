@@ -23,7 +23,7 @@ from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.forms import asked_number
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
 
@@ -159,64 +159,74 @@ def _on_proposal(proposal: Any) -> Section | None:
 # ------------------------------------------------------------------------------------------------------ what needs whom
 
 
-@needs_you
-def _needs_of_groups(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
-    """Offers to answer and agreements to sign, for members of the group or of its host."""
-    signing_off = [group_id for group_id, rights in actor.groups.items() if rights.sign_off]
-    if signing_off:
-        for one in queries.offers_to(reading(), signing_off, moment):
-            yield NeedsYou(
-                f"Answer the offer for “{one.title}”",
-                url_for("award_offers.answer", award_id=one.award_id),
-                one.group_name,
-                one.answer_by,
-            )
-    if actor.groups:
-        for one in queries.setting_up(reading(), list(actor.groups)):
-            yield NeedsYou(
-                f"Give us what we need before we can pay “{one.title}”",
-                url_for("award_checks.needs", award_id=one.award_id),
-                one.group_name,
-            )
-    if actor.groups and actor.id is not None:
-        for account in payees.to_confirm(reading(), signing_off, actor.id):
-            yield NeedsYou(
-                "Confirm your group's bank details",
-                url_for("payees.bank", group_id=account.group_id),
-                account.group.name,
-            )
-        for one in queries.to_sign(reading(), actor.id, list(actor.groups)):
-            yield NeedsYou(
-                f"Sign the agreement for “{one.title}”",
-                url_for("award_agreements.agreement", award_id=one.award_id),
-                one.group_name,
-            )
+@needs_you(queries.offers_to)
+def _offers(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Offers to answer."""
+    for one in (queries.Waiting(*row) for row in rows):
+        yield NeedsYou(
+            f"Answer the offer for “{one.title}”",
+            url_for("award_offers.answer", award_id=one.award_id),
+            one.group_name,
+            one.answer_by,
+        )
 
 
-@needs_you
-def _needs_of_officers(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
-    """Bank accounts and papers to check, and changes to answer."""
-    if not any(actor.has(role) for role in payees_access.OFFICERS):
-        return
-    for account in payees.to_check(reading()):
-        if payees_access.may_judge(
-            actor, account.group_id, (account.given_by_id, account.confirmed_by_id, account.paper_by_id)
-        ):
-            yield NeedsYou(
-                "Check a bank account", url_for("payees.bank", group_id=account.group_id), account.group.name
-            )
-    for one in queries.with_answers_to_judge(reading()):
+@needs_you(queries.setting_up)
+def _setting_up(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """What is asked before money can go out, of the group or of its host."""
+    for one in (queries.Waiting(*row) for row in rows):
+        yield NeedsYou(
+            f"Give us what we need before we can pay “{one.title}”",
+            url_for("award_checks.needs", award_id=one.award_id),
+            one.group_name,
+        )
+
+
+@needs_you(payees.to_confirm)
+def _to_confirm(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Bank details that somebody else of the group gave."""
+    for group_id, group in rows:
+        yield NeedsYou("Confirm your group's bank details", url_for("payees.bank", group_id=group_id), group)
+
+
+@needs_you(queries.agreements_to_sign)
+def _to_sign(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Agreements to sign, for members of the group or of its host."""
+    for one in (queries.Waiting(*row) for row in rows):
+        yield NeedsYou(
+            f"Sign the agreement for “{one.title}”",
+            url_for("award_agreements.agreement", award_id=one.award_id),
+            one.group_name,
+        )
+
+
+@needs_you(payees.to_check)
+def _to_check(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Bank accounts to check."""
+    for group_id, group, *gave in rows:
+        if payees_access.may_judge(actor, group_id, gave):
+            yield NeedsYou("Check a bank account", url_for("payees.bank", group_id=group_id), group)
+
+
+@needs_you(queries.with_answers_to_judge)
+def _to_judge(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Papers to check."""
+    for one in (queries.Waiting(*row) for row in rows):
         if not access.involved(actor, one.group_id, one.payee_id):
             yield NeedsYou(
                 f"Check what the group gave for “{one.title}”",
                 url_for("award_checks.needs", award_id=one.award_id),
                 one.group_name,
             )
-    if actor.has(Role.STEWARD):
-        for one in queries.awards_with_changes(reading()):
-            if actor.has(Role.STEWARD, one.fund_id) and not access.involved(actor, one.group_id, one.payee_id):
-                yield NeedsYou(
-                    f"Answer a change of “{one.title}”",
-                    url_for("award_changes.changes", award_id=one.award_id),
-                    one.group_name,
-                )
+
+
+@needs_you(queries.awards_with_changes)
+def _changes(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Changes to answer."""
+    for one in (queries.Waiting(*row) for row in rows):
+        if not access.involved(actor, one.group_id, one.payee_id):
+            yield NeedsYou(
+                f"Answer a change of “{one.title}”",
+                url_for("award_changes.changes", award_id=one.award_id),
+                one.group_name,
+            )

@@ -35,7 +35,7 @@ from grants.web.db import now, reading
 from grants.web.doors import demo_only, public, signed_in
 from grants.web.forgetting import forget_everywhere
 from grants.web.limits import post_limit
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import geography
 from grants.web.sections import sections_for
 from grants.web.session import current_actor
@@ -677,20 +677,21 @@ def end_hosting(group_id: UUID, hosting_id: UUID) -> ResponseReturnValue:
 # What needs somebody now.
 
 
-@needs_you
-def _needs(actor: Actor, _now: datetime) -> Iterator[NeedsYou]:
-    signs = [id for id, rights in actor.groups.items() if rights.sign_off]
-    for asked in queries.hostings_of(reading(), signs, HostingState.REQUESTED) if signs else ():
-        if asked.asked_by_id != actor.id:
-            yield NeedsYou(
-                f"{asked.group.name} asks {asked.host.name} to be its host",
-                url_for("people.hosting", group_id=asked.host_id),
-                "Say yes or no, so that they can apply.",
-            )
-    edits = [id for id, rights in actor.groups.items() if rights.edit]
-    for group in queries.without_host(reading(), edits) if edits else ():
+@needs_you(queries.hostings_asked)
+def _hostings_asked(actor: Actor, _now: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    for host_id, host, group in rows:
         yield NeedsYou(
-            f"Find a host for {group.name}",
-            url_for("people.host", group_id=group.id),
+            f"{group} asks {host} to be its host",
+            url_for("people.hosting", group_id=host_id),
+            "Say yes or no, so that they can apply.",
+        )
+
+
+@needs_you(queries.without_host)
+def _without_host(actor: Actor, _now: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    for id, name in rows:
+        yield NeedsYou(
+            f"Find a host for {name}",
+            url_for("people.host", group_id=id),
             "Your group has no bank account, so another group holds the money for it.",
         )

@@ -12,10 +12,11 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from grants.kernel.actors import Actor, Role
+from grants.kernel.actors import Actor
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.kernel.money import show_pounds
+from grants.kernel.words import plural
 from grants.payees import queries as payees
 from grants.payees.rules.checks import PAPER_WORDS, needed
 from grants.people import queries as people
@@ -38,13 +39,13 @@ from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as service
 from grants.proposals.views.wording import ward_names
 from grants.rounds import queries as rounds
-from grants.rounds.rules.states import RoundState
+from grants.rounds.rules.states import RoundKind, RoundState
 from grants.web.db import now, reading
 from grants.web.doors import public
 from grants.web.forgetting import forgetting
 from grants.web.kept import individual, kept, kept_in_parts, parts
 from grants.web.moments import good_until
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import geography
 from grants.web.sections import Section as PageSection
 from grants.web.sections import section as page_section
@@ -402,41 +403,45 @@ def _in_group(group: Any) -> PageSection | None:
     return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
 
 
-@needs_you
-def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
-    """Drafts that fall due, sign-offs that are asked for, what came back; for stewards what waits for a check."""
-    groups = [id for id, rights in actor.groups.items() if rights.edit or rights.sign_off]
-    waiting = (ProposalState.DRAFT, ProposalState.AWAITING_SIGN_OFF)
-    for one in queries.of_groups(reading(), groups, waiting, limit=25):
-        if rounds.phase(one.round, moment) is not RoundState.OPEN:
-            continue
-        href, name = url_for("proposals.page", proposal_id=one.id), one.title or "your proposal"
-        if one.state is ProposalState.AWAITING_SIGN_OFF:
-            may = actor.can_sign_off_for(one.group_id) or rounds.is_quick(one.round)
-            if may and actor.id != one.writer_id:
-                yield NeedsYou(f"Sign off “{name}”", href, f"For {one.group.name}", one.round.closes_at)
-        elif one.sent_back_reason and actor.id == one.writer_id:
-            yield NeedsYou(f"“{name}” came back to you", href, "See why, then ask again", one.round.closes_at)
-        elif actor.can_edit_for(one.group_id):
-            yield NeedsYou(f"Finish “{name}”", href, f"For {one.group.name}", one.round.closes_at)
-    for one in queries.of_groups(reading(), groups, (ProposalState.MORE_INFO_REQUESTED,), limit=25):
-        if one.asked_until is not None and moment < one.asked_until:
-            href = url_for("proposals.page", proposal_id=one.id)
-            yield NeedsYou(f"Answer a question about “{one.title}”", href, f"For {one.group.name}", one.asked_until)
-    for one in queries.hosted_waiting(reading(), [id for id, rights in actor.groups.items() if rights.sign_off]):
-        if rounds.phase(one.round, moment) is RoundState.OPEN and one.group_id not in actor.groups:
-            href = url_for("proposals.page", proposal_id=one.id)
-            yield NeedsYou(
-                f"Sign off “{one.title}”", href, f"You hold the money for {one.group.name}", one.round.closes_at
-            )
-    if actor.id is not None and (actor.has(Role.STEWARD) or actor.has(Role.CONNECTOR)):
-        for one in queries.typed_by(reading(), actor.id, waiting):
-            if rounds.phase(one.round, moment) is RoundState.OPEN:
-                href, name = url_for("proposals.page", proposal_id=one.id), one.title or "the proposal"
-                doing = "Finish typing in" if one.state is ProposalState.DRAFT else "Get the group’s word on"
-                yield NeedsYou(f"{doing} “{name}”", href, f"For {one.group.name}", one.round.closes_at)
-    if actor.has(Role.STEWARD):
-        for round, size in queries.to_screen(reading(), actor.scopes(Role.STEWARD), moment):
-            word = "1 proposal" if size == 1 else f"{size} proposals"
-            href = url_for("proposal_screening.screening", round_id=round.id)
-            yield NeedsYou(f"Check {word}", href, round.title, round.voting_opens_at)
+@needs_you(queries.unfinished)
+def _unfinished(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Drafts that fall due, sign-offs that are asked for, what came back."""
+    for id, title, state, group_id, group, writer_id, sent_back_reason, kind, closes_at in rows:
+        href, name = url_for("proposals.page", proposal_id=id), title or "your proposal"
+        if state is ProposalState.AWAITING_SIGN_OFF:
+            may = actor.can_sign_off_for(group_id) or kind is RoundKind.QUICK
+            if may and actor.id != writer_id:
+                yield NeedsYou(f"Sign off “{name}”", href, f"For {group}", closes_at)
+        elif sent_back_reason and actor.id == writer_id:
+            yield NeedsYou(f"“{name}” came back to you", href, "See why, then ask again", closes_at)
+        elif actor.can_edit_for(group_id):
+            yield NeedsYou(f"Finish “{name}”", href, f"For {group}", closes_at)
+
+
+@needs_you(queries.to_tell_more)
+def _to_tell_more(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for id, title, group, until in rows:
+        href = url_for("proposals.page", proposal_id=id)
+        yield NeedsYou(f"Answer a question about “{title}”", href, f"For {group}", until)
+
+
+@needs_you(queries.hosted_waiting)
+def _hosted(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for id, title, _, _, group, _, _, _, closes_at in rows:
+        href = url_for("proposals.page", proposal_id=id)
+        yield NeedsYou(f"Sign off “{title}”", href, f"You hold the money for {group}", closes_at)
+
+
+@needs_you(queries.typed_in)
+def _typed_in(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for id, title, state, _, group, _, _, _, closes_at in rows:
+        doing = "Finish typing in" if state is ProposalState.DRAFT else "Get the group’s word on"
+        href = url_for("proposals.page", proposal_id=id)
+        yield NeedsYou(f"{doing} “{title or 'the proposal'}”", href, f"For {group}", closes_at)
+
+
+@needs_you(queries.to_screen)
+def _to_screen(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    for round_id, title, voting_opens_at, size in rows:
+        href = url_for("proposal_screening.screening", round_id=round_id)
+        yield NeedsYou(f"Check {plural(size, 'proposal')}", href, title, voting_opens_at)

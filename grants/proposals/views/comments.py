@@ -22,7 +22,7 @@ from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.limits import post_limit
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.work import carried_out, working
@@ -141,14 +141,17 @@ def _public(comment_id: UUID) -> tuple[Any, Any]:
     return comment, proposal
 
 
-@needs_you
-def _needs(actor: Actor, moment: datetime) -> Iterable[NeedsYou]:
-    """Groups: questions without an answer. Stewards: what was flagged."""
-    writes = [id for id, rights in actor.groups.items() if rights.edit]
-    for proposal, size in queries.unanswered_questions(reading(), writes):
-        href = url_for("proposals.page", proposal_id=proposal.id, _anchor="questions")
-        yield NeedsYou(f"Answer {plural(size, 'question')} about “{proposal.title}”", href)
-    if actor.has(Role.STEWARD):
-        for proposal, size in queries.flagged(reading(), actor.scopes(Role.STEWARD)):
-            href = url_for("proposals.page", proposal_id=proposal.id, _anchor="questions")
-            yield NeedsYou(f"Look at what was flagged about “{proposal.title}”", href, plural(size, "flag"))
+@needs_you(queries.unanswered_questions)
+def _unanswered(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Groups: questions without an answer."""
+    for id, title, size in rows:
+        href = url_for("proposals.page", proposal_id=id, _anchor="questions")
+        yield NeedsYou(f"Answer {plural(size, 'question')} about “{title}”", href)
+
+
+@needs_you(queries.flagged)
+def _flagged(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
+    """Stewards: what was flagged."""
+    for id, title, size in rows:
+        href = url_for("proposals.page", proposal_id=id, _anchor="questions")
+        yield NeedsYou(f"Look at what was flagged about “{title}”", href, plural(size, "flag"))

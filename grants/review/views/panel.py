@@ -37,7 +37,7 @@ from grants.rounds.rules.book import RuleBook
 from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.uploads import upload_answer
@@ -630,39 +630,44 @@ def on_round(round: Any) -> Section | None:
     return Section("panel", "The panel", Markup(html))  # noqa: S704  (a template of ours escapes)
 
 
-@needs_you
-def needs(actor: Actor, at: datetime) -> Iterator[NeedsYou]:
-    """Panellists: declare and score. Stewards: seat, share out, lock."""
-    if actor.id is not None and actor.has(Role.PANELLIST):
-        for round, state, size in queries.waiting(reading(), actor.id):
-            asked = state is ReviewState.ASSIGNED
-            what = "Say if you have an interest in" if asked else "Read and score"
-            yield NeedsYou(
-                f"{what} {plural(size, 'bid')}",
-                url_for("review.panel", round_id=round.id),
-                detail=f"For the panel of “{round.title}”.",
-                due_at=round.voting_opens_at,
-            )
-    if actor.id is not None and (actor.has(Role.PANELLIST) or actor.has(Role.STEWARD)):
-        funds = actor.scopes(Role.STEWARD) if actor.has(Role.STEWARD) else ()
-        for round, size in queries.to_rule_on(reading(), actor.id, funds):
-            yield NeedsYou(
-                f"Rule on {plural(size, 'interest')}",
-                url_for("review.desk", round_id=round.id),
-                detail=f"For the panel of “{round.title}”.",
-                due_at=round.voting_opens_at,
-            )
-    if actor.has(Role.STEWARD):
-        for round, sitting, left in queries.to_prepare(reading(), actor.scopes(Role.STEWARD)):
-            if not sitting:
-                text, where = "Seat the panel", "review.desk"
-            elif left:
-                text, where = f"See how the panel gets on: {plural(left, 'reading')} to come", "review.desk"
-            else:
-                text, where = "Share the bids out to the panel, or lock its scores", "review.desk"
-            yield NeedsYou(
-                text,
-                url_for(where, round_id=round.id),
-                detail=f"“{round.title}” goes to the vote when the panel's scores are locked.",
-                due_at=round.voting_opens_at,
-            )
+@needs_you(queries.waiting)
+def _to_read(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """Panellists: declare and score."""
+    for round_id, title, voting_opens_at, state, size in rows:
+        what = "Say if you have an interest in" if state is ReviewState.ASSIGNED else "Read and score"
+        yield NeedsYou(
+            f"{what} {plural(size, 'bid')}",
+            url_for("review.panel", round_id=round_id),
+            detail=f"For the panel of “{title}”.",
+            due_at=voting_opens_at,
+        )
+
+
+@needs_you(queries.to_rule_on)
+def _to_rule_on(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """Chairs and stewards: rule on interests."""
+    for round_id, title, voting_opens_at, size in rows:
+        yield NeedsYou(
+            f"Rule on {plural(size, 'interest')}",
+            url_for("review.desk", round_id=round_id),
+            detail=f"For the panel of “{title}”.",
+            due_at=voting_opens_at,
+        )
+
+
+@needs_you(queries.to_prepare)
+def _to_prepare(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    """Stewards: seat, share out, lock."""
+    for round_id, title, voting_opens_at, sitting, left in rows:
+        if not sitting:
+            text = "Seat the panel"
+        elif left:
+            text = f"See how the panel gets on: {plural(left, 'reading')} to come"
+        else:
+            text = "Share the bids out to the panel, or lock its scores"
+        yield NeedsYou(
+            text,
+            url_for("review.desk", round_id=round_id),
+            detail=f"“{title}” goes to the vote when the panel's scores are locked.",
+            due_at=voting_opens_at,
+        )

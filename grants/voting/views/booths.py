@@ -28,7 +28,7 @@ from grants.voting.views.votes import code_pepper
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.logs import quiet
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import geography
 from grants.web.pdf import pdf_answer
 from grants.web.session import current_actor
@@ -352,13 +352,11 @@ def _booth_on_shift(booth_id: UUID) -> BoothRow:
     return booth
 
 
-@needs_you
-def _shifts_today(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
-    if actor.id is None or not actor.has(Role.OFFICER):
-        return
-    for booth in queries.booths_today(reading(), actor.id, london_day(moment)):
+@needs_you(queries.shifts_today)
+def _shifts_today(actor: Actor, moment: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    for id, name, round_title in rows:
         yield NeedsYou(
-            f"Work at {booth.name} today",
-            url_for("booths.check_in", booth_id=booth.id),
-            f"People vote on paper there: {booth.round_title}.",
+            f"Work at {name} today",
+            url_for("booths.check_in", booth_id=id),
+            f"People vote on paper there: {round_title}.",
         )

@@ -28,7 +28,7 @@ from grants.voting.views.votes import Row, code_pepper
 from grants.web.db import give_back_space, now, reading
 from grants.web.doors import signed_in
 from grants.web.logs import quiet
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import vote_key
 from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
@@ -281,18 +281,12 @@ def _on_desk(round: Row) -> Section | None:
     return Section("vote", "The vote", Markup(html))  # noqa: S704 - our own template
 
 
-@needs_you
-def _votes_wait(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
-    if not actor.has(Role.STEWARD):
-        return
-    for round in queries.in_states(reading(), (RoundState.CHECKING, RoundState.VOTING), actor.scopes(Role.STEWARD)):
-        href = url_for("voting_desk.desk", round_id=round.id)
-        if round.state is RoundState.CHECKING and round.panel_locked_at is not None:
-            yield NeedsYou(
-                f"Open the vote of {round.title}",
-                href,
-                "The panel has finished. The ballot waits to be frozen.",
-                round.voting_opens_at,
-            )
-        elif round.state is RoundState.VOTING and moment >= round.voting_closes_at and queries.key_is_here(round):
-            yield NeedsYou(f"Count the votes of {round.title}", href, "Voting has closed.")
+@needs_you(queries.to_open_or_count)
+def _votes_wait(actor: Actor, moment: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    for round_id, title, state, opens_at in rows:
+        href = url_for("voting.desk", round_id=round_id)
+        if state is RoundState.CHECKING:
+            detail = "The panel has finished. The ballot waits to be frozen."
+            yield NeedsYou(f"Open the vote of {title}", href, detail, opens_at)
+        else:
+            yield NeedsYou(f"Count the votes of {title}", href, "Voting has closed.")

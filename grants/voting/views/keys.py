@@ -19,7 +19,7 @@ from grants.voting.service.votes import HELD_SECRETS
 from grants.web.db import give_back_space, now, reading
 from grants.web.doors import signed_in
 from grants.web.logs import quiet
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import vote_key
 from grants.web.session import current_actor
 from grants.web.work import working
@@ -106,15 +106,13 @@ def _private(page: str) -> Response:
     return answer
 
 
-@needs_you
-def _shares_wait(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
-    if actor.id is None or not any(actor.has(role) for role in access.KEY_HOLDERS):
-        return
-    for round, mine in rounds.shares_to_see_to(reading(), actor.id, moment):
-        href = url_for("keys.share", round_id=round.id)
-        if mine.collected_at is None:
+@needs_you(rounds.shares_to_see_to)
+def _shares_wait(actor: Actor, moment: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    for round_id, title, collected, voting_opens_at, voting_closes_at in rows:
+        href = url_for("keys.share", round_id=round_id)
+        if not collected:
             text, detail = "Collect your share of the key", "The vote cannot open before. It is shown once."
-            yield NeedsYou(f"{text}: {round.title}", href, detail, round.voting_opens_at)
+            yield NeedsYou(f"{text}: {title}", href, detail, voting_opens_at)
         else:
             text, detail = "Type your share of the key", "Voting has closed. Two officers must, to count the votes."
-            yield NeedsYou(f"{text}: {round.title}", href, detail, round.voting_closes_at)
+            yield NeedsYou(f"{text}: {title}", href, detail, voting_closes_at)

@@ -18,13 +18,21 @@ from grants.voting import access, queries
 from grants.voting.forms import AnewForm, CountForm, CoverForm, PaperForm
 from grants.voting.queries import PaperBatchRow
 from grants.voting.rules.covers import cover_fits, hold_sitting, read_cover, sitting_key
-from grants.voting.rules.paper import FIRST, INVALID_WORDS, SECOND, PaperBatchState, Sheet, show_marks
+from grants.voting.rules.paper import (
+    FIRST,
+    INVALID_WORDS,
+    SECOND,
+    PaperBatchState,
+    Sheet,
+    batch_name,
+    show_marks,
+)
 from grants.voting.service import papers as service
 from grants.voting.service.papers import Keyed
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.logs import quiet
-from grants.web.needs import NeedsYou, needs_you
+from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import vote_key
 from grants.web.pdf import pdf_answer
 from grants.web.session import current_actor
@@ -334,15 +342,11 @@ def _words(sheet: Sheet, kind: str) -> str:
     return f"{number}: {marks}{reason}"
 
 
-@needs_you
-def _batches_wait(actor: Actor, moment: datetime) -> Iterator[NeedsYou]:
-    if actor.id is None or not (actor.has(Role.OFFICER) or actor.has(Role.STEWARD)):
-        return
-    for batch in queries.open_batches(reading(), _funds(actor)):
-        words = "The second person's turn" if batch.state is PaperBatchState.KEYED else "It is being keyed"
-        if batch.state is PaperBatchState.KEYED and batch.keyed_by_id == actor.id:
-            continue
-        yield NeedsYou(f"Key {batch.name}", url_for("papers.batch", batch_id=batch.id), f"{words}.")
+@needs_you(queries.open_batches)
+def _batches_wait(actor: Actor, moment: datetime, rows: Rows) -> Iterator[NeedsYou]:
+    for id, number, booth, state in rows:
+        words = "The second person's turn" if state is PaperBatchState.KEYED else "It is being keyed"
+        yield NeedsYou(f"Key {batch_name(number, booth)}", url_for("papers.batch", batch_id=id), f"{words}.")
 
 
 def _funds(actor: Actor) -> frozenset[UUID] | None:
