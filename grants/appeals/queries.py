@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from grants.allocation.models import AllocationRun, Correction, Decision
 from grants.appeals.access import JUDGES
@@ -96,8 +96,56 @@ def lines(
 
 
 def to_judge(who: Who) -> Select[Any] | None:
-    """For those who judge appeals: ``Line`` of each that is open, the oldest first; they may be too close to some."""
-    return _lines().where(Appeal.state.in_(OPEN)).limit(25) if who.holds(*JUDGES) else None
+    """For those who judge appeals: ``Line`` of each that is open and in which they had no part, the oldest first."""
+    if not who.holds(*JUDGES):
+        return None
+    return _lines().where(Appeal.state.in_(OPEN), ~_had_part(who.me, who.me_in_words)).limit(25)
+
+
+def _had_part(person_id: Any, in_words: Any) -> ColumnElement[bool]:
+    """Whether one person is too close to judge: ``involved`` the other way round, in one query."""
+    belonged = select(Membership.group_id).where(Membership.person_id == person_id)
+    hosted = exists().where(Hosting.group_id == Proposal.group_id, Hosting.host_id.in_(belonged))
+    partner = exists().where(
+        ProposalPartner.proposal_id == Proposal.id,
+        func.lower(Person.email) == func.lower(ProposalPartner.email),
+        Person.id == person_id,
+    )
+    was_seated = exists().where(
+        AuditEvent.verb == "panel.member_seated",
+        AuditEvent.subject_id == Round.id,
+        AuditEvent.body["person_id"].as_string() == in_words,
+    )
+    speaks = exists().where(
+        Contribution.fund_id == Round.fund_id,
+        RoleGrant.scope_id == Contribution.funder_id,
+        RoleGrant.role == Role.FUNDER,
+        RoleGrant.person_id == person_id,
+    )
+    decided, corrected = aliased(Decision), aliased(Decision)
+    subject = AuditEvent.subject_id
+    of_these = or_(
+        subject == Proposal.id,
+        subject == Round.id,
+        exists().where(decided.id == subject, decided.proposal_id == Proposal.id),
+        exists().where(Review.id == subject, Review.proposal_id == Proposal.id),
+        exists().where(
+            Correction.id == subject, corrected.id == Correction.decision_id, corrected.proposal_id == Proposal.id
+        ),
+        exists().where(AllocationRun.id == subject, AllocationRun.round_id == Round.id),
+        exists().where(Meeting.id == subject, Meeting.round_id == Round.id),
+    )
+    return or_(
+        review.tied_to(person_id),
+        Proposal.group_id.in_(belonged),
+        hosted,
+        partner,
+        exists().where(PanelMember.round_id == Round.id, PanelMember.person_id == person_id),
+        exists().where(Review.round_id == Round.id, Review.panellist_id == person_id),
+        was_seated,
+        speaks,
+        exists().where(AuditEvent.actor_id == person_id, of_these),
+    )
 
 
 def to_remedy(who: Who) -> Select[Any] | None:

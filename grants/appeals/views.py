@@ -231,15 +231,12 @@ def on_desk(round: Any) -> Section | None:
 @needs_you(queries.to_judge)
 def _appeals_to_judge(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
     """Whoever had no part: judge."""
-    waiting = [queries.Line(*row) for row in rows]
-    involved = queries.involved(reading(), [line.decision_id for line in waiting])
-    for line in waiting:
-        if access.why_not_judge(actor, _my_ties(actor, involved[line.decision_id])) is None:
-            yield NeedsYou(
-                "Read an appeal" if line.state is AppealState.LODGED else "Judge an appeal",
-                url_for("appeals.page", appeal_id=line.id),
-                detail=f"You had no part in “{line.round_title}”, so you may.",
-            )
+    for line in (queries.Line(*row) for row in rows):
+        yield NeedsYou(
+            "Read an appeal" if line.state is AppealState.LODGED else "Judge an appeal",
+            url_for("appeals.page", appeal_id=line.id),
+            detail=f"You had no part in “{line.round_title}”, so you may.",
+        )
 
 
 @needs_you(queries.to_remedy)

@@ -116,6 +116,7 @@ class Who:
         self._lists: dict[str, tuple[Callable[[Actor], Iterable[UUID]], int]] = {}
         self._days: dict[str, tuple[timedelta, bool]] = {}
         self.me: BindParameter[UUID] = bindparam("me", None, type_=Uuid())
+        self.me_in_words: BindParameter[str] = bindparam("me_in_words", None, type_=String())
         self.now: BindParameter[datetime] = bindparam("now", None, type_=Utc())
 
     @staticmethod
@@ -186,7 +187,7 @@ class Who:
 
     def values(self, actor: Actor, now: datetime) -> dict[str, Any]:
         """The parameters of somebody of the same shape."""
-        made: dict[str, Any] = {"me": actor.id, "now": now}
+        made: dict[str, Any] = {"me": actor.id, "me_in_words": str(actor.id), "now": now}
         for name, (ids, size) in self._lists.items():
             found = [*ids(actor), *[NOTHING] * size]
             made |= {f"{name}_{at}": found[at] for at in range(size)}

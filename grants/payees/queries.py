@@ -142,6 +142,22 @@ def same_account(session: Session, group_ids: Collection[UUID]) -> list[tuple[UU
     return [(group_id, other_id) for group_id, other_id in rows]
 
 
+def run_by(person_id: Any) -> Select[tuple[UUID]]:
+    """Ids of groups whose present account this person gave or confirmed."""
+    both = (BankAccount.given_by_id == person_id) | (BankAccount.confirmed_by_id == person_id)
+    return select(BankAccount.group_id).where(both, BankAccount.state.not_in(ENDED))
+
+
+def sharing_account_with(groups: Any) -> Select[tuple[UUID]]:
+    """Ids of groups whose money goes to the same account as that of another among ``groups`` (a select)."""
+    other = aliased(BankAccount)
+    return (
+        select(BankAccount.group_id)
+        .join(other, (other.mark == BankAccount.mark) & (other.group_id != BankAccount.group_id))
+        .where(other.group_id.in_(groups), BankAccount.state.not_in(ENDED), other.state.not_in(ENDED))
+    )
+
+
 def answers(session: Session, group_ids: Collection[UUID]) -> list[GroupCheck]:
     """Everything that was said and judged about these groups, the newest first."""
     return list(

@@ -795,3 +795,8 @@ def hands_of(session: Session, proposal_ids: Collection[UUID]) -> list[tuple[UUI
         return []
     query = select(ProposalHand.proposal_id, ProposalHand.person_id).where(ProposalHand.proposal_id.in_(proposal_ids))
     return [(proposal_id, person_id) for proposal_id, person_id in session.execute(query)]
+
+
+def in_hands_of(person_id: Any) -> Select[tuple[UUID]]:
+    """Ids of proposals in which this person had a hand as an officer."""
+    return select(ProposalHand.proposal_id).where(ProposalHand.person_id == person_id)

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, Select, exists, func, select
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from grants.awards.models import Award
 from grants.awards.rules import HOLDS_MONEY
@@ -66,20 +66,34 @@ def waiting(session: Session, fund_ids: Collection[UUID] | None) -> list[Ask]:
     return sorted(found, key=lambda one: (one.put_in_at, one.proposal.id))
 
 
-def any_wait(who: Who) -> Select[Any] | None:
-    """For those who decide: how many asks wait in their funds, where any do; some of them may be nothing for them."""
+def mine_wait(who: Who) -> Select[Any] | None:
+    """For those who decide: asks in their funds about which they can say something now, as ``mine``; longest first.
+
+    Title, when it was put in, working days in which the round answers.
+    """
     if not who.holds(*DECIDERS) or who.holds(Role.AUDITOR):
         return None
+    each = aliased(ProposalSnapshot)
+    newest = select(func.max(each.number)).where(each.proposal_id == Proposal.id).correlate(Proposal).scalar_subquery()
+    said = exists().where(
+        QuickOpinion.proposal_id == Proposal.id,
+        QuickOpinion.copy == ProposalSnapshot.number,
+        QuickOpinion.person_id == who.me,
+    )
     return (
-        select(func.count())
-        .select_from(Proposal)
+        select(Proposal.title, ProposalSnapshot.taken_at, Round.terms["decide_days"].as_integer())
         .join(Round, Round.id == Proposal.round_id)
+        .join(ProposalSnapshot, ProposalSnapshot.proposal_id == Proposal.id)
         .where(
             Proposal.state == ProposalState.SUBMITTED,
             Round.kind == RoundKind.QUICK,
             who.within(Round.fund_id, *DECIDERS),
+            ProposalSnapshot.number == newest,
+            ~said,
+            ~review.tied_to(who.me),
         )
-        .having(func.count() > 0)
+        .order_by(ProposalSnapshot.taken_at, Proposal.id)
+        .limit(MOST_WAITING)
     )
 
 

@@ -343,20 +343,18 @@ def on_group(group: Any) -> Section | None:
     return Section("quick", "Where your quick asks are", html)
 
 
-@needs_you(queries.any_wait)
-def needs(actor: Actor, at: datetime, _rows: Rows) -> Iterator[NeedsYou]:
+@needs_you(queries.mine_wait)
+def needs(actor: Actor, at: datetime, rows: Rows) -> Iterator[NeedsYou]:
     """For whoever decides: how many asks wait for them, and for how long."""
-    found = queries.mine(reading(), actor.id, _funds(actor)) if actor.id is not None else []
-    if not found:
-        return
-    days = rules.days_between(found[0].put_in_at, at)
+    title, oldest, _ = rows[0]
+    days = rules.days_between(oldest, at)
     since = f"the oldest {plural(days, 'day')}" if days else "the oldest since today"
-    if len(found) == 1:
+    if len(rows) == 1:
         since = f"for {plural(days, 'day')}" if days else "since today"
-    first = min(one.by for one in found)
+    first = min(rules.answer_by(put_in_at, decide_days) for _, put_in_at, decide_days in rows)
     yield NeedsYou(
-        f"{plural(len(found), 'quick ask')} {'waits' if len(found) == 1 else 'wait'}, {since}",
+        f"{plural(len(rows), 'quick ask')} {'waits' if len(rows) == 1 else 'wait'}, {since}",
         url_for("quick.waiting"),
-        f"“{found[0].proposal.title}”" + (" and more" if len(found) > 1 else ""),
+        f"“{title}”" + (" and more" if len(rows) > 1 else ""),
         day_begins(first + timedelta(days=1)),
     )

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, union
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.kernel.actors import Role
@@ -266,6 +266,60 @@ def hard_interests(session: Session, proposals: Sequence[Proposal]) -> dict[Pair
                 inner[one.id] |= belongs[group_id]
     _add_homes(session, found, around, inner)
     return found
+
+
+def tied_to(person_id: Any) -> ColumnElement[bool]:
+    """Whether one person has a hard interest in a ``Proposal``: ``hard_interests`` the other way round, in one query.
+
+    From the person to the people and groups around them, and from these to the bid.
+    """
+    mark = select(AddressMark.mark).where(AddressMark.person_id == person_id)
+    told = PersonTie.kind == KnownTie.HOUSEHOLD
+    near_people: Any = union(
+        select(PersonTie.other_id).where(told, PersonTie.person_id == person_id),
+        select(PersonTie.person_id).where(told, PersonTie.other_id == person_id),
+        select(AddressMark.person_id).where(AddressMark.mark.in_(mark), AddressMark.person_id != person_id),
+    )
+
+    def live(people: ColumnElement[bool]) -> Select[tuple[UUID]]:
+        return select(Membership.group_id).where(people, Membership.ended_at.is_(None))
+
+    mine = live(Membership.person_id == person_id), payees.run_by(person_id)
+    others = select(PersonTie.group_id).where(
+        PersonTie.person_id == person_id, PersonTie.kind.in_((KnownTie.SIGNATORY, KnownTie.EMPLOYER))
+    )
+    ties: Any = union(*mine, others, *map(payees.sharing_account_with, mine))
+    near: Any = union(
+        live(Membership.person_id.in_(near_people)),
+        select(AddressMark.group_id).where(AddressMark.mark.in_(mark), AddressMark.group_id.is_not(None)),
+    )
+    known = or_(*(who == person_id for who in _WROTE), *(who.in_(near_people) for who in _WROTE))
+    hosted = (Hosting.id == Proposal.hosting_id) | (
+        (Hosting.group_id == Proposal.group_id) & (Hosting.state == HostingState.CONFIRMED)
+    )
+    host = exists().where(hosted, Hosting.host_id.in_(ties))
+    named = exists().where(
+        ProposalPartner.proposal_id == Proposal.id,
+        func.lower(Group.name) == func.lower(ProposalPartner.name),
+        Group.id.in_(ties) | Group.id.in_(near),
+    )
+    asked = exists().where(
+        ProposalPartner.proposal_id == Proposal.id,
+        Person.email == func.lower(ProposalPartner.email),
+        (Person.id == person_id) | Person.id.in_(near_people),
+    )
+    return or_(
+        known,
+        Proposal.group_id.in_(ties),
+        Proposal.group_id.in_(near),
+        host,
+        named,
+        asked,
+        Proposal.id.in_(bids.in_hands_of(person_id)),
+    )
+
+
+_WROTE = (Proposal.started_by_id, Proposal.writer_id, Proposal.signed_off_by_id)
 
 
 def _people_by_group(rows: Iterable[tuple[UUID, UUID]]) -> dict[UUID, set[UUID]]:

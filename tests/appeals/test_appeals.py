@@ -37,6 +37,7 @@ from tests.builders.allocation import Counted, a_counted_round
 from tests.builders.people import a_group, a_member, a_person, actor_of
 from tests.builders.review import a_tie
 from tests.conftest import SignIn
+from tests.support.asking import asked
 from tests.support.clock import START
 from tests.support.race import race
 from tests.support.schema import an_engine, load_models
@@ -249,6 +250,9 @@ def test_who_is_involved_is_told_by_the_history_of_the_person(session: Session) 
         assert tie in found[person.id], near.__name__
         with pytest.raises(NotAllowed):
             hear(session, appeal, person)
+        assert asked(session, queries.to_judge, actor_of(session, person)) == [], near.__name__
+    free = actor_of(session, a_person(session, Role.STEWARD))
+    assert [row[0] for row in asked(session, queries.to_judge, free)] == [appeal.id]
 
 
 def test_an_act_on_another_bid_involves_nobody(session: Session) -> None:
@@ -256,6 +260,8 @@ def test_an_act_on_another_bid_involves_nobody(session: Session) -> None:
     work(session, actor_of(session, person)).record("proposal.screened", counted.proposals[0])
     session.flush()
     assert person.id not in ties(session, counted)
+    appeal = lodge(session, counted)
+    assert [row[0] for row in asked(session, queries.to_judge, actor_of(session, person))] == [appeal.id]
 
 
 def test_other_roles_do_not_judge(session: Session) -> None:

@@ -9,9 +9,12 @@ from sqlalchemy.orm import Session
 
 from grants.awards import queries
 from grants.awards.rules import HOLDS_MONEY, AgreementState, AwardState
+from grants.kernel.actors import Role
+from tests.builders.actors import an_actor
 from tests.builders.awards import an_agreement, an_award
 from tests.builders.funds import a_contribution, a_fund, a_funder
-from tests.builders.people import a_group, a_member, a_person
+from tests.builders.people import a_group, a_member, a_person, actor_of
+from tests.support.asking import asked
 from tests.support.clock import START
 
 
@@ -43,9 +46,10 @@ def test_an_award_names_its_funders_the_largest_share_first(any_session: Session
 
 def test_an_offer_waits_until_its_day(session: Session) -> None:
     award = an_award(session, state=AwardState.OFFERED)
-    assert [one.award_id for one in queries.offers_to(session, [award.group_id], START)] == [award.id]
-    assert queries.offers_to(session, [award.group_id], START + timedelta(days=13)) == []
-    assert queries.offers_to(session, [a_group(session).id], START) == []
+    signs, other = (actor_of(session, a_member(session, group)) for group in (award.group, a_group(session)))
+    assert [row[0] for row in asked(session, queries.offers_to, signs)] == [award.id]
+    assert asked(session, queries.offers_to, signs, START + timedelta(days=13)) == []
+    assert asked(session, queries.offers_to, other) == []
 
 
 def test_an_agreement_waits_for_whoever_has_not_signed(session: Session) -> None:
@@ -57,7 +61,7 @@ def test_an_agreement_waits_for_whoever_has_not_signed(session: Session) -> None
     session.flush()
     assert queries.to_sign(session, signed.id, [award.group_id]) == []
     assert [one.award_id for one in queries.to_sign(session, other.id, [host.id])] == [award.id]
-    assert queries.to_countersign(session) == []
+    assert asked(session, queries.to_countersign, an_actor(Role.STEWARD)) == []
 
 
 def test_the_newest_version_is_shown_unless_another_is_asked_for(session: Session) -> None:

@@ -10,8 +10,11 @@ from sqlalchemy.orm import Session
 from grants.funds import queries
 from grants.funds.models import Receipt
 from grants.funds.rules import ContributionState, Restriction, Source
+from grants.kernel.actors import Role
 from grants.ledger.queries import Pockets
+from tests.builders.actors import an_actor
 from tests.builders.funds import a_contribution, a_fund, a_funder
+from tests.support.asking import asked
 from tests.support.clock import START
 
 
@@ -53,7 +56,7 @@ def test_funders_are_listed_with_what_they_promised(session: Session) -> None:
 def test_what_waits_is_bounded_by_fund(session: Session) -> None:
     here = a_contribution(session, state=ContributionState.PLEDGED)
     elsewhere = a_contribution(session, state=ContributionState.PLEDGED)
-    pledged = [ContributionState.PLEDGED]
-    assert queries.waiting(session, pledged, frozenset({here.fund_id})) == [here]
-    assert {one.id for one in queries.waiting(session, pledged, None)} == {here.id, elsewhere.id}
-    assert queries.waiting(session, pledged, frozenset()) == []
+    one_fund, all_funds = an_actor(Role.STEWARD, scope=here.fund_id), an_actor(Role.STEWARD)
+    assert [row[1] for row in asked(session, queries.promised, one_fund)] == [here.id]
+    assert {row[1] for row in asked(session, queries.promised, all_funds)} == {here.id, elsewhere.id}
+    assert asked(session, queries.promised, an_actor(Role.FINANCE_OFFICER)) == []

@@ -15,6 +15,7 @@ from tests.builders.insights import an_insight
 from tests.builders.issues import an_issue
 from tests.builders.people import a_person
 from tests.builders.priorities import a_backing, a_priority
+from tests.support.asking import asked
 from tests.support.clock import START
 from tests.support.work import work
 
@@ -71,7 +72,8 @@ def test_what_was_asked_to_the_end_waits_for_a_meeting(session: Session) -> None
     ended = a_priority(session, state=PriorityState.CONSULTED, consultation_closes_at=START)
     a_priority(session, state=PriorityState.CONSULTED, consultation_closes_at=START + timedelta(seconds=1))
     a_priority(session)
-    assert queries.waiting_for_a_meeting(session, START) == [ended]
+    waiting = asked(session, queries.waiting_for_a_meeting, an_actor(Role.STEWARD))
+    assert [row[0] for row in waiting] == [ended.id]
 
 
 def test_what_ended_before_anybody_was_asked_is_not_public(session: Session) -> None:

@@ -31,6 +31,7 @@ from grants.rounds.rules.states import RoundState
 from tests.builders.people import a_group, a_hosting, a_member, a_person, actor_of
 from tests.builders.proposals import a_proposal, an_unconstituted_group
 from tests.builders.rounds import a_round, some_dates
+from tests.support.asking import asked
 from tests.support.clock import START
 from tests.support.work import work
 
@@ -269,7 +270,9 @@ def test_a_group_of_one_is_signed_off_by_its_host(any_session: Session) -> None:
     service.ask_for_sign_off(work(any_session, actor_of(any_session, writer)), proposal.id)
     assert proposal.hosting_id == hosting.id
     any_session.flush()
-    assert proposal.id in [one.id for one in queries.hosted_waiting(any_session, [hosting.host_id])]
+    assert proposal.id in [
+        row[0] for row in asked(any_session, queries.hosted_waiting, actor_of(any_session, host_member))
+    ]
     service.submit(work(any_session, actor_of(any_session, host_member)), proposal.id)
     assert proposal.state is S.SUBMITTED
 

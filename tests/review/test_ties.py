@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import Role
@@ -86,6 +86,11 @@ WAYS: list[tuple[Make, Hard]] = [
 ]
 
 
+def tied(session: Session, person: Person) -> set[UUID]:
+    """The bids in which somebody has a hard interest, found from the person."""
+    return set(session.scalars(select(Proposal.id).where(queries.tied_to(person.id))))
+
+
 @pytest.mark.parametrize(("make", "why"), WAYS)
 def test_given_a_reviewer_who_is_a_signatory_or_shares_the_address_assignment_is_blocked(
     session: Session, make: Make, why: Hard
@@ -95,6 +100,8 @@ def test_given_a_reviewer_who_is_a_signatory_or_shares_the_address_assignment_is
     make(session, bid, person)
     session.flush()
     assert queries.hard_interests(session, [bid])[bid.id, person.id] == {why}
+    assert tied(session, person) == {bid.id}
+    assert tied(session, free) == set()
     with pytest.raises(RuleBroken, match="This panellist ") as refused:
         service.assign(work(session, steward(session)), bid.id, person.id)
     assert refused.value.field == "reader"
@@ -119,6 +126,8 @@ def test_interests_are_found_on_both_databases_and_around_the_host(any_session: 
     found = queries.hard_interests(any_session, [bid, *(other for other, _ in expected)])
     for (other, person), why_here in expected.items():
         assert found[other.id, person.id] == why_here
+        assert tied(any_session, person) == {other.id}
+    assert [tied(any_session, person) for person in (clerk, works, spouse)] == [{bid.id}, {bid.id}, set()]
     assert found[bid.id, clerk.id] == {Hard.HOST}
     assert found[bid.id, works.id] == {Hard.EMPLOYER}
     # A large host has many clerks: who lives with one of them is not thereby tied to the group.
