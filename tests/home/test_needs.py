@@ -88,8 +88,8 @@ def _work(session: Session, person: Person, group: Group, much: int) -> None:
     for _ in range(much):
         an_issue(session)
         a_priority(session)
-        a_contribution(session, 100_00, state=ContributionState.PLEDGED)
-        a_contribution(session, 100_00, received_minor=50_00)
+        a_contribution(session, amount_minor=100_00, state=ContributionState.PLEDGED)
+        a_contribution(session, amount_minor=100_00, received_minor=50_00)
         for state in (RoundState.DRAFT, RoundState.CLOSED, RoundState.CHECKING, RoundState.PANEL):
             a_round(session, state)
         an_award(session, state=AwardState.OFFERED, group=group)
