@@ -60,7 +60,11 @@ class Award(Identified):
     group: Mapped[Group] = relationship(foreign_keys=[group_id])
     payee: Mapped[Group] = relationship(foreign_keys=[payee_id])
     splits: Mapped[list["AwardSplit"]] = relationship(order_by="AwardSplit.contribution_id")
-    instalments: Mapped[list["Instalment"]] = relationship(order_by="Instalment.number")
+    instalments: Mapped[list["Instalment"]] = relationship(
+        order_by="Instalment.number",
+        primaryjoin="and_(Award.id == Instalment.award_id, Instalment.dropped_at.is_(None))",
+    )
+    """The parts that add up to it; what was taken off it is not among them."""
     agreements: Mapped[list["Agreement"]] = relationship(order_by="Agreement.version")
 
 
@@ -138,6 +142,12 @@ class Instalment(Identified):
     met_note: Mapped[str] = mapped_column(String(300), default="")
     asked_at: Mapped[datetime | None] = mapped_column(Utc())
     """When somebody first asked that it be paid: from then on no change touches it."""
+    planned_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When it was planned anew, after it could not be paid: until it is asked for again a change may touch it."""
+    dropped_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When it was taken off the award, because it could not be paid: it stands for the payments that were tried."""
+    dropped_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    dropped_why: Mapped[str | None] = mapped_column(String(300))
 
 
 class AgreementTemplate(Base):
@@ -212,7 +222,8 @@ class AwardVersion(Base):
 
     award_id: Mapped[UUID] = mapped_column(ForeignKey("award.id"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    change_id: Mapped[UUID] = mapped_column(ForeignKey("change_request.id"), unique=True)
+    change_id: Mapped[UUID | None] = mapped_column(ForeignKey("change_request.id"), unique=True)
+    """None when no group asked for it: a part that could not be paid was taken off."""
     words: Mapped[str] = mapped_column(String(1000))
     was_minor: Mapped[Minor | None]
     """What the award was before; None when the sum stayed."""

@@ -514,5 +514,16 @@ def with_answers_to_judge(who: Who) -> Select[Any] | None:
     return _waiting(open_ones, Award.group_id.in_(given) | Award.payee_id.in_(given))
 
 
+def dropped(session: Session, award_id: UUID) -> list[Instalment]:
+    """The parts that were taken off an award, in order."""
+    return list(
+        session.scalars(
+            select(Instalment)
+            .where(Instalment.award_id == award_id, Instalment.dropped_at.is_not(None))
+            .order_by(Instalment.number)
+        )
+    )
+
+
 def instalment(session: Session, instalment_id: UUID) -> Instalment | None:
     return session.get(Instalment, instalment_id)

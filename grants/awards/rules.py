@@ -4,7 +4,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from uuid import UUID
@@ -207,6 +207,15 @@ class Open:
     amount_minor: int
     due_on: date
     taken: bool
+
+
+def was_asked(asked_at: datetime | None, planned_at: datetime | None) -> bool:
+    """Whether a part was asked for, and not planned anew since.
+
+    >>> was_asked(None, None), was_asked(datetime(2026, 3, 2), None)
+    (False, True)
+    """
+    return asked_at is not None and (planned_at is None or planned_at < asked_at)
 
 
 def parts_after(

@@ -42,6 +42,13 @@ def ensure_on_desk(actor: Actor, facts: Facts) -> None:
     _ensure_apart(actor, facts)
 
 
+def ensure_may_give_up(actor: Actor, facts: Facts) -> None:
+    """Somebody of the desk, and never the one who asked for the payment that failed."""
+    ensure_on_desk(actor, facts)
+    if actor.id == facts.requested_by_id:
+        raise NotAllowed("Somebody else must do this: you asked for this payment.")
+
+
 def ensure_may_request(actor: Actor, facts: Facts) -> None:
     """Somebody of the desk who did not verify the bank account."""
     ensure_on_desk(actor, facts)

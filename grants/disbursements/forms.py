@@ -35,6 +35,23 @@ class ReasonForm(Form):
     reason = fields.AreaField("Why?", rows=3, at_most=300, message="Say why")
 
 
+class UnpayableForm(Form):
+    """What becomes of a part that could not be paid."""
+
+    what = fields.RadiosField(
+        "What is to become of this part?",
+        choices=[
+            ("off", "Take it off the award", "Its money goes back to the funds it came from. The grant is smaller."),
+            ("anew", "Plan it anew", "It is to be paid from another day on."),
+        ],
+        message="Choose what is to become of it",
+    )
+    due_on = fields.DayField(
+        "From which day?", hint="Only if you plan it anew. For example, 27 3 2027.", required=False
+    )
+    reason = fields.AreaField("Why?", hint="The group reads this.", rows=3, at_most=300, message="Say why")
+
+
 class LimitForm(Form):
     """How much an officer may authorise alone."""
 

@@ -175,6 +175,7 @@ def _due(today: Any, funds: Collection[UUID] | None) -> tuple[ColumnElement[bool
     asked = select(Disbursement.instalment_id).where(Disbursement.state.in_(LIVE))
     return (
         Award.state == AwardState.ACTIVE,
+        Instalment.dropped_at.is_(None),
         Instalment.due_on <= today,
         Instalment.id.not_in(asked),
         (Instalment.condition == "") | Instalment.met_at.is_not(None),
@@ -458,6 +459,23 @@ class Blocked:
     can_be_paid: bool
 
 
+def is_given_up(session: Session, payment_id: UUID) -> bool:
+    """Whether the part that a payment tried is still in its award, and nothing pays it now."""
+    part_id = select(Disbursement.instalment_id).where(Disbursement.id == payment_id).scalar_subquery()
+    live = select(Disbursement.id).where(Disbursement.instalment_id == Instalment.id, Disbursement.state.in_(LIVE))
+    found = session.scalar(
+        select(Instalment.id)
+        .join(Award, Award.id == Instalment.award_id)
+        .where(
+            Instalment.id == part_id,
+            Instalment.dropped_at.is_(None),
+            Award.state == AwardState.ACTIVE,
+            ~live.exists(),
+        )
+    )
+    return found is not None
+
+
 def blocked(session: Session, today: date, funds: Collection[UUID] | None = None, *, limit: int = 50) -> list[Blocked]:
     """Instalments whose day has come, and what they still wait for: a condition, or an account that can be paid."""
     payee, can_be_paid = aliased(Group), _payable()
@@ -482,6 +500,7 @@ def blocked(session: Session, today: date, funds: Collection[UUID] | None = None
         .join(Fund, Fund.id == Award.fund_id)
         .where(
             Award.state == AwardState.ACTIVE,
+            Instalment.dropped_at.is_(None),
             Instalment.due_on <= today,
             Instalment.id.not_in(asked),
             open_condition | ~can_be_paid,

@@ -48,6 +48,10 @@ LIVE = frozenset({S.REQUESTED, S.ON_HOLD, S.AUTHORISED, S.SENT, S.PAID})
 """States that use up an instalment: at most one such row for each."""
 
 
+GIVEN_UP = frozenset({S.FAILED, S.RETURNED, S.CANCELLED})
+"""States in which nothing of a payment is under way, and its money is promised to the group again."""
+
+
 class RepaymentState(StrEnum):
     RAISED = "raised"
     RECEIVED = "received"

@@ -23,10 +23,20 @@ from grants.disbursements.forms import (
     ReasonForm,
     RepayForm,
     ReturnForm,
+    UnpayableForm,
 )
 from grants.disbursements.queries import PaymentLine
-from grants.disbursements.rules import LIMIT_MINOR, DisbursementState, Notice, RepaymentState, Standing, Told, situation
-from grants.disbursements.service import heard, holds, paying, returns, sending
+from grants.disbursements.rules import (
+    GIVEN_UP,
+    LIMIT_MINOR,
+    DisbursementState,
+    Notice,
+    RepaymentState,
+    Standing,
+    Told,
+    situation,
+)
+from grants.disbursements.service import heard, holds, paying, returns, sending, unpayable
 from grants.funds.rules import PaysBy
 from grants.funds.service import taken_back
 from grants.kernel.actors import Actor, Role
@@ -211,6 +221,7 @@ def _payment(line: PaymentLine, cancel: CancelForm, hold: ReasonForm) -> Respons
         may_hold=line.state in (S.REQUESTED, S.AUTHORISED) and line.tried_at is None and desk,
         may_release=line.state is S.ON_HOLD and line.authorised_at is None and desk,
         mine=actor.id == line.requested_by_id,
+        may_give_up=desk and line.state in GIVEN_UP and queries.is_given_up(reading(), line.id),
         **_way(line, actor, apart),
     ), max(cancel.status, hold.status)
 
@@ -301,6 +312,30 @@ def hold(payment_id: UUID) -> ResponseReturnValue:
         except RuleBroken as broken:
             form.show(broken)
     return _payment(_line(payment_id), CancelForm(formdata=None), form)
+
+
+@bp.route("/payments/<uuid:payment_id>/part", methods=["GET", "POST"])
+@signed_in(*DESK)
+def part(payment_id: UUID) -> ResponseReturnValue:
+    """Say what becomes of a part that could not be paid."""
+    line, form = _line(payment_id), UnpayableForm()
+    if not any(current_actor().has(role, line.fund_id) for role in DESK):
+        raise NotFound("There is no such payment.")
+    if form.accepted():
+        try:
+            if form.what.data == "anew" and form.due_on.data is None:
+                raise RuleBroken("Enter the day from which it is to be paid.", field="due_on")
+            with working() as uow:
+                if form.what.data == "off":
+                    unpayable.take_off(uow, payment_id, form.reason.data or "")
+                else:
+                    unpayable.plan_anew(uow, payment_id, form.due_on.data, form.reason.data or "")
+            flash("Done. The group was told.", "success")
+            return redirect(url_for("awards.show", award_id=line.award_id))
+        except RuleBroken as broken:
+            form.show(broken)
+            line = _line(payment_id)
+    return render_template("disbursements/part.html", form=form, line=line), form.status
 
 
 @bp.post("/payments/<uuid:payment_id>/release")

@@ -208,6 +208,7 @@ def _of_awards(session: Session, group_id: UUID, now: datetime) -> Iterator[Due]
             Award.group_id == group_id,
             Award.state.in_((AwardState.ACCEPTED, AwardState.IN_SET_UP, AwardState.ACTIVE)),
             ~live.exists(),
+            Instalment.dropped_at.is_(None),
         )
         .order_by(Instalment.due_on, Instalment.id)
         .limit(10)

@@ -99,6 +99,7 @@ DOORS: dict[str, str] = {
     "disbursements.hold": "finance_officer+steward",
     "disbursements.index": "finance_officer+steward",
     "disbursements.limits": "admin+auditor+finance_officer",
+    "disbursements.part": "finance_officer+steward",
     "disbursements.recall": "finance_officer",
     "disbursements.refuse_account": "finance_officer+steward",
     "disbursements.release": "finance_officer+steward",

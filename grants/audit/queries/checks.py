@@ -243,6 +243,7 @@ def _parts_differ(session: Session) -> tuple[str, ...]:
     parts = session.execute(
         select(Award.reference, Award.amount_minor, total)
         .join(Instalment, Instalment.award_id == Award.id)
+        .where(Instalment.dropped_at.is_(None))
         .group_by(Award.id)
         .having(total != Award.amount_minor)
         .order_by(Award.reference)

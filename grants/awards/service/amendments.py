@@ -23,18 +23,16 @@ from grants.awards.rules import (
     check_reason,
     check_wanted,
     parts_after,
+    was_asked,
 )
+from grants.awards.service import parts
 from grants.awards.service.agreements import write_anew
-from grants.awards.service.offers import commit_money, stand_in_line
+from grants.awards.service.offers import commit_money
 from grants.awards.service.standing import ensure_nothing_on_its_way
-from grants.funds.rules import return_split
 from grants.kernel.clock import london_day
 from grants.kernel.errors import StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
-from grants.ledger import service as ledger
-from grants.ledger.queries import award_pockets
-from grants.ledger.rules import Pocket, moved
 from grants.proposals.queries import need
 
 AS_IT_IS = Wanted()
@@ -215,8 +213,11 @@ def _parts_after(
     uow: UnitOfWork, award: Award, figures: Wanted
 ) -> tuple[list[tuple[int, int, date]], tuple[int, date] | None]:
     """The instalments as they will be. What was ever asked for stays as it is."""
-    parts = [Open(part.number, part.amount_minor, part.due_on, part.asked_at is not None) for part in award.instalments]
-    return parts_after(parts, figures.amount_minor or award.amount_minor, figures.not_before, london_day(uow.now))
+    standing = [
+        Open(part.number, part.amount_minor, part.due_on, was_asked(part.asked_at, part.planned_at))
+        for part in award.instalments
+    ]
+    return parts_after(standing, figures.amount_minor or award.amount_minor, figures.not_before, london_day(uow.now))
 
 
 def _re_part(uow: UnitOfWork, award: Award, figures: Wanted) -> None:
@@ -226,9 +227,9 @@ def _re_part(uow: UnitOfWork, award: Award, figures: Wanted) -> None:
         if minor:
             standing[number].amount_minor, standing[number].due_on = minor, day
         else:
-            uow.session.delete(standing[number])
+            parts.fall_away(uow, standing[number], "A change of the award left nothing for it.")
     if new is not None:
-        number = max(standing) + 1
+        number = parts.next_number(uow, award.id)
         uow.session.add(Instalment(award_id=award.id, number=number, amount_minor=new[0], due_on=new[1]))
     uow.session.flush()
     uow.session.expire(award, ["instalments"])
@@ -250,17 +251,7 @@ def _re_sum(uow: UnitOfWork, award: Award, amount_minor: int, change_id: UUID) -
             else:
                 split.amount_minor += minor
     else:
-        stand_in_line(uow, award.fund_id)
-        held = award_pockets(uow.session, [award.id])[award.id]
-        shares = return_split({id: one.committed_minor for id, one in held.items() if one.committed_minor}, -more)
-        lines = [
-            line
-            for id, minor in shares.items()
-            for line in moved(id, minor, Pocket.COMMITTED, Pocket.AVAILABLE, award.id)
-        ]
-        ledger.post(uow, key=key, event="award.reduced", fund_id=award.fund_id, lines=lines)
-        for id, minor in shares.items():
-            uow.session.get_one(AwardSplit, (award.id, id)).reduced_minor += minor
+        parts.release(uow, award, -more, key)
     award.amount_minor = amount_minor
     uow.session.flush()
 

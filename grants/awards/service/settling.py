@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import update
 
 from grants.awards import queries
-from grants.awards.models import Award, Instalment
+from grants.awards.models import Award
 from grants.awards.rules import STEPS, AwardAction, AwardState
 from grants.awards.service.answers import give_back
 from grants.awards.service.standing import ensure_nothing_on_its_way
@@ -37,12 +37,6 @@ def take_for_payment(uow: UnitOfWork, award_id: UUID, amount_minor: int) -> None
     raise RuleBroken(
         f"This payment of {show_pounds(amount_minor)} would go above the award: {show_pounds(left)} is left to pay."
     )
-
-
-def part_asked(uow: UnitOfWork, instalment_id: UUID) -> None:
-    """Somebody asks that a part be paid: from now on no change touches it."""
-    part = uow.get(Instalment, instalment_id)
-    part.asked_at = part.asked_at or uow.now
 
 
 def give_up_payment(uow: UnitOfWork, award_id: UUID, amount_minor: int) -> None:

@@ -76,6 +76,7 @@ def show(award_id: UUID) -> ResponseReturnValue:
         line=page.line,
         inside=inside,
         agreement=agreement if inside else None,
+        dropped=queries.dropped(reading(), award_id) if inside else [],
         todo=list(_todo(page)) if inside else [],
         may_stop=inside and may_steward(page) and any(can(STEPS, award.state, action) for action in STOPS),
         may_edit=inside and may_steward(page) and award.state is AwardState.ACCEPTED,

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from grants.awards import queries as award_queries
 from grants.awards.models import Award, Instalment
-from grants.awards.service import settling
+from grants.awards.service import parts, settling
 from grants.disbursements import access, queries
 from grants.disbursements.models import Disbursement, PaymentLimit
 from grants.disbursements.rules import STEPS, payment_key
@@ -57,8 +57,8 @@ def request(uow: UnitOfWork, instalment_id: UUID) -> Disbursement:
         select(func.max(Disbursement.attempt)).where(Disbursement.instalment_id == instalment_id)
     )
     attempt = (before or 0) + 1
+    parts.part_asked(uow, part.id)
     settling.take_for_payment(uow, award.id, part.amount_minor)
-    settling.part_asked(uow, part.id)
     assert uow.actor.id is not None
     payment = Disbursement(
         award_id=award.id,
