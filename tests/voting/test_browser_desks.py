@@ -14,19 +14,21 @@ from sqlalchemy.orm import Session
 from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
 from grants.people.models import Person
+from grants.rounds.rules.states import RoundState
 from grants.voting.rules.covers import read_cover
 from grants.voting.service import papers
 from grants.voting.service.papers import Keyed
 from grants.voting.views.devices import WARN_SECONDS, WIPE_SECONDS
 from tests.builders.people import a_person, actor_of
-from tests.builders.voting import a_booth, a_code, a_vote, an_officer, some_papers
+from tests.builders.rounds import a_round
+from tests.builders.voting import a_booth, a_code, a_vote, an_officer, give_key_to, some_papers
 from tests.support.pages import a_page, assert_no_barriers
 from tests.support.servers import serving
 from tests.support.sign_in import lend_cookies, signed_in
 from tests.support.work import work
 from tests.voting.test_browser import show_who
 from tests.voting.test_covers import a_declared_pile
-from tests.voting.test_keys import Strong
+from tests.voting.test_keys import Strong, strongly
 from tests.voting.test_service import HERE, a_vote_under_way
 
 SignedIn = Callable[[Person], Page]
@@ -150,6 +152,20 @@ def test_a_booth_from_check_in_to_a_keyed_batch(page_of: SignedIn, app_session: 
     assert_no_barriers(page)
 
 
+def test_a_share_of_a_key_is_collected_without_a_barrier(page_of: SignedIn, app_session: Session) -> None:
+    people = [a_person(app_session, Role.OFFICER) for _ in range(3)]
+    round = a_round(app_session, RoundState.OPEN, **strongly(people))
+    give_key_to(app_session, round, people, collected=False)
+    app_session.commit()
+    page = page_of(people[0])
+    page.goto(f"/rounds/{round.id}/key")
+    assert_no_barriers(page)
+    app_session.rollback()
+    page.get_by_role("button", name="Show my share, this once").click()
+    expect(page.locator(".app-share__group")).to_have_count(14)
+    assert_no_barriers(page)
+
+
 def test_shares_of_a_key_from_waiting_to_counted(page_of: SignedIn, app_session: Session, clock: SetClock) -> None:
     strong = Strong(app_session)
     a_vote(app_session, strong.round, [1, 2, 3])
@@ -184,6 +200,7 @@ def test_who_has_a_batch_of_codes_is_written_down_without_a_barrier(page_of: Sig
     app_session.commit()
     page = page_of(a_person(app_session, Role.STEWARD, scope_id=round.fund_id))
     page.goto(f"/rounds/{round.id}/vote/desk")
+    assert_no_barriers(page)
     page.get_by_role("link", name="Hand over the codes of Food bank").click()
     page.get_by_label("Who has them now, or where are they?").fill("")
     page.get_by_role("button", name="Write it down").click()

@@ -729,6 +729,10 @@ class TestPages:
         page = officer.get(url)
         assert "Batch 1 (Library) has 0 of 2 papers keyed" in text_of(page)
         assert "Hand in my share" not in page.text
+        steward = as_(Role.STEWARD)
+        desk = text_of(steward.get(f"/rounds/{pile.round.id}/vote/desk"))
+        assert "Voting has closed: papers wait" in desk
+        assert "Batch 1 (Library) has 0 of 2 papers keyed" in desk
         answer = officer.post(f"{url}/hand-in", data={"share": pile.shares[0]})
         assert (answer.status_code, "Nothing is counted while papers wait" in text_of(answer)) == (422, True)
 

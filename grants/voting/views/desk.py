@@ -21,7 +21,7 @@ from grants.voting.rules.paper import INVALID_WORDS
 from grants.voting.rules.reminders import REST, how_many, why_not_now
 from grants.voting.rules.voters import who_may_vote
 from grants.voting.service import codes as code_service
-from grants.voting.service import unfinished
+from grants.voting.service import papers, unfinished
 from grants.voting.service import votes as service
 from grants.voting.views.board import file_answer
 from grants.voting.views.votes import Row, code_pepper
@@ -68,8 +68,10 @@ def _round_of_desk(round_id: UUID) -> Row:
 def _desk_page(round: Row, form: CodesForm | None = None) -> tuple[str, int]:
     counted = round.votes_counted_at is not None
     form = form or CodesForm(formdata=None)
+    due = round.state is RoundState.VOTING and now() >= round.voting_closes_at
     page = render_template(
         "voting/desk.html",
+        waits=papers.what_waits(reading(), round.id) if due else [],
         round=round,
         book=queries.book_of(round),
         phase=rounds.phase(round, now()),
