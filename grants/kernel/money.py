@@ -7,7 +7,7 @@ from fractions import Fraction
 from grants.kernel.errors import RuleBroken
 
 _POUNDS = re.compile(r"£?\s*(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d{1,2}))?")
-_AMOUNT = re.compile(r"£(\d[\d,]*(?:\.\d+)?)")
+_AMOUNT = re.compile(r"£(\d+(?:,\d{3})*(?:\.\d+)?)")
 LARGEST_MINOR = 10**12
 POUNDS = "GBP"
 
@@ -44,11 +44,15 @@ def told_in(text: str, currency: str) -> str:
 
     >>> told_in("It asks for £1,200.50, in whole pounds.", "PLN"), told_in("It asks for £5.", "GBP")
     ('It asks for 1,200.50 PLN, in whole PLN.', 'It asks for £5.')
+    >>> told_in("Each had £1,200, and £5.", "EUR")
+    'Each had 1,200 EUR, and 5 EUR.'
+    >>> told_in("It asks for £5.", chr(92) + "g<9>")  # whatever a file calls its currency
+    'It asks for 5 \\\\g<9>.'
     """
     if currency == POUNDS:
         return text
     return (
-        _AMOUNT.sub(rf"\1 {currency}", text)
+        _AMOUNT.sub(lambda found: f"{found[1]} {currency}", text)
         .replace("whole pounds", f"whole {currency}")
         .replace("in pounds", f"in {currency}")
         .replace("pound", "unit")

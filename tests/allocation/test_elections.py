@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from grants.allocation import queries, service
 from grants.allocation.rules.asked import Asked
 from grants.allocation.rules.elsewhere import read_elsewhere
+from grants.allocation.rules.open_file import BLANK
 from grants.allocation.rules.outside import About, round_pb
 from grants.allocation.rules.pabulib import read_pb
 from grants.allocation.rules.states import Verdict
@@ -371,6 +372,7 @@ def test_nobody_but_the_command_line_reads_elections_in(session: Session) -> Non
     [
         (("600", "600.005"), "less than a hundredth"),
         (("1000.50", "0"), "no money to share"),
+        (("unit;", f'comment;"99999999 {BLANK}"\nunit;'), "more than a million ballots"),
     ],
 )
 def test_what_cannot_be_kept_to_the_penny_is_refused(change: tuple[str, str], why: str) -> None:

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from grants.allocation.cli.tally import tally_file
 from grants.allocation.rules.asked import Asked
 from grants.allocation.rules.election import Gate
-from grants.allocation.rules.open_file import write_pb
+from grants.allocation.rules.open_file import BLANK, write_pb
 from grants.allocation.rules.pabulib import PbFile, Unreadable, read_pb
 from grants.allocation.rules.shares import Settings, share_equally
 from grants.allocation.rules.tally import tally
@@ -141,6 +141,8 @@ def test_what_had_to_be_put_right_is_told_with_its_line() -> None:
     [
         ("nothing", 1, "does not begin with META"),
         (a_file().replace("budget;16\n", ""), 1, "does not tell the budget"),
+        (a_file().replace("key;value", "key;other;value"), 3, "“description” has no value"),
+        (a_file(budget="1e9999999"), 4, "the budget is not a number that we can count with"),
         (a_file(budget="lots"), 4, "the budget is not a number"),
         (a_file(budget="-3"), 4, "less than nothing"),
         (a_file(kind="guess"), 5, "no vote_type “guess”"),
@@ -156,6 +158,13 @@ def test_what_had_to_be_put_right_is_told_with_its_line() -> None:
             "2 projects and gives 1 points",
         ),
         (a_file(votes="1;a;x", kind="cumulative", columns="voter_id;vote;points"), 14, "a point is not a number"),
+        (a_file(more="min_project_score_threshold;many\n"), 7, "min_project_score_threshold is not a number: “many”"),
+        (a_file(kind="ordinal", more=f"max_length;{'9' * 30}\n"), 7, "max_length is not a number that we can count"),
+        (
+            a_file(more=f'comment;"{"9" * 30} {BLANK}"\n'),
+            7,
+            "the number of blank ballots is not a number that we can count with",
+        ),
         (a_file().split("VOTES")[0], 11, "without a section VOTES"),
         (a_file().replace("PROJECTS", "VOTES", 1), 7, "the votes come before the projects"),
         (b"META\nkey;value\nunit;\xff\n", 3, "not text in UTF-8"),

@@ -25,6 +25,7 @@ KINDS = {
     "ordinal": BallotKind.RANKED,
 }
 
+MOST_BALLOTS = 1_000_000
 TOLD = ("description", "country", "unit", "district", "subunit", "instance", "language")
 """What is kept of what a file tells, for the file that we write of it."""
 
@@ -95,6 +96,8 @@ def read_elsewhere(file: PbFile, now: datetime) -> Elsewhere:
         raise RuleBroken("This file has parts of points, or points below nought. They cannot be kept here.")
     if not file.ids or not election.pot:
         raise RuleBroken("This file has no projects, or no money to share.")
+    if election.voters > MOST_BALLOTS:
+        raise RuleBroken("This file has more than a million ballots. They are too many to be kept here.")
     kind, scale = KINDS[file.kind], 100 // file.unit
     rule, options = _rule(meta.get("rule", ""), file)
     where = [meta.get(name, "") for name in ("unit", "district", "subunit", "instance")]
@@ -164,7 +167,7 @@ def _our_rule(name: str, comment: str) -> tuple[SharingRule, Options]:
         rule = SharingRule.MOST_VOTES
     asked = dict(re.findall(r"--([\w-]+) ([\w.]+)", comment))
     least = asked.get("min-votes", "0")
-    options: dict[str, Any] = {"minimum_votes": int(least) if least.isdigit() else 0}
+    options: dict[str, Any] = {"minimum_votes": int(least) if least.isdecimal() else 0}
     if rule is not SharingRule.EQUAL_SHARES:
         return rule, options | ({"stop_at_misfit": asked["misfit"] == "stop"} if "misfit" in asked else {})
     options |= {name: asked[name] for name in ("utility", "completion", "start") if name in asked}

@@ -43,6 +43,8 @@ class PbFile:
     repairs: tuple[str, ...] = ()
     selected: tuple[bool | None, ...] = ()
     """Whether each project was funded there; nothing where the file does not tell."""
+    least: Decimal = Decimal(0)
+    """The fewest votes or points with which a project can win, by the file."""
     places: int = 0
     """How many places a ranked ballot may name: its first has so many points."""
 
@@ -53,8 +55,7 @@ class PbFile:
     @property
     def threshold(self) -> int:
         """The votes that the file's own rule asks for, in the election's votes."""
-        text = self.meta.get("min_project_score_threshold", "").strip()
-        return int(-(-Decimal(text.replace(",", ".")) * self.point // 1)) if text else 0
+        return int(-(-self.least * self.point // 1))
 
 
 @dataclass
@@ -87,12 +88,11 @@ def read_pb(data: bytes) -> PbFile:
     pot = _amount(read.meta["budget"], read.meta_lines["budget"], "the budget")
     unit = 10 ** max([0, *(_places(amount) for amount in [pot, *read.costs])])
     if blank := re.search(rf"(\d+) {BLANK}", read.meta.get("comment", "")):
+        _number(blank[1], read.meta_lines["comment"], "the number of blank ballots")
         read.ballots["", ""] += int(blank[1])
         read.first_lines.setdefault(("", ""), read.meta_lines["comment"])
     kinds, point = _ballots(read, kind)
-    default = _number(
-        read.meta.get("default_score", "0") or "0", read.meta_lines.get("default_score", 0), "default_score"
-    )
+    default, least = _told(read, "default_score"), _told(read, "min_project_score_threshold")
     scores = None
     if kind in POINTS and (default or any(point < 0 for _, points, _ in kinds for point in points or ())):
         kinds, point, scores = _scored(kinds, point, default, len(read.ids))
@@ -120,6 +120,7 @@ def read_pb(data: bytes) -> PbFile:
         point,
         tuple(read.repairs),
         tuple(read.selected),
+        least,
         _places_of(read, kinds) if kind == "ordinal" else 0,
     )
 
@@ -157,7 +158,7 @@ def _read_lines(text: str, read: _Reading) -> None:
                 if ballot not in read.first_lines:
                     read.first_lines[ballot] = line
             elif section == "META":
-                if len(row) < 2:
+                if len(row) <= max(columns["key"], columns["value"]):
                     raise Unreadable(line, f"“{head}” has no value")
                 key = row[columns["key"]].strip().lower()
                 read.meta[key], read.meta_lines[key] = row[columns["value"]].strip(), line
@@ -207,9 +208,14 @@ def _number(text: str, line: int, what: str) -> Decimal:
         number = Decimal(text.strip().replace(",", "."))
     except InvalidOperation:
         raise Unreadable(line, f"{what} is not a number: “{text.strip()}”") from None
-    if not number.is_finite() or abs(number) >= LARGEST or _places(number) > 9:
+    if not number.is_finite() or number.copy_abs() >= LARGEST or _places(number) > 9:
         raise Unreadable(line, f"{what} is not a number that we can count with: “{text.strip()}”")
     return number
+
+
+def _told(read: _Reading, name: str) -> Decimal:
+    """A number that META may tell; nought where it does not."""
+    return _number(read.meta.get(name, "") or "0", read.meta_lines.get(name, 0), name)
 
 
 def _amount(text: str, line: int, what: str) -> Decimal:
@@ -283,7 +289,8 @@ def _ballots(read: _Reading, kind: str) -> tuple[Kinds, int]:
 
 def _most_places(read: _Reading, longest: int) -> int:
     told = read.meta.get("max_length", "").strip()
-    return max(int(told) if told.isdigit() else 0, longest)
+    _number(told if told.isdecimal() else "0", read.meta_lines.get("max_length", 0), "max_length")
+    return max(int(told) if told.isdecimal() else 0, longest)
 
 
 def _places_of(read: _Reading, kinds: Kinds) -> int:
