@@ -1,7 +1,6 @@
 """Statements written by hand, for the few places that are in a hurry."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,28 +34,51 @@ class AtOnce:
     reading: Callable[[], Session]
 
 
-@contextmanager
-def told_as_usual(dialect: Dialect) -> Iterator[None]:
-    """The driver's errors as SQLAlchemy tells them, so that pages answer to both alike; never with values."""
-    errors = dialect.loaded_dbapi.Error
-    try:
-        yield
-    except errors as error:
-        raise DBAPIError.instance(
-            None,
-            None,
-            error,
-            errors,
-            hide_parameters=True,
-            connection_invalidated=dialect.is_disconnect(error, None, None),
-            dialect=dialect,
-        ) from error
+def as_usual(error: Any, dialect: Dialect) -> BaseException:
+    """A driver's error as SQLAlchemy tells it, so that pages answer to both alike; never with values."""
+    told: BaseException = DBAPIError.instance(
+        None,
+        None,
+        error,
+        dialect.loaded_dbapi.Error,
+        hide_parameters=True,
+        connection_invalidated=dialect.is_disconnect(error, None, None),
+        dialect=dialect,
+    )
+    return told
+
+
+class Turned(dict[str, Any]):
+    """Values by name, already as one database's driver takes them: for several statements that share some."""
+
+
+class Kinds:
+    """The column types of values by name."""
+
+    def __init__(self, types: Mapping[str, TypeEngine[Any]]) -> None:
+        self.types = dict(types)
+        self._turns: dict[str, dict[str, Callable[[Any], Any] | None]] = {}
+
+    def turned(self, dialect: Dialect, values: Mapping[str, Any]) -> Turned:
+        """Those values as the driver takes them."""
+        turns = self.turns(dialect)
+        return Turned({name: turn(value) if (turn := turns[name]) else value for name, value in values.items()})
+
+    def turns(self, dialect: Dialect) -> Mapping[str, Callable[[Any], Any] | None]:
+        """How each value is turned for the driver."""
+        if dialect.name not in self._turns:
+            self._turns[dialect.name] = {
+                name: kind.dialect_impl(dialect).bind_processor(dialect) for name, kind in self.types.items()
+            }
+        return self._turns[dialect.name]
 
 
 def execute(line: Line, words: str, given: Any) -> Any:
     """Give words to the driver as they are. The driver's cursor."""
-    with told_as_usual(line.dialect):
+    try:
         return line.driver.execute(words, given)
+    except line.dialect.loaded_dbapi.Error as error:
+        raise as_usual(error, line.dialect) from error
 
 
 class Statement:
@@ -68,6 +90,7 @@ class Statement:
 
     def __init__(self, words: str, types: Mapping[str, TypeEngine[Any]]) -> None:
         self.words, self.types = words, dict(types)
+        self._kinds = Kinds(types)
         self._ready: dict[str, _Ready] = {}
 
     def run(self, line: Line, values: Mapping[str, Any]) -> Any:
@@ -76,22 +99,21 @@ class Statement:
         Fetch all rows there are: while SQLite holds one back, its transaction is not over.
         """
         ready = self._ready.get(line.dialect.name) or self._prepare(line.dialect)
-        given = {name: turn(values[name]) if turn else values[name] for name, turn in ready.turns}
-        return execute(line, ready.words, given if ready.order is None else [given[n] for n in ready.order])
+        if type(values) is not Turned:
+            values = self._kinds.turned(line.dialect, {name: values[name] for name in self.types})
+        return execute(line, ready.words, values if ready.order is None else [values[n] for n in ready.order])
 
     def _prepare(self, dialect: Dialect) -> "_Ready":
         named = (bindparam(name, type_=kind) for name, kind in self.types.items())
         compiled: Any = text(self.words).bindparams(*named).compile(dialect=dialect)
-        turns = {name: kind.dialect_impl(dialect).bind_processor(dialect) for name, kind in self.types.items()}
         order = tuple(compiled.positiontup) if compiled.positional else None
-        self._ready[dialect.name] = _Ready(str(compiled), tuple(turns.items()), order)
+        self._ready[dialect.name] = _Ready(str(compiled), order)
         return self._ready[dialect.name]
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """In one dialect: the words, how each value is turned for the driver, and the values' order (None: by name)."""
+    """In one dialect: the words, and the values' order (None: by name)."""
 
     words: str
-    turns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
     order: tuple[str, ...] | None

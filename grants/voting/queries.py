@@ -4,7 +4,7 @@ Nothing here reads choices before it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -121,17 +121,20 @@ def ballot_lines(session: Session, round_id: UUID) -> list[BallotLine]:
 class StandingBallot:
     """A round's ballot as it stood when somebody looked: what a cast has to know, and no more.
 
-    ``round``: its state and dates. ``standing``: the numbers that can be chosen, so without bids that were withdrawn,
-    and of each the areas that it is for (none: the whole place).
-    ``seen``: what may change while people vote, for the next one to ask whether it has.
+    ``round``: its state and ``dates``. ``standing``: the numbers that can be chosen, so without bids that were
+    withdrawn, and of each the areas that it is for (none: the whole place).
+    ``seen``: what may change while people vote, for the next one to ask whether it has; ``turned``: the same as a
+    driver takes it, by the name of its dialect, put there by whoever asks first.
     """
 
     round_id: UUID
     round: Any
+    dates: RoundDates
     public_key: str
     limits: BallotRules
     standing: Mapping[int, Sequence[str]]
     seen: Mapping[str, Any]
+    turned: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def standing_ballot(session: Session, round_id: UUID) -> StandingBallot:
@@ -155,7 +158,8 @@ def standing_ballot(session: Session, round_id: UUID) -> StandingBallot:
         .where(BallotLine.round_id == round_id, Proposal.state != ProposalState.WITHDRAWN)
     )
     seen = {name: getattr(round, name) for name in ("state", "voting_opens_at", "voting_closes_at", "withdrawn")}
-    return StandingBallot(round_id, round, round.ballot_public_key or "", limits(round), _areas(standing), seen)
+    dates = RoundDates(**{name: getattr(round, name) for name in RoundDates.__dataclass_fields__})
+    return StandingBallot(round_id, round, dates, round.ballot_public_key or "", limits(round), _areas(standing), seen)
 
 
 def areas(session: Session, round_id: UUID) -> dict[int, tuple[str, ...]]:

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 import grants
 from grants.kernel.actors import Actor
 from grants.kernel.clock import Clock
-from grants.kernel.statements import AtOnce, Line, told_as_usual
+from grants.kernel.statements import AtOnce, Line, as_usual
 from grants.kernel.tables import Base
 from grants.kernel.work import UnitOfWork
 
@@ -125,7 +125,7 @@ def at_once(engine: Engine, now: Callable[[], datetime], reading: Callable[[], S
     pooled = engine.raw_connection()
     try:
         line = Line(pooled.driver_connection, engine.dialect)
-        with gate(engine), told_as_usual(engine.dialect):
+        with gate(engine):
             if sqlite:
                 line.driver.execute("BEGIN IMMEDIATE")
             else:
@@ -133,6 +133,11 @@ def at_once(engine: Engine, now: Callable[[], datetime], reading: Callable[[], S
             yield AtOnce(line, now(), reading)
             if sqlite:
                 line.driver.commit()
+    except engine.dialect.loaded_dbapi.Error as bare:
+        error = as_usual(bare, engine.dialect)
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            pooled.invalidate(error)
+        raise error from bare
     except DBAPIError as error:
         if error.connection_invalidated:
             pooled.invalidate(error)

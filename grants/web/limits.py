@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, TypeVar, cast
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits.storage import Storage
@@ -17,6 +17,7 @@ from grants.kernel.tables import Base
 from grants.web.db import WRITES, db, gate
 
 F = TypeVar("F", bound=Callable[..., Any])
+_LOOKED = "looked_at_limits"
 
 
 class RateCount(Base):
@@ -95,8 +96,17 @@ def _where_from() -> str:
 class PostLimiter(Limiter):
     """Counts where a view says so. No limit of ours stands elsewhere, so nothing is looked up before each request."""
 
+    def init_app(self, app: Flask) -> None:
+        super().init_app(app)
+        if self.enabled:  # its hooks count afterwards what is to be counted then, and put their notes away
+            count: Any = app.after_request_funcs[None].pop()
+            put_away: Any = app.teardown_request_funcs[None].pop()
+            app.after_request(lambda answer: count(answer) if _LOOKED in g else answer)
+            app.teardown_request(lambda error: put_away(error) if _LOOKED in g else None)
+
     def _check_request_limit(self, callable_name: str | None = None, in_middleware: bool = True) -> None:
         if not in_middleware:
+            setattr(g, _LOOKED, True)
             super()._check_request_limit(callable_name=callable_name, in_middleware=False)
 
 

@@ -6,9 +6,9 @@ import re
 import sys
 import traceback
 from datetime import UTC, datetime
+from secrets import token_hex
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from flask import Blueprint, Flask, Response, g, request
 
@@ -58,8 +58,8 @@ def init_app(app: Flask) -> None:
 
     @app.before_request
     def _begin() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.reference = given if _SAFE_ID.fullmatch(given) else uuid4().hex[:16]
+        given = request.environ.get("HTTP_X_REQUEST_ID", "")
+        g.reference = given if given and _SAFE_ID.fullmatch(given) else token_hex(8)
         g.began = perf_counter()
 
     @app.after_request

@@ -7,55 +7,24 @@ from typing import Any
 from flask import Flask, Response, g, request, session
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
-from itsdangerous import Serializer, TimestampSigner, URLSafeTimedSerializer
-from itsdangerous.encoding import base64_encode, want_bytes
+from itsdangerous import URLSafeTimedSerializer
 
 from grants.kernel.actors import NOBODY, Actor
+from grants.web.cookies import PlainOrTagged, Signed
 from grants.web.db import now
 
 IDLE = timedelta(hours=8)
-PACK_FROM = 1_000
-"""Bytes from which a cookie is compressed: smaller ones cost more work than they save."""
 Loader = Callable[[str, datetime], Actor | None]
 """From a session token to the person, or None when the session has ended."""
-
-
-class _KeptKeys(TimestampSigner):
-    """itsdangerous', which would derive the same key from the same secret at each signature."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._derived: dict[bytes, bytes] = {}
-
-    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
-        secret = self.secret_keys[-1] if secret_key is None else want_bytes(secret_key)
-        if secret not in self._derived:
-            self._derived[secret] = super().derive_key(secret)
-        return self._derived[secret]
-
-
-class _Cookies(URLSafeTimedSerializer):
-    """Flask's cookie, with one signer kept, and packed only where that is worth its work."""
-
-    _kept: Any = None
-
-    def make_signer(self, salt: str | bytes | None = None) -> Any:
-        if salt is not None:
-            return super().make_signer(salt)
-        if self._kept is None:
-            self._kept = super().make_signer()
-        return self._kept
-
-    def dump_payload(self, obj: Any) -> bytes:
-        plain = Serializer.dump_payload(self, obj)
-        return super().dump_payload(obj) if len(plain) > PACK_FROM else base64_encode(plain)
 
 
 class PageSessions(SecureCookieSessionInterface):
     """A signed cookie for pages only: a static file is everybody's, and may be kept by caches on the way."""
 
+    serializer: Any = PlainOrTagged()
+
     def __init__(self) -> None:
-        self._signing: tuple[list[Any], _Cookies] | None = None
+        self._signing: tuple[list[Any], Signed] | None = None
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
         """Flask's, made anew only when the keys are others: a request needs it twice."""
@@ -64,8 +33,9 @@ class PageSessions(SecureCookieSessionInterface):
             usual = super().get_signing_serializer(app)
             if usual is None:
                 return None
-            made = _Cookies(usual.secret_keys, salt=usual.salt, serializer=self.serializer, signer=_KeptKeys)
-            made.signer_kwargs = usual.signer_kwargs
+            made = Signed(
+                usual.secret_keys, usual.salt, self.serializer, signer_kwargs={"key_derivation": self.key_derivation}
+            )
             self._signing = keys, made
         return self._signing[1]
 
@@ -115,9 +85,16 @@ def leave() -> None:
     g.actor = NOBODY
 
 
+class Visits(LoginManager):  # type: ignore[misc]
+    """Flask-Login's, without its cookie that outlives a visit: ours end with the browser."""
+
+    def _update_remember_cookie(self, response: Response) -> Response:
+        return response
+
+
 def init_app(app: Flask, load: Loader) -> None:
     app.session_interface = PageSessions()
-    manager = LoginManager(app, add_context_processor=False)  # templates know the actor, and nothing else looks one up
+    manager = Visits(app, add_context_processor=False)  # templates know the actor, and nothing else looks one up
     manager.session_protection = None  # a phone changes its address; the token and its row are the protection
 
     @manager.user_loader  # type: ignore[untyped-decorator]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.actors import CLOCK, NOBODY
 from grants.kernel.errors import StepRefused
-from grants.kernel.statements import Line, Statement
+from grants.kernel.statements import Line, Statement, Turned
 from grants.rounds.models import Round
 from grants.rounds.rules.ballots import VotingMethod
 from grants.voting.models import Ballot, Envelope, RollMark, UnfinishedBallot, VotingCode
@@ -70,11 +70,11 @@ def cast_one(ready: Callable[[], None], url: str, round_id: UUID, key: str, choi
 def _look_then_write(ready: Callable[[], None]) -> Any:
     """What a first draft does: ask whether there is a mark, and insert if not. Both ask before either inserts."""
 
-    def in_steps(line: Line, values: dict[str, Any], _by_code: bool) -> casting._Told:
+    def in_steps(line: Line, values: Turned, _by_code: bool) -> casting._Told:
         assert casting._LOOK.run(line, values).fetchone()[0] is None
         ready()  # everybody has looked and found nothing
-        casting._MARK.run(line, values)
-        Statement(casting._SEAL.words.replace(casting._REPLACE, ""), casting._SEAL.types).run(line, values)
+        for statement, guard in ((casting._MARK, casting._ONCE), (casting._SEAL, casting._REPLACE)):
+            Statement(statement.words.replace(guard, ""), statement.types).run(line, values)
         return casting._Told(may_vote=True, marked=True, before=False)
 
     return in_steps

@@ -18,10 +18,12 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.clock import london_day
 from grants.kernel.errors import RuleBroken, StepRefused
-from grants.kernel.statements import AtOnce, Line, Statement, line_of
+from grants.kernel.statements import AtOnce, Kinds, Line, Statement, Turned, line_of
 from grants.kernel.work import UnitOfWork
 from grants.rounds.models import Round
 from grants.rounds.rules.ballots import VotingMethod
+from grants.rounds.rules.dates import phase_at
+from grants.rounds.rules.states import RoundState
 from grants.voting import queries
 from grants.voting.models import Envelope, RollMark
 from grants.voting.queries import StandingBallot
@@ -29,7 +31,7 @@ from grants.voting.rules.ballots import Mark, check_choices
 from grants.voting.rules.envelope import Sealed, seal, tracking_code
 from grants.voting.rules.states import Channel
 from grants.voting.rules.voters import Receipt, Voter
-from grants.voting.service.votes import ON_PAPER, VOIDED, ensure_open, is_open
+from grants.voting.service.votes import ON_PAPER, VOIDED, ensure_open
 
 CHANGED = "The ballot changed at this very moment, so nothing was cast. Please try again."
 KEPT = 32
@@ -117,7 +119,8 @@ def hand_in(
     """
     now = work.now
     line = work.line if isinstance(work, AtOnce) else line_of(work.session.connection())
-    told = _offer(line, now, voter, ready, channel) if is_open(ready.of.round, now) else None
+    open_now = phase_at(ready.of.round.state, ready.of.dates, now) is RoundState.VOTING
+    told = _offer(line, now, voter, ready, channel) if open_now else None
     if told is None:
         session = work.reading() if isinstance(work, AtOnce) else work.session
         ready = _sealed(_look_again(session, ready.of.round_id), ready.choices, ready.blank_confirmed, ready.token)
@@ -143,9 +146,10 @@ class _Told:
 
 def _offer(line: Line, now: datetime, voter: Voter, ready: ReadyBallot, channel: Channel) -> _Told | None:
     """Write mark and envelope if the round is still as it was when the ballot was sealed; else nothing."""
-    values = {
-        **ready.of.seen,
-        "round_id": ready.of.round_id,
+    if (seen := ready.of.turned.get(line.dialect.name)) is None:
+        seen = _VALUES.turned(line.dialect, {**ready.of.seen, "round_id": ready.of.round_id})
+        ready.of.turned[line.dialect.name] = seen
+    own = {
         "voter_key": voter.key,
         "channel": channel,
         "voted_on": london_day(now),
@@ -153,6 +157,7 @@ def _offer(line: Line, now: datetime, voter: Voter, ready: ReadyBallot, channel:
         "sealed": ready.sealed.envelope,
         "commitment": ready.sealed.commitment,
     }
+    values = Turned(seen | _VALUES.turned(line.dialect, own))
     by_code = voter.method is VotingMethod.CODE
     if line.dialect.name == "postgresql":
         return _in_one_statement(line, values, by_code)
@@ -167,6 +172,7 @@ _UNCHANGED = """
     AND (SELECT count(*) FROM proposal p WHERE p.round_id = r.id AND p.state = 'withdrawn') = :withdrawn
 """
 _REPLACE = "ON CONFLICT (round_id, voter_key) DO UPDATE SET sealed = excluded.sealed, commitment = excluded.commitment"
+_ONCE = "ON CONFLICT (round_id, voter_key) DO NOTHING"
 _ROUND, _ROLL, _ENVELOPE = (model.__table__ for model in (Round, RollMark, Envelope))
 assert isinstance(_ROUND, Table)
 assert isinstance(_ROLL, Table)
@@ -179,12 +185,15 @@ _KINDS = {
 }
 
 
+_VALUES = Kinds(_KINDS)
+
+
 def _statement(words: str) -> Statement:
     """With the types of those values that are named in it."""
     return Statement(words, {name: kind for name, kind in _KINDS.items() if f":{name}" in words})
 
 
-# SQLite has one writer, who looks first and writes then.
+# SQLite has one writer. Most come for the first time, so it marks the roll at once, and looks when that did not go.
 
 _LOOK = _statement(
     "SELECT (SELECT channel FROM roll WHERE round_id = :round_id AND voter_key = :voter_key)"  # noqa: S608 - our words
@@ -194,8 +203,8 @@ _USE_CODE = _statement(
     "UPDATE voting_code SET state = 'used' WHERE round_id = :round_id AND code_hash = :voter_key AND state <> 'void'"
 )
 _MARK = _statement(
-    "INSERT INTO roll (round_id, voter_key, channel, voted_on, ward_code)"
-    " VALUES (:round_id, :voter_key, :channel, :voted_on, :ward_code)"
+    "INSERT INTO roll (round_id, voter_key, channel, voted_on, ward_code)"  # noqa: S608 - our own words
+    f" SELECT r.id, :voter_key, :channel, :voted_on, :ward_code FROM round r WHERE {_UNCHANGED} {_ONCE}"
 )
 _SEAL = _statement(
     "INSERT INTO envelope (round_id, voter_key, sealed, commitment)"  # noqa: S608 - our own words
@@ -203,7 +212,10 @@ _SEAL = _statement(
 )
 
 
-def _step_by_step(line: Line, values: dict[str, Any], by_code: bool) -> _Told | None:
+def _step_by_step(line: Line, values: Turned, by_code: bool) -> _Told | None:
+    if not by_code and _MARK.run(line, values).rowcount:
+        _SEAL.run(line, values)
+        return _Told(may_vote=True, marked=True, before=False)
     seen = _LOOK.run(line, values).fetchall()
     if not seen:
         return None
@@ -248,6 +260,6 @@ SELECT (SELECT count(*) FROM open), {"(SELECT count(*) FROM code)" if by_code el
 }
 
 
-def _in_one_statement(line: Line, values: dict[str, Any], by_code: bool) -> _Told | None:
+def _in_one_statement(line: Line, values: Turned, by_code: bool) -> _Told | None:
     unchanged, may_vote, marked, before = _ALL_AT_ONCE[by_code].run(line, values).fetchone()
     return _Told(bool(may_vote), bool(marked), bool(before)) if unchanged else None
