@@ -148,6 +148,7 @@ COMMANDS = (
     banking_cli.cli,
     funds_cli.cli,
     home_cli.cli,
+    home_cli.broom,
     payees_cli.cli,
     people_cli.cli,
     proposals_cli.cli,

@@ -4,6 +4,7 @@ Objects are reached with our keys only: nothing here makes one public, and no li
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -46,12 +47,27 @@ class S3Store:
             raise FileNotFoundError(name)
         return bytes(self._ask("get_object", Key=FOLDER + name))
 
+    def names_before(self, moment: datetime) -> list[str]:
+        found: list[str] = []
+        after = ""
+        while True:
+            told = self._ask("list_objects_v2", Prefix=FOLDER, **({"StartAfter": after} if after else {}))
+            kept = [(str(one["Key"]), one["LastModified"]) for one in told.get("Contents", ())]
+            found += [key.removeprefix(FOLDER) for key, at in kept if at < moment]
+            if not told.get("IsTruncated") or not kept:
+                return sorted(name for name in found if OURS.fullmatch(name))
+            after = kept[-1][0]
+
+    def forget(self, name: str) -> None:
+        if OURS.fullmatch(name):
+            self._ask("delete_object", Key=FOLDER + name)
+
     def _ask(self, what: str, **asked: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             answer = getattr(self.client, what)(Bucket=self.bucket.name, **asked)
-            return answer["Body"].read() if what == "get_object" else None
+            return answer["Body"].read() if what == "get_object" else answer
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code in ("NoSuchKey", "404"):

@@ -223,7 +223,7 @@ def _say_what_must_be_known(play: Play, award_id: UUID) -> None:
     for kind, about in [(need.kind, need.group_id) for need in wanted if not need.holds]:
         _, teller = _members(about, play)
         with play.as_(teller, play.at(-159, 12)) as uow:
-            check_id = payees.give_answer(uow, outside.files(), kind, about, award_id, ANSWERS[kind]).id
+            check_id = payees.give_answer(uow, kind, about, award_id, ANSWERS[kind]).id
         with play.as_("sue", play.at(-158, 9)) as uow:
             until = play.day(120) if kind is CheckKind.INSURANCE else None
             readiness.judge_check(uow, check_id, passed=True, expires_on=until)
@@ -246,7 +246,7 @@ def _bank_account(play: Play, group_id: UUID) -> None:
     with play.as_(signer, play.at(-160, 20)) as uow:
         payees.confirm(uow, account_id)
     with play.as_(editor, play.at(-160, 20, 30)) as uow:
-        payees.add_paper(uow, outside.files(), account_id, STATEMENT)
+        payees.add_paper(uow, account_id, payees.keep_paper(outside.files(), STATEMENT))
     with play.as_("sue", play.at(-159, 9)) as uow:
         payees.check_name(uow, account_id, NameAnswer.MATCH)
     with play.as_("stan", play.at(-159, 10)) as uow:
@@ -307,7 +307,8 @@ def they_tell_what_changed(play: Play) -> None:
             reports.save(uow, report_id, told.draft, version)
         if told.picture:
             with play.as_(editor, play.at(-34, 20, 20)) as uow:
-                reports.add_picture(uow, outside.files(), report_id, drawn(line.title), alt=told.picture, consent=True)
+                kept = reports.keep_picture(outside.files(), drawn(line.title), told.picture)
+                reports.add_picture(uow, report_id, kept, consent=True)
         with play.as_(editor, play.at(-34, 21)) as uow:
             reports.submit(uow, report_id)
         with play.as_("stan", play.at(-30, 10)) as uow:

@@ -1,14 +1,17 @@
-"""The relay that sends what waits in the outbox, and a look at what waits."""
+"""The relay that sends what waits in the outbox, a look at what waits, and a broom for files of nobody's."""
 
 import time
+from datetime import timedelta
 
 import click
 from flask.cli import AppGroup
 
+from grants.home import queries as home
 from grants.outbox import queries, service
-from grants.web.db import reading
+from grants.ports.storage import StoreAway
+from grants.web.db import now, reading
 from grants.web.logs import log
-from grants.web.outside import outbox_handlers
+from grants.web.outside import files, outbox_handlers
 from grants.web.work import clockwork
 
 cli = AppGroup("outbox", help="What is to leave: letters, payments.")
@@ -50,3 +53,21 @@ def status() -> None:
     click.echo(
         f"{found.sent} sent, {found.waiting} waiting ({found.failing} of them failed before), {found.given_up} given up"
     )
+
+
+broom = AppGroup("files", help="What lies in the store of files.")
+LEAST_AGE = timedelta(days=1)
+"""A file goes into the store before what it belongs to is written: nothing so young is swept."""
+
+
+@broom.command("sweep")
+def sweep() -> None:
+    """Take away files that belong to nothing: taken out by their group, or never written down. Safe to run twice."""
+    try:
+        old = files().names_before(now() - LEAST_AGE)
+        gone = sorted(set(old) - home.kept_files(reading()))
+        for name in gone:
+            files().forget(name)
+    except StoreAway as away:
+        raise click.ClickException(f"The store of files does not answer: {away}. Run it again later.") from away
+    click.echo(f"{len(gone)} files that belonged to nothing were taken away, {len(old) - len(gone)} are kept")

@@ -19,18 +19,26 @@ from grants.kernel.money import show_pounds
 from grants.ledger.models import Account
 from grants.ledger.rules import Pocket
 from grants.payees import queries as payees
+from grants.payees.models import BankAccount, GroupCheck
 from grants.people.models import Group, Membership, Person, SignInSession
 from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
 from grants.proposals import queries as proposals
-from grants.proposals.models import Proposal
+from grants.proposals.models import Proposal, ProposalFile
 from grants.proposals.rules.states import ProposalState
-from grants.reports.models import Report
+from grants.reports.models import Picture, Report
 from grants.reports.rules import ReportState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 from grants.rounds.rules.states import RoundState
 from grants.voting.models import Tally
+
+
+def kept_files(session: Session) -> set[str]:
+    """The name of every file that something belongs to: papers, pictures, and what is in proposals."""
+    columns = (ProposalFile.stored_name, Picture.stored_name, BankAccount.paper, GroupCheck.paper)
+    return {name for column in columns for name in session.scalars(select(column)) if name is not None}
+
 
 NOT_GRANTED = (AwardState.OFFERED, AwardState.DECLINED, AwardState.LAPSED)
 

@@ -114,14 +114,23 @@ def confirm(uow: UnitOfWork, account_id: UUID) -> BankAccount:
     return account
 
 
-def add_paper(uow: UnitOfWork, files: FileStore, account_id: UUID, content: bytes) -> BankAccount:
-    """A member shows a statement: a PDF in which nothing runs, or a photo drawn anew. Nothing else is kept."""
+def keep_paper(files: FileStore, content: bytes) -> str:
+    """Put a paper into the store: a PDF in which nothing runs, or a photo drawn anew. Nothing else is kept. Its name.
+
+    Before any transaction: a store may be far away, or away. What comes to belong to nothing is swept.
+    Raises ``RuleBroken``, ``StoreAway``.
+    """
+    paper = checked_paper(content)
+    return files.put(paper.content, suffix=paper.suffix)
+
+
+def add_paper(uow: UnitOfWork, account_id: UUID, name: str) -> BankAccount:
+    """A member shows a statement: a paper that lies in the store (``keep_paper``)."""
     account = uow.get(BankAccount, account_id, lock=True)
     giver = access.ensure_may_give(uow.actor, account.group_id)
     before = account.state
     after = next_state(STEPS, before, BankAccountAction.SHOW_EVIDENCE)
-    paper = checked_paper(content)
-    account.paper = files.put(paper.content, suffix=paper.suffix)
+    account.paper = name
     account.paper_by_id, account.paper_at, account.state = giver, uow.now, after
     uow.record("bank.evidenced", account, before=before, after=after, group=account.group_id)
     return account
@@ -285,31 +294,29 @@ def account_stands(uow: UnitOfWork, account_id: UUID, standing: AccountStanding)
 
 def give_answer(
     uow: UnitOfWork,
-    files: FileStore,
     kind: CheckKind,
     group_id: UUID,
     award_ref: UUID,
     words: str,
-    content: bytes | None = None,
+    paper: str | None = None,
 ) -> GroupCheck:
-    """A member answers a check with words, a paper, or both. Good for later awards too, unless it is said for one."""
+    """A member answers a check with words, a paper that lies in the store (``keep_paper``), or both.
+
+    Good for later awards too, unless it is said for one.
+    """
     giver = access.ensure_may_answer(uow.actor, kind, group_id)
     said = words.strip()
     if len(said) > 1000:
         raise RuleBroken("Say it in 1,000 characters or fewer.", "words")
-    if not said and not content:
+    if not said and not paper:
         raise RuleBroken("Write something, or choose a file.", "words")
-    name = None
-    if content:
-        paper = checked_paper(content)
-        name = files.put(paper.content, suffix=paper.suffix)
     given = GroupCheck(
         group_id=group_id,
         kind=kind,
         state=GroupCheckState.GIVEN,
         award_ref=award_ref if kind in FOR_ONE_AWARD else None,
         words=said,
-        paper=name,
+        paper=paper,
         given_by_id=giver,
         given_at=uow.now,
     )

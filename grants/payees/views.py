@@ -88,8 +88,9 @@ def add_statement(account_id: UUID) -> ResponseReturnValue:
     form, group_id = PaperForm(), _group_of(account_id)
     if form.accepted():
         try:
+            paper = service.keep_paper(files(), form.paper.data.read())
             with working() as uow:
-                service.add_paper(uow, files(), account_id, form.paper.data.read())
+                service.add_paper(uow, account_id, paper)
             flash("We have your statement. An officer looks at it next.", "success")
             return redirect(url_for("payees.bank", group_id=group_id))
         except RuleBroken as broken:

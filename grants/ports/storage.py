@@ -1,6 +1,7 @@
 """Keeping files under names of ours."""
 
 import re
+from datetime import datetime
 from secrets import token_hex
 from typing import Protocol
 
@@ -20,6 +21,12 @@ class FileStore(Protocol):
 
     def get(self, name: str) -> bytes:
         """The bytes. Raises ``FileNotFoundError`` for a name that is not one of ours, ``StoreAway``."""
+
+    def names_before(self, moment: datetime) -> list[str]:
+        """The names of what was kept before a moment. Raises ``StoreAway``."""
+
+    def forget(self, name: str) -> None:
+        """Take the bytes away, if they are there. Raises ``StoreAway``."""
 
 
 def new_name(suffix: str) -> str:

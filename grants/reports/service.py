@@ -1,5 +1,6 @@
 """Schedule, write, hand in, query, accept. The only writer of reports, measures and pictures."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -207,20 +208,34 @@ def _judged(uow: UnitOfWork, report_id: UUID) -> tuple[Report, Award]:
 # ---------------------------------------------------------------------------------------------------------- pictures
 
 
-def add_picture(
-    uow: UnitOfWork, files: FileStore, report_id: UUID, content: bytes, *, alt: str, consent: bool
-) -> Picture:
-    """Keep a picture: re-encoded, so that nothing but its pixels is kept, under a name of ours."""
-    report = uow.get(Report, report_id, lock=True)
-    _ensure_being_written(uow, report)
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A picture that lies in the store and belongs to nothing so far, with what it shows."""
+
+    name: str
+    alt: str
+
+
+def keep_picture(files: FileStore, content: bytes, alt: str) -> Kept:
+    """Put a picture into the store: re-encoded, so that nothing but its pixels is kept, under a name of ours.
+
+    Before any transaction: a store may be far away, or away. What comes to belong to nothing is swept.
+    Raises ``RuleBroken``, ``StoreAway``.
+    """
     words = " ".join(alt.split())
     if not words or len(words) > 200:
         raise RuleBroken("Say what the picture shows, in 200 characters or fewer.", field="alt")
+    return Kept(files.put(re_encoded(content), suffix="jpg"), words)
+
+
+def add_picture(uow: UnitOfWork, report_id: UUID, kept: Kept, *, consent: bool) -> Picture:
+    """Let a picture that lies in the store belong to a report that is being written."""
+    report = uow.get(Report, report_id, lock=True)
+    _ensure_being_written(uow, report)
     count = select(func.count()).select_from(Picture).where(Picture.report_id == report.id)
     if (uow.session.scalar(count) or 0) >= MOST_PICTURES:
         raise RuleBroken(f"A report holds {MOST_PICTURES} pictures. Remove one first.", field="picture")
-    name = files.put(re_encoded(content), suffix="jpg")
-    picture = Picture(report_id=report.id, stored_name=name, alt=words, consent=consent, added_at=uow.now)
+    picture = Picture(report_id=report.id, stored_name=kept.name, alt=kept.alt, consent=consent, added_at=uow.now)
     uow.add(picture)
     uow.session.expire(report, ["pictures"])
     uow.record("report.picture_added", report, picture=picture.id, consent=consent)

@@ -154,15 +154,9 @@ def pictures(report_id: UUID) -> ResponseReturnValue:
     form = PictureForm()
     if form.accepted():
         try:
+            kept = service.keep_picture(files(), form.picture.data.read(), form.alt.data or "")
             with working() as uow:
-                service.add_picture(
-                    uow,
-                    files(),
-                    report_id,
-                    form.picture.data.read(),
-                    alt=form.alt.data or "",
-                    consent=bool(form.consent.data),
-                )
+                service.add_picture(uow, report_id, kept, consent=bool(form.consent.data))
             flash("The picture was added.", "success")
             return redirect(url_for("reports.pictures", report_id=report_id))
         except RuleBroken as broken:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -123,3 +124,15 @@ def test_the_settings_choose_where_files_are_kept(s3: PretendS3, tmp_path: Path)
     )
     found = store_for(settings)
     assert found.get(found.put(b"soup", suffix="jpg")) == b"soup"
+
+
+def test_what_nothing_belongs_to_is_listed_and_taken_away(store: FileStore) -> None:
+    names = {store.put(b"x", suffix="pdf") for _ in range(3)}
+    assert names <= set(store.names_before(datetime(2100, 1, 1, tzinfo=UTC)))
+    assert store.names_before(datetime(2000, 1, 1, tzinfo=UTC)) == []
+    gone = names.pop()
+    for name in (gone, gone, "../secret.pdf"):
+        store.forget(name)
+    with pytest.raises(FileNotFoundError):
+        store.get(gone)
+    assert all(store.get(name) == b"x" for name in names)

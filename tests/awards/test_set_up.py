@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from grants.adapters.memory_storage import MemoryStore
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import DecisionState, Verdict
 from grants.awards import queries
@@ -39,7 +40,6 @@ from tests.builders.awards import (
 )
 from tests.builders.payees import DETAILS, RING, a_bank_account, a_check
 from tests.builders.people import a_group, a_member, a_person, actor_of
-from tests.payees.test_service import PDF, Files
 from tests.support.clock import START
 from tests.support.work import work
 
@@ -86,7 +86,7 @@ def test_the_last_answer_that_an_officer_passes_starts_the_award(session: Sessio
     award = waiting(session, 50_000)
     a_bank_account(session, award.group)
     member = actor_of(session, a_member(session, award.group))
-    given = payees.give_answer(work(session, member), Files(), K.SAFEGUARDING, award.group_id, award.id, "Rose leads.")
+    given = payees.give_answer(work(session, member), K.SAFEGUARDING, award.group_id, award.id, "Rose leads.")
     assert award.state is AwardState.IN_SET_UP
     readiness.judge_check(work(session, officer(session)), given.id, passed=True)
     assert award.state is AwardState.ACTIVE
@@ -109,7 +109,7 @@ def test_a_hosted_group_needs_the_word_and_the_rules_of_its_host(session: Sessio
     assert whom == {K.CONSTITUTION: host.id, K.HOST: host.id, K.TWO_PEOPLE: group.id, K.SAFEGUARDING: group.id}
     editor = actor_of(session, a_member(session, host, sign_off=False))
     with pytest.raises(NotAllowed, match="host who can sign off"):
-        payees.give_answer(work(session, editor), Files(), K.HOST, host.id, award.id, "We hold it.")
+        payees.give_answer(work(session, editor), K.HOST, host.id, award.id, "We hold it.")
 
 
 def test_what_was_given_last_round_counts_while_it_is_in_date(session: Session) -> None:
@@ -182,14 +182,11 @@ def test_a_waiver_that_is_refused_changes_nothing(session: Session) -> None:
     assert (asked.state, award.state) == (S.NOT_WAIVED, AwardState.IN_SET_UP)
 
 
-def test_a_paper_that_holds_a_script_does_not_answer_a_check(session: Session) -> None:
-    group, files = a_group(session), Files()
-    member = actor_of(session, a_member(session, group))
+def test_a_paper_that_holds_a_script_is_not_kept() -> None:
+    files = MemoryStore()
     with pytest.raises(RuleBroken, match="more than a page"):
-        payees.give_answer(
-            work(session, member), files, K.CONSTITUTION, group.id, uuid4(), "", PDF.replace(b"a st", b"/JavaScript")
-        )
-    assert files == {}
+        payees.keep_paper(files, b"%PDF-1.7\n/JavaScript\n%%EOF\n")
+    assert files.kept == {}
 
 
 # two signers at one address

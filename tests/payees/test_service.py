@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from grants.adapters.memory_storage import MemoryStore
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, RuleBroken, StepRefused
 from grants.kernel.keyring import KeyRing, SealBroken
@@ -24,7 +25,7 @@ from tests.builders.people import a_group, a_member, a_person, actor_of
 from tests.support.work import work
 
 S = BankAccountState
-PDF = b"%PDF-1.7\na statement\n%%EOF\n"
+PAPER = "0" * 32 + ".pdf"
 
 
 @dataclass
@@ -33,16 +34,6 @@ class Numbers:
 
     def check(self, sort_code: str, account_number: str) -> Modulus:
         return self.answer
-
-
-class Files(dict[str, bytes]):
-    def put(self, content: bytes, *, suffix: str) -> str:
-        name = f"{len(self):032x}.{suffix}"
-        self[name] = content
-        return name
-
-    def get(self, name: str) -> bytes:
-        return self[name]
 
 
 def give(
@@ -64,7 +55,7 @@ def checked(session: Session, group: Group) -> tuple[BankAccount, Actor, Actor]:
     one, other = members(session, group)
     account = give(session, one, group)
     service.confirm(work(session, other), account.id)
-    service.add_paper(work(session, one), Files(), account.id, PDF)
+    service.add_paper(work(session, one), account.id, PAPER)
     service.check_name(work(session, an_officer(session)), account.id, NameAnswer.MATCH)
     return account, one, other
 
@@ -95,7 +86,7 @@ def test_details_that_nobody_else_confirmed_are_not_verified(session: Session) -
     group = a_group(session)
     one, other = members(session, group)
     account = give(session, one, group)
-    service.add_paper(work(session, one), Files(), account.id, PDF)
+    service.add_paper(work(session, one), account.id, PAPER)
     service.check_name(work(session, an_officer(session)), account.id, NameAnswer.MATCH)
     with pytest.raises(StepRefused, match="Another member of the group must confirm"):
         service.verify(work(session, an_officer(session)), RING, account.id, "990012", "66374958")
@@ -160,7 +151,7 @@ def test_a_close_match_needs_words_and_no_match_goes_no_further(session: Session
     group = a_group(session)
     one, other = members(session, group)
     account = give(session, one, group)
-    service.add_paper(work(session, other), Files(), account.id, PDF)
+    service.add_paper(work(session, other), account.id, PAPER)
     officer = an_officer(session)
     service.check_name(work(session, officer), account.id, NameAnswer.NO_MATCH)
     assert account.state is S.EVIDENCED
@@ -177,10 +168,10 @@ def test_a_close_match_needs_words_and_no_match_goes_no_further(session: Session
 def test_a_paper_that_was_not_checked_is_not_kept(session: Session) -> None:
     group = a_group(session)
     one, _ = members(session, group)
-    account, files = give(session, one, group), Files()
+    account, files = give(session, one, group), MemoryStore()
     with pytest.raises(RuleBroken):
-        service.add_paper(work(session, one), files, account.id, b"%PDF-1.7 /JavaScript %%EOF")
-    assert (files, account.state) == ({}, S.PROVIDED)
+        service.keep_paper(files, b"%PDF-1.7 /JavaScript %%EOF")
+    assert (files.kept, account.state) == ({}, S.PROVIDED)
 
 
 def test_an_officer_refuses_with_a_reason_that_the_group_reads(session: Session) -> None:
@@ -198,7 +189,7 @@ def test_a_stranger_does_nothing(session: Session) -> None:
     for refused in (
         lambda: give(session, stranger, account.group),
         lambda: service.confirm(work(session, stranger), account.id),
-        lambda: service.add_paper(work(session, stranger), Files(), account.id, PDF),
+        lambda: service.add_paper(work(session, stranger), account.id, PAPER),
         lambda: service.check_name(work(session, stranger), account.id, NameAnswer.MATCH),
         lambda: service.verify(work(session, stranger), RING, account.id, "990012", "66374958"),
         lambda: service.refuse(work(session, stranger), account.id, "No."),

@@ -200,9 +200,8 @@ def test_a_report_is_not_accepted_while_money_is_on_its_way(session: Session) ->
 def test_a_picture_is_kept_under_a_name_of_ours(session: Session, tmp_path: Path) -> None:
     report, files = a_report(session), DiskStore(tmp_path)
     writer = a_writer(session, report.award)
-    picture = service.add_picture(
-        work(session, writer), files, report.id, png(), alt="  Three people  plant beans ", consent=True
-    )
+    kept = service.keep_picture(files, png(), "  Three people  plant beans ")
+    picture = service.add_picture(work(session, writer), report.id, kept, consent=True)
     assert picture.alt == "Three people plant beans"
     assert files.get(picture.stored_name)[:3] == b"\xff\xd8\xff"
     service.remove_picture(work(session, writer), picture.id)
@@ -213,18 +212,22 @@ def test_pictures_are_few_and_say_what_they_show(session: Session, tmp_path: Pat
     report, files = a_report(session), DiskStore(tmp_path)
     writer = a_writer(session, report.award)
     with pytest.raises(RuleBroken, match="Say what the picture shows"):
-        service.add_picture(work(session, writer), files, report.id, png(), alt=" ", consent=True)
+        service.keep_picture(files, png(), " ")
     for _ in range(MOST_PICTURES):
-        service.add_picture(work(session, writer), files, report.id, png(), alt="Beans", consent=False)
+        service.add_picture(
+            work(session, writer), report.id, service.keep_picture(files, png(), "Beans"), consent=False
+        )
+    one_more = service.keep_picture(files, png(), "Beans")
     with pytest.raises(RuleBroken, match="Remove one first"):
-        service.add_picture(work(session, writer), files, report.id, png(), alt="Beans", consent=False)
+        service.add_picture(work(session, writer), report.id, one_more, consent=False)
 
 
 def test_pictures_of_a_report_that_is_handed_in_stay(session: Session, tmp_path: Path) -> None:
     report = a_report(session, state=ReportState.SUBMITTED)
     writer = a_writer(session, report.award)
+    kept = service.keep_picture(DiskStore(tmp_path), png(), "Beans")
     with pytest.raises(StepRefused, match="handed in"):
-        service.add_picture(work(session, writer), DiskStore(tmp_path), report.id, png(), alt="Beans", consent=True)
+        service.add_picture(work(session, writer), report.id, kept, consent=True)
 
 
 # the clock

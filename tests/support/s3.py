@@ -66,15 +66,33 @@ class PretendS3:
         wanted = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
         return None if hmac.compare_digest(wanted, said["Signature"]) else "SignatureDoesNotMatch"
 
+    def _listed(self, asked: Asked) -> bytes:
+        """Two names at a time, so that whoever asks must ask again."""
+        told = dict(parse_qsl(urlsplit(asked.path).query))
+        keys = sorted(
+            key for key in self.objects if key.startswith(told["prefix"]) and key > told.get("start-after", "")
+        )
+        kept = "".join(
+            f"<Contents><Key>{key}</Key><LastModified>2026-03-01T12:00:00.000Z</LastModified></Contents>"
+            for key in keys[:2]
+        )
+        more = "true" if len(keys) > 2 else "false"
+        return f"<ListBucketResult><IsTruncated>{more}</IsTruncated>{kept}</ListBucketResult>".encode()
+
     def answer(self, asked: Asked, body: bytes) -> tuple[int, bytes]:
         self.asked.append(asked)
         if self.broken:
             return 500, b"<Error><Code>InternalError</Code></Error>"
         if code := self.why_not(asked, body):
             return 403, f"<Error><Code>{code}</Code></Error>".encode()
-        bucket, _, key = asked.path.removeprefix("/").partition("/")
+        bucket, _, key = urlsplit(asked.path).path.removeprefix("/").partition("/")
         if bucket != self.bucket:
             return 404, b"<Error><Code>NoSuchBucket</Code></Error>"
+        if asked.method == "DELETE":
+            self.objects.pop(key, None)
+            return 204, b""
+        if asked.method == "GET" and bucket == self.bucket and not key:
+            return 200, self._listed(asked)
         if asked.method == "PUT":
             self.objects[key] = body
             return 200, b""

@@ -59,12 +59,10 @@ def check(award_id: UUID, kind: str) -> ResponseReturnValue:
     need = _need(award_id, kind)
     form = CheckForm()
     if form.accepted():
-        paper = form.paper.data.read() if form.paper.data else None
         try:
+            paper = payees_service.keep_paper(files(), form.paper.data.read()) if form.paper.data else None
             with working() as uow:
-                payees_service.give_answer(
-                    uow, files(), need.kind, need.group_id, award_id, form.words.data or "", paper
-                )
+                payees_service.give_answer(uow, need.kind, need.group_id, award_id, form.words.data or "", paper)
             flash("Thank you. An officer looks at it next.", "success")
             return redirect(url_for("award_checks.needs", award_id=award_id))
         except RuleBroken as broken:
