@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -285,7 +285,25 @@ def expected(session: Session, fund_id: UUID) -> list[Expected]:
         .order_by(MoneyReturn.id)
         .limit(5_000)
     )
+    by_hand = select(MoneyReturn.id).where(
+        MoneyReturn.award_id == Disbursement.award_id,
+        MoneyReturn.amount_minor == Disbursement.amount_minor,
+        MoneyReturn.id.not_in(found),
+    )
+    back = session.execute(
+        select(Disbursement.id, Disbursement.amount_minor, Disbursement.provider_ref, Disbursement.authorised_at)
+        .join(Award, Award.id == Disbursement.award_id)
+        .where(
+            Award.fund_id == fund_id,
+            Disbursement.state == DisbursementState.PAID,
+            Disbursement.gateway == PaysBy.BANK_RUN,
+            ~by_hand.exists(),  # whoever wrote it down already has said what it is
+        )
+        .order_by(Disbursement.id)
+        .limit(5_000)
+    )
     return [
+        *(came_back(id, amount, ref or "", let_go_at) for id, amount, ref, let_go_at in back),
         *(
             Expected(About.PAYMENT, id, -amount, ref or reference, london_day(let_go_at) if let_go_at else None)
             for id, amount, ref, reference, let_go_at in payments
@@ -294,6 +312,11 @@ def expected(session: Session, fund_id: UUID) -> list[Expected]:
         *(Expected(About.RETURNED, id, amount, reference) for id, amount, reference in returns),
         *(Expected(About.OWN_BANK, id, amount, source) for id, amount, source in between),
     ]
+
+
+def came_back(payment_id: UUID, amount_minor: int, reference: str, let_go_at: datetime | None) -> Expected:
+    """A payment that a bank may send back whole, with our reference, days after it arrived."""
+    return Expected(About.RETURNED, payment_id, amount_minor, reference, london_day(let_go_at) if let_go_at else None)
 
 
 def awaited(session: Session, fund_id: UUID) -> list[Contribution]:

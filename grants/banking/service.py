@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from grants.banking import access, notices, queries
 from grants.banking.models import BankRun, BankRunLine, ProviderReading, StatementLine
-from grants.banking.rules import STEPS, About, Outcome, RunAction, RunState, find
+from grants.banking.rules import STEPS, About, Expected, Outcome, RunAction, RunState, find
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState, Notice, Told
 from grants.disbursements.service import heard
@@ -192,8 +192,8 @@ def _contradicts(state: DisbursementState, answer: Answer) -> str:
         )
     if not answer.paid and state is DisbursementState.PAID:
         return (
-            "This payment stands as paid, and now it is told to be rejected. Look at the bank statement. If the money "
-            "came back, write that down on the page of the award."
+            "This payment stands as paid, and now it is told to be rejected. Take in the bank statement: if the money "
+            "came back, it is found there, and the part can be asked for again."
         )
     return ""
 
@@ -204,7 +204,8 @@ def _contradicts(state: DisbursementState, answer: Answer) -> str:
 def take_statement(uow: UnitOfWork, fund_id: UUID, lines: Sequence[BankLine]) -> tuple[int, int, int]:
     """Lines of the fund's bank statement, each once: how many were new, of them matched, and known already.
 
-    A line that is about a payment on its way makes it paid: to the penny, with our reference in its text.
+    A line that is about a payment on its way makes it paid: to the penny, with our reference in its text. As much that
+    comes in again with the reference of a payment is that payment, sent back by the group's bank.
     """
     uow.get(Fund, fund_id, lock=True)
     access.ensure_may_bank(uow.actor, fund_id)
@@ -219,7 +220,7 @@ def take_statement(uow: UnitOfWork, fund_id: UUID, lines: Sequence[BankLine]) ->
     expected = queries.expected(uow.session, fund_id)
     seen: Counter[tuple[object, ...]] = Counter()
     new = matched = 0
-    for one in lines:
+    for one in sorted(lines, key=lambda one: (one.on, one.amount_minor)):  # what left before what came back
         facts = (fund_id, one.on, one.amount_minor, one.reference, one.words)
         seen[facts] += 1
         key = sha256("\n".join(map(str, (*facts, seen[facts]))).encode()).hexdigest()
@@ -243,17 +244,30 @@ def take_statement(uow: UnitOfWork, fund_id: UUID, lines: Sequence[BankLine]) ->
         uow.add(line)
         new += 1
         if about is not None and about.about is About.PAYMENT:
-            _arrived(uow, line)
+            expected.append(_arrived(uow, line))
+        elif about is not None and about.about is About.RETURNED:
+            _sent_back(uow, line)
     if new:
         uow.record("fund.statement_taken", uow.get(Fund, fund_id), count=new, matched=matched)
     return new, matched, len(lines) - new
 
 
-def _arrived(uow: UnitOfWork, line: StatementLine) -> None:
+def _arrived(uow: UnitOfWork, line: StatementLine) -> Expected:
+    """What left has arrived. Gives what may stand further down: that it came back."""
     assert line.about_id is not None
     payment = uow.get(Disbursement, line.about_id)
     if payment.state is DisbursementState.SENT:
         told = Notice(f"line:{line.key}"[:80], Told.PAID, payment.key, -line.amount_minor)
+        heard.told_by_bank(uow, told)
+    return queries.came_back(payment.id, payment.amount_minor, payment.provider_ref or "", payment.authorised_at)
+
+
+def _sent_back(uow: UnitOfWork, line: StatementLine) -> None:
+    assert line.about_id is not None
+    payment = uow.session.get(Disbursement, line.about_id)
+    if payment is not None and payment.state is DisbursementState.PAID:  # else it is money that a group gave back
+        reason = "The group's bank sent it back: it stands on the bank statement."
+        told = Notice(f"line:{line.key}"[:80], Told.CAME_BACK, payment.key, line.amount_minor, reason=reason)
         heard.told_by_bank(uow, told)
 
 

@@ -20,6 +20,7 @@ from grants.banking.models import BankRun, BankRunLine, StatementLine
 from grants.banking.rules import About, Outcome, RunState
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
+from grants.disbursements.service import returns
 from grants.funds.models import Receipt
 from grants.funds.rules import ContributionState, PaysBy
 from grants.kernel.actors import Actor, Role
@@ -271,6 +272,38 @@ def test_a_line_of_the_bank_statement_pays_what_was_on_its_way(any_session: Sess
     assert [line.payment.state for line in run.lines] == [S.PAID, S.SENT]
     assert len(queries.lines_to_explain(any_session, None)) == 2
     assert service.take_statement(work(any_session, teller), run.fund_id, lines) == (0, 0, 3)
+    assert breaks(any_session) == []
+
+
+@pytest.mark.parametrize("told", ["in one file", "in two"])
+def test_a_payment_that_the_groups_bank_sends_back_can_be_asked_for_again(any_session: Session, told: str) -> None:
+    run = handed_over(any_session, waiting(any_session, 1))
+    one = run.lines[0]
+    out = BankLine(START.date(), -one.amount_minor, one.reference)
+    again = BankLine(START.date(), one.amount_minor, f"UNPAID {one.reference}")
+    clerk = officer(any_session)
+    files = [[again, out]] if told == "in one file" else [[out], [again, out]]
+    for lines in files:  # banks list the newest first
+        service.take_statement(work(any_session, clerk), run.fund_id, lines)
+    assert one.payment.state is S.RETURNED
+    assert one.payment.failure == "The group's bank sent it back: it stands on the bank statement."
+    assert queries.line_counts(any_session, None) == (2, 0)
+    assert one.payment.award.disbursing_minor == 0
+    assert breaks(any_session) == []
+
+
+def test_money_that_a_group_gave_back_and_an_officer_wrote_down_stays_what_it_is(any_session: Session) -> None:
+    run = handed_over(any_session, waiting(any_session, 1))
+    one = run.lines[0]
+    clerk = officer(any_session)
+    left = BankLine(START.date(), -one.amount_minor, one.reference)
+    service.take_statement(work(any_session, clerk), run.fund_id, [left])
+    returns.record_return(
+        work(any_session, clerk), one.payment.award_id, one.amount_minor, f"{one.reference} THANKS", START.date()
+    )
+    came = BankLine(START.date(), one.amount_minor, f"{one.reference} THANKS")
+    assert service.take_statement(work(any_session, clerk), run.fund_id, [left, came]) == (1, 1, 1)
+    assert one.payment.state is S.PAID
     assert breaks(any_session) == []
 
 
