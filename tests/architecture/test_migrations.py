@@ -17,9 +17,22 @@ from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import Column, Connection, Engine, MetaData, Table, Uuid, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
+from grants.awards.rules import ChangeKind, ChangeRequestAction, Wanted
+from grants.awards.service import amendments
+from grants.disbursements.rules import DisbursementState
+from grants.disbursements.service import unpayable
+from grants.kernel.actors import Role
 from grants.kernel.tables import Base, append_only_ddl
+from grants.ledger import service as ledger
+from grants.people.models import Group
+from tests.builders.awards import an_award
+from tests.builders.disbursements import a_disbursement
+from tests.builders.funds import a_contribution
+from tests.builders.people import a_member, a_person, actor_of
 from tests.support.postgres import Server, a_database
+from tests.support.work import work
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 TRIGGERS = {
@@ -69,6 +82,46 @@ def test_migrations_build_what_the_models_say(empty_urls: tuple[str, str], make_
     finally:
         created.dispose()
         migrated.dispose()
+
+
+def test_the_way_back_is_open_when_there_is_data_and_so_is_the_way_up_again(
+    empty_urls: tuple[str, str], make_app: Callable[..., Flask]
+) -> None:
+    """An award whose group asked for another sum, was asked about it, and of which a part was taken off."""
+    url, _ = empty_urls
+    app, engine = make_app(url), create_engine(url)
+    try:
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+        with Session(engine) as session:
+            award = an_award(session, contributions=[a_contribution(session)], parts=[50_000, 40_000])
+            group = actor_of(session, a_member(session, session.get_one(Group, award.group_id)))
+            asked = amendments.ask_change(
+                work(session, group), award.id, ChangeKind.SUM, "More.", "Rain.", Wanted(amount_minor=100_000)
+            )
+            steward = actor_of(session, a_person(session, Role.STEWARD))
+            amendments.answer_change(work(session, steward), asked.id, ChangeRequestAction.QUERY, "How much?")
+            amendments.change_again(
+                work(session, group), asked.id, ChangeKind.SUM, "Much more.", "Snow.", Wanted(amount_minor=120_000)
+            )
+            failed = a_disbursement(session, award, state=DisbursementState.FAILED, instalment=2)
+            unpayable.take_off(work(session, steward), failed.id, "Closed.")
+            ledger.through_provider(
+                work(session), award.fund_id, provider="stripe", ref="1", amount_minor=500, fee_minor=20, memo=""
+            )
+            session.commit()
+        with app.app_context():
+            downgrade(str(MIGRATIONS), revision="0009")
+        with engine.connect() as connection:
+            changes = connection.execute(text("SELECT kind, wish FROM change_request")).all()
+            parts = connection.scalar(text("SELECT count(*) FROM instalment"))
+        assert ([tuple(one) for one in changes], parts) == ([("money", "Much more.")], 2)
+        with app.app_context():
+            upgrade(str(MIGRATIONS))
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM ledger_entry WHERE event = 'provider.moved'")) == 1
+    finally:
+        engine.dispose()
 
 
 def guards(engine: Engine) -> dict[str, list[str]]:
