@@ -22,6 +22,7 @@ from grants.awards.rules import (
     check_parts,
     check_signer,
     default_parts,
+    home_mark,
     reference_of,
     signed_by_all,
     tidy_name,
@@ -139,6 +140,14 @@ def test_a_hosted_group_signs_with_one_name_from_each_side() -> None:
         check_signer(signer("Bo Lee"), [member], hosted=True)
     with pytest.raises(RuleBroken, match="now the group signs"):
         check_signer(signer("Bo Lee", group=False, host=True), [host], hosted=True)
+
+
+@pytest.mark.parametrize("house", ["12 ", "No. 12", "number 12", "12, High Street", "012", "\uff11\uff12", "House 12"])
+def test_one_door_is_one_door_however_it_is_written(house: str) -> None:
+    one = home_mark("k", UUID(int=1), "12", "TS18 1AB")
+    assert home_mark("k", UUID(int=1), house, "ts181ab") == one
+    for other in ("12a", "1 and 2", "Flat 1, 2", "112", "Rose Cottage"):
+        assert home_mark("k", UUID(int=1), other, "TS18 1AB") != one
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "7", "--", "x" * 121])
