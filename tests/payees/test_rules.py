@@ -17,16 +17,30 @@ S = BankAccountState
 
 WORKED = Tables.read(
     """\
-# The lines that the worked examples of Vocalink's description rest on.
+# The lines that the published test cases rest on.
+070116 070116 MOD11 0 0 7 6 5 8 9 4 5 6 7 8 9 -1 12
+070116 070116 MOD10 0 3 2 4 5 8 9 4 5 6 7 8 9 -1 13
+074456 074456 MOD11 0 0 7 6 5 8 9 4 5 6 7 8 9 -1 12
+074456 074456 MOD10 0 3 2 4 5 8 9 4 5 6 7 8 9 -1 13
+086090 086090 MOD10 0 0 3 7 1 3 7 1 3 7 1 3 7 1 8
 089000 089999 MOD10 0 0 0 0 0 0 7 1 3 7 1 3 7 1
-100000 107999 MOD11 0 0 0 0 0 0 8 7 6 5 4 3 2 1
+102400 107999 MOD11 0 0 0 0 0 0 8 7 6 5 4 3 2 1
 110000 119280 DBLAL 0 0 2 1 2 1 2 1 2 1 2 1 2 1 1
 134012 134020 MOD11 0 0 0 7 5 9 8 4 6 3 5 2 0 0 4
-070116 074456 MOD11 0 0 7 6 5 8 9 4 5 6 7 8 9 -1 12
-070116 074456 MOD10 0 3 2 4 5 8 9 4 5 6 7 8 9 -1 13
 180002 180002 MOD11 0 0 0 0 0 0 8 7 6 5 4 3 2 1 14
-309070 309070 MOD11 0 0 0 0 0 0 8 7 6 5 4 3 2 1 2
-309070 309070 MOD11 0 0 0 0 0 0 8 7 6 5 4 3 2 1 9
+200901 201159 MOD11 0 0 0 0 0 0 0 7 6 5 4 3 2 1 6
+200901 201159 DBLAL 2 1 2 1 2 1 2 1 2 1 2 1 2 1 6
+202700 203239 MOD11 0 0 0 0 0 0 0 7 6 5 4 3 2 1 6
+202700 203239 DBLAL 2 1 2 1 2 1 2 1 2 1 2 1 2 1 6
+309001 309633 MOD11 0 0 3 2 9 8 5 7 6 5 4 3 2 1 2
+309001 309633 MOD11 0 0 3 2 9 8 1 7 6 5 4 3 2 1 9
+771900 772799 MOD11 0 0 1 2 5 3 6 4 8 7 10 9 3 1 7
+820000 826917 MOD11 0 0 0 0 0 0 0 0 7 3 4 9 2 1
+820000 826917 DBLAL 2 1 2 1 2 1 2 1 2 1 2 1 2 1 3
+826919 827999 MOD11 0 0 0 0 0 0 0 0 7 3 4 9 2 1
+826919 827999 DBLAL 2 1 2 1 2 1 2 1 2 1 2 1 2 1 3
+870000 872791 MOD11 0 0 1 2 5 3 6 4 8 7 10 9 3 1 10
+870000 872791 MOD11 0 0 5 10 9 8 0 7 6 5 4 3 2 1 11
 938000 938696 MOD11 7 6 5 4 3 2 7 6 5 4 3 2 0 0 5
 938000 938696 DBLAL 2 1 2 1 2 1 2 1 2 1 2 1 2 0 5
 """,
@@ -36,29 +50,57 @@ WORKED = Tables.read(
 
 @pytest.mark.parametrize(
     ("sort_code", "number", "answer"),
-    [
+    [  # Vocalink's test cases, all 34, in its order
         ("089999", "66374958", "pass"),
-        ("089999", "66374959", "fail"),
         ("107999", "88837491", "pass"),
-        ("107999", "88837493", "fail"),
-        ("118765", "64371389", "pass"),  # exception 1: 27 is added
+        ("202959", "63748472", "pass"),
+        ("871427", "46238510", "pass"),  # 10 and 11: the first check passes
+        ("872427", "46238510", "pass"),  # 10 and 11: the second check passes
+        ("871427", "09123496", "pass"),  # 10: ab = 09, g = 9
+        ("871427", "99123496", "pass"),  # 10: ab = 99, g = 9
+        ("820000", "73688637", "pass"),  # 3: c = 6 spares the second check
+        ("827999", "73988638", "pass"),  # 3: c = 9 spares it
+        ("827101", "28748352", "pass"),  # 3: both
+        ("134020", "63849203", "pass"),  # 4: what is left equals the check digits
+        ("118765", "64371389", "pass"),  # 1: 27 is added
+        ("200915", "41011166", "not_covered"),  # 6: another currency. Theirs is "valid", for it cannot be checked
+        ("938611", "07806039", "pass"),  # 5
+        ("938600", "42368003", "pass"),  # 5: another sort code takes its place
+        ("938063", "55065200", "pass"),  # 5: nothing is left of either check
+        ("772798", "99345694", "pass"),  # 7: would fail by the plain check
+        ("086090", "06774744", "pass"),  # 8
+        ("309070", "02355688", "pass"),  # 2 and 9: the first check
+        ("309070", "12345668", "pass"),  # 2 and 9: the second check, with another sort code
+        ("309070", "12345677", "pass"),  # 2 and 9: a is not 0, g is not 9
+        ("309070", "99345694", "pass"),  # 2 and 9: a is not 0, g is 9
+        ("938063", "15764273", "fail"),  # 5: the first check digit is right, the second wrong
+        ("938063", "15764264", "fail"),  # 5: the other way
+        ("938063", "15763217", "fail"),  # 5: nothing can be right when 1 is left
         ("118765", "64371388", "fail"),
-        ("134020", "63849203", "pass"),  # exception 4: what is left equals the check digits
-        ("074456", "12345112", "pass"),  # exceptions 12 and 13: either is enough
-        ("070116", "34012583", "pass"),
-        ("180002", "00000190", "pass"),  # exception 14: the number is moved to the right
-        ("309070", "99345694", "pass"),  # exceptions 2 and 9
-        ("938611", "07806039", "pass"),  # exception 5, both checks
-        ("938600", "42368003", "pass"),  # exception 5, another sort code takes its place
-        ("938063", "55065200", "pass"),
-        ("938063", "15764273", "fail"),  # the first check digit is right, the second wrong
-        ("938063", "15764264", "fail"),
-        ("938063", "15763217", "fail"),  # nothing can be right when 1 is left
+        ("203099", "66831036", "fail"),  # modulus 11 passes, double alternate fails
+        ("203099", "58716970", "fail"),  # the other way
+        ("089999", "66374959", "fail"),
+        ("107999", "88837493", "fail"),
+        ("074456", "12345112", "pass"),  # 12 and 13: modulus 11 is enough
+        ("070116", "34012583", "pass"),  # 12 and 13: both pass
+        ("074456", "11104102", "pass"),  # 12 and 13: modulus 10 is enough
+        ("180002", "00000190", "pass"),  # 14: the number is moved to the right
         ("400000", "12345678", "not_covered"),
     ],
 )
-def test_the_published_worked_examples(sort_code: str, number: str, answer: str) -> None:
+def test_the_published_test_cases(sort_code: str, number: str, answer: str) -> None:
     assert check(WORKED, sort_code, number).value == answer
+
+
+@pytest.mark.parametrize(
+    ("line", "sort_code", "number"),
+    [
+        ("000000 000000 MOD11 0 0 0 0 0 0 7 5 8 3 4 6 2 1", "000000", "58177632"),
+        ("499273 499273 DBLAL 2 1 2 1 2 1 2 1 2 1 2 1 2 1", "499273", "12345678"),
+    ],
+)
+def test_the_examples_that_the_description_works_out(line: str, sort_code: str, number: str) -> None:
+    assert check(Tables.read(line), sort_code, number).value == "pass"
 
 
 ONES = "1 1 1 1 1 1 1 1 1 1 1 1 1 1"

@@ -138,7 +138,7 @@ def _total(line: Weighing, digits: list[int]) -> int:
 
 def _weights(line: Weighing, digits: list[int]) -> tuple[int, ...]:
     exception = line.exception
-    if exception in (2, 9) and digits[_A] != 0:
+    if exception == 2 and digits[_A] != 0:  # exception 9 keeps its own weights: only the sort code is another
         return _EXCEPTION_2_G9 if digits[_G] == 9 else _EXCEPTION_2
     without_head = (exception == 7 and digits[_G] == 9) or (
         exception == 10 and digits[_G] == 9 and digits[_A] in (0, 9) and digits[_B] == 9
