@@ -363,6 +363,8 @@ class StripePayments:
             if not found.get("has_more"):
                 break
             after = found["data"][-1]["id"]
+        else:  # the newest come first: what is left out would be the oldest, and nobody would know
+            raise ProviderRefused(f"Stripe's statement has more than {PAGES * 100:,} lines. Read fewer days at once.")
         return sorted(lines, key=lambda line: (line.at, line.id))
 
     def balance_minor(self) -> int:

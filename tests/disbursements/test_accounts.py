@@ -11,15 +11,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from stripe import _ApiVersion as installed
 
+from grants.adapters import stripe_payments
 from grants.adapters.stripe_payments import API_VERSION
 from grants.config import Env, Settings, SettingsError
 from grants.kernel.actors import Role
+from grants.kernel.clock import SetClock
 from grants.payees.models import PayoutAccount
 from grants.ports.payments import AccountStanding, OutcomeUnknown, ProviderRefused
 from grants.web.db import WRITES
 from tests.builders.people import a_group, a_member, a_person
+from tests.support.clock import START
 from tests.support.sign_in import signed_in
-from tests.support.stripe import TYPES, World, _adapter, a_provider, a_world, check
+from tests.support.stripe import TYPES, World, _adapter, a_double, a_provider, a_world, check
 
 
 @pytest.fixture
@@ -64,6 +67,16 @@ def test_when_stripe_is_away_nothing_is_lost(world: World) -> None:
     assert "Nothing was lost. Try again in a minute." in unescape(signs.post(path).text)
     assert "Go on to Stripe" in signs.post(path).text
     assert len(world.double.of("v2.core.account")) == 1
+
+
+def test_a_long_statement_is_read_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    with a_double(SetClock(START)) as double:
+        made = [double._line("charge", pence, "pi_1", "charge") for pence in range(1, 131)]
+        provider = a_provider(double.url)
+        assert {line["id"] for line in made} <= {line.id for line in provider.statement(START)}
+        monkeypatch.setattr(stripe_payments, "PAGES", 1)
+        with pytest.raises(ProviderRefused, match=r"more than 100 lines\. Read fewer days at once"):
+            provider.statement(START)
 
 
 def test_the_version_that_is_pinned_is_the_one_that_the_library_was_made_for() -> None:
