@@ -8,12 +8,13 @@ import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
-from grants.allocation.cli.tally import tally_file
+from grants.allocation.cli.tally import _Bar, tally_file
 from grants.allocation.rules.asked import Asked
 from grants.allocation.rules.election import Gate
 from grants.allocation.rules.open_file import BLANK, write_pb
@@ -122,6 +123,35 @@ def test_pence_are_counted_exactly() -> None:
     file = read_pb(a_file("a;0.10;\nb;0.20;", "1;a\n2;b", budget="0.30").encode())
     result = tally(file, Asked("most-votes"))
     assert (result.left, result.exact(result.cost)) == (0, "3/10")
+
+
+def test_votes_beyond_the_limits_of_the_file_are_told_and_counted_as_they_stand() -> None:
+    text = a_file("a;10;\nb;6;", "1;a,b\n2;a,b\n3;b", more="max_length;1\n")
+    assert read_pb(text.encode()).repairs == (
+        "2 votes with too many projects for the file's own max_length of 1: they are counted as cast",
+    )
+    points = a_file("a;10;\nb;6;", "1;a,b;7,4\n2;a,b;6,4", "cumulative", "16", "max_sum_points;10\n", "id;vote;points")
+    read = read_pb(points.encode())
+    assert read.repairs == (
+        "1 vote with too many points for the file's own max_sum_points of 10: it is counted as cast",
+    )
+    assert read.election.votes == (13, 8)
+
+
+def test_a_bar_shows_on_a_terminal_how_far_long_work_is(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = _Bar(perf_counter() - 20)
+    bar.terminal = False
+    bar.show(1, 2)
+    assert capsys.readouterr().err == ""
+    bar.terminal = True
+    bar.show(1, 2)
+    assert "####################                    ]  50%  about 20 s left" in capsys.readouterr().err
+    bar.clear()
+    assert capsys.readouterr().err.strip() == ""
+    quick = _Bar(perf_counter())
+    quick.terminal = True
+    quick.show(1, 2)
+    assert capsys.readouterr().err == ""
 
 
 def test_what_had_to_be_put_right_is_told_with_its_line() -> None:

@@ -278,6 +278,7 @@ def _ballots(read: _Reading, kind: str) -> tuple[Kinds, int]:
             named[plain] = named.get(plain, 0) + people
         else:
             found[key] = found.get(key, 0) + people
+    _limits(read, found, named)
     if kind in TICKS:
         return [(chosen, None, people) for chosen, people in named.items()], 1
     if kind == "ordinal":
@@ -285,6 +286,25 @@ def _ballots(read: _Reading, kind: str) -> tuple[Kinds, int]:
         return [([at for at, _ in key], list(range(most, most - len(key), -1)), n) for key, n in found.items()], 1
     point = 10 ** max([0, *(_places(points) for key in found for _, points in key)])
     return [([at for at, _ in key], [int(one * point) for _, one in key], n) for key, n in found.items()], point
+
+
+def _limits(
+    read: _Reading, found: Mapping[tuple[tuple[int, Decimal], ...], int], named: Mapping[tuple[int, ...], int]
+) -> None:
+    """Say how many votes go beyond what the file itself allows: where it was held they were counted, so here too."""
+    lengths = [(len(key), people) for ballots in (found, named) for key, people in ballots.items()]
+    sums = [(sum(point for _, point in key), people) for key, people in found.items()]
+    for name, sizes, what in (
+        ("max_length", lengths, "too many projects"),
+        ("max_sum_points", sums, "too many points"),
+    ):
+        text = read.meta.get(name, "").strip()
+        over = sum(people for size, people in sizes if size > int(text)) if text.isdecimal() else 0
+        votes, counted = ("vote", "it is") if over == 1 else ("votes", "they are")
+        if over:
+            read.repairs.append(
+                f"{over} {votes} with {what} for the file's own {name} of {text}: {counted} counted as cast"
+            )
 
 
 def _most_places(read: _Reading, longest: int) -> int:
