@@ -286,7 +286,7 @@ def _on_desk(round: Row) -> Section | None:
 @needs_you(queries.to_open_or_count)
 def _votes_wait(actor: Actor, moment: datetime, rows: Rows) -> Iterator[NeedsYou]:
     for round_id, title, state, opens_at in rows:
-        href = url_for("voting.desk", round_id=round_id)
+        href = url_for("voting_desk.desk", round_id=round_id)
         if state is RoundState.CHECKING:
             detail = "The panel has finished. The ballot waits to be frozen."
             yield NeedsYou(f"Open the vote of {title}", href, detail, opens_at)
