@@ -25,7 +25,7 @@ from tests.builders.disbursements import a_disbursement
 from tests.builders.payees import a_bank_account, a_check
 from tests.builders.people import a_group, a_member, a_person
 from tests.conftest import SignIn
-from tests.payees.test_service import PDF
+from tests.home.test_files import PDF
 from tests.support.statements import statements
 
 GIVEN = {"account_name": "The Tea Table", "sort_code": "99-00-12", "account_number": "6637 4958"}
