@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from flask import Flask
 from flask.cli import FlaskGroup
-from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from grants.adapters.bank_run import CsvBankRun
@@ -191,7 +191,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     limits.init_app(app)
     csrf.init_app(app)
     session.init_app(app, lambda token, now: people_queries.actor_of_session(reading(), token, now))
-    Migrate(app, db.db, directory=str(ROOT / "migrations"))
+    app.extensions["migrate"] = Migrations(app)
     for kit in (statics, filters, fields, errors, kept):
         kit.init_app(app)
     choose_adapters(app, settings)
@@ -200,6 +200,19 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     for commands in COMMANDS:
         app.cli.add_command(commands)
     return app
+
+
+class Migrations:
+    """What Flask-Migrate's commands look for: the library comes with the first of them, not with every worker."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        from flask_migrate import Migrate
+
+        Migrate(self._app, db.db, directory=str(ROOT / "migrations"))
+        return getattr(self._app.extensions["migrate"], name)
 
 
 def choose_adapters(app: Flask, settings: Settings) -> None:

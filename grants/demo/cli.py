@@ -10,10 +10,9 @@ from pathlib import Path
 import click
 from flask import current_app
 from flask.cli import AppGroup
-from flask_migrate import upgrade
 
 from grants.config import ROOT
-from grants.demo import people, stripe_double, town
+from grants.demo import people, stripe_double
 from grants.web.db import reading
 
 TOWN = ROOT / "instance" / "demo.sqlite3"
@@ -41,6 +40,10 @@ def build() -> None:
     """Migrate the configured database and load the town into it."""
     if not current_app.config["DEMO"]:
         raise click.ClickException("The demonstration is only loaded where GRANTS_ENV is demo.")
+    from flask_migrate import upgrade  # these two when a town is built, not in every worker
+
+    from grants.demo import town
+
     upgrade(str(ROOT / "migrations"))
     if town.is_loaded(reading()):
         click.echo("The town is there already; it is kept.")

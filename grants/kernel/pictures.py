@@ -1,11 +1,16 @@
 """Pictures as we keep them, and codes that a camera reads."""
 
 from io import BytesIO
-
-import segno
-from PIL import Image, ImageOps
+from typing import TYPE_CHECKING
 
 from grants.kernel.errors import RuleBroken
+from grants.kernel.later import Later
+
+if TYPE_CHECKING:
+    import segno
+    from PIL import Image, ImageOps
+else:
+    segno, Image, ImageOps = Later("segno"), Later("PIL.Image"), Later("PIL.ImageOps")
 
 LARGEST_PICTURE = 6 * 1024 * 1024
 """Bytes of one picture as it comes."""

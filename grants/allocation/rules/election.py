@@ -6,17 +6,24 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 from uuid import UUID
-
-import numpy as np
-from numpy.typing import NDArray
 
 from grants.allocation.rules.ballots import Ballots, Bid, excluded_by
 from grants.allocation.rules.fundable import Fundable, always_fundable
 from grants.allocation.rules.words import only_one
+from grants.kernel.later import Later
 
-Whole = NDArray[np.int64]
-Real = NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Whole = NDArray[np.int64]
+    Real = NDArray[np.float64]
+else:
+    np = Later("numpy")
+    Whole = Real = object
+
 
 LARGEST = 2**53
 """Counts and points stay below this, so that sums of them are exact in floating point too."""

@@ -8,12 +8,17 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from grants.allocation.rules.election import Election
 from grants.allocation.rules.reasons import Told
 from grants.allocation.rules.words import Words, people
+from grants.kernel.later import Later
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")
 
 Wins = Callable[[int], bool]
 

@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from grants.allocation.rules.election import Election, Gate, Whole
 from grants.allocation.rules.shares import Paths
+from grants.kernel.later import Later
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")
 
 
 @dataclass

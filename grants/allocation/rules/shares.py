@@ -15,10 +15,15 @@ exactly.
 import heapq
 from dataclasses import dataclass, field
 from fractions import Fraction
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from grants.allocation.rules.election import Election, Gate, Progress, Real, Whole, top_up
+from grants.kernel.later import Later
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")
 
 EPS = 2.0**-53
 LITTLE = 1e-300

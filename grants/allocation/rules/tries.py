@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from grants.allocation.rules.election import Election, Gate, Real, top_up
 from grants.allocation.rules.enough import Enough, at_cost, edge, what_would_do, with_more
@@ -26,6 +25,12 @@ from grants.allocation.rules.shares import (
     share_equally,
     walked,
 )
+from grants.kernel.later import Later
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")
 
 NEAR = 1e-9
 CELLS = 1_000_000
