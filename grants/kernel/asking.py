@@ -61,38 +61,44 @@ class Prepared:
 
 
 class _Words:
-    """The words of a select in each dialect, with the values that never change."""
+    """The words of a select in each dialect, and how the values are turned that are given by name.
+
+    What never changes stands in the words themselves. SQLite would otherwise plan a statement with more than 31
+    parameters anew at every run, where it has a partial index to think about: that costs more than to answer it.
+    """
 
     def __init__(self, query: Any) -> None:
         self._query = query
-        self._ready: dict[str, tuple[str, list[str] | None, dict[str, Any], dict[str, Turn]]] = {}
+        self._ready: dict[str, tuple[str, list[str] | None, dict[str, Turn]]] = {}
 
     def run(self, line: Line, values: Mapping[str, Any]) -> list[Sequence[Any]]:
-        ready = self._ready.get(line.dialect.name) or self._prepare(line.dialect)
-        words, order, fixed, turns = ready
-        given = fixed | {name: turn(values[name]) if turn else values[name] for name, turn in turns.items()}
+        words, order, turns = self._ready.get(line.dialect.name) or self._prepare(line.dialect)
+        given = {name: turn(values[name]) if turn else values[name] for name, turn in turns.items()}
         found: list[Sequence[Any]] = statements.execute(
             line, words, given if order is None else [given[name] for name in order]
         ).fetchall()
         return found
 
-    def _prepare(self, dialect: Dialect) -> tuple[str, list[str] | None, dict[str, Any], dict[str, Turn]]:
-        compiled: Any = self._query.compile(dialect=dialect)
-        whole = compiled.construct_expanded_state()
+    def _prepare(self, dialect: Dialect) -> tuple[str, list[str] | None, dict[str, Turn]]:
+        plain: Any = dialect.statement_compiler
+
+        class Fixed(plain):  # type: ignore[misc]
+            """SQLAlchemy's compiler, with literals for what has a value."""
+
+            def visit_bindparam(self, bindparam: Any, **told: Any) -> Any:
+                if bindparam.value is not None:
+                    told["literal_binds"] = True
+                return super().visit_bindparam(bindparam, **told)
+
+        named: Any = (
+            type(dialect)(paramstyle="named") if dialect.name == "sqlite" else dialect
+        )  # each name is bound once
+        compiled = Fixed(named, self._query)
         turns: dict[str, Turn] = {
             name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()
         }
-        turns |= whole.processors
-        values = {name: value for name, value in compiled.params.items() if name not in whole.parameter_expansion}
-        values |= whole.additional_parameters
-        open_ones = {name: turns.get(name) for name, value in values.items() if value is None}
-        fixed = {
-            name: turn(value) if (turn := turns.get(name)) else value
-            for name, value in values.items()
-            if name not in open_ones
-        }
-        order = list(whole.positiontup) if compiled.positional else None
-        self._ready[dialect.name] = whole.statement, order, fixed, open_ones
+        order = list(compiled.positiontup) if compiled.positional else None
+        self._ready[dialect.name] = str(compiled), order, turns
         return self._ready[dialect.name]
 
 
