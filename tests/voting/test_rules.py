@@ -18,7 +18,7 @@ from grants.voting.rules.ballots import (
     count,
     mixed,
 )
-from grants.voting.rules.board import board_lines, next_board
+from grants.voting.rules.board import board_lines
 from grants.voting.rules.codes import hash_address, hash_code, make_code, normalise_code
 from grants.voting.rules.envelope import (
     MOST_CHOICES,
@@ -267,15 +267,8 @@ def test_a_tracking_code_can_be_typed_and_found_again(digest: bytes) -> None:
     assert read_tracking_code(wrong + code[1:]) is None
 
 
-def test_the_board_is_sorted_by_itself_and_moves_in_batches() -> None:
+def test_the_board_is_sorted_by_itself() -> None:
     commitments = [hashlib.sha256(bytes([n])).hexdigest() for n in range(45)]
     lines = board_lines(reversed(commitments))
     assert [line.commitment for line in lines] == sorted(commitments)
     assert all(line.tracking_code == tracking_code(line.commitment) for line in lines)
-    assert next_board([], commitments[:19], closed=False) == frozenset()
-    first = next_board([], commitments[:20], closed=False)
-    assert first == frozenset(commitments[:20])
-    # One was replaced and 19 are new with it: nothing moves yet; with one more, all of it does.
-    assert next_board(first, commitments[1:39], closed=False) == first
-    assert next_board(first, commitments[1:40], closed=False) == frozenset(commitments[1:40])
-    assert next_board(first, commitments[1:22], closed=True) == frozenset(commitments[1:22])
