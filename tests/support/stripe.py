@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 from stripe import RequestOptions
 from typing_extensions import TypedDict, is_typeddict
+from urllib3.util import Timeout
 
 from grants.adapters.stripe_payments import StripePayments
 from grants.audit.queries.checks import checks
@@ -99,9 +100,29 @@ def check(operation: str, params: dict[str, Any]) -> str | None:
     return None
 
 
+class Patience(Timeout):
+    """How long the adapter waits: for a moment where the double is told to stay silent, else as long as it takes.
+
+    A short wait for everything would make a busy machine look like a fault. urllib3 asks for a copy before each call.
+    """
+
+    def __init__(self, double: Double | None) -> None:
+        super().__init__(connect=10, read=30)
+        self.double = double
+
+    def clone(self) -> Timeout:
+        silent = self.double is not None and any(fault.startswith("timeout") for _, fault in self.double.faults)
+        return Timeout(connect=10, read=0.3 if silent else 30)
+
+
+DOUBLES: dict[str, Double] = {}
+"""Address → the double that answers there."""
+
+
 def a_provider(url: str, **changed: Any) -> StripePayments:
-    """Our adapter before a double; it waits for an answer for a moment only."""
-    return StripePayments(**{"key": KEY, "secrets": (SECRET,), "api": url, "timeout_seconds": (2, 0.6), **changed})
+    """Our adapter before a double."""
+    patience = Patience(DOUBLES.get(url))
+    return StripePayments(**{"key": KEY, "secrets": (SECRET,), "api": url, "timeout_seconds": patience, **changed})
 
 
 @contextmanager
@@ -109,11 +130,12 @@ def a_double(clock: Clock, tell: Callable[[bytes, str], int] | None = None) -> I
     """A pretend Stripe behind a real server; what was left hanging goes at the end."""
     double = Double(clock.now, check=check, tell=tell)
     with serving(double.app) as url:
-        double.url = url
+        double.url, DOUBLES[url] = url, double
         try:
             yield double
         finally:
             double.released.set()
+            del DOUBLES[url]
 
 
 class World:
