@@ -27,7 +27,7 @@ from tests.support.servers import serving
 from tests.support.sign_in import lend_cookies, signed_in
 from tests.support.work import work
 from tests.voting.test_browser import show_who
-from tests.voting.test_covers import a_declared_pile
+from tests.voting.test_cover_views import a_declared_pile
 from tests.voting.test_keys import Strong, strongly
 from tests.voting.test_service import HERE, a_vote_under_way
 
