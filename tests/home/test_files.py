@@ -41,7 +41,7 @@ class Away(MemoryStore):
 
 @pytest.mark.parametrize("what", ["statement", "picture"])
 def test_a_store_that_is_away_leaves_nothing_half_done(
-    app: Flask, as_: SignIn, app_session: Session, what: str
+    app: Flask, as_: SignIn, app_session: Session, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     app_session.connection(execution_options={WRITES: True})
     account = a_bank_account(app_session, a_group_of_two(app_session), state=BankAccountState.PROVIDED)
@@ -51,7 +51,7 @@ def test_a_store_that_is_away_leaves_nothing_half_done(
     account_id, report_id = account.id, report.id
     app_session.commit()
     client = as_(member)
-    app.extensions["files"] = Away()
+    monkeypatch.setitem(app.extensions, "files", Away())
     if what == "statement":
         data: dict[str, object] = {"paper": (BytesIO(PDF), "statement.pdf")}
         path = f"/bank-accounts/{account_id}/statement"
@@ -65,8 +65,11 @@ def test_a_store_that_is_away_leaves_nothing_half_done(
     assert app_session.scalar(select(func.count()).select_from(Picture)) == 0
 
 
-def test_what_belongs_to_nothing_is_swept_after_a_day(app: Flask, app_session: Session) -> None:
-    app.extensions["files"] = store = MemoryStore()
+def test_what_belongs_to_nothing_is_swept_after_a_day(
+    app: Flask, app_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore()
+    monkeypatch.setitem(app.extensions, "files", store)
     kept, orphan, young = (store.put(b"x", suffix="pdf") for _ in range(3))
     account = a_bank_account(app_session, a_group_of_two(app_session), state=BankAccountState.EVIDENCED)
     account.paper = kept
@@ -78,7 +81,7 @@ def test_what_belongs_to_nothing_is_swept_after_a_day(app: Flask, app_session: S
     words = "1 files that belonged to nothing were taken away, 1 are kept\n"
     run = app.test_cli_runner().invoke(args=["files", "sweep"])
     assert (run.output, sorted(store.kept)) == (words, sorted([kept, young]))
-    app.extensions["files"] = Away()
+    monkeypatch.setitem(app.extensions, "files", Away())
     away = app.test_cli_runner().invoke(args=["files", "sweep"])
     assert (away.exit_code, "does not answer" in away.output) == (1, True)
     assert orphan not in store.kept

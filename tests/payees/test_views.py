@@ -164,7 +164,7 @@ def test_a_change_goes_from_the_group_to_the_steward_and_back(as_: SignIn, app_s
     assert sam.post(f"/changes/{change[1]}/answer", data={"action": "query"}).status_code == 422
     sam.post(f"/changes/{change[1]}/answer", data={"action": "query", "words": "Which cake?"})
     assert "Which cake?" in rose.get(path).text
-    rose.post(f"/changes/{change[1]}/again", data={"wish": "Add plum cake.", "reason": "Hunger."})
+    rose.post(f"/changes/{change[1]}/again", data={"kind": "plan", "wish": "Add plum cake.", "reason": "Hunger."})
     sam.post(f"/changes/{change[1]}/answer", data={"action": "approve"})
     assert "version 2 of the award" in sam.post(f"/changes/{change[1]}/apply", follow_redirects=True).text
     assert "Add plum cake." in rose.get(f"/awards/{award.id}").text
