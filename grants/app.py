@@ -34,7 +34,7 @@ from grants.awards.views import show as awards
 from grants.awards.views import standing as award_standing
 from grants.banking import cli as banking_cli
 from grants.banking import views as banking
-from grants.config import ROOT, Env, Settings
+from grants.config import ROOT, Env, SecondFactor, Settings
 from grants.demo.cli import demo
 from grants.demo.people import CAST
 from grants.disbursements import views as disbursements
@@ -53,7 +53,9 @@ from grants.payees import cli as payees_cli
 from grants.payees import views as payees
 from grants.people import cli as people_cli
 from grants.people import queries as people_queries
+from grants.people import rules as people_rules
 from grants.people.views import accounts as people
+from grants.people.views import factors
 from grants.places import views as places
 from grants.ports.storage import FileStore
 from grants.priorities import views as priorities
@@ -92,6 +94,7 @@ STAGES = (
     home,
     places,
     people,
+    factors,
     payees,
     insights,
     issues,
@@ -190,7 +193,11 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     headers.init_app(app)
     limits.init_app(app)
     csrf.init_app(app)
-    session.init_app(app, lambda token, now: people_queries.actor_of_session(reading(), token, now))
+    session.init_app(
+        app,
+        lambda token, now: people_queries.presence_of_session(reading(), token, now),
+        partial(people_rules.wanted, required=settings.second_factor is SecondFactor.REQUIRED),
+    )
     app.extensions["migrate"] = Migrations(app)
     for kit in (statics, filters, fields, errors, kept):
         kit.init_app(app)

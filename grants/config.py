@@ -21,6 +21,13 @@ class Env(StrEnum):
     TEST = "test"
 
 
+class SecondFactor(StrEnum):
+    """Whether people who decide about money or see everything must set up a second step when they sign in."""
+
+    REQUIRED = "required"
+    OFFERED = "offered"
+
+
 class SettingsError(Exception):
     """The environment does not make a whole configuration; says which name and what to do."""
 
@@ -36,7 +43,9 @@ class Settings:
     vote_key: str = ""
     """Wraps the private half of every round's ballot key: 64 hex digits."""
     bank_keys: str = ""
-    """Seal the bank details of groups: ``name:64 hex digits``, with commas between; the first seals, all open."""
+    """Seal bank details of groups and secrets of second steps: ``name:64 hex digits``, with commas between; the first
+    seals, all open."""
+    second_factor: SecondFactor = SecondFactor.OFFERED
     modulus_folder: Path | None = None
     """Where Vocalink's tables of account numbers lie."""
     place_name: str = "Stockton-on-Tees"
@@ -127,6 +136,11 @@ class Settings:
             KeyRing.parse(bank_keys)
         except ValueError as wrong:
             raise SettingsError(f"GRANTS_BANK_KEYS: {wrong}") from None
+        usual = SecondFactor.REQUIRED if env is Env.PRODUCTION else SecondFactor.OFFERED
+        try:
+            second_factor = SecondFactor(text("SECOND_FACTOR", usual.value))
+        except ValueError:
+            raise SettingsError("GRANTS_SECOND_FACTOR is required or offered") from None
         modulus_folder = text("MODULUS_FOLDER", "")
         return cls(
             env=env,
@@ -134,6 +148,7 @@ class Settings:
             secret_key=secret,
             vote_key=vote_key,
             bank_keys=bank_keys,
+            second_factor=second_factor,
             modulus_folder=Path(modulus_folder) if modulus_folder else None,
             place_name=text("PLACE_NAME", cls.place_name),
             base_url=base_url,

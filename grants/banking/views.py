@@ -27,6 +27,7 @@ from grants.kernel.errors import RuleBroken, SeedbedError
 from grants.kernel.words import plural
 from grants.ledger import queries as books
 from grants.ports.bank_run import FileRefused
+from grants.web.again import number_again, number_again_to_send
 from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.forms import Form
@@ -63,6 +64,7 @@ def index() -> ResponseReturnValue:
 
 @bp.route("/bank-runs/new/<uuid:fund_id>", methods=["GET", "POST"])
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def new(fund_id: UUID) -> ResponseReturnValue:
     """Put what waits into a bank run."""
     access.ensure_may_bank(current_actor(), fund_id)
@@ -82,6 +84,7 @@ def new(fund_id: UUID) -> ResponseReturnValue:
 
 @bp.route("/bank-runs/<uuid:run_id>", methods=["GET", "POST"])
 @signed_in(*LOOKS)
+@number_again_to_send
 def show(run_id: UUID) -> ResponseReturnValue:
     """One bank run: its payments, its control totals, what to do next; taking in the finance office's answer."""
     run = queries.run(reading(), run_id)
@@ -124,6 +127,7 @@ def _take(run_id: UUID, answer: object) -> Outcome:
 
 @bp.post("/bank-runs/<uuid:run_id>/file")
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def file(run_id: UUID) -> ResponseReturnValue:
     """The file for the finance office. It opens bank details: a button asks for it, and the trail tells."""
     settings = current_app.config["SETTINGS"]
@@ -144,6 +148,7 @@ def file(run_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/bank-runs/<uuid:run_id>/hand-over")
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def hand_over(run_id: UUID) -> ResponseReturnValue:
     """The finance office has the file."""
     return _step(run_id, "hand_over", "Handed over. Bring the finance office's answer here when it comes.")
@@ -179,6 +184,7 @@ def advice(run_id: UUID, payee_id: UUID) -> ResponseReturnValue:
 
 @bp.route("/statements", methods=["GET", "POST"])
 @signed_in(*LOOKS)
+@number_again_to_send
 def statements() -> ResponseReturnValue:
     """Take in a bank statement; what of it nobody can explain yet."""
     actor = current_actor()
@@ -209,6 +215,7 @@ def statements() -> ResponseReturnValue:
 
 @bp.route("/statements/<uuid:line_id>", methods=["GET", "POST"])
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def line(line_id: UUID) -> ResponseReturnValue:
     """Say what one line of a statement is about."""
     one = queries.line(reading(), line_id)

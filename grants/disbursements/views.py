@@ -57,6 +57,7 @@ from grants.ports.payments import (
     PaymentProvider,
     ProviderRefused,
 )
+from grants.web.again import number_again, number_again_to_send
 from grants.web.db import now, reading
 from grants.web.doors import demo_only, signed_in
 from grants.web.forms import Form, asked_number
@@ -145,6 +146,7 @@ def _each(form: BulkForm, do: Callable[[UnitOfWork, UUID], Any]) -> list[tuple[U
 
 @bp.post("/payments/ask")
 @signed_in(*DESK)
+@number_again
 def ask() -> ResponseReturnValue:
     """Ask for the ticked instalments, each with all its guards."""
     form = BulkForm()
@@ -158,6 +160,7 @@ def ask() -> ResponseReturnValue:
 
 @bp.post("/payments/authorise")
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def authorise() -> ResponseReturnValue:
     """Authorise the ticked payments, each with all its guards."""
     form = BulkForm()
@@ -263,6 +266,7 @@ def _way(line: PaymentLine, actor: Actor, apart: bool) -> dict[str, Any]:
 
 @bp.post("/payments/<uuid:payment_id>/ask-again")
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def ask_again(payment_id: UUID) -> ResponseReturnValue:
     """Have the provider asked once more, under the same key."""
     return _about(payment_id, sending.ask_again, "It is asked again within moments, under the same key.")
@@ -270,6 +274,7 @@ def ask_again(payment_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/payments/<uuid:payment_id>/recall")
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def recall(payment_id: UUID) -> ResponseReturnValue:
     """Have the provider send a payment back."""
     return _about(payment_id, sending.recall, "The provider is asked to send it back. We are told when it came.")
@@ -340,6 +345,7 @@ def part(payment_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/payments/<uuid:payment_id>/release")
 @signed_in(*DESK)
+@number_again
 def release(payment_id: UUID) -> ResponseReturnValue:
     """Let a payment on hold go on."""
     with working() as uow:
@@ -350,6 +356,7 @@ def release(payment_id: UUID) -> ResponseReturnValue:
 
 @bp.route("/payments/limits", methods=["GET", "POST"])
 @signed_in(Role.ADMIN, Role.AUDITOR, Role.FINANCE_OFFICER)
+@number_again_to_send
 def limits() -> ResponseReturnValue:
     """How much each officer may authorise alone."""
     form, found = LimitForm(), queries.limits(reading())
@@ -377,6 +384,7 @@ def limits() -> ResponseReturnValue:
 
 @bp.route("/groups/<uuid:group_id>/bank/give", methods=["GET", "POST"])
 @signed_in(Role.GROUP_MEMBER)
+@number_again
 @post_limit("30 per hour")
 def give_account(group_id: UUID) -> ResponseReturnValue:
     """Give a group's bank details, or new ones."""
@@ -430,6 +438,7 @@ def refuse_account(account_id: UUID) -> ResponseReturnValue:
 
 @bp.route("/awards/<uuid:award_id>/repayments", methods=["GET", "POST"])
 @signed_in(*DESK)
+@number_again_to_send
 def repayments(award_id: UUID) -> ResponseReturnValue:
     """What must come back of an award: ask for it."""
     form = RepayForm()
@@ -477,6 +486,7 @@ def _award_of(repayment_id: UUID) -> UUID:
 
 @bp.post("/repayments/<uuid:repayment_id>/write-off")
 @signed_in(*DESK)
+@number_again
 def ask_write_off(repayment_id: UUID) -> ResponseReturnValue:
     """Say that the rest will never come."""
     form, award_id = ReasonForm(), _award_of(repayment_id)
@@ -493,6 +503,7 @@ def ask_write_off(repayment_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/repayments/<uuid:repayment_id>/answer")
 @signed_in(*DESK)
+@number_again
 def answer_write_off(repayment_id: UUID) -> ResponseReturnValue:
     """Agree that the rest is lost, or not."""
     form, award_id = AgreeForm(), _award_of(repayment_id)
@@ -516,6 +527,7 @@ def _line(payment_id: UUID) -> PaymentLine:
 
 @bp.route("/payments/returns/<uuid:award_id>", methods=["GET", "POST"])
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def returned(award_id: UUID) -> ResponseReturnValue:
     """Write down money that a group gave back."""
     page = awards.award_page(reading(), award_id)
@@ -557,6 +569,7 @@ def _owed(spent_minor: int | None, pockets: Pockets) -> int:
 
 @bp.route("/groups/<uuid:group_id>/paid", methods=["GET", "POST"])
 @signed_in()
+@number_again_to_send
 def account(group_id: UUID) -> ResponseReturnValue:
     """Where a group is paid: it gives its bank details on Stripe's pages, and we never see them."""
     provider, actor = stripe(), current_actor()

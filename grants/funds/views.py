@@ -46,6 +46,7 @@ from grants.ledger.queries import Pockets
 from grants.people import queries as people
 from grants.people.service import accounts as people_service
 from grants.ports.payments import CheckoutStanding, OutcomeUnknown, PaymentProvider, ProviderRefused
+from grants.web.again import number_again
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.filters import day, money
@@ -322,6 +323,7 @@ def restriction(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
 
 @bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/receive", methods=["GET", "POST"])
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def receive(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     """Record money that arrived."""
     session = reading()
@@ -342,6 +344,7 @@ def receive(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
 
 @bp.route("/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/give-back", methods=["GET", "POST"])
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def give_back(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     """Record money that went back to its funder."""
     session = reading()
@@ -423,6 +426,7 @@ def withdraw_unspent(fund_id: UUID, contribution_id: UUID, offer_id: UUID) -> Re
 
 @bp.route("/funds/<uuid:fund_id>/close-books", methods=["GET", "POST"])
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def close_books(fund_id: UUID) -> ResponseReturnValue:
     """Close a period of the books, for good."""
     session = reading()
@@ -538,6 +542,7 @@ def money_to_come(actor: Actor, now: datetime, rows: Rows) -> Iterator[NeedsYou]
 
 @bp.route("/funds/<uuid:fund_id>/payments", methods=["GET", "POST"])
 @signed_in(Role.ADMIN, Role.STEWARD)
+@number_again
 def payments(fund_id: UUID) -> ResponseReturnValue:
     """Say how this fund's groups are paid."""
     fund = queries.fund(reading(), fund_id)
@@ -604,6 +609,7 @@ def _open_checkout(provider: PaymentProvider, fund_id: UUID, id: UUID, fund: str
     "/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/paid/<uuid:checkout_id>/refund", methods=["GET", "POST"]
 )
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def refund(fund_id: UUID, contribution_id: UUID, checkout_id: UUID) -> ResponseReturnValue:
     """Give money back the way it came."""
     one = queries.contribution(reading(), contribution_id, fund_id)
@@ -643,6 +649,7 @@ def refund_again(fund_id: UUID, contribution_id: UUID, taken_back_id: UUID) -> R
     "/funds/<uuid:fund_id>/contributions/<uuid:contribution_id>/missing/<uuid:taken_back_id>", methods=["GET", "POST"]
 )
 @signed_in(Role.FINANCE_OFFICER)
+@number_again
 def make_good(fund_id: UUID, contribution_id: UUID, taken_back_id: UUID) -> ResponseReturnValue:
     """Write down money that makes good what a payer's bank took back."""
     one = queries.contribution(reading(), contribution_id, fund_id)

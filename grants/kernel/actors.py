@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
@@ -74,6 +75,26 @@ class Actor:
 
     def can_sign_off_for(self, group_id: UUID) -> bool:
         return group_id in self.groups and self.groups[group_id].sign_off
+
+
+class Wanted(StrEnum):
+    """What somebody who came in by a link still has to do before they are let further."""
+
+    NUMBER = "number"
+    """Give the number from their app."""
+    SET_UP = "set_up"
+    """Set up a second step: their role asks for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Somebody behind a session, and what they have shown in it beyond the link."""
+
+    actor: Actor
+    has_factor: bool = False
+    """A second step is set up."""
+    factor_at: datetime | None = None
+    """When a number was last given in this session."""
 
 
 NOBODY = Actor(id=None)

@@ -8,6 +8,7 @@ from flask.cli import AppGroup
 from grants.kernel.keyring import SealBroken
 from grants.payees import service
 from grants.payees.rules.modulus import BadTable, Tables
+from grants.people.service import factors
 from grants.web.outside import bank_ring
 from grants.web.work import clockwork
 
@@ -16,10 +17,10 @@ cli = AppGroup("bank-accounts", help="The keys that seal bank details, and the t
 
 @cli.command("rotate-keys")
 def rotate_keys() -> None:
-    """Seal every account under the first key of GRANTS_BANK_KEYS, so that the others can be taken off. Safe twice."""
+    """Seal accounts and second steps under the first key of GRANTS_BANK_KEYS, so that the others can go. Safe twice."""
     try:
         with clockwork() as uow:
-            done = service.rotate(uow, bank_ring())
+            done = service.rotate(uow, bank_ring()) + factors.rotate(uow, bank_ring())
     except SealBroken as broken:
         raise click.ClickException(str(broken)) from None
     click.echo(f"{done} sealed again")

@@ -12,6 +12,7 @@ from grants.payees import access, queries, service
 from grants.payees.forms import NameForm, PaperForm
 from grants.payees.rules.accounts import BankAccountState, NameAnswer
 from grants.people import queries as people
+from grants.web.again import number_again
 from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.limits import post_limit
@@ -72,6 +73,7 @@ def _group_of(account_id: UUID) -> UUID:
 
 @bp.post("/bank-accounts/<uuid:account_id>/confirm")
 @signed_in(Role.GROUP_MEMBER)
+@number_again
 def confirm(account_id: UUID) -> ResponseReturnValue:
     """Say that these are the group's details."""
     with working() as uow:
@@ -135,6 +137,7 @@ def paper_answer(stored: str, name: str) -> Response:
 
 @bp.post("/bank-accounts/<uuid:account_id>/name")
 @signed_in(*access.OFFICERS)
+@number_again
 def check_name(account_id: UUID) -> ResponseReturnValue:
     """Write down what the account's bank said of the name."""
     form, group_id = NameForm(), _group_of(account_id)

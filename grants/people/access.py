@@ -25,6 +25,15 @@ def ensure_admin(actor: Actor) -> None:
         raise NotAllowed("Only an admin may do this.")
 
 
+def ensure_may_take_factor_off(actor: Actor, person_id: UUID) -> None:
+    """An admin for somebody who lost their phone, never for themselves; the clock is the command on the server."""
+    if actor.is_clock:
+        return
+    ensure_admin(actor)
+    if actor.id == person_id:
+        raise NotAllowed("Nobody takes off their own second step like this. Ask another admin.")
+
+
 def ensure_may_start_group(actor: Actor) -> None:
     """Whoever has an account, but not an auditor: they cannot be an applicant."""
     ensure_signed_in(actor)

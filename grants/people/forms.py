@@ -19,6 +19,29 @@ class EnterForm(Form):
     name = fields.TextField("Your name", at_most=120, required=False, hint="As your neighbours know you.")
 
 
+class NumberForm(Form):
+    """What is shown as a second step: a number, or for whoever has lost their phone a recovery code."""
+
+    number = fields.TextField("Number from your app", at_most=20, required=False)
+    code = fields.TextField("Recovery code", at_most=40, required=False)
+    next = fields.HiddenField(required=False)
+
+
+class FirstNumberForm(Form):
+    number = fields.TextField("Number from your app", at_most=20, message="Enter the 6 digits that your app shows")
+    next = fields.HiddenField(required=False)
+
+
+class TakeOffForm(Form):
+    reason = fields.AreaField(
+        "Why, and how do you know that it is them who ask?",
+        at_most=500,
+        rows=3,
+        message="Say why, and how you know that it is them who ask",
+        hint="It stays in the trail, so leave out names. For example: lost their phone, came to the office in person.",
+    )
+
+
 class NameForm(Form):
     name = fields.TextField("Your name", at_most=120, message="Enter your name")
 

@@ -3,11 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from grants.kernel.actors import Role
-from grants.kernel.tables import Identified, Utc, state_column
+from grants.kernel.tables import Base, Identified, Utc, state_column
 from grants.people.rules import GroupKind, HostingState
 
 
@@ -84,6 +84,33 @@ class SignInSession(Identified):
     started_at: Mapped[datetime] = mapped_column(Utc())
     expires_at: Mapped[datetime] = mapped_column(Utc())
     ended_at: Mapped[datetime | None] = mapped_column(Utc())
+    factor_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When a number of the second step was last given here."""
+
+
+class Factor(Base):
+    """Somebody's second step when signing in: the secret that their app makes numbers from (TOTP, RFC 6238)."""
+
+    __tablename__ = "second_factor"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    sealed: Mapped[str] = mapped_column(Text)
+    """The secret under a key of the ring (``kernel/keyring.py``), bound to this person."""
+    last_step: Mapped[int | None] = mapped_column(BigInteger)
+    """The half minute of the newest number taken, counted since 1970; none at or before it is taken again."""
+    begun_at: Mapped[datetime] = mapped_column(Utc())
+    confirmed_at: Mapped[datetime | None] = mapped_column(Utc())
+    """When the first number was given; until then nothing is asked for."""
+
+
+class RecoveryCode(Base):
+    """A code on paper that stands in for the phone, once. Only its hash is kept."""
+
+    __tablename__ = "recovery_code"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("second_factor.person_id"), primary_key=True)
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[datetime | None] = mapped_column(Utc())
 
 
 class Group(Identified):

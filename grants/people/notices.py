@@ -87,3 +87,39 @@ def role_given(uow: UnitOfWork, person: Person, words: str, key: str) -> None:
             key=key,
             subject_id=person.id,
         )
+
+
+def factor_taken_off(uow: UnitOfWork, person: Person, *, by_another: bool = False) -> None:
+    """To whom it belonged, whoever took it off."""
+    if person.email:
+        who = "An admin has taken off" if by_another else "You have taken off"
+        put_mail(
+            uow,
+            to=person.email,
+            subject="Your second step on Seedbed was taken off",
+            text=f"Hello {person.name},\n\n{who} the second step of your account: no number from an app is asked for "
+            "any more when you sign in."
+            + (" You were signed out on every device.\n\n" if by_another else "\n\n")
+            + "Set it up again, with your new phone, here:\n\n"
+            + address("/second-step")
+            + "\n\nDid you not ask for this? Tell us at once: somebody may be reading your mail."
+            + SIGNATURE,
+            key=f"factor:{person.id}:off:{uow.now.isoformat()}",
+            subject_id=person.id,
+        )
+
+
+def code_used(uow: UnitOfWork, person: Person, left: int) -> None:
+    if person.email:
+        put_mail(
+            uow,
+            to=person.email,
+            subject="A recovery code of yours was used on Seedbed",
+            text=f"Hello {person.name},\n\none of your recovery codes was just used instead of a number from your app. "
+            f"You have {left} left.\n\nMake new ones, or set up another phone, here:\n\n"
+            + address("/second-step")
+            + "\n\nWas it not you? Tell us at once, and sign out everywhere."
+            + SIGNATURE,
+            key=f"factor:{person.id}:code:{uow.now.isoformat()}",
+            subject_id=person.id,
+        )

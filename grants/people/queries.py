@@ -10,13 +10,23 @@ from uuid import UUID
 from sqlalchemy import Select, String, bindparam, func, or_, select
 from sqlalchemy.orm import Session, aliased, contains_eager, joinedload, selectinload
 
-from grants.kernel.actors import Actor, Grant, Rights, Role
+from grants.kernel.actors import Actor, Grant, Presence, Rights, Role
 from grants.kernel.asking import Together, Who
 from grants.kernel.errors import NotFound
 from grants.kernel.statements import line_of
 from grants.kernel.tables import Utc
 from grants.kernel.trail import AuditEvent
-from grants.people.models import Group, Hosting, Membership, Person, RoleGrant, SignInLink, SignInSession
+from grants.people.models import (
+    Factor,
+    Group,
+    Hosting,
+    Membership,
+    Person,
+    RecoveryCode,
+    RoleGrant,
+    SignInLink,
+    SignInSession,
+)
 from grants.people.rules import DEMO_ADDRESS, HostingState
 
 
@@ -25,7 +35,7 @@ def token_hash(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
-def actor_of_session(session: Session, token: str, now: datetime) -> Actor | None:
+def presence_of_session(session: Session, token: str, now: datetime) -> Presence | None:
     """The person behind a session token, or None when the session ended, ran out or never was. One query.
 
     Every page of somebody signed in asks this.
@@ -35,14 +45,15 @@ def actor_of_session(session: Session, token: str, now: datetime) -> Actor | Non
     )
     if not found:
         return None
-    [(person_id, name)] = found
-    return _actor(person_id, name, roles, memberships)
+    [(person_id, name, factor_at, set_up_at)] = found
+    return Presence(_actor(person_id, name, roles, memberships), set_up_at is not None, factor_at)
 
 
 def _behind_token() -> Together:
     person = (
-        select(Person.id, Person.name)
+        select(Person.id, Person.name, SignInSession.factor_at, Factor.confirmed_at)
         .join(SignInSession, SignInSession.person_id == Person.id)
+        .outerjoin(Factor, Factor.person_id == Person.id)
         .where(
             SignInSession.token_hash == bindparam("token_hash", None, type_=String()),
             SignInSession.ended_at.is_(None),
@@ -87,6 +98,17 @@ def person(session: Session, person_id: UUID) -> Person:
     if found is None:
         raise NotFound("There is no such person.")
     return found
+
+
+def factor_of(session: Session, person_id: UUID) -> Factor | None:
+    """Somebody's second step, begun or set up; None when there is none."""
+    return session.get(Factor, person_id)
+
+
+def codes_left(session: Session, person_id: UUID) -> int:
+    """How many recovery codes somebody has not used yet."""
+    query = select(func.count()).where(RecoveryCode.person_id == person_id, RecoveryCode.used_at.is_(None))
+    return session.scalar(query) or 0
 
 
 def person_by_email(session: Session, email: str) -> Person | None:
@@ -476,6 +498,7 @@ def everything_about(session: Session, person_id: UUID) -> dict[str, Any]:
             }
             for member in memberships
         ],
+        "second_step": _second_step(session, person_id),
         "signed_in": [
             {"from": _written(row.started_at), "until": _written(row.ended_at or row.expires_at)} for row in sessions
         ],
@@ -484,6 +507,13 @@ def everything_about(session: Session, person_id: UUID) -> dict[str, Any]:
             for event in trail_by(session, person_id)
         ],
     }
+
+
+def _second_step(session: Session, person_id: UUID) -> dict[str, Any] | None:
+    factor = factor_of(session, person_id)
+    if factor is None or factor.confirmed_at is None:
+        return None
+    return {"since": _written(factor.confirmed_at), "recovery_codes_left": codes_left(session, person_id)}
 
 
 def _written(value: datetime | UUID | None) -> str | None:

@@ -1,13 +1,17 @@
 """Kinds of group, roles that can be given, the lives of sign-in links and of hostings."""
 
+import hmac
 import re
+import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from grants.kernel.actors import Rights, Role
+import pyotp
+
+from grants.kernel.actors import Presence, Rights, Role, Wanted
 from grants.kernel.errors import RuleBroken
 
 LINK_LIFE = timedelta(minutes=20)
@@ -169,9 +173,119 @@ def own_path(text: str | None) -> str:
     return path
 
 
+# The second step when signing in: numbers from an app (TOTP, RFC 6238) and recovery codes.
+
+MUST_HAVE_FACTOR = frozenset(
+    {Role.PANELLIST, Role.STEWARD, Role.FINANCE_OFFICER, Role.FUNDER, Role.AUDITOR, Role.ADMIN}
+)
+"""Roles that decide about money, move it, give power over it, or read everything."""
+FRESH = timedelta(minutes=15)
+"""How long a number is good for where money moves."""
+STEP_SECONDS = 30
+DRIFT = 1
+"""A phone's clock may be so many steps before or after ours."""
+CODE_COUNT = 10
+_CODE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_CODE_LENGTH = 12
+
+
+def wanted(presence: Presence, *, required: bool) -> Wanted | None:
+    """What somebody who came in by a link still has to do; ``required`` where the roles above must have a factor."""
+    if presence.has_factor:
+        return None if presence.factor_at is not None else Wanted.NUMBER
+    return Wanted.SET_UP if required and presence.actor.roles & MUST_HAVE_FACTOR else None
+
+
+def is_fresh(presence: Presence, now: datetime) -> bool:
+    """Whether money may move on what was shown in this session; whoever has no factor is not asked for one."""
+    if not presence.has_factor:
+        return True
+    return presence.factor_at is not None and now - presence.factor_at <= FRESH
+
+
+def new_secret() -> str:
+    """160 random bits as an app reads them: 32 letters (base 32)."""
+    return pyotp.random_base32(32)
+
+
+def step_of(number: str, secret: str, now: datetime) -> int | None:
+    """The half minute (since 1970) to which a number belongs, one before or after ``now`` at most; None for no such.
+
+    Source: RFC 6238, 5.2 (one step of delay) and 6 (drift).
+
+    >>> from datetime import UTC
+    >>> at = datetime.fromtimestamp(1_000_000_000, UTC)
+    >>> step_of(pyotp.TOTP("A" * 32).at(at), "A" * 32, at)
+    33333333
+    """
+    digits, here = number_from(number), int(now.timestamp()) // STEP_SECONDS
+    app = pyotp.TOTP(secret)
+    found = [
+        step for step in range(here - DRIFT, here + DRIFT + 1) if hmac.compare_digest(app.generate_otp(step), digits)
+    ]
+    return found[-1] if found else None
+
+
+def number_from(text: str) -> str:
+    """Six digits, however they are typed. Raises ``RuleBroken``.
+
+    >>> number_from(" 123 456 ")
+    '123456'
+    """
+    digits = re.sub(r"[\s-]", "", text)
+    if not re.fullmatch(r"[0-9]{6}", digits):
+        raise RuleBroken("Enter the 6 digits that your app shows", "number")
+    return digits
+
+
+def app_address(secret: str, email: str) -> str:
+    """What an app reads from the picture: the secret, and the words under which it is listed."""
+    return pyotp.TOTP(secret).provisioning_uri(name=email, issuer_name="Seedbed")
+
+
+def in_fours(text: str) -> str:
+    """Letters as people read them out.
+
+    >>> in_fours("ABCDEFGH")
+    'ABCD EFGH'
+    """
+    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
+def new_codes() -> list[str]:
+    """Recovery codes, three groups of four each: 60 random bits, which nobody guesses."""
+    return ["-".join(_four() for _ in range(_CODE_LENGTH // 4)) for _ in range(CODE_COUNT)]
+
+
+def _four() -> str:
+    return "".join(secrets.choice(_CODE_ALPHABET) for _ in range(4))
+
+
+def hash_of_code(code: str, pepper: bytes, person_id: UUID) -> str:
+    """What is kept of a recovery code: HMAC-SHA256 (64 hex digits) under the service's secret, bound to the person.
+
+    Capitals, blanks and hyphens make no difference. Raises ``RuleBroken`` for what cannot be one.
+    """
+    letters = re.sub(r"[\s-]", "", code).upper()
+    if len(letters) != _CODE_LENGTH or set(letters) - set(_CODE_ALPHABET):
+        raise RuleBroken("Check the code: it has 12 letters and digits, like ABCD-2345-EFGH", "code")
+    return hmac.digest(pepper, f"recovery code\n{person_id}\n{letters}".encode(), "sha256").hex()
+
+
+def pepper_from(secret_key: str) -> bytes:
+    """The secret under which recovery codes are hashed: drawn from the installation's own, for this use only."""
+    return hmac.digest(secret_key.encode(), b"seedbed recovery pepper v1", "sha256")
+
+
 VERB_WORDS = {
     "people.account_made": "Made an account",
     "people.anonymised": "Was forgotten at their own wish",
+    "people.factor_begun": "Began to set up a second step",
+    "people.factor_codes_made": "Made new recovery codes",
+    "people.factor_confirmed": "Set up a second step",
+    "people.factor_number_given": "Gave the number of the second step",
+    "people.factor_sealed_again": "The second step was sealed under another key",
+    "people.factor_taken_off": "The second step was taken off",
     "people.group_changed": "What the group says about itself was changed",
     "people.group_started": "The group was started",
     "people.host_allowed": "Can be asked to be a host",

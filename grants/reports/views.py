@@ -20,6 +20,7 @@ from grants.reports import access, queries, service
 from grants.reports.forms import PictureForm, QueryForm, report_form
 from grants.reports.queries import OutcomeLine, ReportLine
 from grants.reports.rules import MOST_MEASURES, MOST_PICTURES, STEPS, ReportAction, ReportState, missing
+from grants.web.again import number_again
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.forms import asked_number
@@ -245,6 +246,7 @@ def accept(report_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/awards/<uuid:award_id>/countersign")
 @signed_in(Role.STEWARD)
+@number_again
 def countersign(award_id: UUID) -> ResponseReturnValue:
     """Sign for the fund."""
     agreement = awards.agreement(reading(), award_id)

@@ -1,6 +1,7 @@
 """Who may enter each view. A view that stands here with another door than it wears, or not at all, fails.
 
 ``public``: anybody. ``signed_in``: whoever has an account. ``demo_only``: anybody, in a demonstration only.
+``halfway``: whoever came in by a link, though they have not taken the second step yet.
 Otherwise the roles that may enter, in alphabetical order, with ``+`` between them.
 """
 
@@ -108,6 +109,14 @@ DOORS: dict[str, str] = {
     "disbursements.show": "admin+auditor+finance_officer+steward",
     "webhooks.memory": "public",
     "webhooks.stripe": "public",
+    # the second step
+    "factors.begin": "halfway",
+    "factors.codes": "signed_in",
+    "factors.number": "halfway",
+    "factors.second_step": "halfway",
+    "factors.set_up": "halfway",
+    "factors.take_off": "signed_in",
+    "factors.take_off_for": "admin",
     # funds
     "funds.agree": "admin+steward",
     "funds.amount": "admin+steward",
@@ -386,3 +395,48 @@ DOORS: dict[str, str] = {
     "voting_desk.remind": "steward",
     "voting_desk.void": "steward",
 }
+
+MONEY = {
+    "award_changes.apply_change",
+    "award_checks.answer_waiver",
+    "award_checks.verify_account",
+    "award_checks.waive",
+    "banking.file",
+    "banking.hand_over",
+    "banking.line",
+    "banking.new",
+    "banking.show",
+    "banking.statements",
+    "disbursements.account",
+    "disbursements.answer_write_off",
+    "disbursements.ask",
+    "disbursements.ask_again",
+    "disbursements.ask_write_off",
+    "disbursements.authorise",
+    "disbursements.give_account",
+    "disbursements.limits",
+    "disbursements.recall",
+    "disbursements.release",
+    "disbursements.repayments",
+    "disbursements.returned",
+    "factors.take_off_for",
+    "funds.close_books",
+    "funds.give_back",
+    "funds.make_good",
+    "funds.payments",
+    "funds.receive",
+    "funds.refund",
+    "payees.check_name",
+    "payees.confirm",
+    "reports.countersign",
+}
+"""Views that let money go, say where it goes, or take away what guards it: they ask whoever has a second step for a
+fresh number. What stops money (hold, cancel, refuse) never asks."""
+
+STOPS_MONEY = {
+    "banking.cancel",
+    "disbursements.hold",
+    "disbursements.refuse_account",
+    "disbursements.show",
+}
+"""Views of the stages of money that change something and ask for nothing: they stop money, or take a request back."""

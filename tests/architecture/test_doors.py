@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from grants.web.doors import Door
-from tests.architecture.doors import DOORS
+from tests.architecture.doors import DOORS, MONEY, STOPS_MONEY
 
 WITHOUT_DOOR = {"static"}
 
@@ -37,3 +37,14 @@ def test_no_view_wears_two_doors(app: Flask) -> None:
         if hasattr(view, "door") and getattr(inner, "door", None) not in (None, view.door):
             doubled.append(endpoint)
     assert doubled == []
+
+
+def test_every_view_that_moves_money_asks_for_a_number_again(app: Flask) -> None:
+    asking = {endpoint for endpoint, view in app.view_functions.items() if getattr(view, "asks_number", False)}
+    assert asking == MONEY
+
+
+def test_no_view_of_a_money_stage_that_changes_something_is_left_out(app: Flask) -> None:
+    posts = {rule.endpoint for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
+    money = {one for one in posts if one.split(".")[0] in ("banking", "disbursements") and DOORS[one] != "demo_only"}
+    assert money - MONEY == STOPS_MONEY

@@ -160,7 +160,7 @@ def test_being_forgotten_leaves_the_trail_and_nothing_else(any_session: Session)
     session.flush()
     session.expire_all()
     assert (rose.name, rose.email) == (GONE, None)
-    assert queries.actor_of_session(session, token, START) is None
+    assert queries.presence_of_session(session, token, START) is None
     assert actor_of(session, rose).roles == {Role.RESIDENT}
     assert session.scalars(select(AuditEvent.actor_id).where(AuditEvent.verb == "people.renamed")).one() == rose.id
     kept = [str(row.payload) for row in session.scalars(select(OutboxRow))]
@@ -198,8 +198,8 @@ def test_signing_out_everywhere_ends_all_sessions(session: Session) -> None:
     rose, other = a_person(session), a_person(session)
     mine, theirs = [a_sign_in(session, rose), a_sign_in(session, rose)], a_sign_in(session, other)
     assert service.leave_everywhere(work(session, actor_of(session, rose))) == 2
-    assert [queries.actor_of_session(session, token, START) for token in mine] == [None, None]
-    assert queries.actor_of_session(session, theirs, START)
+    assert [queries.presence_of_session(session, token, START) for token in mine] == [None, None]
+    assert queries.presence_of_session(session, theirs, START)
 
 
 # Groups.

@@ -20,7 +20,7 @@ from grants.kernel.errors import NotFound, RuleBroken
 from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
 from grants.people.models import Person, SignInLink, SignInSession
-from grants.people.queries import actor_of_session, token_hash
+from grants.people.queries import presence_of_session, token_hash
 from grants.people.service import accounts as service
 from grants.web.db import db, transaction
 from tests.builders.people import a_person
@@ -48,9 +48,9 @@ def test_the_link_lets_its_reader_in_once(any_session: Session) -> None:
     rose = a_person(any_session, name="Rose", email="rose@example.org")
     token = token_for(any_session, "Rose@Example.org")
     entry = service.enter_by_link(work(any_session), token)
-    actor = actor_of_session(any_session, entry.token, START)
-    assert actor is not None
-    assert actor.id == rose.id
+    presence = presence_of_session(any_session, entry.token, START)
+    assert presence is not None
+    assert presence.actor.id == rose.id
     with pytest.raises(RuleBroken, match="used already"):
         service.enter_by_link(work(any_session), token)
 
@@ -101,15 +101,15 @@ def test_the_trail_tells_neither_address_nor_name(session: Session) -> None:
 def test_a_session_ends_after_fourteen_days(session: Session) -> None:
     a_person(session, email="rose@example.org")
     entry = service.enter_by_link(work(session), token_for(session, "rose@example.org"))
-    assert actor_of_session(session, entry.token, START + timedelta(days=14) - timedelta(seconds=1))
-    assert actor_of_session(session, entry.token, START + timedelta(days=14)) is None
+    assert presence_of_session(session, entry.token, START + timedelta(days=14) - timedelta(seconds=1))
+    assert presence_of_session(session, entry.token, START + timedelta(days=14)) is None
 
 
 def test_coming_in_again_ends_the_session_before(session: Session) -> None:
     a_person(session, email="rose@example.org")
     first = service.enter_by_link(work(session), token_for(session, "rose@example.org"))
     service.enter_by_link(work(session), token_for(session, "rose@example.org"), replaces=first.token)
-    assert actor_of_session(session, first.token, START) is None
+    assert presence_of_session(session, first.token, START) is None
 
 
 def test_nobody_real_can_be_come_in_as(session: Session) -> None:

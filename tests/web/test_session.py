@@ -90,7 +90,7 @@ def test_signing_out_ends_the_session_behind_a_kept_cookie(app: Flask, as_: Sign
 
 def test_coming_in_keeps_nothing_of_an_earlier_visit(app: Flask, as_: SignIn, app_session: Session) -> None:
     from grants.web import session as kit
-    from tests.builders.people import a_sign_in, actor_of
+    from tests.builders.people import a_sign_in
 
     person = a_person(app_session)
     token = a_sign_in(app_session, person)
@@ -99,7 +99,7 @@ def test_coming_in_keeps_nothing_of_an_earlier_visit(app: Flask, as_: SignIn, ap
         from flask import session as cookie
 
         cookie.update({"csrf_token": "old", "draft": "theirs", "ballot:7": [1, 2]})
-        kit.enter(token, actor_of(app_session, person))
+        kit.enter(token)
         assert "draft" not in cookie
         assert cookie.get("csrf_token") != "old"
         assert cookie["ballot:7"] == [1, 2]

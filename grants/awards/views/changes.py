@@ -19,6 +19,7 @@ from grants.awards.service import amendments
 from grants.awards.views.readers import may_steward, private_page
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotFound, RuleBroken
+from grants.web.again import number_again
 from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.session import current_actor
@@ -128,6 +129,7 @@ def answer_change(change_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/changes/<uuid:change_id>/apply")
 @signed_in(Role.STEWARD)
+@number_again
 def apply_change(change_id: UUID) -> ResponseReturnValue:
     """Put an approved change into force."""
     award_id = _award_of_change(change_id)

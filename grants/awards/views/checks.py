@@ -17,6 +17,7 @@ from grants.payees import queries as payees
 from grants.payees import service as payees_service
 from grants.payees.rules.checks import ASKS, GroupCheckState
 from grants.people import queries as people
+from grants.web.again import number_again
 from grants.web.db import now, reading
 from grants.web.doors import signed_in
 from grants.web.limits import post_limit
@@ -154,6 +155,7 @@ def _kind_of(check_id: UUID) -> str:
 
 @bp.post("/awards/<uuid:award_id>/needs/<kind>/waive")
 @signed_in(*payees_access.OFFICERS)
+@number_again
 def waive(award_id: UUID, kind: str) -> ResponseReturnValue:
     """Ask that this award go on without a check."""
     need, form = _need(award_id, kind), WaiveForm()
@@ -170,6 +172,7 @@ def waive(award_id: UUID, kind: str) -> ResponseReturnValue:
 
 @bp.post("/awards/<uuid:award_id>/checks/<uuid:check_id>/waiver")
 @signed_in(*payees_access.OFFICERS)
+@number_again
 def answer_waiver(award_id: UUID, check_id: UUID) -> ResponseReturnValue:
     """Decide whether this award can go on without."""
     kind, form = _kind_of(check_id), WaiverForm()
@@ -187,6 +190,7 @@ def answer_waiver(award_id: UUID, check_id: UUID) -> ResponseReturnValue:
 
 @bp.route("/bank-accounts/<uuid:account_id>/verify", methods=["GET", "POST"])
 @signed_in(*payees_access.OFFICERS)
+@number_again
 @post_limit("30 per hour")
 def verify_account(account_id: UUID) -> ResponseReturnValue:
     """Type the numbers that stand on the statement: they are compared with what the group gave."""

@@ -111,12 +111,13 @@ def _end_session(uow: UnitOfWork, token: str) -> SignInSession | None:
 def leave_everywhere(uow: UnitOfWork) -> int:
     """Sign out on every device. Gives how many sessions ended."""
     person = uow.get(Person, access.ensure_signed_in(uow.actor))
-    ended = _end_sessions(uow, person.id)
+    ended = end_sessions(uow, person.id)
     uow.record("people.signed_out_everywhere", person, sessions=ended)
     return ended
 
 
-def _end_sessions(uow: UnitOfWork, person_id: UUID) -> int:
+def end_sessions(uow: UnitOfWork, person_id: UUID) -> int:
+    """End every visit of somebody. Gives how many there were."""
     return int(
         uow.session.execute(  # type: ignore[attr-defined]  # a CursorResult: it is an UPDATE
             update(SignInSession)
@@ -168,7 +169,7 @@ def anonymise(uow: UnitOfWork, person_id: UUID) -> Person:
     for membership in queries.memberships_of(uow.session, person_id):
         _keep_an_editor(uow, membership, None, alone_is_fine=True)
         membership.ended_at = uow.now
-    sessions = _end_sessions(uow, person_id)
+    sessions = end_sessions(uow, person_id)
     if person.email:
         uow.session.execute(
             update(SignInLink).where(SignInLink.email == person.email).values(email="", expires_at=uow.now)

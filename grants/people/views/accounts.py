@@ -32,7 +32,7 @@ from grants.people.rules import EVERYWHERE, KIND_WORDS, ROLE_WORDS, VERB_WORDS, 
 from grants.people.service import accounts as service
 from grants.web import session
 from grants.web.db import now, reading
-from grants.web.doors import demo_only, public, signed_in
+from grants.web.doors import demo_only, lead_on, led_to, public, signed_in
 from grants.web.forgetting import forget_everywhere
 from grants.web.limits import post_limit
 from grants.web.needs import NeedsYou, Rows, needs_you
@@ -56,6 +56,7 @@ def _address_key() -> str:
 @post_limit("6 per hour", key_func=_address_key)
 def sign_in() -> ResponseReturnValue:
     """Ask for a link by e-mail; in the demonstration also: choose whom to be."""
+    lead_on(request.args.get("next"))
     form = SignInForm(next=request.args.get("next", ""))
     if form.accepted():
         try:
@@ -138,8 +139,10 @@ def enter_as(person_id: UUID) -> ResponseReturnValue:
 
 
 def _come_in(entry: service.Entry, path: str = "") -> ResponseReturnValue:
-    session.enter(entry.token, queries.actor_for(reading(), entry.person_id, entry.name))
-    return redirect(path or entry.next_path)
+    session.enter(entry.token)
+    path = path or entry.next_path
+    wanted = session.still_wanted()
+    return redirect(led_to(wanted, path) if wanted else path)
 
 
 @bp.post("/sign-out")
@@ -182,6 +185,7 @@ def you() -> ResponseReturnValue:
         memberships=queries.memberships_of(reading(), me),
         start="" if actor.has(Role.AUDITOR) else url_for("people.new_group"),
         sessions=queries.sessions_of(reading(), me, now()),
+        factor=queries.factor_of(reading(), me),
     ), form.status
 
 
@@ -284,6 +288,7 @@ def person(person_id: UUID) -> ResponseReturnValue:
         ended=[grant for grant in grants if grant.ended_at is not None],
         role_name=_role,
         is_me=current_actor().id == person_id,
+        factor=queries.factor_of(reading(), person_id),
         memberships=queries.memberships_of(reading(), person_id),
         history=_history(person_id),
         extra=sections_for("person", shown),
