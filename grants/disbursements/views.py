@@ -321,6 +321,7 @@ def hold(payment_id: UUID) -> ResponseReturnValue:
 
 @bp.route("/payments/<uuid:payment_id>/part", methods=["GET", "POST"])
 @signed_in(*DESK)
+@number_again
 def part(payment_id: UUID) -> ResponseReturnValue:
     """Say what becomes of a part that could not be paid."""
     line, form = _line(payment_id), UnpayableForm()

@@ -415,6 +415,7 @@ MONEY = {
     "disbursements.authorise",
     "disbursements.give_account",
     "disbursements.limits",
+    "disbursements.part",
     "disbursements.recall",
     "disbursements.release",
     "disbursements.repayments",
