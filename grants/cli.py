@@ -10,9 +10,12 @@ if TYPE_CHECKING:
 
 
 def command_line() -> "FlaskGroup":
-    """The application's commands, and ``tally`` beside them: its numpy is nothing that the workers need carry."""
+    """The application's commands, and beside them ``db`` and ``tally``: the workers need carry nothing of theirs."""
+    from flask_migrate import cli as migrations  # type: ignore[attr-defined] # its stubs leave it out
+
     from grants.app import cli
 
+    cli.add_command(migrations.db, "db")
     cli.add_command(tally_file)
     return cli
 

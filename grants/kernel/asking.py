@@ -102,6 +102,11 @@ class _Words:
         return self._ready[dialect.name]
 
 
+def _naming(kind: Any) -> Any:
+    """A dialect of this kind that binds each name once, however often it stands there."""
+    return kind(paramstyle="named")
+
+
 def _turn(kind: TypeEngine[Any], dialect: Dialect) -> Turn:
     turn: Turn = kind.dialect_impl(dialect).result_processor(dialect, None)
     return turn
