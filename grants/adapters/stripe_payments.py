@@ -5,6 +5,7 @@ words. The library repeats nothing by itself (``max_network_retries=0``): what i
 decided where the key is kept.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -299,7 +300,11 @@ class StripePayments:
             event = loads(body)
         except (ValueError, RecursionError):
             raise EventRefused("This is not JSON.") from None
-        if not isinstance(event, dict) or not str(event.get("id", "")).startswith("evt_") or not event.get("type"):
+        if (
+            not isinstance(event, dict)
+            or not re.fullmatch(r"evt_\w{1,70}", str(event.get("id", "")), re.ASCII)
+            or not event.get("type")
+        ):
             raise EventRefused("This is not an event.")
         return event
 

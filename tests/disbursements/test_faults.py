@@ -217,10 +217,11 @@ def test_one_byte_of_an_event_changed_is_refused(world: World) -> None:
     [
         ("[" * 50_000 + "]" * 50_000, 400),
         ("null", 400),
+        ('{"id": "evt_' + "1" * 400 + '", "type": "charge.updated"}', 400),
         ('{"id": "evt_1", "type": "transfer.created", "data": {"object": ["tr_1"]}}', 200),
         ('{"id": "evt_1", "type": "v2.core.account.updated", "related_object": "acct_1"}', 200),
     ],
-    ids=["deep", "nothing", "a list", "a word"],
+    ids=["deep", "nothing", "a long id", "a list", "a word"],
 )
 def test_what_is_signed_and_of_no_shape_that_we_know_is_answered_and_changes_nothing(
     world: World, body: str, status: int
