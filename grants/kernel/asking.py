@@ -90,9 +90,7 @@ class _Words:
                     told["literal_binds"] = True
                 return super().visit_bindparam(bindparam, **told)
 
-        named: Any = (
-            type(dialect)(paramstyle="named") if dialect.name == "sqlite" else dialect
-        )  # each name is bound once
+        named = _naming(type(dialect)) if dialect.name == "sqlite" else dialect
         compiled = Fixed(named, self._query)
         turns: dict[str, Turn] = {
             name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()
