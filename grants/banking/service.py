@@ -1,7 +1,7 @@
 """Bank runs, and statements: the only writer of runs, their lines, and lines of statements."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from hashlib import sha256
 from uuid import UUID
@@ -15,6 +15,7 @@ from grants.banking.rules import STEPS, About, Expected, Outcome, RunAction, Run
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState, Notice, Told
 from grants.disbursements.service import heard
+from grants.funds import queries as funds
 from grants.funds.models import Checkout, Fund
 from grants.funds.rules import MoneyDraft
 from grants.funds.service import contributions
@@ -277,11 +278,22 @@ def credit_line(uow: UnitOfWork, line_id: UUID, contribution_id: UUID) -> Statem
     _ensure_open(uow, line)
     if line.amount_minor <= 0 or line.fund_id is None:
         raise RuleBroken("Only money that came in can be a funder's.")
-    receipt = contributions.receive(
-        uow, contribution_id, MoneyDraft(line.amount_minor, line.reference or line.words or line.key[:12], line.on)
-    )
+    taken = {one.reference for one in funds.receipts(uow.session, contribution_id)}
+    draft = MoneyDraft(line.amount_minor, _reference(line, taken), line.on)
+    receipt = contributions.receive(uow, contribution_id, draft)
     line.about, line.about_id, line.matched_by_id = About.MONEY_IN, receipt.id, uow.actor.id
     return line
+
+
+def _reference(line: StatementLine, taken: Collection[str]) -> str:
+    """The bank's reference, or its words; with the day, and a number, where money with the same one came before.
+
+    A standing order has one reference for ever. That one line is not credited twice is known from the line itself.
+    """
+    said = contributions.tidy_reference((line.reference or line.words or line.key)[:60].strip())
+    dated = f"{said[:46].strip()} {line.on.isoformat()}"
+    ways = (said, dated, *(f"{dated} {number}" for number in range(2, len(taken) + 3)))
+    return next(way for way in ways if way not in taken)
 
 
 def set_aside(uow: UnitOfWork, line_id: UUID, why: str) -> StatementLine:

@@ -328,6 +328,30 @@ def test_money_that_came_in_is_put_into_the_pot_from_its_line_once(any_session: 
     assert breaks(any_session) == []
 
 
+def test_a_standing_order_with_one_reference_and_a_line_with_words_only_are_credited(any_session: Session) -> None:
+    one = a_contribution(any_session, amount_minor=50_000, received_minor=0, state=ContributionState.AGREED)
+    clerk = officer(any_session)
+    day = START.date() - timedelta(days=1)
+    words = "FASTER PAYMENT RECEIVED FROM THE TEES VALLEY TRUST FOR GOOD NEIGHBOURS AND THEIR GROUPS"
+    lines = [
+        BankLine(day, 10_000, "TEES TRUST"),
+        BankLine(START.date(), 10_000, "Tees Trust"),
+        BankLine(START.date(), 10_000, "TEES TRUST"),
+        BankLine(START.date(), 20_000, "", words),
+    ]
+    service.take_statement(work(any_session, clerk), one.fund_id, lines)
+    for line in queries.lines_to_explain(any_session, None):
+        service.credit_line(work(any_session, clerk), line.id, one.id)
+    receipts = list(any_session.scalars(select(Receipt).order_by(Receipt.reference)))
+    assert [receipt.amount_minor for receipt in receipts] == [20_000, 10_000, 10_000, 10_000]
+    assert [receipt.reference for receipt in receipts][:3] == [
+        words[:60].strip(),
+        "TEES TRUST",
+        "TEES TRUST 2026-03-02",
+    ]
+    assert breaks(any_session) == []
+
+
 def test_what_was_recorded_by_hand_finds_its_line(session: Session) -> None:
     one = a_contribution(session, amount_minor=50_000)
     receipt = session.scalars(select(Receipt).where(Receipt.contribution_id == one.id)).one()
