@@ -1,6 +1,8 @@
 """What pages cost: CPU of the server beside a bare Flask view of the same run, queries, the first view, memory.
 
-The demonstration town is served by granian; one round of it is filled up with 100 bids, and then with 10,000.
+The demonstration town is served by granian; one round of it is filled up with 100 bids, and then with 10,000. Each page
+is measured made afresh, by a server that keeps none; what visitors without an account see also as it is kept for as
+long as nobody commits anything (docs/decisions/0061). While people write, the truth lies between the two.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ from tests.support.town import load_town
 
 Row = dict[str, Any]
 FEW, MANY = 100, 10_000
-WARM_UP, ASKED, BARE_ASKED, CONNECTIONS = 12, 120, 3_000, 4
+WARM_UP, ASKED, KEPT_ASKED, BARE_ASKED, CONNECTIONS = 12, 120, 1_000, 3_000, 4
+KEEPING_NONE = {"GRANTS_PAGE_MEMORY": "0"}
 FLAT_AFTER, FLAT_FOR = 2_000, 8_000
 ROLES = ("rosa", "amina", "carl", "olga", "sue", "priya", "fiona", "nadia", "arthur", "ada")
 """Somebody of each role, by the first part of their address."""
@@ -69,7 +72,7 @@ class _Tour:
     """The pages to look at, and who looks."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self.app = create_app(settings_for(url, folder, env=Env.DEMO))
+        self.app = create_app(settings_for(url, folder, env=Env.DEMO, page_memory=0))
         self.engine = create_engine(url, **engine_options(url))
         prepare_engine(self.engine)
         self.clients: dict[str, Any] = {"": self.app.test_client()}
@@ -135,23 +138,28 @@ class _Tour:
         chosen = [page for page in self.pages if not only or page[0] == only]
         costs: dict[str, list[float]] = {what: [] for what, _, _ in chosen}
         ratios: dict[str, list[float]] = {what: [] for what, _, _ in chosen}
+        kept: dict[str, list[float]] = {what: [] for what, _, _ in chosen}
         for _ in range(rounds):
             with (
                 tempfile.TemporaryDirectory() as logs,
                 granian("benchmarks.bare:app", {}, Path(logs) / "bare.log", workers=1) as bare,
-                granian("wsgi:app", environ, Path(logs) / "server.log", workers=1) as served,
+                granian("wsgi:app", {**environ, **KEEPING_NONE}, Path(logs) / "afresh.log", workers=1) as afresh,
+                granian("wsgi:app", environ, Path(logs) / "keeping.log", workers=1) as keeping,
             ):
                 for what, path, who in chosen:
                     floor = _cost(bare, get("/"), BARE_ASKED)
-                    cost = _cost(served, get(path, self.cookie(who)), ASKED)
+                    cost = _cost(afresh, get(path, self.cookie(who)), ASKED)
                     costs[what].append(cost)
                     ratios[what].append(cost / floor)
+                    if not who:
+                        kept[what].append(_cost(keeping, get(path), KEPT_ASKED) / floor)
         return [
             {
                 "page": f"{what}, {self.bids:,} bids" if what == "the public list" else what,
                 "cpu_ms": round(1000 * statistics.median(costs[what]), 1),
                 "bare_views": round(statistics.median(ratios[what]), 1),
                 "queries": self.queries(path, who),
+                "kept_bare_views": round(statistics.median(kept[what]), 1) if kept[what] else "not kept",
             }
             for what, path, who in chosen
         ]
