@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, Uuid, bindparam, func, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.allocation.models import Decision
@@ -35,7 +36,7 @@ from grants.awards.rules import (
 from grants.funds.models import Contribution, Fund, Funder
 from grants.funds.rules import ONBOARDS
 from grants.kernel.actors import Role
-from grants.kernel.asking import Who
+from grants.kernel.asking import Prepared, Who
 from grants.ledger import queries as ledger
 from grants.ledger.queries import Pockets
 from grants.payees import queries as payees
@@ -170,7 +171,14 @@ def of_fund(session: Session, fund_id: UUID, *, limit: int = 200) -> list[AwardL
 
 def of_proposal(session: Session, proposal_id: UUID) -> AwardLine | None:
     """The award that stands for a proposal, if one does."""
-    return next(iter(_read(session, Award.proposal_id == proposal_id, Award.state.in_(HOLDS_MONEY))), None)
+    found = _of_proposal().told(session, proposal_id=proposal_id)
+    return AwardLine(*found[0]) if found else None
+
+
+@cache
+def _of_proposal() -> Prepared:
+    bid = bindparam("proposal_id", None, type_=Uuid())
+    return Prepared(_lines(Award.proposal_id == bid, Award.state.in_(HOLDS_MONEY)).limit(1))
 
 
 def listed(

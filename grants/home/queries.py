@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from sqlalchemy import ScalarSelect, func, select
@@ -14,6 +15,7 @@ from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
 from grants.issues.models import Issue
 from grants.issues.rules import IssueState
+from grants.kernel.asking import Prepared
 from grants.kernel.clock import london_day
 from grants.kernel.money import show_pounds
 from grants.ledger.models import Account
@@ -57,7 +59,13 @@ class Figures:
 
 def figures(session: Session) -> Figures:
     """All figures in one query."""
-    row = session.execute(
+    [row] = _figures().told(session)
+    return Figures(*(int(value) for value in row))
+
+
+@cache
+def _figures() -> Prepared:
+    return Prepared(
         select(
             select(func.count()).where(Issue.state != IssueState.HIDDEN).scalar_subquery(),
             select(func.count()).where(Priority.state == PriorityState.AGREED).scalar_subquery(),
@@ -68,8 +76,7 @@ def figures(session: Session) -> Figures:
             _in_pocket(Pocket.AVAILABLE),
             _in_pocket(Pocket.PAID),
         )
-    ).one()
-    return Figures(*(int(value) for value in row))
+    )
 
 
 def _in_pocket(pocket: Pocket) -> ScalarSelect[int]:
@@ -100,7 +107,12 @@ class Done:
 
 def done(session: Session, *, limit: int = 3) -> list[Done]:
     """What was done lately, by accepted reports, newest first."""
-    rows = session.execute(
+    return [Done(*row) for row in _done(limit).told(session)]
+
+
+@cache
+def _done(limit: int) -> Prepared:
+    return Prepared(
         select(
             Award.id,
             Priority.title,
@@ -118,7 +130,6 @@ def done(session: Session, *, limit: int = 3) -> list[Done]:
         .order_by(Report.accepted_at.desc(), Report.id)
         .limit(limit)
     )
-    return [Done(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +144,12 @@ class Answered:
 
 def answered(session: Session, *, limit: int = 3) -> list[Answered]:
     """Issues that were answered lately, newest first."""
-    rows = session.execute(
+    return [Answered(*row) for row in _answered(limit).told(session)]
+
+
+@cache
+def _answered(limit: int) -> Prepared:
+    return Prepared(
         select(Issue.id, Issue.title, Issue.answer, Issue.answered_at)
         .where(
             Issue.state.in_((IssueState.ANSWERED, IssueState.TAKEN_UP, IssueState.CLOSED)),
@@ -143,7 +159,6 @@ def answered(session: Session, *, limit: int = 3) -> list[Answered]:
         .order_by(Issue.answered_at.desc(), Issue.id)
         .limit(limit)
     )
-    return [Answered(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

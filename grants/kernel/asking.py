@@ -31,12 +31,13 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from grants.kernel import statements
 from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import london_day
-from grants.kernel.statements import Line
+from grants.kernel.statements import Line, line_of
 from grants.kernel.tables import Utc
 
 Turn = Callable[[Any], Any] | None
@@ -58,6 +59,10 @@ class Prepared:
         if turns is None:
             turns = self._turns[line.dialect.name] = [_turn(kind, line.dialect) for kind in self._types]
         return [_turned(row, turns) for row in self._words.run(line, values)]
+
+    def told(self, session: Session, **values: Any) -> list[tuple[Any, ...]]:
+        """The same in the transaction of a session. What the session has not yet written is not seen."""
+        return self.rows(line_of(session.connection()), values)
 
 
 class _Words:

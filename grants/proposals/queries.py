@@ -1,19 +1,20 @@
 """Proposals as pages and later stages read them."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased, joinedload, load_only, selectinload
+from sqlalchemy import ColumnElement, Select, String, Uuid, bindparam, cast, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.funds.rules import Need
 from grants.insights import queries as insights
 from grants.insights.models import Insight
 from grants.kernel.actors import Role
-from grants.kernel.asking import Who
+from grants.kernel.asking import Prepared, Who
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.payees import queries as payees
@@ -208,7 +209,7 @@ def _excluding(session: Session, round_id: UUID, sets: Sequence[ExclusiveSet]) -
 def only_one_words(session: Session, round_id: UUID) -> dict[UUID, str]:
     """Proposal → what everybody is told of those beside which it cannot win; proposals without any are left out."""
     sets: dict[UUID, tuple[str, dict[UUID, str]]] = {}
-    for set_id, reason, proposal_id, title in session.execute(_one_of_sets(), {"round_id": round_id}):
+    for set_id, reason, proposal_id, title in _one_of_sets().told(session, round_id=round_id):
         sets.setdefault(set_id, (reason, {}))[1][proposal_id] = title
     words: dict[UUID, list[str]] = {}
     for reason, bids in (sets[id] for id in sorted(sets)):
@@ -219,14 +220,14 @@ def only_one_words(session: Session, round_id: UUID) -> dict[UUID, str]:
 
 
 @cache
-def _one_of_sets() -> Select[tuple[UUID, str, UUID, str]]:
+def _one_of_sets() -> Prepared:
     """(set, its reason, a bid of it that takes part, its title) of a round's sets that stand."""
-    return (
+    return Prepared(
         select(ExclusiveSet.id, ExclusiveSet.reason, Proposal.id, Proposal.title)
         .join(ExclusiveBid, ExclusiveBid.set_id == ExclusiveSet.id)
         .join(Proposal, Proposal.id == ExclusiveBid.proposal_id)
         .where(
-            ExclusiveSet.round_id == bindparam("round_id"),
+            ExclusiveSet.round_id == bindparam("round_id", None, type_=Uuid()),
             ExclusiveSet.lifted_at.is_(None),
             Proposal.state.in_(TAKES_PART),
         )
@@ -255,33 +256,67 @@ def unscreened_count(session: Session, round_id: UUID) -> int:
 
 def public_ids(session: Session, round_id: UUID) -> list[UUID]:
     """Ids of a round's public proposals, by id; at most 2,000. Ask only once they are ``open_to_all``."""
-    query = select(Proposal.id).where(
-        Proposal.round_id == round_id,
-        Proposal.state.in_(PUBLIC),
-        (Proposal.state != ProposalState.WITHDRAWN) | Proposal.number.is_not(None),
-    )
-    return list(session.scalars(query.order_by(Proposal.id).limit(2_000)))
+    return list(session.scalars(_public(round_id)))
 
 
-def cards(session: Session, ids: Collection[UUID]) -> list[Proposal]:
-    """These proposals in the order of ``ids``, with no more of each than a list shows: the rest cannot be read."""
-    if not ids:
-        return []
-    shown = (
-        Proposal.state, Proposal.title, Proposal.summary, Proposal.applied_for_minor, Proposal.number,
-        Proposal.kept_off_reason,
-    )  # fmt: skip
-    query = (
-        select(Proposal)
-        .where(Proposal.id.in_(ids))
-        .options(
-            load_only(*shown, raiseload=True),
-            joinedload(Proposal.group, innerjoin=True).load_only(Group.name, raiseload=True),
+def _public(round_id: object) -> Select[tuple[UUID]]:
+    return (
+        select(Proposal.id)
+        .where(
+            Proposal.round_id == round_id,
+            Proposal.state.in_(PUBLIC),
+            (Proposal.state != ProposalState.WITHDRAWN) | Proposal.number.is_not(None),
         )
         .order_by(Proposal.id)
+        .limit(2_000)
     )
-    found = {one.id: one for one in session.scalars(query)}
+
+
+def listed_ids(session: Session, round_id: UUID) -> list[str]:
+    """The same ids as text, for a list that shows few of them at a time."""
+    return [id for (id,) in _listed_ids().told(session, round_id=round_id)]
+
+
+@cache
+def _listed_ids() -> Prepared:
+    return Prepared(_public(bindparam("round_id", None, type_=Uuid())).with_only_columns(cast(Proposal.id, String)))
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """No more of a proposal than a list shows."""
+
+    id: UUID
+    state: ProposalState
+    title: str
+    summary: str | None
+    applied_for_minor: int
+    number: int | None
+    kept_off_reason: str | None
+    group_name: str
+
+
+def cards(session: Session, ids: Sequence[UUID]) -> list[Card]:
+    """These proposals in the order of ``ids``: a page of a list, so at most ``PER_PAGE``."""
+    if not ids:
+        return []
+    given = {f"id_{at}": ids[min(at, len(ids) - 1)] for at in range(PER_PAGE)}
+    found = {row[0]: Card(*row) for row in _cards().told(session, **given)}
     return [found[id] for id in ids if id in found]
+
+
+@cache
+def _cards() -> Prepared:
+    ids = [bindparam(f"id_{at}", None, type_=Uuid()) for at in range(PER_PAGE)]
+    return Prepared(
+        select(
+            Proposal.id, Proposal.state, Proposal.title, Proposal.summary, Proposal.applied_for_minor, Proposal.number,
+            Proposal.kept_off_reason, Group.name,
+        )
+        .join(Group, Group.id == Proposal.group_id)
+        .where(Proposal.id.in_(ids))
+        .order_by(Proposal.id)
+    )  # fmt: skip
 
 
 def by_ids(session: Session, ids: Collection[UUID]) -> list[Proposal]:

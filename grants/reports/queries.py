@@ -3,16 +3,17 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, Uuid, bindparam, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
 from grants.kernel.actors import Role
-from grants.kernel.asking import Who
+from grants.kernel.asking import Prepared, Who
 from grants.people.models import Group
 from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
@@ -123,8 +124,13 @@ def outcomes_of_group(session: Session, group_id: UUID, *, limit: int = 50) -> l
 
 
 def outcome_of_proposal(session: Session, proposal_id: UUID) -> OutcomeLine | None:
-    row = session.execute(_outcomes(Award.proposal_id == proposal_id).limit(1)).one_or_none()
-    return OutcomeLine(*row) if row is not None else None
+    found = _of_proposal().told(session, proposal_id=proposal_id)
+    return OutcomeLine(*found[0]) if found else None
+
+
+@cache
+def _of_proposal() -> Prepared:
+    return Prepared(_outcomes(Award.proposal_id == bindparam("proposal_id", None, type_=Uuid())).limit(1))
 
 
 def _lines(*where: ColumnElement[bool]) -> Select[Any]:

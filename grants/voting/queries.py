@@ -6,11 +6,11 @@ Nothing here reads choices before it.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, case, exists, func, select
+from sqlalchemy import Select, bindparam, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import Role
@@ -225,7 +225,12 @@ def entries(session: Session, round_id: UUID) -> list[Entry]:
 
 def line_of(session: Session, proposal_id: UUID) -> BallotLine | None:
     """The line of the ballot that a proposal stands on, if it does."""
-    return session.scalar(select(BallotLine).where(BallotLine.proposal_id == proposal_id))
+    return session.scalar(_line(), {"proposal_id": proposal_id})
+
+
+@cache
+def _line() -> Select[tuple[BallotLine]]:
+    return select(BallotLine).where(BallotLine.proposal_id == bindparam("proposal_id"))
 
 
 def batches(session: Session, round_id: UUID) -> list[Batch]:

@@ -307,17 +307,18 @@ def _listed(round_ids: Sequence[UUID]) -> dict[UUID, _Listed]:
     round = rounds.published(reading(), round_id)
     good_until(*rounds.moments(round))
     shown = queries.open_to_all(round, now())
-    ids = queries.public_ids(reading(), round_id) if shown else []
-    told = (round.id, round.title, round.voting_opens_at, round.currency, shown, tuple(str(id) for id in ids))
+    ids = queries.listed_ids(reading(), round_id) if shown else []
+    told = (round.id, round.title, round.voting_opens_at, round.currency, shown, tuple(ids))
     return {round_id: _Listed(*told)}
 
 
 def _cards(round: _Listed, ids: Sequence[str]) -> dict[str, Markup]:
     """Id → the bid's card, of which everybody sees the same."""
-    found = queries.cards(reading(), [UUID(id) for id in ids])
+    told = {UUID(id): id for id in ids}
+    found = queries.cards(reading(), list(told))
     html = render_template("proposals/cards_apart.html", proposals=found, round=round)
     pieces = zip(found, html.split("\0"), strict=False)  # no text of ours or theirs holds a NUL: forms refuse it
-    return {str(one.id): Markup(piece) for one, piece in pieces}  # noqa: S704 - rendered by our template
+    return {told[one.id]: Markup(piece) for one, piece in pieces}  # noqa: S704 - rendered by our template
 
 
 def _shuffled(ids: Sequence[str]) -> list[str]:
