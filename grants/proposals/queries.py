@@ -650,14 +650,17 @@ def file(session: Session, file_id: UUID) -> ProposalFile:
 
 def questions(session: Session, proposal_id: UUID, *, limit: int = 100) -> list[ProposalComment]:
     """The questions about a proposal with their answers, hidden ones too, the first first."""
-    return list(
-        session.scalars(
-            select(ProposalComment)
-            .where(ProposalComment.proposal_id == proposal_id, ProposalComment.answers_id.is_(None))
-            .options(joinedload(ProposalComment.answers))
-            .order_by(ProposalComment.said_at, ProposalComment.id)
-            .limit(limit)
-        ).unique()
+    return list(session.scalars(_questions(), {"proposal_id": proposal_id, "most": limit}).unique())
+
+
+@cache
+def _questions() -> Select[tuple[ProposalComment]]:
+    return (
+        select(ProposalComment)
+        .where(ProposalComment.proposal_id == bindparam("proposal_id"), ProposalComment.answers_id.is_(None))
+        .options(joinedload(ProposalComment.answers))
+        .order_by(ProposalComment.said_at, ProposalComment.id)
+        .limit(bindparam("most"))
     )
 
 

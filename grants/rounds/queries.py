@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -99,8 +100,13 @@ def promises(round: Round) -> RuleBook | QuickBook:
     """The frozen rule-book of a round of either kind. Refuses (``StepRefused``) one that was never scheduled."""
     if round.rule_book is None:
         raise StepRefused("This round has no rule-book yet: it has not been scheduled.")
-    read = QuickBook.from_json if is_quick(round) else RuleBook.from_json
-    return read(round.rule_book)
+    return _read(round.rule_book, is_quick(round))
+
+
+@lru_cache(maxsize=64)
+def _read(text: str, quick: bool) -> RuleBook | QuickBook:
+    """A frozen text says the same each time it is read, and whether it says so in its one right form is work."""
+    return QuickBook.from_json(text) if quick else RuleBook.from_json(text)
 
 
 def is_quick(round: Round) -> bool:

@@ -6,7 +6,11 @@ from typing import Any
 
 from flask import Flask, Response
 from flask.globals import request_ctx
+from flask.templating import Environment
 from flask.typing import ResponseReturnValue
+from jinja2 import Template
+from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 from werkzeug.datastructures import Headers
 
 _WITHOUT_BODY = (204, 304)
@@ -33,6 +37,21 @@ class Answer(Response):
         return self.is_sequence and self.status_code >= 200 and self.status_code not in _WITHOUT_BODY
 
 
+class Page(Template):
+    """Jinja's, which at each import compares the names of all globals one by one, though ours are the same for all."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        if ctx is not None and ctx.globals_keys <= self.environment.globals.keys():
+            ctx = None
+        return super()._get_default_module(ctx)
+
+
+class Pages(Environment):
+    """Flask's, with templates of ours."""
+
+    template_class = Page
+
+
 class Application(Flask):
     """Views and hooks are plain functions, so nobody asks of each at each request whether it is a coroutine.
 
@@ -41,6 +60,7 @@ class Application(Flask):
     """
 
     response_class = Answer
+    jinja_environment = Pages
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from grants.awards.models import Award, AwardSplit
 from grants.awards.rules import HOLDS_MONEY, AwardState
 from grants.funds.models import Fund
+from grants.kernel.asking import Prepared
 from grants.ledger.models import Account, Posting
 from grants.ledger.queries import Pockets
 from grants.ledger.rules import Pocket
@@ -161,47 +163,69 @@ class RegisterSum:
 
 def register_sum(session: Session) -> RegisterSum:
     """All awards of the register, less what came back, beside the balances of the contributions' accounts."""
+    [(count, awarded, back, reduced)] = _sums().told(session)
+    return RegisterSum(count, int(awarded), -int(back) - int(reduced), all_pockets(session))
+
+
+@cache
+def _sums() -> Prepared:
+    """(how many awards, pence awarded, pence that went back by the books, pence that were let go)."""
     standing = Award.state.in_(HOLDS_MONEY)
-    count, awarded = session.execute(
-        select(func.count(Award.id), func.coalesce(func.sum(Award.amount_minor), 0)).where(standing)
-    ).one()
-    back = session.scalar(
+    back = (
         select(func.coalesce(func.sum(Posting.amount_minor), 0))
         .join(Account, Account.id == Posting.account_id)
         .join(Award, Award.id == Posting.award_id)
         .where(standing, Account.pocket == Pocket.AVAILABLE.value, Posting.amount_minor < 0)
     )
-    reduced = session.scalar(
+    reduced = (
         select(func.coalesce(func.sum(AwardSplit.reduced_minor), 0))
         .join(Award, Award.id == AwardSplit.award_id)
         .where(standing, AwardSplit.reduced_minor > 0)
     )
-    return RegisterSum(count, int(awarded), -int(back or 0) - int(reduced or 0), all_pockets(session))
+    return Prepared(
+        select(
+            select(func.count(Award.id)).where(standing).scalar_subquery(),
+            select(func.coalesce(func.sum(Award.amount_minor), 0)).where(standing).scalar_subquery(),
+            back.scalar_subquery(),
+            reduced.scalar_subquery(),
+        )
+    )
 
 
 def all_pockets(session: Session) -> Pockets:
     """Every contribution of every fund, by the balances of the accounts."""
-    rows = session.execute(
+    rows = _all_pockets().told(session)
+    return Pockets(**{f"{pocket}_minor": -int(total) for pocket, total in rows})
+
+
+@cache
+def _all_pockets() -> Prepared:
+    return Prepared(
         select(Account.pocket, func.sum(Account.balance_minor))
         .where(Account.pocket.is_not(None))
         .group_by(Account.pocket)
     )
-    return Pockets(**{f"{pocket}_minor": -int(total) for pocket, total in rows})
 
 
 def rounds_and_priorities(session: Session) -> tuple[list[tuple[UUID, str]], list[tuple[UUID, str]]]:
     """What the register can be narrowed to: rounds and priorities that have awards."""
+    rounds, served = _narrowing()
+    return [(id, title) for id, title in rounds.told(session)], [(id, title) for id, title in served.told(session)]
+
+
+@cache
+def _narrowing() -> tuple[Prepared, Prepared]:
     standing = Award.state.in_(HOLDS_MONEY)
-    rounds = session.execute(
+    rounds = (
         select(Round.id, Round.title)
         .where(Round.id.in_(select(Award.round_id).where(standing)))
         .order_by(Round.opens_at.desc(), Round.title)
         .limit(200)
     )
-    served = session.execute(
+    served = (
         select(Priority.id, Priority.title)
         .where(Priority.id.in_(select(Award.priority_id).where(standing)))
         .order_by(Priority.title)
         .limit(200)
     )
-    return list(rounds.tuples()), list(served.tuples())
+    return Prepared(rounds), Prepared(served)
