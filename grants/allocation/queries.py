@@ -3,11 +3,11 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Exists, Select, Text, cast, exists, func, or_, select
+from sqlalchemy import Exists, Select, Text, bindparam, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
@@ -65,8 +65,14 @@ def run(session: Session, run_id: UUID) -> AllocationRun:
 
 def standing_run(session: Session, round_id: UUID) -> AllocationRun | None:
     """The run that the decisions of a round stand on; where no bid stood, the latest. Its texts are read when used."""
+    return session.scalar(_standing_run(), {"round_id": round_id})
+
+
+@cache
+def _standing_run() -> Select[tuple[AllocationRun]]:
+    round_id = bindparam("round_id")
     standing = select(Decision.run_id).where(Decision.round_id == round_id, Decision.state != DecisionState.SUPERSEDED)
-    return session.scalar(
+    return (
         select(AllocationRun)
         .options(defer(AllocationRun.inputs), defer(AllocationRun.outcome))
         .where(AllocationRun.round_id == round_id)
@@ -194,7 +200,12 @@ def lines(session: Session, round_id: UUID) -> Sequence[Any]:
 
     Those that were told and later corrected are among them (SUPERSEDED), so that both stay visible.
     """
-    return session.execute(
+    return session.execute(_lines(), {"round_id": round_id}).all()
+
+
+@cache
+def _lines() -> Select[Any]:
+    return (
         select(
             Decision.id,
             Decision.proposal_id,
@@ -219,12 +230,12 @@ def lines(session: Session, round_id: UUID) -> Sequence[Any]:
         .join(Group, Group.id == Proposal.group_id)
         .outerjoin(BallotLine, BallotLine.proposal_id == Decision.proposal_id)
         .where(
-            Decision.round_id == round_id,
+            Decision.round_id == bindparam("round_id"),
             or_(Decision.state != DecisionState.SUPERSEDED, Decision.notified_at.is_not(None)),
         )
         .order_by(Decision.rank, Decision.id)
         .limit(2_500)
-    ).all()
+    )
 
 
 def in_short(session: Session, round_id: UUID) -> tuple[list[Winner], int]:

@@ -170,6 +170,35 @@ def of_round(session: Session, round_id: UUID, states: Collection[ProposalState]
     return list(session.scalars(query))
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A bid that did not win, or that its group withdrew, and no more of it than results tell."""
+
+    id: UUID
+    title: str
+    state: ProposalState
+    number: int | None
+    kept_off_reason: str | None
+
+
+def left_out(session: Session, round_id: UUID) -> list[LeftOut]:
+    """A round's bids that did not win or were withdrawn, by number on the ballot, then by title; at most 2,000."""
+    return [LeftOut(*row) for row in _left_out().told(session, round_id=round_id)]
+
+
+@cache
+def _left_out() -> Prepared:
+    return Prepared(
+        select(Proposal.id, Proposal.title, Proposal.state, Proposal.number, Proposal.kept_off_reason)
+        .where(
+            Proposal.round_id == bindparam("round_id", None, type_=Uuid()),
+            Proposal.state.in_((ProposalState.NOT_FUNDED, ProposalState.WITHDRAWN)),
+        )
+        .order_by(func.coalesce(Proposal.number, 1_000_000), Proposal.title, Proposal.id)
+        .limit(2_000)
+    )
+
+
 def eligible(session: Session, round_id: UUID) -> list[Proposal]:
     """Proposals that passed the eligibility check and are not on the ballot so far, by title."""
     return of_round(session, round_id, (ProposalState.ELIGIBLE,))

@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select, union
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.kernel.actors import Role
@@ -478,10 +479,13 @@ def have_told(session: Session, round_id: UUID) -> set[UUID]:
 
 def findings(session: Session, round_id: UUID) -> dict[UUID, PanelFinding]:
     """What the panel found, by proposal; empty before the lock. Public only once the vote has opened."""
-    rows = session.scalars(
-        select(PanelFinding).where(PanelFinding.round_id == round_id).order_by(PanelFinding.proposal_id).limit(2_000)
-    )
-    return {finding.proposal_id: finding for finding in rows}
+    return {finding.proposal_id: finding for finding in session.scalars(_findings(), {"round_id": round_id})}
+
+
+@cache
+def _findings() -> Select[tuple[PanelFinding]]:
+    of_round = PanelFinding.round_id == bindparam("round_id")
+    return select(PanelFinding).where(of_round).order_by(PanelFinding.proposal_id).limit(2_000)
 
 
 def finding_of(session: Session, proposal_id: UUID) -> PanelFinding | None:

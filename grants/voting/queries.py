@@ -10,11 +10,11 @@ from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, case, exists, func, select
+from sqlalchemy import Select, Uuid, bindparam, case, exists, func, select
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import Role
-from grants.kernel.asking import Who
+from grants.kernel.asking import Prepared, Who
 from grants.kernel.errors import NotFound
 from grants.people.models import Group, Person
 from grants.priorities.models import Priority
@@ -307,17 +307,22 @@ def kept_ballots(session: Session, round_id: UUID) -> list[list[Any]]:
 
 def turnout(session: Session, round_id: UUID) -> Turnout:
     """How many voted. Show it only after the close, and through ``rules.turnout.publishable``."""
-    rows = session.execute(
-        select(RollMark.channel, RollMark.ward_code, func.count())
-        .where(RollMark.round_id == round_id)
-        .group_by(RollMark.channel, RollMark.ward_code)
-    ).all()
+    rows = _marked().told(session, round_id=round_id)
     by_channel: dict[str, int] = {}
     by_ward: dict[str, int] = {}
     for channel, ward_code, size in rows:
         by_channel[channel.value] = by_channel.get(channel.value, 0) + size
         by_ward[ward_code or ""] = by_ward.get(ward_code or "", 0) + size
     return Turnout(sum(by_channel.values()), dict(sorted(by_channel.items())), dict(sorted(by_ward.items())))
+
+
+@cache
+def _marked() -> Prepared:
+    return Prepared(
+        select(RollMark.channel, RollMark.ward_code, func.count())
+        .where(RollMark.round_id == bindparam("round_id", None, type_=Uuid()))
+        .group_by(RollMark.channel, RollMark.ward_code)
+    )
 
 
 def board(session: Session, round_id: UUID, *, page: int = 1) -> list[str]:

@@ -108,7 +108,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
     found, told = review.findings(reading(), round_id), {line.proposal_id for line in lines}
     others = [
         bid
-        for bid in proposals.of_round(reading(), round_id, (ProposalState.NOT_FUNDED, ProposalState.WITHDRAWN))
+        for bid in proposals.left_out(reading(), round_id)
         if bid.id not in told and (bid.id in found or bid.number is not None)
     ]
     meeting, winners = queries.meeting(reading(), round_id), [one for one in lines if one.verdict == Verdict.AWARDED]
