@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Exists, Select, Text, bindparam, cast, exists, func, or_, select
+from sqlalchemy import BindParameter, Exists, Select, Text, bindparam, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
@@ -70,7 +70,7 @@ def standing_run(session: Session, round_id: UUID) -> AllocationRun | None:
 
 @cache
 def _standing_run() -> Select[tuple[AllocationRun]]:
-    round_id = bindparam("round_id")
+    round_id: BindParameter[UUID] = bindparam("round_id")
     standing = select(Decision.run_id).where(Decision.round_id == round_id, Decision.state != DecisionState.SUPERSEDED)
     return (
         select(AllocationRun)
