@@ -107,7 +107,7 @@ class Watch:
         self._lock = Lock()
         self._line: sqlite3.Connection | None = None
         self._file: Hashable = None
-        self._times = 0
+        self._pid = self._times = 0
 
     def stands_at(self, engine: Engine) -> Hashable:
         """None when that cannot be told: then nothing is kept."""
@@ -116,24 +116,39 @@ class Watch:
         name = engine.url.database
         if engine.dialect.name != "sqlite" or not name or name == ":memory:" or engine.url.query:
             return None
+        if _identity(name) is None:
+            return None  # to look for it would make it
         try:
             with self._lock:
-                file = os.getpid(), _identity(name), _identity(f"{name}-shm")
-                if self._line is None or file != self._file:
-                    if not self._times:
-                        event.listen(engine, "engine_disposed", self._close)
-                    # a connection is told of the commits of all others, so this one never makes any
-                    self._line = sqlite3.connect(name, timeout=1, check_same_thread=False)
-                    self._file, self._times = file, self._times + 1
-                return self._times, *self._line.execute("PRAGMA data_version").fetchall()
+                if self._line is None or self._file != _file(name):
+                    self._open(engine, name)
+                return self._times, *self._ask()
         except (sqlite3.Error, OSError):
             return None
+
+    def _open(self, engine: Engine, name: str) -> None:
+        if not self._times:
+            event.listen(engine, "engine_disposed", self._close)
+        if self._line is not None and self._pid == os.getpid():
+            self._line.close()  # a connection that came over a fork is left alone
+        # a connection is told of the commits of all others, so this one never makes any
+        self._line = sqlite3.connect(name, timeout=1, check_same_thread=False)
+        self._ask()
+        self._file, self._pid, self._times = _file(name), os.getpid(), self._times + 1
+
+    def _ask(self) -> list[tuple[int]]:
+        return [] if self._line is None else self._line.execute("PRAGMA data_version").fetchall()
 
     def _close(self, _engine: Engine) -> None:
         with self._lock:
             if self._line is not None:
                 self._line.close()
             self._line = None
+
+
+def _file(name: str) -> Hashable:
+    """Which files these are, and who looks: what was put in their place is seen."""
+    return os.getpid(), _identity(name), _identity(f"{name}-shm")
 
 
 def _identity(name: str) -> tuple[int, int] | None:
