@@ -113,6 +113,11 @@ def named(statement: str) -> str:
     return found[1] or f"{found[2]} {found[3]}"
 
 
+def alone(name: str, dialect: str) -> str:
+    """How a DROP names it: SQLite's triggers are named without their table."""
+    return name if dialect == "postgresql" else name.split(" ON ")[0]
+
+
 def standing(dialect: str) -> dict[str, str]:
     """The triggers and functions that the migrations so far have made, as they were worded last."""
     found: dict[str, str] = {}
@@ -127,10 +132,8 @@ def standing(dialect: str) -> dict[str, str]:
                 if dialect == ("postgresql" if re.search("plpgsql|EXECUTE FUNCTION", statement) else "sqlite"):
                     found[named(statement)] = statement
             elif statement.startswith("DROP "):
-                for name in [
-                    name for name in found if statement.removeprefix("DROP ") in (name, name.split(" ON ")[0])
-                ]:
-                    del found[name]
+                gone = statement.removeprefix("DROP ")
+                found = {name: made for name, made in found.items() if alone(name, dialect) != gone}
     return found
 
 
@@ -148,8 +151,7 @@ def guards() -> list[tuple[Steps, Steps]]:
         before, wanted = standing(dialect), {named(statement): statement for statement in statements(address)}
 
         def drop(name: str, dialect: str = dialect) -> MigrateOperation:
-            on_its_own = name if dialect == "postgresql" else name.split(" ON ")[0]
-            return OPERATIONS["on"](dialect, f"DROP {on_its_own}")
+            return OPERATIONS["on"](dialect, f"DROP {alone(name, dialect)}")
 
         def make(statement: str, dialect: str = dialect) -> MigrateOperation:
             return OPERATIONS["on"](dialect, statement)

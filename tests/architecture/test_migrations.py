@@ -194,6 +194,17 @@ def make_append_only(dialect: str, connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
 
+def test_a_draft_finds_no_trigger_to_make_where_none_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(MIGRATIONS))
+    described = spec_from_file_location("drafting", MIGRATIONS / "drafting.py")
+    assert described is not None
+    assert described.loader is not None
+    drafting = module_from_spec(described)
+    described.loader.exec_module(drafting)
+    assert len(drafting.standing("sqlite")) == len(drafting.statements("sqlite://")) > 0
+    assert drafting.guards() == []
+
+
 def loaded_operations(connection: Connection) -> Any:
     """Alembic's operations with ours, as a migration has them."""
     described = spec_from_file_location("altering", MIGRATIONS / "altering.py")
