@@ -697,11 +697,15 @@ def import_election(uow: UnitOfWork, elsewhere: Elsewhere, imported_from: str) -
     voting_service.import_count(uow, round, lines, elsewhere.kept)
     _work_out(uow, round)
     selected = {bid.id: there for bid, there in zip(bids, elsewhere.selected, strict=True)}
+    other_money = {bid.id for bid, other in zip(bids, elsewhere.other_money, strict=False) if other}
     titles = {bid.id: bid for bid in bids}
     for one in queries.decisions(uow.session, round.id):
         there = selected[one.proposal_id]
         departure = None
-        if there is not None and there != (one.verdict is Verdict.AWARDED):
+        if one.proposal_id in other_money and one.verdict is not Verdict.NOT_FUNDED:
+            words = "There it was funded with money from outside this pot."
+            departure = Departure(one.proposal_id, Verdict.NOT_FUNDED, words)
+        elif one.proposal_id not in other_money and there not in (None, one.verdict is Verdict.AWARDED):
             verdict = Verdict.AWARDED if there else Verdict.NOT_FUNDED
             departure = Departure(one.proposal_id, verdict, f"There it was {'' if there else 'not '}funded.")
         made = _ratify(uow, one, titles[one.proposal_id], departure)

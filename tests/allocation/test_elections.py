@@ -353,6 +353,18 @@ def test_the_files_of_a_round_by_equal_shares_say_what_would_have_been_enough(
         assert "£" not in one["enough"]
 
 
+def test_what_was_funded_there_with_other_money_takes_nothing_from_the_pot(
+    app_session: Session, client: FlaskClient
+) -> None:
+    round = imported(app_session, ELSEWHERE.replace("q;500.50;Quay;0", "q;500.50;Quay;2").replace("Reef;0", "Reef;1"))
+    app_session.commit()
+    spent = sum(one.awarded_minor for one in queries.decisions(app_session, round.id))
+    assert spent == 1000_00
+    assert "There it was funded with money from outside this pot." in client.get(f"/rounds/{round.id}/results").text
+    again = read_pb(client.get(f"/rounds/{round.id}/results.pb").data)
+    assert (again.selected, again.other_money) == ((True, True, True), (False, True, False))
+
+
 def test_a_second_one_shares_fund_and_reader_with_the_first(session: Session) -> None:
     first, second = imported(session), imported(session)
     assert first.fund_id == second.fund_id

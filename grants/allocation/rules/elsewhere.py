@@ -54,6 +54,13 @@ class Elsewhere:
     told: Mapping[str, str] = field(default_factory=dict)
     """What its file tells of where it was."""
     ids: tuple[str, ...] = ()
+    other_money: tuple[bool, ...] = ()
+    """By index: whether it was funded there with money from outside the pot."""
+
+    @property
+    def _paid_otherwise(self) -> dict[str, list[str]]:
+        paid = [id for id, other in zip(self.ids, self.other_money, strict=True) if other] if self.other_money else []
+        return {"other_money": paid} if paid else {}
 
     def book(self, fund_id: UUID) -> RuleBook:
         """What is known of its rules. Its ballots are public already, so no number is too small to be told."""
@@ -80,7 +87,7 @@ class Elsewhere:
             currency=self.currency,
             suppress_below=0,
             totals_only_below=0,
-            elsewhere={**self.told, "ids": list(self.ids)},
+            elsewhere={**self.told, **self._paid_otherwise, "ids": list(self.ids)},
         )
 
 
@@ -119,6 +126,7 @@ def read_elsewhere(file: PbFile, now: datetime) -> Elsewhere:
         currency=" ".join(file.currency.split())[:12] or POUNDS,
         told={name: meta[name][:500] for name in TOLD if meta.get(name)},
         ids=file.ids,
+        other_money=file.other_money,
     )
 
 

@@ -45,6 +45,10 @@ class About:
         ids = (self.elsewhere or {}).get("ids") or ()
         return str(ids[number - 1]) if number <= len(ids) else str(number)
 
+    def unselected(self, number: int) -> str:
+        """What a file says of a bid that this pot did not fund: 2 where other money did."""
+        return "2" if self.name(number) in ((self.elsewhere or {}).get("other_money") or ()) else "0"
+
     @property
     def where(self) -> dict[str, str]:
         """Which election it is."""
@@ -52,7 +56,7 @@ class About:
             named = {"description": self.title, "country": "United Kingdom", "unit": self.place}
             return named | {"instance": f"{self.closed_on:%Y}", "language": "en"}
         known = {"description": self.title, "instance": f"{self.closed_on:%Y}"}
-        return known | {name: told for name, told in self.elsewhere.items() if name != "ids"}
+        return known | {name: told for name, told in self.elsewhere.items() if name not in ("ids", "other_money")}
 
 
 PLACED = ("description", "country", "unit", "district", "subunit", "instance")
@@ -105,7 +109,7 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
             "cost": _pounds(bid.cost_minor),
             "score" if points else "votes": str(votes.get(bid.id, 0)),
             "name": bid.name,
-            "selected": "1" if bid.id in won else "0",
+            "selected": "1" if bid.id in won else about.unselected(about.numbers[bid.id]),
             **({"proposer": about.groups[bid.id]} if about.groups else {}),
             "public_id": str(bid.id),
         }

@@ -43,6 +43,8 @@ class PbFile:
     repairs: tuple[str, ...] = ()
     selected: tuple[bool | None, ...] = ()
     """Whether each project was funded there; nothing where the file does not tell."""
+    other_money: tuple[bool, ...] = ()
+    """Whether it was funded with money from outside the pot (``selected`` is 2 or 3)."""
     least: Decimal = Decimal(0)
     """The fewest votes or points with which a project can win, by the file."""
     places: int = 0
@@ -66,6 +68,7 @@ class _Reading:
     names: list[str] = field(default_factory=list)
     costs: list[Decimal] = field(default_factory=list)
     selected: list[bool | None] = field(default_factory=list)
+    other_money: list[bool] = field(default_factory=list)
     ballots: Counter[tuple[str, str]] = field(default_factory=Counter)
     first_lines: dict[tuple[str, str], int] = field(default_factory=dict)
     repairs: list[str] = field(default_factory=list)
@@ -120,6 +123,7 @@ def read_pb(data: bytes) -> PbFile:
         point,
         tuple(read.repairs),
         tuple(read.selected),
+        tuple(read.other_money),
         least,
         _places_of(read, kinds) if kind == "ordinal" else 0,
     )
@@ -191,6 +195,7 @@ def _project(row: Sequence[str], columns: Mapping[str, int], line: int, read: _R
     read.costs.append(cost)
     chosen = columns.get("selected", -1)
     told = row[chosen].strip() if 0 <= chosen < len(row) else ""
+    read.other_money.append(told in ("2", "3"))
     read.selected.append(None if told == "" else told not in ("0", "no", "false"))
 
 

@@ -64,7 +64,8 @@ class RuleBook:
     ``appeal_days``: within how many days after it was told a group can appeal against how it was judged.
     ``suppress_below``: no published cell counts fewer people; below ``totals_only_below`` ballots only totals are
     published. ``currency``: what its amounts are hundredths of; another one only in an election elsewhere.
-    ``elsewhere``: what the file of such an election tells of its place, and under ``ids`` what it calls the bids.
+    ``elsewhere``: what the file of such an election tells of its place, and under ``ids`` what it calls the bids;
+    ``other_money``: those of them that were funded with money from outside the pot.
     """
 
     round_title: str
