@@ -350,7 +350,7 @@ def take_provider_lines(
 
 def _say(line: StatementLine, one: port.StatementLine) -> None:
     line.amount_minor, line.fee_minor, line.kind = one.amount_minor, one.fee_minor, one.kind.value
-    line.reference, line.words = one.source_ref, one.kind.value.replace("_", " ")
+    line.reference, line.words = one.source_ref, _CALLED[one.kind]
 
 
 def _book(uow: UnitOfWork, line: StatementLine) -> None:
@@ -402,6 +402,17 @@ def make_fees_good(uow: UnitOfWork, line_id: UUID) -> StatementLine:
 
 
 BANK = "bank"
+_CALLED = {
+    port.StatementKind.PAYOUT: "paid to a group",
+    port.StatementKind.PAYOUT_BACK: "came back from a group",
+    port.StatementKind.MONEY_IN: "paid to us",
+    port.StatementKind.REFUND: "given back to a payer",
+    port.StatementKind.DISPUTE: "taken back by a payer’s bank, or given again",
+    port.StatementKind.FEE: "a charge by itself",
+    port.StatementKind.OWN_BANK: "between Stripe and our bank",
+    port.StatementKind.OTHER: "something of its own",
+}
+"""What a provider's line is called on pages."""
 _ALONE = {port.StatementKind.FEE.value: About.FEE, port.StatementKind.OWN_BANK.value: About.OWN_BANK}
 """What is about no payment of ours: a charge of its own, and what moves between the provider and our bank account."""
 _Found = tuple[About, UUID, UUID] | tuple[None, None, None]

@@ -24,6 +24,7 @@ from grants.funds import queries as funds
 from grants.funds.rules import PaysBy
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import RuleBroken, SeedbedError
+from grants.kernel.money import show_pounds
 from grants.kernel.words import plural
 from grants.ledger import queries as books
 from grants.ports.bank_run import FileRefused
@@ -229,7 +230,9 @@ def line(line_id: UUID) -> ResponseReturnValue:
     whose.fund_id.choices = [
         (fund.id, fund.name) for fund in funds.funds(reading()) if access.may_bank(current_actor(), fund.id)
     ]
-    credit.contribution_id.choices = [(c.id, f"{c.funder.name}: {c.amount_minor / 100:,.2f} promised") for c in awaited]
+    credit.contribution_id.choices = [
+        (c.id, f"{c.funder.name}: {show_pounds(c.amount_minor)} promised") for c in awaited
+    ]
     forms: dict[str, Form] = {"credit": credit, "whose": whose, "good": good}
     chosen = forms.get(request.form.get("what", ""), aside)
     if request.method == "POST" and chosen.accepted():
