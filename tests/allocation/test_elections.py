@@ -85,6 +85,7 @@ def test_a_rounds_file_is_accepted_by_pabulib_and_counted_alike(
     (tmp_path / "round.pb").write_text(text)
     said = Checker().process_files([str(tmp_path / "round.pb")])
     assert said["metadata"]["valid"] == 1, said
+    assert "not sorted" not in str(said), said
     again = tally(read_pb(text.encode()), Asked(rule.value.replace("_", "-")))
     lines = {line.proposal_id: str(line.number) for line in voting.ballot_lines(session, round.id)}
     decisions = queries.decisions(session, round.id)

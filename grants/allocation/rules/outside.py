@@ -149,10 +149,11 @@ def _restrictions(inputs: Inputs, about: About) -> list[str]:
 
 
 def _numbered(inputs: Inputs, numbers: Mapping[UUID, int]) -> list[tuple[list[int], list[int], int]]:
-    """Ballots by numbers: (numbers in ascending order, points of each, how many people)."""
+    """Ballots by numbers: (numbers by most points, then ascending; points of each; how many people)."""
     found = []
     for chosen, points, people in inputs.ballots.kinds():
-        pairs = sorted(zip((numbers[id] for id in chosen), points or [1] * len(chosen), strict=True))
+        marks = zip((numbers[id] for id in chosen), points or [1] * len(chosen), strict=True)
+        pairs = sorted(marks, key=lambda mark: (-mark[1], mark[0]))
         found.append(([number for number, _ in pairs], [point for _, point in pairs], people))
     return found
 
