@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from grants.app import create_app
 from grants.awards.models import Award, AwardSplit
 from grants.awards.rules import AwardState
-from grants.funds.models import Contribution, Fund, Funder
+from grants.funds.models import Contribution, Fund, Funder, Receipt
 from grants.funds.rules import Need, Restriction, Source, allows, match
 from grants.kernel.actors import Role
 from grants.kernel.tables import Base
@@ -44,6 +44,8 @@ from tests.support.sign_in import signed_in
 Row = dict[str, Any]
 START = datetime(2024, 1, 1, tzinfo=UTC)
 GIVERS = 30
+GIVEN = 10**9
+"""Pence that each of them gave."""
 
 
 def measure(rounds: int, entries: int, awards: int) -> list[Row]:
@@ -117,7 +119,7 @@ def _peak(words: list[str], url: str, folder: Path) -> tuple[float, int]:
 
 
 def _fill(url: str, entries: int) -> None:
-    """Receipts do not exist here, so only what the ledger itself must keep is made up: promises taken and let go."""
+    """One receipt of every funder, and then promises taken and let go: every rule of the books holds."""
     load_models()
     engine = create_engine(url, **engine_options(url))
     prepare_engine(engine)
@@ -134,7 +136,7 @@ def _fill(url: str, entries: int) -> None:
         session.execute(
             insert(Contribution),
             [
-                {"id": id, "fund_id": fund, "funder_id": funder, "amount_minor": 10**9, "state": "received",
+                {"id": id, "fund_id": fund, "funder_id": funder, "amount_minor": GIVEN, "state": "received",
                  "restriction": {}, "pledged_at": START, "agreed_at": START}
                 for id in givers
             ],
@@ -164,6 +166,22 @@ def _fill(url: str, entries: int) -> None:
                     for place, (account, amount) in enumerate(parts)
                 ]  # fmt: skip
 
+        before = START - timedelta(days=1)
+        for giver in givers:
+            receipt, entry_id = _id(chance), _id(chance)
+            came = {"id": receipt, "contribution_id": giver, "amount_minor": GIVEN, "reference": "GIVEN",
+                    "received_on": before.date(), "recorded_at": before}  # fmt: skip
+            session.execute(insert(Receipt), [came])
+            row = {"id": entry_id, "key": f"receipt:{receipt}", "fund_id": fund, "at": before, "memo": "GIVEN",
+                   "event": "contribution.received"}  # fmt: skip
+            session.execute(insert(Entry), [row])
+            for place, (code, minor) in enumerate(
+                ((bank_code(fund), GIVEN), (pocket_code(giver, Pocket.AVAILABLE), -GIVEN))
+            ):
+                posting = {"id": _id(chance), "entry_id": entry_id, "position": place, "account_id": accounts[code],
+                           "award_id": None, "amount_minor": minor, "at": before}  # fmt: skip
+                session.execute(insert(Posting), [posting])
+                sums[accounts[code]] = sums.get(accounts[code], 0) + minor
         stream = lines()
         while batch := list(islice(stream, 20_000)):
             session.execute(insert(Entry), [entry for entry, _ in batch])
@@ -173,9 +191,7 @@ def _fill(url: str, entries: int) -> None:
                 sums[line["account_id"]] = sums.get(line["account_id"], 0) + line["amount_minor"]
             session.commit()  # or the log grows as large as the ledger
         for id, total in sums.items():
-            session.execute(
-                Account.__table__.update().where(Account.id == id).values(balance_minor=total, guarded=False)
-            )
+            session.execute(Account.__table__.update().where(Account.id == id).values(balance_minor=total))
         session.commit()
     engine.dispose()
 
