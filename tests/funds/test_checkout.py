@@ -233,7 +233,7 @@ def test_the_page_says_how_far_a_refund_is_and_how_to_ask_again_when_nobody_know
     checkout = paying.one(Checkout)
     assert isinstance(checkout, Checkout)
     refund(paying, checkout.id, "120")
-    assert "£120.00 has been on its way back to the payer since 2 March 2026. Given twice. It is handed" in paying.page()
+    assert "£120.00 has been on its way back to the payer since 2 March 2026. Given twice." in paying.page()
     double.fail("refunds.create", Fault.ERROR_BEFORE)
     world.relay("refund")
     assert "Stripe was asked once, and the answer is not known yet." in paying.page()
