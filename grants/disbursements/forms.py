@@ -41,7 +41,7 @@ class UnpayableForm(Form):
     what = fields.RadiosField(
         "What is to become of this part?",
         choices=[
-            ("off", "Take it off the award", "Its money goes back to the gifts it came from. The grant is smaller."),
+            ("off", "Take it off the award", "Its money is free again where it came from. The grant is smaller."),
             ("anew", "Plan it anew", "It is to be paid from another day on."),
         ],
         message="Choose what is to become of it",
