@@ -28,6 +28,7 @@ from grants.kernel.work import UnitOfWork
 
 db = SQLAlchemy(metadata=Base.metadata)  # our models stand on a plain declarative base and know no Flask
 WRITES = "seedbed_writes"
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 IDLE_SECONDS = 10
 BUSY_SECONDS = 15
 READER_MS = 500
@@ -52,7 +53,7 @@ def prepare_engine(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
