@@ -119,6 +119,25 @@ def _turned(row: Sequence[Any], turns: Sequence[Turn]) -> tuple[Any, ...]:
     return tuple([turn(value) if turn else value for turn, value in zip(turns, row, strict=True)])
 
 
+class ForIds:
+    """A select about some ids, made ready once for each size of their list, which is filled up to a power of two."""
+
+    def __init__(self, build: Callable[[list[BindParameter[UUID]]], Select[Any]]) -> None:
+        self._build = build
+        self._made: dict[int, Prepared] = {}
+
+    def rows(self, line: Line, ids: Iterable[UUID], **values: Any) -> list[tuple[Any, ...]]:
+        """All its rows for these ids and what else it names."""
+        known = list(ids)
+        size = _size(len(known))
+        made = self._made.get(size)
+        if made is None:
+            names = [bindparam(f"id_{at}", None, type_=Uuid()) for at in range(size)]
+            made = self._made[size] = Prepared(self._build(names))
+        known += [NOTHING] * (size - len(known))
+        return made.rows(line, values | {f"id_{at}": id for at, id in enumerate(known)})
+
+
 class Who:
     """Whoever asks, as parameters of a select: the select fits everybody with the same roles and as many groups.
 

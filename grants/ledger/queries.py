@@ -1,15 +1,29 @@
 """Balances and entries, read only."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, func, or_, select, text, type_coerce
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    String,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+    type_coerce,
+)
 from sqlalchemy.orm import Session, selectinload
 
+from grants.kernel.asking import ForIds
+from grants.kernel.statements import line_of
+from grants.kernel.tables import Utc
 from grants.ledger import rules
 from grants.ledger.models import Account, Entry, PeriodClose, Posting
 from grants.ledger.rules import Check, JournalEntry, Pocket, Seal
@@ -32,16 +46,21 @@ class Pockets:
         )
 
 
+AS_AT: BindParameter[datetime] = bindparam("as_at", None, type_=Utc())
+_POCKETS = ForIds(
+    lambda contribution_ids: select(Account.contribution_id, Account.pocket, Account.balance_minor).where(
+        Account.contribution_id.in_(contribution_ids)
+    )
+)
+
+
 def pockets_of(
     session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None
 ) -> dict[UUID, Pockets]:
     """Every contribution's pockets, now from the balances, or as at a moment from the postings."""
+    rows: Iterable[Any]
     if as_at is None:
-        rows = session.execute(
-            select(Account.contribution_id, Account.pocket, Account.balance_minor).where(
-                Account.contribution_id.in_(contribution_ids)
-            )
-        )
+        rows = _POCKETS.rows(line_of(session.connection()), contribution_ids)
     else:
         rows = session.execute(
             select(Account.contribution_id, Account.pocket, func.coalesce(func.sum(Posting.amount_minor), 0))
@@ -60,6 +79,20 @@ def added_up(pockets: Collection[Pockets]) -> Pockets:
     return Pockets(**{f"{p.value}_minor": sum(getattr(one, f"{p.value}_minor") for one in pockets) for p in Pocket})
 
 
+def _of_awards(*until: ColumnElement[bool]) -> ForIds:
+    return ForIds(
+        lambda award_ids: (
+            select(Posting.award_id, Account.contribution_id, Account.pocket, func.sum(Posting.amount_minor))
+            .join(Account, Posting.account_id == Account.id)
+            .where(Posting.award_id.in_(award_ids), Account.contribution_id.is_not(None), *until)
+            .group_by(Posting.award_id, Account.contribution_id, Account.pocket)
+        )
+    )
+
+
+_OF_AWARDS, _OF_AWARDS_THEN = _of_awards(), _of_awards(Posting.at <= AS_AT)
+
+
 def award_pockets(
     session: Session, award_ids: Collection[UUID], as_at: datetime | None = None
 ) -> dict[UUID, dict[UUID, Pockets]]:
@@ -67,16 +100,9 @@ def award_pockets(
 
     ``available_minor`` here is minus what the award has taken out of the contribution's uncommitted money.
     """
-    query = (
-        select(Posting.award_id, Account.contribution_id, Account.pocket, func.sum(Posting.amount_minor))
-        .join(Account, Posting.account_id == Account.id)
-        .where(Posting.award_id.in_(award_ids), Account.contribution_id.is_not(None))
-        .group_by(Posting.award_id, Account.contribution_id, Account.pocket)
-    )
-    if as_at is not None:
-        query = query.where(Posting.at <= as_at)
     found: dict[UUID, dict[UUID, dict[str, int]]] = {id: {} for id in award_ids}
-    for award_id, contribution_id, pocket, total in session.execute(query):
+    asked = _OF_AWARDS if as_at is None else _OF_AWARDS_THEN
+    for award_id, contribution_id, pocket, total in asked.rows(line_of(session.connection()), award_ids, as_at=as_at):
         found[award_id].setdefault(contribution_id, {})[f"{pocket}_minor"] = -int(total)
     return {a: {c: Pockets(**values) for c, values in per.items()} for a, per in found.items()}
 

@@ -6,7 +6,17 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, join, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    exists,
+    func,
+    join,
+    select,
+)
 from sqlalchemy.orm import Session, joinedload
 
 from grants.audit import access
@@ -19,7 +29,9 @@ from grants.funds import queries as funds
 from grants.funds.models import Contribution, Funder
 from grants.funds.rules import ContributionState, Names, describe
 from grants.kernel.actors import Actor
+from grants.kernel.asking import ForIds
 from grants.kernel.errors import NotAllowed, NotFound
+from grants.kernel.statements import line_of
 from grants.kernel.trail import AuditEvent
 from grants.ledger import queries as ledger
 from grants.ledger.models import Account, Entry, Posting
@@ -65,21 +77,29 @@ class Flow:
 
 def flows(session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None) -> list[Flow]:
     """Where the money of these contributions went, by priority."""
+    asked = _FLOWS if as_at is None else _FLOWS_THEN
+    rows = asked.rows(line_of(session.connection()), contribution_ids, as_at=as_at)
+    return [Flow(c, p, title, int(minor)) for c, p, title, minor in rows]
+
+
+def _flows(*until: ColumnElement[bool]) -> ForIds:
     total = -func.sum(Posting.amount_minor)
-    query = (
-        select(Account.contribution_id, Award.priority_id, Priority.title, total)
-        .select_from(Posting)
-        .join(Account, Account.id == Posting.account_id)
-        .join(Award, Award.id == Posting.award_id)
-        .join(Priority, Priority.id == Award.priority_id)
-        .where(Account.contribution_id.in_(contribution_ids), Account.pocket.in_(AWAY))
-        .group_by(Account.contribution_id, Award.priority_id, Priority.title)
-        .having(total > 0)
-        .order_by(Priority.title, Account.contribution_id)
+    return ForIds(
+        lambda contribution_ids: (
+            select(Account.contribution_id, Award.priority_id, Priority.title, total)
+            .select_from(Posting)
+            .join(Account, Account.id == Posting.account_id)
+            .join(Award, Award.id == Posting.award_id)
+            .join(Priority, Priority.id == Award.priority_id)
+            .where(Account.contribution_id.in_(contribution_ids), Account.pocket.in_(AWAY), *until)
+            .group_by(Account.contribution_id, Award.priority_id, Priority.title)
+            .having(total > 0)
+            .order_by(Priority.title, Account.contribution_id)
+        )
     )
-    if as_at is not None:
-        query = query.where(Posting.at <= as_at)
-    return [Flow(c, p, title, int(minor)) for c, p, title, minor in session.execute(query)]
+
+
+_FLOWS, _FLOWS_THEN = _flows(), _flows(Posting.at <= ledger.AS_AT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,34 +140,8 @@ class Streamed:
 
 def streams(session: Session, contribution_ids: Collection[UUID], as_at: datetime | None = None) -> list[Streamed]:
     """Where the money of these contributions went: the largest awards by name, the others gathered. Two queries."""
-    where: list[ColumnElement[bool]] = [
-        Account.contribution_id.in_(contribution_ids),
-        Account.pocket.in_(AWAY),
-        Posting.award_id.is_not(None),
-    ]
-    if as_at is not None:
-        where.append(Posting.at <= as_at)
-    total = -func.sum(Posting.amount_minor)
-    postings = join(Posting, Account, Account.id == Posting.account_id)
-    largest = (
-        select(Posting.award_id)
-        .select_from(postings)
-        .where(*where)
-        .group_by(Posting.award_id)
-        .order_by(total.desc(), Posting.award_id)
-        .limit(PICTURED)
-        .cte("largest")
-    )
-    named = session.execute(
-        select(Account.contribution_id, Posting.award_id, TITLE, Award.priority_id, Priority.title, total)
-        .select_from(postings)
-        .join(largest, largest.c.award_id == Posting.award_id)
-        .join(Award, Award.id == Posting.award_id)
-        .join(Proposal, Proposal.id == Award.proposal_id)
-        .join(Priority, Priority.id == Award.priority_id)
-        .where(*where)
-        .group_by(Account.contribution_id, Posting.award_id, Proposal.title, Award.priority_id, Priority.title)
-    )
+    asked = _STREAMS if as_at is None else _STREAMS_THEN
+    named = asked.rows(line_of(session.connection()), contribution_ids, as_at=as_at)
     found = [Streamed(c, a, words, p, name, int(minor)) for c, a, words, p, name, minor in named]
     told: dict[tuple[UUID, UUID], int] = {}
     for one in found:
@@ -159,6 +153,43 @@ def streams(session: Session, contribution_ids: Collection[UUID], as_at: datetim
         if (minor := told.get((one.contribution_id, one.priority_id), 0)) != one.amount_minor
     ]
     return sorted((x for x in found if x.amount_minor > 0), key=lambda x: (-x.amount_minor, x.priority_title))
+
+
+def _streams(*until: ColumnElement[bool]) -> ForIds:
+    total = -func.sum(Posting.amount_minor)
+    postings = join(Posting, Account, Account.id == Posting.account_id)
+
+    def build(contribution_ids: list[BindParameter[UUID]]) -> Select[Any]:
+        where = (
+            Account.contribution_id.in_(contribution_ids),
+            Account.pocket.in_(AWAY),
+            Posting.award_id.is_not(None),
+            *until,
+        )
+        largest = (
+            select(Posting.award_id)
+            .select_from(postings)
+            .where(*where)
+            .group_by(Posting.award_id)
+            .order_by(total.desc(), Posting.award_id)
+            .limit(PICTURED)
+            .cte("largest")
+        )
+        return (
+            select(Account.contribution_id, Posting.award_id, TITLE, Award.priority_id, Priority.title, total)
+            .select_from(postings)
+            .join(largest, largest.c.award_id == Posting.award_id)
+            .join(Award, Award.id == Posting.award_id)
+            .join(Proposal, Proposal.id == Award.proposal_id)
+            .join(Priority, Priority.id == Award.priority_id)
+            .where(*where)
+            .group_by(Account.contribution_id, Posting.award_id, Proposal.title, Award.priority_id, Priority.title)
+        )
+
+    return ForIds(build)
+
+
+_STREAMS, _STREAMS_THEN = _streams(), _streams(Posting.at <= ledger.AS_AT)
 
 
 def shares(
@@ -174,36 +205,60 @@ def shares(
     Now: those that hold money. As at a moment: whatever had been offered by then, in the state it was in. Five queries
     for a page, however many awards there are; a page behind the last is empty and its count is nought.
     """
-    order = (Award.offered_at.desc(), Award.reference)
-    # which ones first: what is told of an award is looked up for those on the page alone
-    drawn = exists().where(AwardSplit.award_id == Award.id, AwardSplit.contribution_id.in_(contribution_ids))
-    newest = select(Award.id, func.count().over().label("total")).where(drawn, _standing(as_at)).order_by(*order)
-    if page is not None:
-        newest = newest.limit(size).offset((page - 1) * size)
-    these = newest.cte("these")
-    rows = session.execute(
-        select(
-            Award.id, Award.reference, TITLE, Group.id, Group.name, Priority.id, Priority.title,
-            Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state,
-            func.sum(AwardSplit.amount_minor - AwardSplit.reduced_minor), these.c.total,
-        )
-        .join(these, these.c.id == Award.id)
-        .join(AwardSplit, AwardSplit.award_id == Award.id)
-        .join(Proposal, Proposal.id == Award.proposal_id)
-        .join(Group, Group.id == Award.group_id)
-        .join(Priority, Priority.id == Award.priority_id)
-        .join(Round, Round.id == Award.round_id)
-        .where(AwardSplit.contribution_id.in_(contribution_ids))
-        .group_by(Award.id, Proposal.title, Group.id, Priority.id, Round.id, these.c.total)
-        .order_by(*order)
-    ).all()  # fmt: skip
+    asked = _SHARES if as_at is None else _SHARES_THEN
+    rows = asked.rows(
+        line_of(session.connection()),
+        contribution_ids,
+        as_at=as_at,
+        most=size if page is not None else ALL,
+        before=(page - 1) * size if page is not None else 0,
+    )
     wanted = set(contribution_ids)
     found: list[Share] = []
     for start in range(0, len(rows), TOGETHER):
         found += _shares(session, rows[start : start + TOGETHER], wanted, as_at)
-    return found, rows[0].total if rows else 0
+    return found, rows[0][-1] if rows else 0
 
 
+ALL = 1_000_000
+
+
+def _shares_of(standing: ColumnElement[bool]) -> ForIds:
+    order = (Award.offered_at.desc(), Award.reference)
+
+    def build(contribution_ids: list[BindParameter[UUID]]) -> Select[Any]:
+        # which ones first: what is told of an award is looked up for those on the page alone
+        drawn = exists().where(AwardSplit.award_id == Award.id, AwardSplit.contribution_id.in_(contribution_ids))
+        these = (
+            select(Award.id, func.count().over().label("total"))
+            .where(drawn, standing)
+            .order_by(*order)
+            .limit(bindparam("most", None, type_=Integer()))
+            .offset(bindparam("before", None, type_=Integer()))
+            .cte("these")
+        )
+        return (
+            select(
+                Award.id, Award.reference, TITLE, Group.id, Group.name, Priority.id, Priority.title,
+                Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state,
+                func.sum(AwardSplit.amount_minor - AwardSplit.reduced_minor), these.c.total,
+            )
+            .join(these, these.c.id == Award.id)
+            .join(AwardSplit, AwardSplit.award_id == Award.id)
+            .join(Proposal, Proposal.id == Award.proposal_id)
+            .join(Group, Group.id == Award.group_id)
+            .join(Priority, Priority.id == Award.priority_id)
+            .join(Round, Round.id == Award.round_id)
+            .where(AwardSplit.contribution_id.in_(contribution_ids))
+            .group_by(Award.id, Proposal.title, Group.id, Priority.id, Round.id, these.c.total)
+            .order_by(*order)
+        )  # fmt: skip
+
+    return ForIds(build)
+
+
+_SHARES = _shares_of(Award.state.in_(HOLDS_MONEY))
+_SHARES_THEN = _shares_of(Award.offered_at <= ledger.AS_AT)
 TOGETHER = 500
 """Awards whose money and reports are looked up at once: a database takes only so many names in one question."""
 
@@ -223,10 +278,6 @@ def _shares(
         mine = ledger.added_up([p for c, p in pockets[id].items() if c in contribution_ids])
         values: list[Any] = [*plain, states.get(id, state.value), int(part_minor), mine, outcomes.get(id)]
         yield Share(*values)
-
-
-def _standing(as_at: datetime | None) -> ColumnElement[bool]:
-    return Award.state.in_(HOLDS_MONEY) if as_at is None else Award.offered_at <= as_at
 
 
 def _before_changes(
