@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 from uuid import UUID
 
 import pyotp
@@ -446,6 +447,17 @@ def test_what_was_typed_is_kept_when_the_number_has_grown_old(
     assert queries.factor_of(app_session, officer.id) is None
     entry = app_session.scalars(select(AuditEvent).where(AuditEvent.verb == "people.factor_taken_off")).one()
     assert entry.why == 'Lost it, "really"'
+
+
+def test_a_file_is_chosen_again_after_the_number(as_: SignIn, app_session: Session, clock: SetClock) -> None:
+    browser = as_(Role.FINANCE_OFFICER)
+    secret, _ = set_up(browser, clock)
+    clock.advance(timedelta(minutes=16))
+    late = browser.post("/statements", data={"file": (BytesIO(b"date,amount"), "may.csv")})
+    assert (late.status_code, "you choose it again" in late.get_data(as_text=True)) == (403, True)
+    back = browser.post("/statements", data={"second_step-number": number_at(secret, clock.now())})
+    assert back.status_code == 422
+    assert 'type="file"' in back.get_data(as_text=True)
 
 
 def test_a_number_shown_for_money_lets_the_same_visit_go_on(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grants.config import Env, Settings, SettingsError
+from grants.config import Env, SecondFactor, Settings, SettingsError
 
 SECRET = "a long phrase drawn with dice: 5142-6633-1254"
 VOTE_KEY = "0123456789abcdef" * 4
@@ -52,6 +52,13 @@ def test_letters_are_encrypted_and_rates_limited_unless_told() -> None:
     assert (settings.smtp_starttls, settings.rate_limits) == (True, True)
 
 
+def test_a_second_step_is_required_in_production_unless_told_and_offered_elsewhere() -> None:
+    assert Settings.from_environ(LIVE).second_factor is SecondFactor.REQUIRED
+    assert Settings.from_environ(LIVE | {"GRANTS_SECOND_FACTOR": "offered"}).second_factor is SecondFactor.OFFERED
+    for env in (Env.DEVELOPMENT, Env.DEMO, Env.TEST):
+        assert Settings.from_environ(LIVE | {"GRANTS_ENV": env.value}).second_factor is SecondFactor.OFFERED
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
@@ -60,6 +67,7 @@ def test_letters_are_encrypted_and_rates_limited_unless_told() -> None:
         ({"GRANTS_SECRET_KEY": SECRET[:31]}, "GRANTS_SECRET_KEY"),
         ({"GRANTS_SECRET_KEY": "a" * 64}, "GRANTS_SECRET_KEY"),
         ({"GRANTS_VOTE_KEY": ""}, "GRANTS_VOTE_KEY"),
+        ({"GRANTS_SECOND_FACTOR": "yes"}, "GRANTS_SECOND_FACTOR"),
         ({"GRANTS_BANK_KEYS": ""}, "GRANTS_BANK_KEYS"),
         ({"GRANTS_BANK_KEYS": "first:" + "0" * 64}, "GRANTS_BANK_KEYS"),
         ({"GRANTS_BANK_KEYS": "first:short"}, "GRANTS_BANK_KEYS"),
