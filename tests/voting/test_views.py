@@ -252,14 +252,13 @@ class TestShowingWhoOneIs:
         assert answer.location == vote(round, "check")
 
     def test_signing_in_on_the_way_keeps_the_ballot(self, app: Flask, round: Round) -> None:
-        from grants.kernel.actors import Actor
         from grants.web.session import enter
 
         with app.test_request_context():
             from flask import session
 
             session[f"ballot:{round.id}"] = {"s": "a", "t": "b", "c": [1]}
-            enter("token", Actor(uuid4(), "Rose"))
+            enter("token")
             assert session[f"ballot:{round.id}"]["c"] == [1]
 
     @pytest.mark.parametrize(
