@@ -251,9 +251,16 @@ class TestShowingWhoOneIs:
         answer = visitor.post(vote(round, "who"), data={"postcode": HERE, **SAID})
         assert answer.location == vote(round, "check")
 
-    def test_signing_in_on_the_way_keeps_the_ballot(self, app: Flask, round: Round) -> None:
+    def test_signing_in_on_the_way_keeps_the_ballot(
+        self, app: Flask, round: Round, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from flask_login import UserMixin
+
         from grants.web.session import enter
 
+        somebody = UserMixin()
+        somebody.id = "token"
+        monkeypatch.setitem(app.extensions, "signed_in", lambda _token: somebody)
         with app.test_request_context():
             from flask import session
 
