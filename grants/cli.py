@@ -24,5 +24,10 @@ def main() -> None:
     """Run it. ``tally`` stands without the application, whose parts take longer to load than it takes to count."""
     if sys.argv[1:2] == ["tally"]:
         tally_file(sys.argv[2:], prog_name="grants tally")
-    else:
+        return
+    from grants.config import SettingsError
+
+    try:
         command_line()()
+    except SettingsError as wrong:
+        sys.exit(f"Seedbed is not set up rightly. {wrong}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from grants.cli import main
 from grants.config import Env, SecondFactor, Settings, SettingsError
 
 SECRET = "a long phrase drawn with dice: 5142-6633-1254"
@@ -150,3 +151,13 @@ def test_a_bucket_is_read_with_its_keys() -> None:
 def test_a_bucket_that_is_not_wholly_told_or_not_over_https_is_refused(changed: dict[str, str], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         Settings.from_environ({**BUCKET, **changed})
+
+
+def test_a_command_tells_a_setting_that_cannot_be_read_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRANTS_BANK_KEYS", "bad")
+    monkeypatch.setattr("sys.argv", ["grants", "books", "check"])
+    with pytest.raises(SystemExit, match="GRANTS_BANK_KEYS: a key is a short name, a colon and 64 hex digits"):
+        main()
+    assert capsys.readouterr().err == ""
