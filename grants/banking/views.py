@@ -305,7 +305,8 @@ def fees() -> ResponseReturnValue:
     """What Stripe kept in a period, a row for each line of its statement."""
     form = DaysForm(request.args)
     if not form.heard():
-        return redirect(f"{url_for('banking.provider')}?{request.query_string.decode()}")
+        since, until = (request.args.getlist(name) for name in ("since", "until"))
+        return redirect(url_for("banking.provider", since=since, until=until))
     reach = _reach(current_actor())
     lines, _ = queries.charged_lines(reading(), PROVIDER, reach, form.since.data, form.until.data, limit=50_000)
     answer = Response(fees_csv(lines), mimetype="text/csv")

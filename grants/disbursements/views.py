@@ -66,7 +66,7 @@ from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import account_numbers, bank_ring, outbox_handlers, pays_by, providers, stripe
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
-from grants.web.work import clockwork, working
+from grants.web.work import carried_out, clockwork, working
 
 bp = Blueprint("disbursements", __name__)
 
@@ -308,14 +308,9 @@ def _facts(line: PaymentLine) -> Facts:
 def hold(payment_id: UUID) -> ResponseReturnValue:
     """Stop a payment that has not left."""
     form = ReasonForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                holds.hold(uow, payment_id, form.reason.data or "")
-            flash("The payment is on hold.", "success")
-            return redirect(url_for("disbursements.show", payment_id=payment_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: holds.hold(uow, payment_id, form.reason.data or "")):
+        flash("The payment is on hold.", "success")
+        return redirect(url_for("disbursements.show", payment_id=payment_id))
     return _payment(_line(payment_id), CancelForm(formdata=None), form)
 
 
@@ -392,22 +387,20 @@ def give_account(group_id: UUID) -> ResponseReturnValue:
     group = people.group(reading(), group_id)
     payees_access.ensure_may_give(current_actor(), group_id)
     form = AccountForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                holds.give_account(
-                    uow,
-                    bank_ring(),
-                    account_numbers(),
-                    group_id,
-                    form.account_name.data or "",
-                    form.sort_code.data or "",
-                    form.account_number.data or "",
-                )
-            flash("Thank you. Now another member of your group confirms these details.", "success")
-            return redirect(url_for("payees.bank", group_id=group_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form,
+        lambda uow: holds.give_account(
+            uow,
+            bank_ring(),
+            account_numbers(),
+            group_id,
+            form.account_name.data or "",
+            form.sort_code.data or "",
+            form.account_number.data or "",
+        ),
+    ):
+        flash("Thank you. Now another member of your group confirms these details.", "success")
+        return redirect(url_for("payees.bank", group_id=group_id))
     return render_template(
         "disbursements/give_account.html", form=form, group=group, standing=payees.account(reading(), group_id)
     ), form.status
@@ -491,14 +484,9 @@ def _award_of(repayment_id: UUID) -> UUID:
 def ask_write_off(repayment_id: UUID) -> ResponseReturnValue:
     """Say that the rest will never come."""
     form, award_id = ReasonForm(), _award_of(repayment_id)
-    if form.accepted():
-        try:
-            with working() as uow:
-                returns.ask_write_off(uow, repayment_id, form.reason.data or "")
-            flash("Another officer must agree.", "success")
-            return redirect(url_for("disbursements.repayments", award_id=award_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: returns.ask_write_off(uow, repayment_id, form.reason.data or "")):
+        flash("Another officer must agree.", "success")
+        return redirect(url_for("disbursements.repayments", award_id=award_id))
     return _repayments(award_id, RepayForm(formdata=None), form, AgreeForm(formdata=None))
 
 
@@ -508,14 +496,9 @@ def ask_write_off(repayment_id: UUID) -> ResponseReturnValue:
 def answer_write_off(repayment_id: UUID) -> ResponseReturnValue:
     """Agree that the rest is lost, or not."""
     form, award_id = AgreeForm(), _award_of(repayment_id)
-    if form.accepted():
-        try:
-            with working() as uow:
-                returns.answer_write_off(uow, repayment_id, agreed=form.answer.data == "yes")
-            flash("Written down.", "success")
-            return redirect(url_for("disbursements.repayments", award_id=award_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: returns.answer_write_off(uow, repayment_id, agreed=form.answer.data == "yes")):
+        flash("Written down.", "success")
+        return redirect(url_for("disbursements.repayments", award_id=award_id))
     return _repayments(award_id, RepayForm(formdata=None), ReasonForm(formdata=None), form)
 
 

@@ -54,7 +54,7 @@ from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import geography, pays_by, providers, stripe
 from grants.web.sections import Section, section, sections_for
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("funds", __name__)
 
@@ -139,14 +139,9 @@ def change(fund_id: UUID) -> ResponseReturnValue:
     fund = queries.fund(reading(), fund_id)
     access.ensure_may_steward(current_actor(), fund_id)
     form = FundForm(obj=fund)
-    if form.accepted():
-        try:
-            with working() as uow:
-                pots.change_fund(uow, fund_id, form.to_draft())
-            flash("The words are saved.", "success")
-            return redirect(url_for("funds.show", fund_id=fund_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: pots.change_fund(uow, fund_id, form.to_draft())):
+        flash("The words are saved.", "success")
+        return redirect(url_for("funds.show", fund_id=fund_id))
     return render_template("funds/edit.html", form=form, fund=fund), form.status
 
 
@@ -271,14 +266,11 @@ def amount(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     one = queries.contribution(reading(), contribution_id, fund_id)
     access.ensure_may_steward(current_actor(), fund_id)
     form = AmountForm(data={"amount": one.amount_minor})
-    if form.accepted():
-        try:
-            with working() as uow:
-                contributions.change_amount(uow, contribution_id, form.amount.data, form.why.data or "")
-            flash("The amount is changed.", "success")
-            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form, lambda uow: contributions.change_amount(uow, contribution_id, form.amount.data, form.why.data or "")
+    ):
+        flash("The amount is changed.", "success")
+        return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
     return render_template("funds/amount.html", form=form, one=one), form.status
 
 
@@ -331,14 +323,9 @@ def receive(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     access.ensure_may_keep_money(current_actor(), fund_id)
     missing = one.amount_minor - queries.received_minor(session, [one.id])[one.id]
     form = ReceiptForm(data={"amount": missing or None})
-    if form.accepted():
-        try:
-            with working() as uow:
-                contributions.receive(uow, contribution_id, form.to_draft())
-            flash(f"{money(form.amount.data)} is in the pot.", "success")
-            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: contributions.receive(uow, contribution_id, form.to_draft())):
+        flash(f"{money(form.amount.data)} is in the pot.", "success")
+        return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
     return render_template("funds/receive.html", form=form, one=one, missing_minor=missing), form.status
 
 
@@ -351,14 +338,9 @@ def give_back(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     one = queries.contribution(session, contribution_id, fund_id)
     access.ensure_may_keep_money(current_actor(), fund_id)
     form = GiveBackForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                contributions.give_back(uow, contribution_id, form.to_draft())
-            flash(f"{money(form.amount.data)} is given back.", "success")
-            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: contributions.give_back(uow, contribution_id, form.to_draft())):
+        flash(f"{money(form.amount.data)} is given back.", "success")
+        return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
     return render_template(
         "funds/give_back.html", form=form, one=one, free_minor=queries.free_minor(reading(), one.id)
     ), form.status
@@ -373,14 +355,9 @@ def offer_unspent(fund_id: UUID, contribution_id: UUID) -> ResponseReturnValue:
     access.ensure_may_steward(current_actor(), fund_id)
     free = queries.free_minor(session, one.id)
     form = UnspentForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                unspent.offer_unspent(uow, contribution_id, form.reason.data or "")
-            flash("The funder is asked.", "success")
-            return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: unspent.offer_unspent(uow, contribution_id, form.reason.data or "")):
+        flash("The funder is asked.", "success")
+        return redirect(url_for("funds.contribution", fund_id=fund_id, contribution_id=contribution_id))
     return render_template("funds/unspent.html", form=form, one=one, free_minor=free), form.status
 
 
@@ -433,14 +410,9 @@ def close_books(fund_id: UUID) -> ResponseReturnValue:
     fund = queries.fund(session, fund_id)
     access.ensure_may_keep_money(current_actor(), fund_id)
     form = CloseForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                pots.close_books(uow, fund_id, form.through.data)
-            flash("The period is closed. From now on nothing can be entered in it.", "success")
-            return redirect(url_for("audit.books"))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: pots.close_books(uow, fund_id, form.through.data)):
+        flash("The period is closed. From now on nothing can be entered in it.", "success")
+        return redirect(url_for("audit.books"))
     return render_template("funds/close_books.html", form=form, fund=fund, last=books.last_close(session, fund_id)), (
         form.status
     )
@@ -550,14 +522,11 @@ def payments(fund_id: UUID) -> ResponseReturnValue:
     form = PaysByForm(data={"pays_by": fund.pays_by or pays_by(), "fees_borne_by": fund.fees_borne_by or ""})
     here = [PaysBy.BANK_RUN, *(PaysBy(name) for name in sorted(providers()))]
     form.pays_by.choices = [(way.value, PAYS_BY_WORDS[way]) for way in here]
-    if form.accepted():
-        try:
-            with working() as uow:
-                pots.choose_payments(uow, fund_id, PaysBy(form.pays_by.data), form.fees_borne_by.data or "")
-            flash("Saved. What is on its way already goes on as it began.", "success")
-            return redirect(url_for("funds.show", fund_id=fund_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form, lambda uow: pots.choose_payments(uow, fund_id, PaysBy(form.pays_by.data), form.fees_borne_by.data or "")
+    ):
+        flash("Saved. What is on its way already goes on as it began.", "success")
+        return redirect(url_for("funds.show", fund_id=fund_id))
     return render_template("funds/payments.html", form=form, fund=fund), form.status
 
 

@@ -20,7 +20,7 @@ from grants.web.outside import files
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
 from grants.web.uploads import looked_at
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("payees", __name__)
 
@@ -141,14 +141,11 @@ def paper_answer(stored: str, name: str) -> Response:
 def check_name(account_id: UUID) -> ResponseReturnValue:
     """Write down what the account's bank said of the name."""
     form, group_id = NameForm(), _group_of(account_id)
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.check_name(uow, account_id, NameAnswer(form.answer.data), form.note.data or "")
-            flash("Written down.", "success")
-            return redirect(url_for("payees.bank", group_id=group_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form, lambda uow: service.check_name(uow, account_id, NameAnswer(form.answer.data), form.note.data or "")
+    ):
+        flash("Written down.", "success")
+        return redirect(url_for("payees.bank", group_id=group_id))
     return _bank(group_id, PaperForm(formdata=None), form)
 
 

@@ -3,23 +3,22 @@
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
-from flask import redirect, request
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 F = TypeVar("F", bound=Callable[..., Any])
 Ask = Callable[[Iterable[tuple[str, str]], bool], ResponseReturnValue | None]
 """Takes what was typed into the page, and whether a file went with it. Gives the page that asks for the number, or
 None once the right one came with it."""
-_asks: dict[str, Callable[..., Any]] = {}
+_asks: dict[str, Any] = {}
 PREFIX = "second_step-"
 """Of the fields that ask for the number, so that they are told from those of the page that was sent."""
 
 
-def asks_for_number(fresh: Callable[[], bool], ask: Ask) -> None:
-    """Register how it is known that a number is fresh, and how one is asked for. ``people`` does."""
-    _asks.update(fresh=fresh, ask=ask)
+def asks_for_number(fresh: Callable[[], bool], ask: Ask, endpoint: str) -> None:
+    """Register how it is known that a number is fresh, how one is asked for, and on which page. ``people`` does."""
+    _asks.update(fresh=fresh, ask=ask, endpoint=endpoint)
 
 
 def number_again(view: F) -> F:
@@ -45,7 +44,7 @@ def _wear(view: F, *, before: bool) -> F:
                 if page is not None:
                     return page
         elif before and not _asks["fresh"]():
-            return redirect(f"/sign-in/number?{urlencode({'next': request.full_path.rstrip('?')})}")
+            return redirect(url_for(_asks["endpoint"], next=request.full_path.rstrip("?")))
         return view(*args, **kwargs)
 
     asked.asks_number = True  # type: ignore[attr-defined]

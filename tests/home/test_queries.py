@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from grants.awards.rules import AwardState
@@ -22,21 +21,15 @@ from tests.builders.priorities import a_priority
 from tests.builders.reports import a_report
 from tests.builders.rounds import a_round
 from tests.support.clock import START
+from tests.support.statements import heard_by
 
 
 @contextmanager
 def asked(session: Session) -> Iterator[list[str]]:
     """The questions put to the database meanwhile."""
     session.flush()
-    heard: list[str] = []
-
-    def hear(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
-        heard.append(statement)
-
-    bind = session.connection()
-    event.listen(bind, "before_cursor_execute", hear)
-    yield heard
-    event.remove(bind, "before_cursor_execute", hear)
+    with heard_by(session.connection()) as heard:
+        yield heard
 
 
 def test_nothing_has_come_of_nothing(any_session: Session) -> None:

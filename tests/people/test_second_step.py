@@ -416,7 +416,7 @@ def test_money_asks_again_before_its_form_is_shown(as_: SignIn, app_session: Ses
     assert browser.get(f"/bank-runs/new/{fund}").status_code == 404  # fresh: let through to what is not there
     clock.advance(timedelta(minutes=16))
     asked = browser.get(f"/bank-runs/new/{fund}")
-    assert asked.location == f"/sign-in/number?next=%2Fbank-runs%2Fnew%2F{fund}"
+    assert asked.location == f"/sign-in/number?next=/bank-runs/new/{fund}"
     assert "about money" in browser.get(asked.location).get_data(as_text=True)
     browser.post(asked.location, data={"number": number_at(secret, clock.now())})
     assert browser.get(f"/bank-runs/new/{fund}").status_code == 404

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, event
 
 from grants.kernel import statements as by_hand
 from grants.web.db import db
@@ -18,7 +18,16 @@ WRITES = re.compile(r"\s*(insert|update|delete|replace|create|drop|alter)\b", re
 
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
-    """Every statement that reaches the application's database meanwhile, by SQLAlchemy or by the driver itself."""
+    """Every statement that reaches the application's database meanwhile."""
+    with app.app_context():
+        engine = db.engine
+    with heard_by(engine) as heard:
+        yield heard
+
+
+@contextmanager
+def heard_by(target: Engine | Connection) -> Iterator[list[str]]:
+    """Every statement meanwhile, by SQLAlchemy on ``target`` or by the driver itself."""
     heard: list[str] = []
     usual = by_hand.execute
 
@@ -29,15 +38,13 @@ def statements(app: Flask) -> Iterator[list[str]]:
         heard.append(words)
         return usual(line, words, given)
 
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", hear)
+    event.listen(target, "before_cursor_execute", hear)
     by_hand.execute = hear_by_hand
     try:
         yield heard
     finally:
         by_hand.execute = usual
-        event.remove(engine, "before_cursor_execute", hear)
+        event.remove(target, "before_cursor_execute", hear)
 
 
 def writes(heard: Sequence[str]) -> list[str]:

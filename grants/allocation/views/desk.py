@@ -30,7 +30,7 @@ from grants.web.doors import signed_in
 from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("allocation", __name__)
 
@@ -185,14 +185,11 @@ def correct(decision_id: UUID) -> ResponseReturnValue:
     form.verdict.choices = [
         (one.value, words) for one, words in VERDICT_WORDS.items() if (decision.verdict, one) in CORRECTIONS
     ]
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.ask_correction(uow, decision_id, form.verdict.data, form.reason.data or "")
-            flash("Asked. The panel's chair must agree before anything changes.", "success")
-            return redirect(url_for("allocation.desk", round_id=round.id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form, lambda uow: service.ask_correction(uow, decision_id, form.verdict.data, form.reason.data or "")
+    ):
+        flash("Asked. The panel's chair must agree before anything changes.", "success")
+        return redirect(url_for("allocation.desk", round_id=round.id))
     bid = proposals.proposal(reading(), decision.proposal_id)
     return render_template("allocation/correct.html", round=round, decision=decision, bid=bid, form=form), form.status
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from grants.allocation import queries, service
 from grants.allocation.forms import LiftForm, OnlyOneForm
 from grants.kernel.actors import Role
-from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
+from grants.kernel.errors import NotAllowed, NotFound
 from grants.proposals import queries as proposals
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service.exclusive import may_change
@@ -21,7 +21,7 @@ from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out
 
 bp = Blueprint("exclusive", __name__)
 
@@ -37,14 +37,9 @@ def page(round_id: UUID) -> ResponseReturnValue:
     bids = proposals.of_round(reading(), round_id, states)
     form = OnlyOneForm()
     form.bids.choices = [(one.id, f"{one.title} ({one.group.name})") for one in bids]
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.exclude(uow, round_id, form.bids.data or [], form.reason.data or "")
-            flash(_said(round), "success")
-            return redirect(url_for("exclusive.page", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.exclude(uow, round_id, form.bids.data or [], form.reason.data or "")):
+        flash(_said(round), "success")
+        return redirect(url_for("exclusive.page", round_id=round_id))
     return (
         render_template(
             "allocation/only_one.html",
@@ -72,14 +67,9 @@ def lift(round_id: UUID, set_id: UUID) -> ResponseReturnValue:
     if found is None:
         raise NotFound("There is no such entry, or it was lifted already.")
     form = LiftForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.lift_exclusion(uow, set_id, form.reason.data or "")
-            flash(_said(round), "success")
-            return redirect(url_for("exclusive.page", round_id=round_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.lift_exclusion(uow, set_id, form.reason.data or "")):
+        flash(_said(round), "success")
+        return redirect(url_for("exclusive.page", round_id=round_id))
     page = render_template(
         "allocation/only_one_lift.html", round=round, form=form, one=found, counted=round.state is RoundState.PANEL
     )

@@ -9,14 +9,14 @@ from flask.typing import ResponseReturnValue
 from grants.allocation import access, queries, service
 from grants.allocation.forms import FeedbackForm
 from grants.allocation.rules.letter import Letter
-from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
+from grants.kernel.errors import NotAllowed, NotFound
 from grants.proposals import queries as proposals
 from grants.rounds import queries as rounds
 from grants.web.db import reading
 from grants.web.doors import signed_in
 from grants.web.pdf import pdf_answer
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out
 
 bp = Blueprint("letters", __name__)
 
@@ -61,12 +61,7 @@ def feedback(decision_id: UUID) -> ResponseReturnValue:
     decision, shown = _letter(decision_id)
     access.ensure_is_theirs(current_actor(), shown["bid"].group_id)
     form = FeedbackForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.ask_feedback(uow, decision_id, form.words.data or "")
-            flash("Asked. A steward gets in touch with you.", "success")
-            return redirect(url_for("letters.page", decision_id=decision.id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.ask_feedback(uow, decision_id, form.words.data or "")):
+        flash("Asked. A steward gets in touch with you.", "success")
+        return redirect(url_for("letters.page", decision_id=decision.id))
     return render_template("allocation/feedback.html", form=form, **shown), form.status

@@ -23,7 +23,7 @@ from grants.web.doors import signed_in
 from grants.web.limits import post_limit
 from grants.web.outside import bank_ring, files, stripe
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("award_checks", __name__)
 
@@ -129,20 +129,18 @@ def judge(award_id: UUID, check_id: UUID) -> ResponseReturnValue:
     """Pass what a group gave, or fail it with a reason."""
     kind, form = _kind_of(check_id), JudgeForm()
     _need(award_id, kind)
-    if form.accepted():
-        try:
-            with working() as uow:
-                readiness.judge_check(
-                    uow,
-                    check_id,
-                    passed=form.outcome.data == "pass",
-                    reason=form.reason.data or "",
-                    expires_on=form.expires_on.data,
-                )
-            flash("Written down.", "success")
-            return redirect(url_for("award_checks.needs", award_id=award_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form,
+        lambda uow: readiness.judge_check(
+            uow,
+            check_id,
+            passed=form.outcome.data == "pass",
+            reason=form.reason.data or "",
+            expires_on=form.expires_on.data,
+        ),
+    ):
+        flash("Written down.", "success")
+        return redirect(url_for("award_checks.needs", award_id=award_id))
     return _check(award_id, kind, judging=form)
 
 
@@ -159,14 +157,11 @@ def _kind_of(check_id: UUID) -> str:
 def waive(award_id: UUID, kind: str) -> ResponseReturnValue:
     """Ask that this award go on without a check."""
     need, form = _need(award_id, kind), WaiveForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                payees_service.ask_waiver(uow, need.kind, need.group_id, award_id, form.reason.data or "")
-            flash("Another officer must decide.", "success")
-            return redirect(url_for("award_checks.needs", award_id=award_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form, lambda uow: payees_service.ask_waiver(uow, need.kind, need.group_id, award_id, form.reason.data or "")
+    ):
+        flash("Another officer must decide.", "success")
+        return redirect(url_for("award_checks.needs", award_id=award_id))
     return _check(award_id, kind, waive=form)
 
 
@@ -177,14 +172,9 @@ def answer_waiver(award_id: UUID, check_id: UUID) -> ResponseReturnValue:
     """Decide whether this award can go on without."""
     kind, form = _kind_of(check_id), WaiverForm()
     _need(award_id, kind)
-    if form.accepted():
-        try:
-            with working() as uow:
-                readiness.answer_waiver(uow, check_id, agreed=form.answer.data == "yes")
-            flash("Written down.", "success")
-            return redirect(url_for("award_checks.needs", award_id=award_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: readiness.answer_waiver(uow, check_id, agreed=form.answer.data == "yes")):
+        flash("Written down.", "success")
+        return redirect(url_for("award_checks.needs", award_id=award_id))
     return _check(award_id, kind, waiver=form)
 
 
@@ -198,15 +188,13 @@ def verify_account(account_id: UUID) -> ResponseReturnValue:
     if account is None:
         raise NotFound
     group_id, form = account.group_id, VerifyForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                readiness.verify_account(
-                    uow, bank_ring(), account_id, form.sort_code.data or "", form.account_number.data or ""
-                )
-            flash("Verified. Money can be paid to this account.", "success")
-            return redirect(url_for("payees.bank", group_id=group_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(
+        form,
+        lambda uow: readiness.verify_account(
+            uow, bank_ring(), account_id, form.sort_code.data or "", form.account_number.data or ""
+        ),
+    ):
+        flash("Verified. Money can be paid to this account.", "success")
+        return redirect(url_for("payees.bank", group_id=group_id))
     group, shown = people.group(reading(), group_id), payees.by_id(reading(), account_id)
     return render_template("awards/verify_account.html", form=form, group=group, account=shown), form.status

@@ -39,7 +39,7 @@ from grants.web.needs import NeedsYou, Rows, needs_you
 from grants.web.outside import geography
 from grants.web.sections import sections_for
 from grants.web.session import current_actor
-from grants.web.work import working
+from grants.web.work import carried_out, working
 
 bp = Blueprint("people", __name__)
 
@@ -58,13 +58,8 @@ def sign_in() -> ResponseReturnValue:
     """Ask for a link by e-mail; in the demonstration also: choose whom to be."""
     lead_on(request.args.get("next"))
     form = SignInForm(next=request.args.get("next", ""))
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.request_link(uow, form.email.data or "", form.next.data)
-            return redirect(url_for("people.link_sent"))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.request_link(uow, form.email.data or "", form.next.data)):
+        return redirect(url_for("people.link_sent"))
     people = _demo_people() if current_app.config["DEMO"] else []
     return render_template("people/sign_in.html", form=form, people=people), form.status
 
@@ -169,14 +164,9 @@ def you() -> ResponseReturnValue:
     me = access.ensure_signed_in(actor)
     person = queries.person(reading(), me)
     form = NameForm(name=person.name)
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.rename(uow, form.name.data or "")
-            flash("Your name is changed.", "success")
-            return redirect(url_for("people.you"))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.rename(uow, form.name.data or "")):
+        flash("Your name is changed.", "success")
+        return redirect(url_for("people.you"))
     return render_template(
         "people/you.html",
         form=form,
@@ -217,15 +207,10 @@ def everything() -> ResponseReturnValue:
 def forget() -> ResponseReturnValue:
     """Ask to be forgotten."""
     form = ForgetForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                _forget(uow, access.ensure_signed_in(uow.actor))
-            session.leave()
-            flash("We have forgotten who you are. Thank you for what you gave.", "success")
-            return redirect("/")
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: _forget(uow, access.ensure_signed_in(uow.actor))):
+        session.leave()
+        flash("We have forgotten who you are. Thank you for what you gave.", "success")
+        return redirect("/")
     return render_template("people/forget.html", form=form, person=None), form.status
 
 
@@ -271,14 +256,9 @@ def person(person_id: UUID) -> ResponseReturnValue:
     """One person: roles to give and take, groups, what happened."""
     shown = queries.person(reading(), person_id)
     form = RoleForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.grant_role(uow, person_id, form.role.data)
-            flash(f"{shown.name} now has the role “{_role(form.role.data)}”.", "success")
-            return redirect(url_for("people.person", person_id=person_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.grant_role(uow, person_id, form.role.data)):
+        flash(f"{shown.name} now has the role “{_role(form.role.data)}”.", "success")
+        return redirect(url_for("people.person", person_id=person_id))
     grants = queries.grants_of(reading(), person_id, ended=True)
     return render_template(
         "people/person.html",
@@ -340,14 +320,9 @@ def end_role(person_id: UUID, grant_id: UUID) -> ResponseReturnValue:
 def forget_person(person_id: UUID) -> ResponseReturnValue:
     """Forget somebody who asked an admin for it."""
     shown, form = queries.person(reading(), person_id), ForgetForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                _forget(uow, person_id)
-            flash("Their details are gone. What they did stays in the trail, without a name.", "success")
-            return redirect(url_for("people.people"))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: _forget(uow, person_id)):
+        flash("Their details are gone. What they did stays in the trail, without a name.", "success")
+        return redirect(url_for("people.people"))
     return render_template("people/forget.html", form=form, person=shown), form.status
 
 
@@ -445,14 +420,9 @@ def change_group(group_id: UUID) -> ResponseReturnValue:
         org_id=shown.org_id,
     )
     form.ward_code.choices = _wards()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.change_group(uow, group_id, form.to_draft())
-            flash("Your changes are saved.", "success")
-            return redirect(url_for("people.group", group_id=group_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.change_group(uow, group_id, form.to_draft())):
+        flash("Your changes are saved.", "success")
+        return redirect(url_for("people.group", group_id=group_id))
     return render_template("people/group_form.html", form=form, group=shown), form.status
 
 
@@ -516,14 +486,9 @@ def member(group_id: UUID, person_id: UUID) -> ResponseReturnValue:
     shown = _member(group_id, person_id)
     rights = [key for key, has in (("edit", shown.can_edit), ("sign_off", shown.can_sign_off)) if has]
     form = RightsForm(rights=rights)
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.change_rights(uow, group_id, person_id, form.to_rights())
-            flash("Their rights are changed.", "success")
-            return redirect(url_for("people.members", group_id=group_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.change_rights(uow, group_id, person_id, form.to_rights())):
+        flash("Their rights are changed.", "success")
+        return redirect(url_for("people.members", group_id=group_id))
     return render_template(
         "people/member.html", form=form, group=queries.group(reading(), group_id), name=shown.person.name
     ), form.status
@@ -576,14 +541,9 @@ def host(group_id: UUID) -> ResponseReturnValue:
     offered = [one for one in queries.hosts(reading()) if one.id != group_id]
     choices: list[Any] = [(one.id, one.name, one.about[:140]) for one in offered]
     form.host.choices = choices
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.ask_host(uow, group_id, form.host.data)
-            flash("We have written to them. You hear from us when they answer.", "success")
-            return redirect(url_for("people.host", group_id=group_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.ask_host(uow, group_id, form.host.data)):
+        flash("We have written to them. You hear from us when they answer.", "success")
+        return redirect(url_for("people.host", group_id=group_id))
     return render_template(
         "people/host.html",
         form=form,
@@ -652,14 +612,9 @@ def decline_hosting(group_id: UUID, hosting_id: UUID) -> ResponseReturnValue:
     found = _hosting(group_id, hosting_id)
     access.ensure_may_answer_hosting(current_actor(), found.host_id, found.asked_by_id)
     form = DeclineForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.answer_hosting(uow, hosting_id, False, form.reason.data or "")
-            flash("We have told the group.", "success")
-            return redirect(url_for("people.hosting", group_id=group_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.answer_hosting(uow, hosting_id, False, form.reason.data or "")):
+        flash("We have told the group.", "success")
+        return redirect(url_for("people.hosting", group_id=group_id))
     return render_template("people/decline.html", form=form, hosting=found), form.status
 
 
@@ -668,14 +623,9 @@ def decline_hosting(group_id: UUID, hosting_id: UUID) -> ResponseReturnValue:
 def end_hosting(group_id: UUID, hosting_id: UUID) -> ResponseReturnValue:
     """A steward ends what was confirmed."""
     found, form = _hosting(group_id, hosting_id), EndHostingForm()
-    if form.accepted():
-        try:
-            with working() as uow:
-                service.end_hosting(uow, hosting_id, form.reason.data or "")
-            flash("The hosting has ended.", "success")
-            return redirect(url_for("people.hosting", group_id=group_id))
-        except RuleBroken as broken:
-            form.show(broken)
+    if carried_out(form, lambda uow: service.end_hosting(uow, hosting_id, form.reason.data or "")):
+        flash("The hosting has ended.", "success")
+        return redirect(url_for("people.hosting", group_id=group_id))
     return render_template("people/end_hosting.html", form=form, hosting=found), form.status
 
 

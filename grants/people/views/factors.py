@@ -114,7 +114,7 @@ def _is_fresh() -> bool:
     return presence is not None and rules.is_fresh(presence, now())
 
 
-asks_for_number(_is_fresh, _ask)
+asks_for_number(_is_fresh, _ask, "factors.number")
 forgetting(service.forget)
 
 
