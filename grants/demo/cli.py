@@ -5,6 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -23,6 +26,8 @@ LOOPBACK = "127.0.0.1"
 WORKERS = 2
 THREADS = 8
 """In each worker: as many as there are connections to the database."""
+PATIENCE = 10
+"""Seconds that a process may take to stop."""
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 demo = AppGroup("demo", help="The demonstration town: made-up people and amounts in a real place.")
@@ -161,6 +166,21 @@ def ensure_free(host: str, port: int) -> None:
             ) from None
 
 
+def end(running: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask each process and all that it started to stop, and again every second: a worker that is still loading does not
+    hear it, and granian waits for it. Whoever is there after ten seconds is killed."""
+    for number in [*[signal.SIGTERM] * PATIENCE, signal.SIGKILL]:
+        for process in running:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+        until = time.monotonic() + 1
+        for process in running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=max(0, until - time.monotonic()))
+        if all(process.poll() is not None for process in running):
+            return
+
+
 def run_until_stopped(*commands: list[str]) -> None:
     """Run the commands side by side; when one ends, or somebody stops us, end them all and wait."""
 
@@ -181,14 +201,7 @@ def run_until_stopped(*commands: list[str]) -> None:
             click.echo("\nStopping …")
         for number in STOPS:
             signal.signal(number, signal.SIG_IGN)
-        for process in running:
-            process.terminate()
-        for process in running:
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+        end(running)
     if os.waitstatus_to_exitcode(status):
         said = LOG.read_text(errors="replace").splitlines()[-20:]
         raise click.ClickException("The server ended by itself. It said:\n" + "\n".join(said))
