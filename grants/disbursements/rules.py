@@ -113,6 +113,11 @@ class Standing:
     """Whether the same part was asked for once more since."""
     award_over: bool = False
 
+    @property
+    def provider_first(self) -> str:
+        """The provider's name where a sentence begins."""
+        return self.provider[:1].upper() + self.provider[1:]
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -156,13 +161,13 @@ def _authorised(it: Standing) -> Situation:
     known = it.trouble or "The server stopped before it wrote down the answer."
     if it.given_up:
         return Situation(
-            f"{it.provider} was asked {_times(it.tries)}, and nobody knows whether the money moved. {known}",
+            f"{it.provider_first} was asked {_times(it.tries)}, and nobody knows whether the money moved. {known}",
             f"Look at this payment in the pages of {it.provider}. Then ask again here: it is the same order under the "
             "same key, so it cannot pay twice. Never make a second payment by hand.",
             calm=False,
         )
     return Situation(
-        f"{it.provider} was asked {_times(it.tries)}, and the answer is not known yet. {known}",
+        f"{it.provider_first} was asked {_times(it.tries)}, and the answer is not known yet. {known}",
         "Nothing: it is asked again by itself, under the same key, so it cannot pay twice.",
     )
 
@@ -203,7 +208,9 @@ def _others(it: Standing) -> Situation:
         S.ON_HOLD: Situation(
             f"It is on hold.{why}", "Put right why it was stopped. Then let it go on, or take it back.", calm=False
         ),
-        S.SENT: Situation(f"{it.provider} has it.", "Nothing: it counts as paid once we are told that it arrived."),
+        S.SENT: Situation(
+            f"{it.provider_first} has it.", "Nothing: it counts as paid once we are told that it arrived."
+        ),
         S.PAID: Situation("It arrived.", "Nothing: all is done."),
         S.CANCELLED: Situation(f"It was stopped.{why}", "Ask for the part again when it is to be paid."),
     }.get(it.state, Situation("It waits.", "Nothing for now."))
