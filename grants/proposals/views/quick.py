@@ -22,6 +22,7 @@ from grants.proposals.rules.facts import HELP_WORDS, Facts, Help
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as bids_service
 from grants.proposals.service import quick as service
+from grants.proposals.views.writing import about_me
 from grants.rounds import queries as rounds
 from grants.rounds.rules.states import RoundState
 from grants.web.db import now, reading
@@ -148,7 +149,7 @@ def autosave(proposal_id: UUID) -> ResponseReturnValue:
 def _form(proposal: Any) -> AskForm:
     facts = queries.facts(reading(), proposal)
     if not proposal.section_versions.get(ASK_KEY):
-        facts = _about_me(facts)
+        facts = replace(about_me(facts), help_received=Help.NOBODY)
     found = rounds.priorities(reading(), proposal.round_id)
     if len(found) == 1 and facts.priority_id is None:
         facts = replace(facts, priority_id=found[0].id)
@@ -159,15 +160,6 @@ def _form(proposal: Any) -> AskForm:
         opened=int(now().timestamp()),
         priorities=[(one.id, one.title) for one in found],
     )
-
-
-def _about_me(facts: Facts) -> Facts:
-    """Who writes is most often who can be asked: offer it, to save typing."""
-    actor = current_actor()
-    if actor.id is None:
-        return facts
-    email = people.person(reading(), actor.id).email or ""
-    return replace(facts, contact_name=actor.name, contact_email=email, help_received=Help.NOBODY)
 
 
 def _save(proposal_id: UUID, form: AskForm, *, timed: bool = False) -> None:

@@ -172,7 +172,7 @@ def _section(name: str) -> Section:
 def _form(part: Section, proposal: Any) -> SectionForm:
     facts = queries.facts(reading(), proposal)
     if part is Section.CONTACT and not proposal.section_versions.get(part.value):
-        facts = _about_me(facts)
+        facts = about_me(facts)
     against = rounds.priorities(reading(), proposal.round_id) if part is Section.NEED else []
     return section_form(
         part,
@@ -193,7 +193,7 @@ def _insights(facts: Facts) -> list[Any]:
     return list(reversed(seen.values()))
 
 
-def _about_me(facts: Facts) -> Facts:
+def about_me(facts: Facts) -> Facts:
     """Who writes is most often who can be asked: offer it, to save typing."""
     actor = current_actor()
     if actor.id is None:
