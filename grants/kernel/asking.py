@@ -61,7 +61,8 @@ class Prepared:
         return [_turned(row, turns) for row in self._words.run(line, values)]
 
     def told(self, session: Session, **values: Any) -> list[tuple[Any, ...]]:
-        """The same in the transaction of a session. What the session has not yet written is not seen."""
+        """The same in the transaction of a session, which first writes what it has not yet written."""
+        session.flush()
         return self.rows(line_of(session.connection()), values)
 
 

@@ -3,11 +3,11 @@
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
 from grants.funds import queries as funds
@@ -163,10 +163,15 @@ def draft_of(round: Round, priority_ids: Sequence[UUID]) -> RoundDraft:
 
 def round_with_fund(session: Session, round_id: UUID) -> Round:
     """The round with its fund, or ``NotFound``."""
-    found = session.scalar(select(Round).where(Round.id == round_id).options(joinedload(Round.fund)))
+    found = session.scalar(_round_with_fund(), {"round_id": round_id})
     if found is None:
         raise NotFound("There is no such round.")
     return found
+
+
+@cache
+def _round_with_fund() -> Select[tuple[Round]]:
+    return select(Round).where(Round.id == bindparam("round_id")).options(joinedload(Round.fund))
 
 
 def published(session: Session, round_id: UUID) -> Round:

@@ -180,7 +180,45 @@ def _areas(rows: Iterable[Any]) -> dict[int, tuple[str, ...]]:
 
 def entries(session: Session, round_id: UUID) -> list[Entry]:
     """The ballot as voters read it, by number; in one query, where no projects exclude each other."""
-    rows = session.execute(
+    rows = _entries().told(session, round_id=round_id)
+    only_one = proposals.only_one_words(session, round_id) if any(row[-1] for row in rows) else {}
+    return [
+        Entry(
+            number=number,
+            proposal_id=proposal_id,
+            title=title,
+            summary=summary or "",
+            group_name=group_name,
+            cost_minor=cost_minor,
+            what=what or "",
+            for_whom=for_whom or "",
+            ward_codes=tuple(ward_codes or ()),
+            priority_id=priority_id,
+            priority_title=priority_title or "",
+            withdrawn=state is ProposalState.WITHDRAWN,
+            only_one=only_one.get(proposal_id, ""),
+        )
+        for (
+            number,
+            cost_minor,
+            proposal_id,
+            title,
+            summary,
+            what,
+            for_whom,
+            ward_codes,
+            state,
+            group_name,
+            priority_id,
+            priority_title,
+            _,
+        ) in rows
+    ]
+
+
+@cache
+def _entries() -> Prepared:
+    return Prepared(
         select(
             BallotLine.number,
             BallotLine.cost_minor,
@@ -191,36 +229,17 @@ def entries(session: Session, round_id: UUID) -> list[Entry]:
             Proposal.for_whom,
             Proposal.ward_codes,
             Proposal.state,
-            Group.name.label("group_name"),
-            Priority.id.label("priority_id"),
-            Priority.title.label("priority_title"),
-            exists().where(ExclusiveBid.proposal_id == Proposal.id).label("marked"),
+            Group.name,
+            Priority.id,
+            Priority.title,
+            exists().where(ExclusiveBid.proposal_id == Proposal.id),
         )
         .join(Proposal, Proposal.id == BallotLine.proposal_id)
         .join(Group, Group.id == Proposal.group_id)
         .outerjoin(Priority, Priority.id == Proposal.priority_id)
-        .where(BallotLine.round_id == round_id)
+        .where(BallotLine.round_id == bindparam("round_id", None, type_=Uuid()))
         .order_by(BallotLine.number)
-    ).all()
-    only_one = proposals.only_one_words(session, round_id) if any(row.marked for row in rows) else {}
-    return [
-        Entry(
-            number=row.number,
-            proposal_id=row.id,
-            title=row.title,
-            summary=row.summary or "",
-            group_name=row.group_name,
-            cost_minor=row.cost_minor,
-            what=row.what or "",
-            for_whom=row.for_whom or "",
-            ward_codes=tuple(row.ward_codes or ()),
-            priority_id=row.priority_id,
-            priority_title=row.priority_title or "",
-            withdrawn=row.state is ProposalState.WITHDRAWN,
-            only_one=only_one.get(row.id, ""),
-        )
-        for row in rows
-    ]
+    )
 
 
 def line_of(session: Session, proposal_id: UUID) -> BallotLine | None:

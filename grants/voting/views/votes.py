@@ -389,7 +389,7 @@ def check(round_id: UUID) -> ResponseReturnValue:
     if broken is not None:
         form.show(broken if hand.choices else RuleBroken(broken.message, "blank"))
     entries = queries.entries(reading(), round_id)
-    hand, gone = _without_withdrawn(rounds.published(reading(), round_id), hand, entries)
+    hand, gone = _without_withdrawn(round, hand, entries)
     return _check_page(round, entries, hand, voter, form, gone), form.status
 
 
