@@ -66,7 +66,9 @@ class Line:
 def results_csv(lines: Iterable[Line], currency: str = POUNDS) -> str:
     """One line for each bid, in the order of votes; amounts in pounds, or in the round's own ``currency``."""
     return csv_text(
-        HEADS if currency == POUNDS else [head.replace("(£)", f"({currency})") for head in HEADS],
+        HEADS
+        if currency == POUNDS
+        else [head.replace("(£)", f"({currency})" if currency else "").strip() for head in HEADS],
         (
             (
                 line.place,

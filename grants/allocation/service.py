@@ -17,7 +17,7 @@ from grants.allocation.rules.explained import AT_ONCE, tell_facts, work_out
 from grants.allocation.rules.facts import RunFacts
 from grants.allocation.rules.outside import outside_checksum
 from grants.allocation.rules.packed import pack, packed_hash
-from grants.allocation.rules.replay import Inputs, Replayed, replay
+from grants.allocation.rules.replay import Inputs, Replayed, replay, replay_as_kept
 from grants.allocation.rules.states import (
     CORRECTIONS,
     STEPS,
@@ -235,7 +235,7 @@ def try_on(uow: UnitOfWork) -> int:
 
 def replayed(session: Session, run: AllocationRun) -> Replayed:
     """Run it again from what was stored with it and with its round."""
-    return replay(queries.inputs(session, run))
+    return replay_as_kept(queries.inputs(session, run), run.checksum)
 
 
 # --------------------------------------------------------------------------------------------------------- the decision

@@ -8,6 +8,7 @@ from grants.kernel.errors import RuleBroken
 
 _POUNDS = re.compile(r"£?\s*(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d{1,2}))?")
 _AMOUNT = re.compile(r"£(\d+(?:,\d{3})*(?:\.\d+)?)")
+_AMOUNT_AND_COMMA = re.compile(r"£(\d[\d,]*(?:\.\d+)?)")
 LARGEST_MINOR = 10**12
 POUNDS = "GBP"
 
@@ -40,7 +41,7 @@ def show_pounds(minor: int) -> str:
 
 
 def told_in(text: str, currency: str) -> str:
-    """Words about pounds as words about as much of another currency.
+    """Words about pounds as words about as much of another currency; of one that nobody names (""), as bare numbers.
 
     >>> told_in("It asks for £1,200.50, in whole pounds.", "PLN"), told_in("It asks for £5.", "GBP")
     ('It asks for 1,200.50 PLN, in whole PLN.', 'It asks for £5.')
@@ -48,15 +49,37 @@ def told_in(text: str, currency: str) -> str:
     'Each had 1,200 EUR, and 5 EUR.'
     >>> told_in("It asks for £5.", chr(92) + "g<9>")  # whatever a file calls its currency
     'It asks for 5 \\\\g<9>.'
+    >>> told_in("It asks for £5, in whole pounds.", "")
+    'It asks for 5, in whole units.'
+    >>> told_in("It asks for 35,000, EUR and 20 EUR was left.", "EUR")  # as ``told_in_before`` put it
+    'It asks for 35,000 EUR, and 20 EUR was left.'
     """
     if currency == POUNDS:
         return text
+    if not currency:
+        bare = _AMOUNT.sub(lambda found: found[1], text)
+        return bare.replace(" in pounds", "").replace("pound", "unit")
+    told = _AMOUNT.sub(lambda found: f"{found[1]} {currency}", text)
+    told = re.sub(rf"(?<=\d), {re.escape(currency)}(?= )", lambda _: f" {currency},", told)
     return (
-        _AMOUNT.sub(lambda found: f"{found[1]} {currency}", text)
-        .replace("whole pounds", f"whole {currency}")
+        told.replace("whole pounds", f"whole {currency}")
         .replace("in pounds", f"in {currency}")
         .replace("pound", "unit")
     )
+
+
+def told_in_before(text: str, currency: str) -> str:
+    """As ``told_in`` once did it, with a comma before the currency and not after it.
+
+    Reasons of elections that were imported then are kept in these words, and under a checksum over them.
+
+    >>> told_in_before("It asks for £35,000, and £20 was left.", "EUR")
+    'It asks for 35,000, EUR and 20 EUR was left.'
+    """
+    if POUNDS == currency:
+        return text
+    told = _AMOUNT_AND_COMMA.sub(lambda found: f"{found[1]} {currency}", text)
+    return told.replace("whole pounds", f"whole {currency}").replace("pound", "unit")
 
 
 def share_out(amount_minor: int, weights: Sequence[int]) -> tuple[int, ...]:

@@ -653,7 +653,8 @@ def params(f: Any, heading: str = "") -> dict[str, Any]:
         p["attributes"] = {"dir": "auto"}
     if kind == "money":
         currency = currency_of_page()
-        p |= {"prefix": {"text": "£"}} if currency == POUNDS else {"suffix": {"text": currency}}
+        if currency:
+            p |= {"prefix": {"text": "£"}} if currency == POUNDS else {"suffix": {"text": currency}}
         p |= {"inputmode": "decimal", "classes": "govuk-input--width-10", "spellcheck": False}
     if kind in ("area", "count"):
         p["rows"] = getattr(f, "rows", 5)

@@ -26,7 +26,7 @@ def money(minor: int | None, currency: str | None = None) -> str:
         return "–"
     whole, part = divmod(abs(minor), 100)
     told = f"{'−' if minor < 0 else ''}£{whole:,}" + (f".{part:02d}" if part else "")
-    return told_in(told, currency or currency_of_page())
+    return told_in(told, currency_of_page() if currency is None else currency)
 
 
 def currency_of_page() -> str:

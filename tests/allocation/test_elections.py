@@ -19,11 +19,13 @@ from grants.allocation.rules.elsewhere import read_elsewhere
 from grants.allocation.rules.open_file import BLANK
 from grants.allocation.rules.outside import About, round_pb
 from grants.allocation.rules.pabulib import read_pb
+from grants.allocation.rules.replay import replay
 from grants.allocation.rules.states import Verdict
 from grants.allocation.rules.tally import tally
 from grants.home import queries as home
 from grants.kernel.actors import CLOCK, Role
 from grants.kernel.errors import NotAllowed, RuleBroken
+from grants.kernel.money import told_in_before
 from grants.kernel.trail import AuditEvent
 from grants.people.models import Person
 from grants.proposals.rules.states import ProposalState
@@ -293,6 +295,46 @@ def test_its_money_is_told_in_its_own_currency_on_every_page_and_in_every_file(
     assert "Asked for (EUR)" in client.get(f"/rounds/{round.id}/results.csv").text
     assert client.get(f"/rounds/{round.id}/results.json").json["inputs"]["currency"] == "EUR"  # type: ignore[index]
     assert read_pb(file_of(app_session, round).encode()).currency == "EUR"
+
+
+def test_an_election_that_was_imported_when_commas_stood_before_the_currency_is_the_same_when_replayed(
+    app_session: Session, client: FlaskClient
+) -> None:
+    text = ELSEWHERE.replace("rule;equalshares/add1", "rule;greedy").replace("q;500.50", "q;500")
+    round = imported(app_session, text)
+    run = queries.standing_run(app_session, round.id)
+    assert run is not None
+    then = replay(queries.inputs(app_session, run), told_in_before)
+    assert then.checksum != run.checksum  # or it tells nothing
+    words = {one.bid_id: one.reason for one in then.run.outcomes if ", EUR" in one.reason}
+    decision = next(one for one in queries.decisions(app_session, round.id) if one.proposal_id in words)
+    decision.reason = words[decision.proposal_id]
+    run.outcome, run.checksum = then.run.outcome_json(), then.checksum
+    app_session.commit()
+    assert service.replayed(app_session, run).checksum == run.checksum
+    page = client.get(f"/rounds/{round.id}/results/{decision.proposal_id}").text
+    assert " EUR, " in page
+    assert ", EUR" not in page
+
+
+def test_an_election_whose_file_names_no_currency_is_told_in_none_unless_somebody_says_it(
+    app_session: Session, client: FlaskClient
+) -> None:
+    file = ELSEWHERE.replace("currency;EUR\n", "")
+    assert read_elsewhere(read_pb(file.encode()), START, "PLN").currency == "PLN"
+    round = imported(app_session, file)
+    app_session.commit()
+    bids = [one.proposal_id for one in queries.decisions(app_session, round.id)]
+    pages = ["", "/results", "/rule-book", "/results.csv", *(f"/results/{bid}" for bid in bids)]
+    for page in [f"/rounds/{round.id}{page}" for page in pages]:
+        text = client.get(page).text
+        assert "£" not in text, (page, text[max(text.find("£") - 200, 0) : text.find("£") + 40])
+        assert "GBP" not in text, page
+    assert "Asked for," in client.get(f"/rounds/{round.id}/results.csv").text
+    assert "1,000.50 to share" in client.get("/rounds").text
+    there = read_pb(file_of(app_session, round).encode())
+    assert there.currency == ""
+    assert service.replayed(app_session, queries.standing_run(app_session, round.id)).checksum  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,10 @@ def export(round_id: str, format_: str, out: Path | None) -> None:
 
 @cli.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def import_(file: Path) -> None:
+@click.option(
+    "--currency", default="", metavar="CODE", help="Like PLN. [default: the file's own, or none if it has none]"
+)
+def import_(file: Path, currency: str) -> None:
     """Make a finished round from an election elsewhere. FILE: a .pb file.
 
     Everybody can read its results, the reason for each project, and the comparison with most votes. Nothing is paid.
@@ -67,8 +70,10 @@ def import_(file: Path) -> None:
         click.echo(f"{file.name}, {repair}.", err=True)
     try:
         with clockwork() as uow:
-            round = service.import_election(uow, read_elsewhere(read, now()), file.name)
-            address = f"/rounds/{round.id}/results"
+            round = service.import_election(uow, read_elsewhere(read, now(), currency), file.name)
+            address, named = f"/rounds/{round.id}/results", bool(round.currency)
     except RuleBroken as broken:
         raise click.ClickException(f"{file.name}: {broken}") from broken
+    if not named:
+        click.echo(f"{file.name} names no currency, so amounts stand without one. --currency CODE says it.", err=True)
     click.echo(address)

@@ -8,7 +8,7 @@ import click
 from flask.cli import AppGroup
 
 from grants.allocation import queries, service
-from grants.allocation.rules.replay import Inputs, replay
+from grants.allocation.rules.replay import Inputs, replay_as_kept
 from grants.kernel.errors import NotFound
 from grants.web.db import reading
 from grants.web.ticks import ticking
@@ -27,7 +27,7 @@ def replay_run(run: str) -> None:
     """
     try:
         inputs, outcome, checksum = _from_file(Path(run)) if Path(run).is_file() else _stored(run)
-        again = replay(inputs)
+        again = replay_as_kept(inputs, checksum)
     except ValueError as broken:
         raise click.ClickException(str(broken)) from broken
     click.echo(f"stored    {checksum}\nreplayed  {again.checksum}")

@@ -91,10 +91,11 @@ class Elsewhere:
         )
 
 
-def read_elsewhere(file: PbFile, now: datetime) -> Elsewhere:
+def read_elsewhere(file: PbFile, now: datetime, currency: str = "") -> Elsewhere:
     """The round that an election's file makes. Refuses (``RuleBroken``) what cannot be kept to the penny and the point.
 
-    ``now``: stands for dates that the file does not tell.
+    ``now``: stands for dates that the file does not tell. ``currency``: instead of what the file says; where nobody says
+    it, amounts stand without one.
     """
     election, meta = file.election, file.meta
     if 100 % file.unit:
@@ -123,7 +124,7 @@ def read_elsewhere(file: PbFile, now: datetime) -> Elsewhere:
         costs_minor=tuple(cost * scale for cost in election.costs),
         selected=file.selected,
         kept=_kept(file, kind),
-        currency=" ".join(file.currency.split())[:12] or POUNDS,
+        currency=" ".join((currency or file.currency).split())[:12],
         told={name: meta[name][:500] for name in TOLD if meta.get(name)},
         ids=file.ids,
         other_money=file.other_money,

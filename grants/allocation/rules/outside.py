@@ -89,8 +89,8 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     ask = None if untold else asked(inputs.rule, inputs.options)
     told = f" {command(ask, 'FILE.pb')}" if ask else ""
     meta |= {"language": where["language"]} if "language" in where else {}
+    meta |= {"currency": inputs.currency} if inputs.currency else {}
     meta |= {
-        "currency": inputs.currency,
         "comment": " ".join(
             f"#{place}: {note}"
             for place, note in enumerate(

@@ -1,7 +1,7 @@
 """All that a run needs, as text that can be kept, published and run again on any machine."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
@@ -14,7 +14,7 @@ from grants.allocation.rules.registry import rule_named
 from grants.allocation.rules.result import Run, run_rule
 from grants.funds.rules import Names, Need, Restriction, Source, explain, match
 from grants.kernel.canonical import canonical_json, fingerprint
-from grants.kernel.money import POUNDS, told_in
+from grants.kernel.money import POUNDS, told_in, told_in_before
 from grants.rounds.rules.sharing import Options
 
 VERSION = 1
@@ -141,7 +141,7 @@ class Replayed:
     checksum: str
 
 
-def replay(inputs: Inputs) -> Replayed:
+def replay(inputs: Inputs, told: Callable[[str, str], str] = told_in) -> Replayed:
     """Share the pot by these inputs. The same inputs give the same checksum on every machine.
 
     The checksum is SHA-256 over the canonical JSON of ``{"inputs": …, "outcome": …}``, in which the ballots stand by
@@ -150,12 +150,21 @@ def replay(inputs: Inputs) -> Replayed:
     rule = combined(rule_named(inputs.rule), inputs.panel)
     run = run_rule(rule, inputs.bids, inputs.ballots, inputs.pot_minor, inputs.options, inputs.fundable())
     if inputs.currency != POUNDS:
-        told = (
-            replace(one, reason=told_in(one.reason, inputs.currency), enough=told_in(one.enough, inputs.currency))
+        outcomes = (
+            replace(one, reason=told(one.reason, inputs.currency), enough=told(one.enough, inputs.currency))
             for one in run.outcomes
         )
-        run = replace(run, outcomes=tuple(told))
+        run = replace(run, outcomes=tuple(outcomes))
     return Replayed(run, fingerprint({"inputs": inputs._facts(), "outcome": json.loads(run.outcome_json())}))
+
+
+def replay_as_kept(inputs: Inputs, checksum: str) -> Replayed:
+    """The same to check a run that is kept under this checksum: where an earlier version put it into words, in those."""
+    again = replay(inputs)
+    if again.checksum != checksum and inputs.currency != POUNDS:
+        before = replay(inputs, told_in_before)
+        return before if before.checksum == checksum else again
+    return again
 
 
 def _ballots(kinds: list[list[Any]], with_points: bool) -> Ballots:
