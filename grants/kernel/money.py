@@ -76,7 +76,7 @@ def told_in_before(text: str, currency: str) -> str:
     >>> told_in_before("It asks for £35,000, and £20 was left.", "EUR")
     'It asks for 35,000, EUR and 20 EUR was left.'
     """
-    if POUNDS == currency:
+    if currency == POUNDS:
         return text
     told = _AMOUNT_AND_COMMA.sub(lambda found: f"{found[1]} {currency}", text)
     return told.replace("whole pounds", f"whole {currency}").replace("pound", "unit")

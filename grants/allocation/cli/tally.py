@@ -45,7 +45,13 @@ class Amount(click.ParamType[Fraction]):
 @click.option(
     "--start", type=click.Choice(["floor", "exact"]), help="The first share. [default: floor; exact without completion]"
 )
-@click.option("--step", type=Amount(), default="1", help="By how much the share grows, in the file's currency.")
+@click.option(
+    "--step",
+    type=Amount(),
+    default="1",
+    help="By how much the share grows, in the file's currency. Smaller ones take longer, though steps that certainly "
+    "change nothing are left out: 0.001 takes half a minute in a city of 90,000 voters.",
+)
 @click.option("--no-exhaustive-stop", is_flag=True, help="Go on until the next share would overspend.")
 @click.option("--misfit", type=click.Choice(["skip", "stop"]), help="[default: skip by most votes, stop by Phragmén]")
 @click.option("--min-votes", type=Amount(), help="[default: the file's own by most votes, else none]")

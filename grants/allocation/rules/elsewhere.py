@@ -94,8 +94,8 @@ class Elsewhere:
 def read_elsewhere(file: PbFile, now: datetime, currency: str = "") -> Elsewhere:
     """The round that an election's file makes. Refuses (``RuleBroken``) what cannot be kept to the penny and the point.
 
-    ``now``: stands for dates that the file does not tell. ``currency``: instead of what the file says; where nobody says
-    it, amounts stand without one.
+    ``now``: stands for dates that the file does not tell. ``currency``: instead of what the file says; where nobody
+    says it, amounts stand without one.
     """
     election, meta = file.election, file.meta
     if 100 % file.unit:

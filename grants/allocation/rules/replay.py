@@ -159,7 +159,7 @@ def replay(inputs: Inputs, told: Callable[[str, str], str] = told_in) -> Replaye
 
 
 def replay_as_kept(inputs: Inputs, checksum: str) -> Replayed:
-    """The same to check a run that is kept under this checksum: where an earlier version put it into words, in those."""
+    """The same, to check a run that is kept: where an earlier version put it into words, in those words."""
     again = replay(inputs)
     if again.checksum != checksum and inputs.currency != POUNDS:
         before = replay(inputs, told_in_before)

@@ -18,6 +18,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from grants.allocation.rules.election import Election, Gate, Progress, Real, Whole, top_up
+from grants.allocation.rules.stretches import Leaps
 from grants.kernel.later import Later
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Pass:
 
     share: Fraction
     order: list[int] = field(default_factory=list)
+    turns: list[int] = field(default_factory=list)
+    """Every bid that had its turn, bought or refused."""
     refused: dict[int, tuple[str, str | None]] = field(default_factory=dict)
     waiting: list[int] = field(default_factory=list)
     overspent: bool = False
@@ -217,6 +220,7 @@ def run_once(election: Election, share: Fraction, by_cost: bool, gate: Gate, kee
         if election.costs[bid] > left:
             done.overspent = True
             return done
+        done.turns.append(bid)
         if refusal := gate.refuses(done.order, bid):
             done.refused[bid] = refusal
             continue
@@ -253,7 +257,10 @@ class Walked:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What came of it: the last run that kept to the pot, and what most votes added. ``trail``: all that kept to it."""
+    """What came of it: the last run that kept to the pot, and what most votes added.
+
+    ``trail``: all that kept to it, but for those that are left out because they certainly go like the one before.
+    """
 
     final: Pass
     added: list[int]
@@ -271,6 +278,11 @@ def first_share(election: Election, settings: Settings) -> Fraction:
     return Fraction(share // settings.unit * settings.unit) if settings.floor else share
 
 
+STEPS_FIRST = 1000
+STEPS_FIRST_LATER = 64
+"""After so many runs steps are left out where nothing can change; a completion that begins later is nearer its end."""
+
+
 def share_equally(
     election: Election,
     settings: Settings,
@@ -286,14 +298,22 @@ def share_equally(
     share = first_share(election, settings) if begin is None else begin
     final, runs = run_once(election, share, settings.by_cost, gate), 1
     trail = [walked(final)]
+    leaps, first = (
+        Leaps(election, settings.by_cost, gate, settings.step),
+        STEPS_FIRST if begin is None else STEPS_FIRST_LATER,
+    )
     while settings.completion != "none" and election.voters:
         if not final.waiting or (settings.exhaustive_stop and exhaustive(election, final, gate)):
             break
-        share += settings.step
+        left_out = leaps.after(share, final.turns, final.order) if runs >= first else 0
+        share += (left_out + 1) * settings.step
         after, runs = run_once(election, share, settings.by_cost, gate), runs + 1
         if progress:
             progress(sum(election.costs[bid] for bid in after.order), election.pot)
         if after.overspent:
+            if left_out:
+                final, runs = run_once(election, share - settings.step, settings.by_cost, gate), runs + 1
+                trail.append(walked(final))
             break
         final = after
         trail.append(walked(final))

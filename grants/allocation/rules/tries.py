@@ -111,13 +111,11 @@ class Tries:
 
     def _wins(self, changed: Election, bid: int, shares: list[Fraction], same: list[bool]) -> bool:
         begin = None
-        if (
-            shares
-            and self.settings.completion != "none"
-            and all(share == shares[0] + at * self.settings.step for at, share in enumerate(shares))
-        ):
+        if self.settings.completion != "none":
             alike = same.index(False) if False in same else len(same)
-            begin = shares[alike - 1] if alike else None
+            step = self.settings.step  # where steps were left out nothing is known of them
+            even = next((at for at, share in enumerate(shares) if share != shares[0] + at * step), len(shares))
+            begin = shares[min(alike, even) - 1] if min(alike, even) else None
         return bid in share_equally(changed, self.settings, self.gate_for(changed), begin=begin).winners
 
     def _trail_from(self, share: Fraction) -> list[Walked]:
