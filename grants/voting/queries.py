@@ -437,7 +437,12 @@ def _booth_rows() -> Select[Any]:
 
 def booths(session: Session, round_id: UUID) -> list[BoothRow]:
     """The booths of a round, by name."""
-    return [BoothRow(*row) for row in session.execute(_booth_rows().where(Booth.round_id == round_id))]
+    return [BoothRow(*row) for row in _booths_of().told(session, round_id=round_id)]
+
+
+@cache
+def _booths_of() -> Prepared:
+    return Prepared(_booth_rows().where(Booth.round_id == bindparam("round_id", None, type_=Uuid())))
 
 
 def booth(session: Session, booth_id: UUID) -> BoothRow:
