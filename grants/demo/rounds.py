@@ -15,14 +15,18 @@ from grants.proposals.rules.sections import Section
 from grants.proposals.service import bids as proposals
 from grants.proposals.service import eligibility, partners, typed
 from grants.rounds import service as rounds
+from grants.rounds.rules.ballots import KeyKeeping
 from grants.rounds.rules.book import RoundDraft
 from grants.rounds.rules.dates import RoundDates
 from grants.rounds.rules.panel import PanelPart
+from grants.voting.service import keys
 from grants.voting.service import votes as voting
 
 WHO_MAY_APPLY = "Community groups that work in the borough. A group without a bank account applies with a host."
 SECOND = (bids.WARM, bids.WALKS, bids.STORIES, bids.SWIMMING, bids.REPAIR, bids.CORNER)
 FIRST = (bids.GROW, bids.PEERS, bids.SWIM_TRIAL, bids.CORNER_CLEAR)
+RETURNING = ("stan", "olga", "oscar")
+"""They hold the key of the third round's vote between them."""
 SECONDS = {
     Section.WHAT: 420,
     Section.WHERE: 190,
@@ -59,6 +63,8 @@ def call(
                 blind=key == "third",
                 panel_part=PanelPart.SPLIT_POT if key == "third" else PanelPart.GATE,
                 panel_share=20 if key == "third" else None,
+                key_keeping=KeyKeeping.STRONG if key == "third" else KeyKeeping.STANDARD,
+                key_officers=tuple(play.cast.people[one][0] for one in RETURNING) if key == "third" else (),
             ),
         )
         play.rounds[key] = round.id
@@ -261,7 +267,7 @@ def the_second_round(play: Play) -> None:
 
 
 def the_third_round(play: Play) -> None:
-    """The third round is open: one bid is in, one waits for its second signature, one is half written."""
+    """The third round is open: one bid is in, two are begun; three officers hold the key of its vote, one has their part."""
     call(
         play,
         "third",
@@ -274,6 +280,8 @@ def the_third_round(play: Play) -> None:
     )
     with play.as_clock(play.at(-4, 9)) as uow:
         rounds.tick(uow)
+    with play.as_(RETURNING[0], play.at(-4, 10)) as uow:
+        keys.collect(uow, play.rounds["third"], vote_key=play.settings.vote_key)  # the others have theirs to collect
     put_in(play, "third", bids.LIBRARY_BENCH, -4)
     write(play, "third", bids.SECOND_YEAR, -3)
     with play.as_("wendy", play.at(-2, 9)) as uow:
