@@ -113,7 +113,7 @@ def test_one_postbox_is_one_voter() -> None:
         ([1], 2, BallotRules(), "Choose at least 1 more."),
         ([1, 2, 3, 4], 9, BallotRules(BallotKind.APPROVAL, 1, 3), "Choose 3 at most: take 1 away."),
         ([1, 2, 10], 9, BallotRules(), "Choose only projects that are on this ballot."),
-        ([], 9, BallotRules(), "Choose at least 3, or say that you want to hand in a blank ballot."),
+        ([], 9, BallotRules(), "Choose at least 3 projects, or say that you want to hand in a blank ballot."),
     ],
 )
 def test_a_ballot_outside_the_limits_is_told_what_to_do(

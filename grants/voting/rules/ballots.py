@@ -75,7 +75,7 @@ def check_choices(
     if not picks:
         if blank_confirmed:
             return ()
-        ask = f"Choose at least {least}" if least else "Choose a project"
+        ask = _ask(rules, least)
         raise BlankBallot(f"{ask}, or say that you want to hand in a blank ballot.", field="choices")
     if rules.kind is BallotKind.POINTS:
         _check_points(picks, rules)
@@ -87,6 +87,13 @@ def check_choices(
         raise RuleBroken(f"Choose {most} at most: take {len(picks) - most} away.", field="choices")
     ensure_areas(picks, on_ballot, rules)
     return marks if rules.has_points else tuple((number, 1) for number in picks)
+
+
+def _ask(rules: BallotRules, least: int) -> str:
+    many = "a project" if least <= 1 else f"at least {least} projects"
+    if rules.kind is BallotKind.POINTS:
+        return f"Give points to {many}"
+    return f"Give {many} a place" if rules.kind is BallotKind.RANKED else f"Choose {many}"
 
 
 def _check_points(picks: Mapping[int, int], rules: BallotRules) -> None:
