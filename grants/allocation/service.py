@@ -708,6 +708,8 @@ def import_election(uow: UnitOfWork, elsewhere: Elsewhere, imported_from: str) -
         elif one.proposal_id not in other_money and there not in (None, one.verdict is Verdict.AWARDED):
             verdict = Verdict.AWARDED if there else Verdict.NOT_FUNDED
             departure = Departure(one.proposal_id, verdict, f"There it was {'' if there else 'not '}funded.")
+        if one.verdict is Verdict.RESERVE:
+            one.verdict = Verdict.NOT_FUNDED  # nobody there waits for money of ours
         made = _ratify(uow, one, titles[one.proposal_id], departure)
         before = made.state
         made.state, made.notified_at = next_state(STEPS, before, DecisionAction.NOTIFY), uow.now

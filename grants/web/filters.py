@@ -53,6 +53,15 @@ def _in_currency_of_page(_context: object, words: str) -> str:
     return told_in(words, currency_of_page())
 
 
+def in_sentence(name: str) -> str:
+    """The name of a rule in the middle of a sentence: small, unless it is a person's.
+
+    >>> in_sentence("Most votes"), in_sentence("Phragmén")
+    ('most votes', 'Phragmén')
+    """
+    return name if name == "Phragmén" else name.lower()
+
+
 def money_full(minor: int | None) -> str:
     """Pence as pounds, always with pence, for columns that add up: "£1,200.00"."""
     if minor is None:
@@ -154,5 +163,6 @@ def init_app(app: Flask) -> None:
     for one in (money, money_full, day, clock, moment, until, plural, percent, count, short_hash, words, capped):
         app.jinja_env.filters["numbered" if one is count else one.__name__] = one
     app.jinja_env.filters["money"] = _money_on_a_page
+    app.jinja_env.filters["in_sentence"] = in_sentence
     app.jinja_env.filters["in_currency"] = _in_currency_of_page
     before_render_template.connect(_of_the_page, app)

@@ -269,6 +269,17 @@ def test_where_the_town_decided_otherwise_that_is_what_the_round_shows(session: 
     assert found["departs"].departure_reason == "There it was not funded."
 
 
+def test_nobody_elsewhere_waits_on_a_reserve_list_of_ours(app_session: Session, client: FlaskClient) -> None:
+    file = ELSEWHERE.replace("rule;equalshares/add1", "rule;greedy").replace(";selected", "")
+    round = imported(app_session, file.replace("Pier;1", "Pier").replace("Quay;0", "Quay").replace("Reef;0", "Reef"))
+    app_session.commit()
+    found = {one.verdict for one in queries.decisions(app_session, round.id)}
+    assert found == {Verdict.AWARDED, Verdict.NOT_FUNDED}
+    page = client.get(f"/rounds/{round.id}/results").text
+    assert "4 people voted, and <strong>2 projects</strong> shared" in page
+    assert "reserve list" not in page
+
+
 def test_everybody_can_read_it(app_session: Session, client: FlaskClient) -> None:
     round = imported(app_session)
     app_session.commit()
