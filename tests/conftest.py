@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
-from sqlalchemy import Engine
+from sqlalchemy import Engine, QueuePool
 from sqlalchemy.orm import Session
 
 from grants.config import Env
@@ -202,13 +202,20 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def app(_shared_app: tuple[Flask, Path], sqlite_template: Path, clock: SetClock) -> Flask:
-    """The application on an empty database. It is made once; its database is fresh for every test."""
+def app(_shared_app: tuple[Flask, Path], sqlite_template: Path, clock: SetClock) -> Iterator[Flask]:
+    """The application on an empty database. It is made once; its database is fresh for every test.
+
+    Every request must have given its connection back: a lent one would go on writing where the next test's file lies.
+    """
     made, file = _shared_app
     _fill(made, file, sqlite_template)
     made.extensions["clock"] = clock
     made.config.update(WTF_CSRF_ENABLED=True, PROPAGATE_EXCEPTIONS=False)
-    return made
+    yield made
+    with made.app_context():
+        lent = db.engine.pool
+    assert isinstance(lent, QueuePool)
+    assert lent.checkedout() == 0, "a connection to the database was never given back"
 
 
 def _fill(app: Flask, file: Path, source: Path) -> None:

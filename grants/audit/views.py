@@ -1,6 +1,6 @@
 """Pages of the stage ``audit``: statements, the trail, the books, the public register. Reads only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import groupby, islice
@@ -496,11 +496,16 @@ def books_file() -> ResponseReturnValue:
     until = rules.end_of_day(form.until.data, now()) if form.until.data else now()
     since = day_begins(form.since.data) if form.since.data else None
     kind = Format(form.format.data)
-    session.rollback()  # what was read until here was another moment of the books
-    ledger.hold_still(session)
-    pieces = told(books_queries.books_told(session, until, since, form.funder.data, read), kind)
-    batches = iter(lambda: "".join(islice(pieces, 2_000)), "")
-    answer = Response(stream_with_context(batches), mimetype="text/csv" if kind is Format.CSV else "text/plain")
+
+    def told_at_one_moment() -> Iterator[str]:
+        # Begun once the answer is: the request's own session is over by then, and what it held still with it.
+        session = reading()
+        ledger.hold_still(session)
+        pieces = told(books_queries.books_told(session, until, since, form.funder.data, read), kind)
+        yield from iter(lambda: "".join(islice(pieces, 2_000)), "")
+
+    mimetype = "text/csv" if kind is Format.CSV else "text/plain"
+    answer = Response(stream_with_context(told_at_one_moment()), mimetype=mimetype)
     name = f"books-{london_day(until)}.{SUFFIX[kind]}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     answer.headers["Cache-Control"] = "private, no-store"

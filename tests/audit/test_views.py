@@ -30,6 +30,7 @@ from grants.ledger.rules import bank_code
 from grants.proposals.rules.states import ProposalState
 from grants.reports.rules import ReportState
 from grants.rounds.rules.states import RoundState
+from grants.web.db import db
 from tests.audit.test_queries import released
 from tests.builders.actors import an_actor
 from tests.builders.awards import an_award
@@ -419,3 +420,21 @@ def test_the_books_leave_as_a_file_that_the_command_prints_too(as_: SignIn, app_
     assert ("123.45" in kept, "777.00" in kept) == (False, True)
     assert as_(keeper).get(f"/books/file?format=csv&funder={given.funder_id}").status_code == 422
     assert as_(Role.STEWARD).get("/books/file").status_code == 403
+
+
+def test_the_books_leave_at_one_moment_and_let_go_of_the_database(
+    app: Flask, as_: SignIn, app_session: Session
+) -> None:
+    a_contribution(app_session, amount_minor=123_45)
+    auditor = as_(Role.AUDITOR)
+    app_session.rollback()
+    with app.app_context():
+        lent = db.engine.pool
+    before = lent.checkedout()
+    with statements(app) as heard:
+        assert "123.45" in auditor.get("/books/file?format=csv").text
+    about = [statement for statement in heard if "posting" in statement]
+    begun = max(number for number, statement in enumerate(heard) if statement.startswith("BEGIN"))
+    assert len(about) >= 2
+    assert not any("posting" in statement for statement in heard[:begun])
+    assert lent.checkedout() == before
