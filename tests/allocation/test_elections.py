@@ -280,6 +280,20 @@ def test_nobody_elsewhere_waits_on_a_reserve_list_of_ours(app_session: Session, 
     assert "reserve list" not in page
 
 
+def test_what_is_told_of_an_election_elsewhere_promises_nothing_of_ours(
+    app_session: Session, client: FlaskClient
+) -> None:
+    round = imported(app_session)
+    app_session.commit()
+    pages = {page: client.get(f"/rounds/{round.id}{page}").text for page in ("", "/rule-book", "/how", "/vote")}
+    assert all("may only be spent" not in text for text in pages.values())
+    assert "What it is for" not in pages[""]
+    assert "It took place elsewhere." in pages["/vote"]
+    assert "your vote is among them" not in pages["/vote"]
+    assert f"/rounds/{round.id}/results" in pages["/vote"]
+    assert "the lot is the order of the file" in pages["/how"]
+
+
 def test_everybody_can_read_it(app_session: Session, client: FlaskClient) -> None:
     round = imported(app_session)
     app_session.commit()

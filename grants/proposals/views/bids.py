@@ -66,7 +66,7 @@ STATE_WORDS: dict[ProposalState, tuple[str, str]] = {
     ProposalState.INELIGIBLE: ("red", "Cannot go on"),
     ProposalState.ON_BALLOT: ("purple", "On the ballot"),
     ProposalState.AWARDED: ("green", "Funded"),
-    ProposalState.RESERVE: ("light-blue", "On the reserve list"),
+    ProposalState.RESERVE: ("yellow", "On the reserve list"),
     ProposalState.NOT_FUNDED: ("grey", "Not funded"),
     ProposalState.NOT_SUBMITTED: ("grey", "Not put in"),
     ProposalState.WITHDRAWN: ("grey", "Withdrawn"),

@@ -223,7 +223,8 @@ def _sharing(book: RuleBook) -> str:
         parts.append(f"At most {plural(options.group_limit, 'proposal')} of the same group can be funded.")
     if options.group_cap_minor is not None:
         parts.append(f"One group can get at most {show_pounds(options.group_cap_minor)}.")
-    parts.append("Some money may only be spent on certain places or priorities, and we keep to that.")
+    if book.vote_connections:  # not elsewhere
+        parts.append("Some money may only be spent on certain places or priorities, and we keep to that.")
     if split := split_words(book):
         parts = [split[0].replace("as told here", "and the rest by the panel's points"), *parts, *split[1:]]
     return " ".join(parts)
