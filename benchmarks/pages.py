@@ -2,7 +2,8 @@
 
 The demonstration town is served by granian; one round of it is filled up with 100 bids, and then with 10,000. Each page
 is measured made afresh, by a server that keeps none; what visitors without an account see also as it is kept for as
-long as nobody commits anything (docs/decisions/0061). While people write, the truth lies between the two.
+long as nobody commits anything (docs/decisions/0061), and so is a funder's page, whose parts are kept. While people
+write, the truth lies between the two.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ FEW, MANY = 100, 10_000
 WARM_UP, ASKED, KEPT_ASKED, BARE_ASKED, CONNECTIONS = 12, 120, 1_000, 3_000, 4
 KEEPING_NONE = {"GRANTS_PAGE_MEMORY": "0"}
 FLAT_AFTER, FLAT_FOR = 2_000, 8_000
+IN_PARTS = ("a funder's page",)
+"""What somebody signed in sees of which parts are kept that are the same for all who may see them."""
 ROLES = ("rosa", "amina", "carl", "olga", "sue", "priya", "fiona", "nadia", "arthur", "ada")
 """Somebody of each role, by the first part of their address."""
 NAMED = re.compile(rb"""(?:href|src)="(/static/[^"]+)"[^>]*>|url\(["']?([^"')]+)["']?\)|from["' ]+(\./[^"']+)["']""")
@@ -151,8 +154,8 @@ class _Tour:
                     cost = _cost(afresh, get(path, self.cookie(who)), ASKED)
                     costs[what].append(cost)
                     ratios[what].append(cost / floor)
-                    if not who:
-                        kept[what].append(_cost(keeping, get(path), KEPT_ASKED) / floor)
+                    if not who or what in IN_PARTS:
+                        kept[what].append(_cost(keeping, get(path, self.cookie(who)), KEPT_ASKED) / floor)
         return [
             {
                 "page": f"{what}, {self.bids:,} bids" if what == "the public list" else what,

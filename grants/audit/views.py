@@ -1,7 +1,7 @@
 """Pages of the stage ``audit``: statements, the trail, the books, the public register. Reads only."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import groupby, islice
 from uuid import UUID
@@ -21,7 +21,7 @@ from grants.audit.queries import statements as statements_queries
 from grants.audit.queries import trail as trail_queries
 from grants.audit.queries import what_if as what_if_queries
 from grants.audit.queries.register import PAGE, RegisterFilter
-from grants.audit.queries.statements import Given, Told
+from grants.audit.queries.statements import Gift, Given, Giver, Told
 from grants.audit.queries.trail import TRAIL_PAGE, TrailFilter
 from grants.audit.rules import Link, Stream
 from grants.funds import queries as funds
@@ -38,7 +38,7 @@ from grants.people import queries as people
 from grants.web.db import now, reading
 from grants.web.doors import public, signed_in
 from grants.web.forms import asked_number
-from grants.web.kept import kept
+from grants.web.kept import kept, kept_in_parts, parts
 from grants.web.pdf import pdf_answer
 from grants.web.sections import Section, section
 from grants.web.session import current_actor
@@ -86,14 +86,56 @@ def _shown_page(found: int, page: int, size: int) -> int:
 
 
 @bp.route("/funders/<uuid:funder_id>")
+@kept_in_parts  # above the door, which asks the database who this is: what is kept names where that stood before
 @signed_in(Role.ADMIN, Role.AUDITOR, Role.FINANCE_OFFICER, Role.FUNDER, Role.STEWARD)
 def statement(funder_id: UUID) -> ResponseReturnValue:
-    """What one funder gave, where each pound of it went, and what came of it."""
+    """What one funder gave, where each pound of it went, and what came of it.
+
+    How it stands now is the same for all who may read the same contributions: that part is kept. Who may, is asked of
+    everybody at each look. As at a day that somebody typed it is made afresh.
+    """
+    found = parts("who gave what", [funder_id], _given_by, lambda one: 500 * len(one[1]))
+    funder, given, kept = statements_queries.readable(current_actor(), funder_id, found[0] if found else None)
     form, as_at = _as_at()
-    told = _told(funder_id, as_at)
-    shares, count = statements_queries.shares(reading(), told.ids, as_at, page=asked_number())
-    return render_template(
-        "audit/statement.html",
+    asked = _Asked(funder, tuple(given), kept is not None, speaks_for(current_actor(), funder_id), asked_number())
+    if request.args.get("as_at"):
+        body = _statement(asked, form, as_at)
+    else:
+        (body,) = parts("statement", [asked], lambda _: {asked: _statement(asked, form, None)}, len)
+    return render_template("audit/statement.html", funder=funder, form=form, body=body), form.status
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """All that the body of a statement depends on, beside the database and the day."""
+
+    funder: Giver
+    given: tuple[Gift, ...]
+    limited: bool
+    mine: bool
+    page: int
+
+    def __hash__(self) -> int:
+        return hash((self.funder.id, self.page))
+
+
+def _given_by(ids: Sequence[UUID]) -> dict[UUID, tuple[Giver, list[Gift]]]:
+    return {id: found for id in ids if (found := statements_queries.given_by(reading(), id))}
+
+
+def _statement(asked: _Asked, form: AsAtForm, as_at: datetime | None) -> Markup:
+    """The body of a funder's page, now or as at a moment."""
+    session, ids = reading(), [one.id for one in asked.given]
+    if as_at is None:
+        now_of = statements_queries.now_of(session, ids, page=asked.page)
+        pockets, streams, shares, count = now_of.pockets, now_of.streams, now_of.shares, now_of.count
+    else:
+        pockets = ledger.pockets_of(session, ids, as_at)
+        streams = statements_queries.streams(session, ids, as_at)
+        shares, count = statements_queries.shares(session, ids, as_at, page=asked.page)
+    told = _told(asked.funder, asked.given, pockets, as_at, limited=asked.limited)
+    html = render_template(
+        "audit/_statement.html",
         told=told,
         funder=told.funder,
         form=form,
@@ -101,24 +143,22 @@ def statement(funder_id: UUID) -> ResponseReturnValue:
         as_at=as_at,
         total=told.total,
         parts=parts_of(told.total),
-        several_funds=len({one.contribution.fund_id for one in told.given}) > 1,
-        flow=_streams(told.given, statements_queries.streams(reading(), told.ids, as_at)),
+        flow=_streams(told.given, streams),
         shares=shares,
         count=count,
-        page=asked_number(),
-        pages=_shown_page(count, asked_number(), PAGE),
-        limited=told.limited,
-        mine=speaks_for(current_actor(), funder_id),
+        page=asked.page,
+        pages=_shown_page(count, asked.page, PAGE),
+        mine=asked.mine,
         extra={"as_at": form.as_at.data.isoformat()} if as_at and form.as_at.data else {},
-    ), form.status
+    )
+    return Markup(html)  # noqa: S704 - rendered by our template
 
 
-def _told(funder_id: UUID, as_at: datetime | None) -> Told:
-    """What the reader may know of a funder at a moment, before anything of awards."""
-    session = reading()
-    funder, given, kept = statements_queries.statement_for(session, current_actor(), funder_id)
-    ids = [one.id for one in given]
-    pockets = ledger.pockets_of(session, ids, as_at)
+def _told(
+    funder: Giver, given: Sequence[Gift], pockets: Mapping[UUID, Pockets], as_at: datetime | None, *, limited: bool
+) -> Told:
+    """What a statement tells of a funder at a moment, before anything of awards."""
+    session, ids = reading(), [one.id for one in given]
     then = statements_queries.promises_at(session, ids, as_at) if as_at else {}
     names = statements_queries.names_for(session, given)
     return Told(
@@ -130,7 +170,7 @@ def _told(funder_id: UUID, as_at: datetime | None) -> Told:
         ],
         ids=ids,
         total=ledger.added_up(list(pockets.values())),
-        limited=kept is not None,
+        limited=limited,
     )
 
 
@@ -155,7 +195,9 @@ def period(funder_id: UUID) -> ResponseReturnValue:
         return render_template("audit/period.html", form=form, funder=funder), 422
     until = rules.end_of_day(form.until.data, now()) if form.until.data else now()
     since = day_begins(form.since.data) if form.since.data else None
-    told = _told(funder_id, until)
+    funder, given, kept = statements_queries.statement_for(session, current_actor(), funder_id)
+    pockets = ledger.pockets_of(session, [one.id for one in given], until)
+    told = _told(funder, given, pockets, until, limited=kept is not None)
     before = None
     if since:
         before = ledger.added_up(list(ledger.pockets_of(session, told.ids, since - timedelta(microseconds=1)).values()))
@@ -196,7 +238,7 @@ def _streams(given: Sequence[Given], streams: Sequence[statements_queries.Stream
     found, rows = [], []
     for one in given:
         source = f"{one.contribution.id}"
-        names[source] = f"{one.contribution.fund.name}, {one.contribution.pledged_at.astimezone(LONDON):%Y}"
+        names[source] = f"{one.contribution.fund_name}, {one.contribution.pledged_at.astimezone(LONDON):%Y}"
         found += [
             Stream(source, RESTS, None, one.pockets.available_minor),
             Stream(source, BACK, None, one.pockets.returned_minor),

@@ -129,14 +129,21 @@ class ForIds:
 
     def rows(self, line: Line, ids: Iterable[UUID], **values: Any) -> list[tuple[Any, ...]]:
         """All its rows for these ids and what else it names."""
-        known = list(ids)
-        size = _size(len(known))
-        made = self._made.get(size)
+        known = _filled_up(ids)
+        made = self._made.get(len(known))
         if made is None:
-            names = [bindparam(f"id_{at}", None, type_=Uuid()) for at in range(size)]
-            made = self._made[size] = Prepared(self._build(names))
-        known += [NOTHING] * (size - len(known))
-        return made.rows(line, values | {f"id_{at}": id for at, id in enumerate(known)})
+            made = self._made[len(known)] = Prepared(self._build(_names(len(known))))
+        return made.rows(line, values | known)
+
+
+def _names(size: int) -> list[BindParameter[UUID]]:
+    return [bindparam(f"id_{at}", None, type_=Uuid()) for at in range(size)]
+
+
+def _filled_up(ids: Iterable[UUID]) -> dict[str, UUID]:
+    known = list(ids)
+    known += [NOTHING] * (_size(len(known)) - len(known))
+    return {f"id_{at}": id for at, id in enumerate(known)}
 
 
 class Who:
@@ -276,6 +283,22 @@ class Together:
             number = row[0]
             found[number].append(_turned([row[at] for at in self._places[number]], turns[number]))
         return found
+
+
+class TogetherForIds:
+    """Several selects about the same ids, asked as one; made ready once for each size of their list."""
+
+    def __init__(self, build: Callable[[list[BindParameter[UUID]]], Sequence[Select[Any]]]) -> None:
+        self._build = build
+        self._made: dict[int, Together] = {}
+
+    def rows(self, line: Line, ids: Iterable[UUID], **values: Any) -> list[list[tuple[Any, ...]]]:
+        """For each select, in order, its rows for these ids and what else it names."""
+        known = _filled_up(ids)
+        made = self._made.get(len(known))
+        if made is None:
+            made = self._made[len(known)] = Together(self._build(_names(len(known))))
+        return made.rows(line, values | known)
 
 
 _KINDS: dict[str, TypeEngine[Any]] = {

@@ -68,6 +68,11 @@ def pockets_of(
             .where(Account.contribution_id.in_(contribution_ids), Posting.at <= as_at)
             .group_by(Account.contribution_id, Account.pocket)
         )
+    return pockets_told(contribution_ids, rows)
+
+
+def pockets_told(contribution_ids: Collection[UUID], rows: Iterable[Any]) -> dict[UUID, Pockets]:
+    """The pockets of each contribution; ``rows``: contribution, pocket, balance in the books."""
     found: dict[UUID, dict[str, int]] = {id: {} for id in contribution_ids}
     for contribution_id, pocket, balance in rows:
         found[contribution_id][f"{pocket}_minor"] = -int(balance)

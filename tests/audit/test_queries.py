@@ -15,6 +15,7 @@ from grants.audit.queries import register as register_queries
 from grants.audit.queries import statements as statements_queries
 from grants.audit.queries import trail as trail_queries
 from grants.audit.queries.register import RegisterFilter
+from grants.audit.queries.statements import PICTURED
 from grants.audit.queries.trail import TrailFilter
 from grants.awards.models import Award, AwardSplit, Instalment
 from grants.awards.rules import AwardState
@@ -23,6 +24,7 @@ from grants.disbursements.rules import DisbursementState
 from grants.funds.models import Contribution, Receipt
 from grants.kernel.actors import Role
 from grants.kernel.money import share_out
+from grants.ledger import queries as ledger_queries
 from grants.ledger import service as ledger
 from grants.ledger.queries import Pockets
 from grants.ledger.rules import Line, Pocket, bank_code, grants_code, moved
@@ -91,8 +93,40 @@ def test_an_accepted_report_tells_what_came_of_the_money(session: Session) -> No
     a_report(session, award, state=ReportState.SUBMITTED)
     assert statements_queries.shares(session, [one.id])[0][0].outcome is None
     accepted = a_report(session, award, state=ReportState.ACCEPTED)
-    assert statements_queries.shares(session, [one.id])[0][0].outcome == accepted
+    told = statements_queries.shares(session, [one.id])[0][0].outcome
+    assert told is not None
+    assert (told.report_id, told.what_happened) == (accepted.id, accepted.what_happened)
     assert statements_queries.shares(session, [one.id], START - timedelta(hours=40))[0][0].outcome is None
+
+
+def test_a_funder_s_page_is_told_in_one_question_what_the_separate_ones_tell(any_session: Session) -> None:
+    one, two = two_givers(any_session)
+    theirs = a_contribution(any_session, one.fund)
+    paid = an_award(any_session, amount_minor=30_001, contributions=[one, two, theirs])
+    a_disbursement(any_session, paid, state=DisbursementState.PAID)
+    released(any_session, an_award(any_session, amount_minor=9_000, contributions=[one], state=AwardState.COMPLETED), 7)
+    an_award(any_session, amount_minor=500, contributions=[two], state=AwardState.OFFERED)
+    an_award(any_session, amount_minor=700, contributions=[one], state=AwardState.DECLINED)
+    an_award(any_session, amount_minor=800, contributions=[theirs])
+    a_report(any_session, paid, state=ReportState.ACCEPTED)
+    for number in range(PICTURED):
+        an_award(any_session, amount_minor=100 + number, contributions=[two], offered_at=START + number * HOUR)
+    ids = [one.id, two.id]
+    for page in (1, 2, 4):
+        told = statements_queries.now_of(any_session, ids, page=page, size=4)
+        assert (told.shares, told.count) == statements_queries.shares(any_session, ids, page=page, size=4)
+        assert told.streams == statements_queries.streams(any_session, ids)
+        assert told.pockets == ledger_queries.pockets_of(any_session, ids)
+    assert told.shares == []
+    several = statements_queries.now_of(any_session, ids, size=100)
+    assert len(several.shares) == several.count == PICTURED + 3
+    assert sum(x.amount_minor for x in several.streams) == sum(
+        x.committed_minor + x.sending_minor + x.paid_minor for x in several.pockets.values()
+    )
+    assert None in {x.award_id for x in several.streams}
+    assert next(x for x in several.shares if x.award_id == paid.id).outcome is not None
+    nothing = statements_queries.now_of(any_session, [])
+    assert (nothing.pockets, nothing.streams, nothing.shares, nothing.count) == ({}, [], [], 0)
 
 
 def test_the_register_adds_up_to_the_books(any_session: Session) -> None:

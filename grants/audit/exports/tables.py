@@ -79,7 +79,7 @@ def statement_sheets(
 ) -> list[Sheet]:
     """A funder's statement as a workbook: the sums, what was given, every award with its share, every movement."""
     notes = (f"{told.funder.name}: {days}", "Pounds, to the penny; every funder gets the same.")
-    funds = {one.contribution.id: one.contribution.fund.name for one in told.given}
+    funds = {one.contribution.id: one.contribution.fund_name for one in told.given}
     return [
         Sheet(
             "What happened",
@@ -93,7 +93,7 @@ def statement_sheets(
             ("Fund", "What it is for", "State", "Promised", *_POCKET_HEADS, "Promise it by"),
             [
                 (
-                    one.contribution.fund.name, one.sentence, one.state, Pence(one.promised_minor),
+                    one.contribution.fund_name, one.sentence, one.state, Pence(one.promised_minor),
                     *_pockets(one.pockets), one.spend_by,
                 )
                 for one in told.given

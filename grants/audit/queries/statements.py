@@ -3,21 +3,25 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     BindParameter,
     ColumnElement,
     Integer,
     Select,
+    Uuid,
     bindparam,
     exists,
     func,
     join,
     select,
 )
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from grants.audit import access
 from grants.audit.queries.register import PAGE, TITLE
@@ -26,43 +30,99 @@ from grants.audit.rules import Promise, promises_then
 from grants.awards.models import Award, AwardSplit, AwardVersion
 from grants.awards.rules import HOLDS_MONEY
 from grants.funds import queries as funds
-from grants.funds.models import Contribution, Funder
+from grants.funds.models import Contribution, Fund, Funder
 from grants.funds.rules import ContributionState, Names, describe
 from grants.kernel.actors import Actor
-from grants.kernel.asking import ForIds
+from grants.kernel.asking import NOTHING, ForIds, Prepared, TogetherForIds
 from grants.kernel.errors import NotAllowed, NotFound
 from grants.kernel.statements import line_of
 from grants.kernel.trail import AuditEvent
 from grants.ledger import queries as ledger
 from grants.ledger.models import Account, Entry, Posting
-from grants.ledger.queries import Pockets
+from grants.ledger.queries import AS_AT, Pockets
 from grants.ledger.rules import Pocket
 from grants.people.models import Group
 from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
-from grants.reports.models import Report
+from grants.reports.models import Measure, Report
 from grants.reports.rules import ReportState
 from grants.rounds.models import Round
 
 AWAY = (Pocket.COMMITTED.value, Pocket.SENDING.value, Pocket.PAID.value)
 
 
-def statement_for(
-    session: Session, actor: Actor, funder_id: UUID
-) -> tuple[Funder, list[Contribution], frozenset[UUID] | None]:
+@dataclass(frozen=True, slots=True)
+class Giver:
+    """A funder as its statement names it."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """A contribution as a statement tells it; pence."""
+
+    id: UUID
+    fund_id: UUID
+    fund_name: str
+    amount_minor: int
+    state: ContributionState
+    restriction: dict[str, Any]
+    pledged_at: datetime
+    agreed_at: datetime | None
+
+
+def given_by(session: Session, funder_id: UUID) -> tuple[Giver, list[Gift]] | None:
+    """A funder, and all that it gave, in the order in which it was pledged; None when there is no such funder.
+
+    One query. Not everybody may read all of it: ``readable``.
+    """
+    rows = _given().told(session, funder=funder_id)
+    if not rows:
+        return None
+    given = [
+        Gift(id, fund_id, fund_name, amount_minor, state, limits or {}, pledged_at, agreed_at)
+        for _, id, fund_id, fund_name, amount_minor, state, limits, pledged_at, agreed_at in rows
+        if id is not None
+    ]
+    return Giver(funder_id, rows[0][0]), given
+
+
+@cache
+def _given() -> Prepared:
+    return Prepared(
+        select(
+            Funder.name, Contribution.id, Contribution.fund_id, Fund.name, Contribution.amount_minor,
+            Contribution.state, Contribution.restriction, Contribution.pledged_at, Contribution.agreed_at,
+        )
+        .select_from(Funder)
+        .outerjoin(Contribution, Contribution.funder_id == Funder.id)
+        .outerjoin(Fund, Fund.id == Contribution.fund_id)
+        .where(Funder.id == bindparam("funder", None, type_=Uuid()))
+        .order_by(Contribution.pledged_at, Contribution.id)
+    )  # fmt: skip
+
+
+def readable(
+    actor: Actor, funder_id: UUID, found: tuple[Giver, list[Gift]] | None
+) -> tuple[Giver, list[Gift], frozenset[UUID] | None]:
     """The funder, what it gave as far as this person may read it, and to which funds that is limited (None: to none).
 
     Somebody who may not read it is not told whether there is such a funder.
     """
-    given = funds.contributions_of_funder(session, funder_id)
-    try:
-        funder = given[0].funder if given else funds.funder(session, funder_id)
-    except NotFound:
+    if found is None:
         if access.funds_kept(actor) is None:
-            raise
-        raise NotAllowed(access.CLOSED) from None
+            raise NotFound
+        raise NotAllowed(access.CLOSED)
+    funder, given = found
     kept = access.funds_in_statement(actor, funder_id, {one.fund_id for one in given})
     return funder, [one for one in given if kept is None or one.fund_id in kept], kept
+
+
+def statement_for(session: Session, actor: Actor, funder_id: UUID) -> tuple[Giver, list[Gift], frozenset[UUID] | None]:
+    """``readable`` of what the funder gave."""
+    return readable(actor, funder_id, given_by(session, funder_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +159,7 @@ def _flows(*until: ColumnElement[bool]) -> ForIds:
     )
 
 
-_FLOWS, _FLOWS_THEN = _flows(), _flows(Posting.at <= ledger.AS_AT)
+_FLOWS, _FLOWS_THEN = _flows(), _flows(Posting.at <= AS_AT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +180,25 @@ class Share:
     state: str
     part_minor: int
     pockets: Pockets
-    outcome: Report | None
+    outcome: "Outcome | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A number of an outcome, with what it is a number of, and of how many."""
+
+    what: str
+    numerator: int
+    denominator: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the accepted report of an award tells."""
+
+    report_id: UUID
+    what_happened: str
+    measures: tuple[Counted, ...]
 
 
 PICTURED = 8
@@ -142,6 +220,11 @@ def streams(session: Session, contribution_ids: Collection[UUID], as_at: datetim
     """Where the money of these contributions went: the largest awards by name, the others gathered. Two queries."""
     asked = _STREAMS if as_at is None else _STREAMS_THEN
     named = asked.rows(line_of(session.connection()), contribution_ids, as_at=as_at)
+    return _gathered(named, flows(session, contribution_ids, as_at))
+
+
+def _gathered(named: Sequence[Sequence[Any]], flowing: Sequence[Flow]) -> list[Streamed]:
+    """The largest awards, which are ``named``, and what of ``flowing`` is not theirs."""
     found = [Streamed(c, a, words, p, name, int(minor)) for c, a, words, p, name, minor in named]
     told: dict[tuple[UUID, UUID], int] = {}
     for one in found:
@@ -149,10 +232,13 @@ def streams(session: Session, contribution_ids: Collection[UUID], as_at: datetim
         told[key] = told.get(key, 0) + one.amount_minor
     found += [
         Streamed(one.contribution_id, None, None, one.priority_id, one.priority_title, one.amount_minor - minor)
-        for one in flows(session, contribution_ids, as_at)
+        for one in flowing
         if (minor := told.get((one.contribution_id, one.priority_id), 0)) != one.amount_minor
     ]
-    return sorted((x for x in found if x.amount_minor > 0), key=lambda x: (-x.amount_minor, x.priority_title))
+    return sorted(
+        (x for x in found if x.amount_minor > 0),
+        key=lambda x: (-x.amount_minor, x.priority_title, x.contribution_id, x.award_id or NOTHING),
+    )
 
 
 def _streams(*until: ColumnElement[bool]) -> ForIds:
@@ -189,7 +275,7 @@ def _streams(*until: ColumnElement[bool]) -> ForIds:
     return ForIds(build)
 
 
-_STREAMS, _STREAMS_THEN = _streams(), _streams(Posting.at <= ledger.AS_AT)
+_STREAMS, _STREAMS_THEN = _streams(), _streams(Posting.at <= AS_AT)
 
 
 def shares(
@@ -223,42 +309,48 @@ def shares(
 ALL = 1_000_000
 
 
-def _shares_of(standing: ColumnElement[bool]) -> ForIds:
-    order = (Award.offered_at.desc(), Award.reference)
+MOST = bindparam("most", None, type_=Integer())
+_NEWEST = (Award.offered_at.desc(), Award.reference)
 
-    def build(contribution_ids: list[BindParameter[UUID]]) -> Select[Any]:
-        # which ones first: what is told of an award is looked up for those on the page alone
-        drawn = exists().where(AwardSplit.award_id == Award.id, AwardSplit.contribution_id.in_(contribution_ids))
-        these = (
-            select(Award.id, func.count().over().label("total"))
-            .where(drawn, standing)
-            .order_by(*order)
-            .limit(bindparam("most", None, type_=Integer()))
-            .offset(bindparam("before", None, type_=Integer()))
-            .cte("these")
+
+def _these(contribution_ids: list[BindParameter[UUID]], standing: ColumnElement[bool]) -> CTE:
+    """Which awards stand on the page: what is told of an award is looked up for those alone."""
+    drawn = exists().where(AwardSplit.award_id == Award.id, AwardSplit.contribution_id.in_(contribution_ids))
+    return (
+        select(Award.id, func.count().over().label("total"))
+        .where(drawn, standing)
+        .order_by(*_NEWEST)
+        .limit(MOST)
+        .offset(bindparam("before", None, type_=Integer()))
+        .cte("these")
+    )
+
+
+def _share_rows(contribution_ids: list[BindParameter[UUID]], these: CTE) -> Select[Any]:
+    return (
+        select(
+            Award.id, Award.reference, TITLE, Group.id, Group.name, Priority.id, Priority.title,
+            Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state,
+            func.sum(AwardSplit.amount_minor - AwardSplit.reduced_minor), these.c.total,
         )
-        return (
-            select(
-                Award.id, Award.reference, TITLE, Group.id, Group.name, Priority.id, Priority.title,
-                Round.id, Round.title, Award.offered_at, Award.amount_minor, Award.state,
-                func.sum(AwardSplit.amount_minor - AwardSplit.reduced_minor), these.c.total,
-            )
-            .join(these, these.c.id == Award.id)
-            .join(AwardSplit, AwardSplit.award_id == Award.id)
-            .join(Proposal, Proposal.id == Award.proposal_id)
-            .join(Group, Group.id == Award.group_id)
-            .join(Priority, Priority.id == Award.priority_id)
-            .join(Round, Round.id == Award.round_id)
-            .where(AwardSplit.contribution_id.in_(contribution_ids))
-            .group_by(Award.id, Proposal.title, Group.id, Priority.id, Round.id, these.c.total)
-            .order_by(*order)
-        )  # fmt: skip
+        .join(these, these.c.id == Award.id)
+        .join(AwardSplit, AwardSplit.award_id == Award.id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Group, Group.id == Award.group_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .join(Round, Round.id == Award.round_id)
+        .where(AwardSplit.contribution_id.in_(contribution_ids))
+        .group_by(Award.id, Proposal.title, Group.id, Priority.id, Round.id, these.c.total)
+        .order_by(*_NEWEST)
+    )  # fmt: skip
 
-    return ForIds(build)
+
+def _shares_of(standing: ColumnElement[bool]) -> ForIds:
+    return ForIds(lambda contribution_ids: _share_rows(contribution_ids, _these(contribution_ids, standing)))
 
 
 _SHARES = _shares_of(Award.state.in_(HOLDS_MONEY))
-_SHARES_THEN = _shares_of(Award.offered_at <= ledger.AS_AT)
+_SHARES_THEN = _shares_of(Award.offered_at <= AS_AT)
 TOGETHER = 500
 """Awards whose money and reports are looked up at once: a database takes only so many names in one question."""
 
@@ -313,23 +405,117 @@ def _before_changes(
     return {id: (minor, int(parts.get(id, 0))) for id, minor in was.items()}
 
 
-def _outcomes(session: Session, award_ids: Collection[UUID], as_at: datetime | None) -> dict[UUID, Report]:
-    query = (
-        select(Report)
-        .where(Report.award_id.in_(award_ids), Report.state == ReportState.ACCEPTED)
-        .options(joinedload(Report.measures))
-        .order_by(Report.accepted_at)
+def _outcomes(session: Session, award_ids: Collection[UUID], as_at: datetime | None) -> dict[UUID, Outcome]:
+    asked = _OUTCOMES if as_at is None else _OUTCOMES_THEN
+    return _told_by(asked.rows(line_of(session.connection()), award_ids, as_at=as_at))
+
+
+def _outcome_rows(*until: ColumnElement[bool]) -> Select[Any]:
+    """A row for each number of each accepted report, or one for a report without numbers."""
+    return (
+        select(
+            Report.award_id, Report.accepted_at, Report.id, Report.what_happened,
+            Measure.position, Measure.what, Measure.numerator, Measure.denominator,
+        )
+        .outerjoin(Measure, Measure.report_id == Report.id)
+        .where(Report.state == ReportState.ACCEPTED, *until)
+    )  # fmt: skip
+
+
+_OUTCOMES = ForIds(lambda award_ids: _outcome_rows(Report.award_id.in_(award_ids)))
+_OUTCOMES_THEN = ForIds(lambda award_ids: _outcome_rows(Report.award_id.in_(award_ids), Report.accepted_at <= AS_AT))
+
+
+def _told_by(rows: Sequence[Sequence[Any]]) -> dict[UUID, Outcome]:
+    """Of each award its latest outcome, with its numbers in their order."""
+    counted: dict[UUID, list[tuple[int, Counted]]] = {}
+    for _, _, report_id, _, position, what, numerator, denominator in rows:
+        numbers = counted.setdefault(report_id, [])
+        if position is not None:
+            numbers.append((position, Counted(what, numerator, denominator)))
+    return {
+        row[0]: Outcome(row[2], row[3], tuple(one for _, one in sorted(counted[row[2]], key=itemgetter(0))))
+        for row in sorted(rows, key=lambda row: (row[1], row[2]))
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """How the money of some contributions stands, and one page of the awards that they pay for."""
+
+    pockets: dict[UUID, Pockets]
+    streams: list[Streamed]
+    shares: list[Share]
+    count: int
+
+
+def now_of(session: Session, contribution_ids: Sequence[UUID], *, page: int = 1, size: int = PAGE) -> Now:
+    """What ``ledger.pockets_of``, ``streams`` and ``shares`` tell of this moment, in one query."""
+    rows = _NOW.rows(line_of(session.connection()), contribution_ids, most=size, before=(page - 1) * size)
+    pockets, awards, parts, reports, largest, flowing = rows
+    of_award: dict[UUID, dict[str, int]] = {}
+    for award_id, pocket, minor in parts:
+        of_award.setdefault(award_id, {})[f"{pocket}_minor"] = int(minor)
+    outcomes = _told_by(reports)
+    shares: list[Share] = []
+    for *plain, state, part_minor, _ in awards:
+        mine = Pockets(**of_award.get(plain[0], {}))
+        values: list[Any] = [*plain, state.value, int(part_minor), mine, outcomes.get(plain[0])]
+        shares.append(Share(*values))
+    return Now(
+        pockets=ledger.pockets_told(contribution_ids, pockets),
+        streams=_gathered(largest, [Flow(c, p, title, int(minor)) for c, p, title, minor in flowing]),
+        shares=shares,
+        count=awards[0][-1] if awards else 0,
     )
-    if as_at is not None:
-        query = query.where(Report.accepted_at <= as_at)
-    return {report.award_id: report for report in session.scalars(query).unique()}
+
+
+def _now(contribution_ids: list[BindParameter[UUID]]) -> list[Select[Any]]:
+    these = _these(contribution_ids, Award.state.in_(HOLDS_MONEY))
+    mine = Account.contribution_id.in_(contribution_ids)
+    total = -func.sum(Posting.amount_minor)
+    # the postings are added up once: the picture's largest, the rest of it and its table are made of these sums
+    sums = (
+        select(Account.contribution_id, Posting.award_id, total.label("minor"))
+        .join(Account, Account.id == Posting.account_id)
+        .where(mine, Account.pocket.in_(AWAY), Posting.award_id.is_not(None))
+        .group_by(Account.contribution_id, Posting.award_id)
+        .cte("sums")
+    )
+    whole = func.sum(sums.c.minor)
+    largest = (
+        select(sums.c.award_id).group_by(sums.c.award_id).order_by(whole.desc(), sums.c.award_id).limit(PICTURED)
+    ).cte("largest")
+    return [
+        select(Account.contribution_id, Account.pocket, Account.balance_minor).where(mine),
+        _share_rows(contribution_ids, these).limit(MOST),
+        select(Posting.award_id, Account.pocket, total)
+        .join(these, these.c.id == Posting.award_id)
+        .join(Account, Account.id == Posting.account_id)
+        .where(mine)
+        .group_by(Posting.award_id, Account.pocket),
+        _outcome_rows(Report.award_id.in_(select(these.c.id))),
+        select(sums.c.contribution_id, sums.c.award_id, TITLE, Award.priority_id, Priority.title, sums.c.minor)
+        .join(largest, largest.c.award_id == sums.c.award_id)
+        .join(Award, Award.id == sums.c.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Priority, Priority.id == Award.priority_id),
+        select(sums.c.contribution_id, Award.priority_id, Priority.title, whole)
+        .join(Award, Award.id == sums.c.award_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .group_by(sums.c.contribution_id, Award.priority_id, Priority.title)
+        .having(whole > 0),
+    ]
+
+
+_NOW = TogetherForIds(_now)
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
     """One contribution as a statement tells it, now or as it was: pence, its state's word, what it is for."""
 
-    contribution: Contribution
+    contribution: Gift
     pockets: Pockets
     promised_minor: int
     agreed: bool
@@ -338,11 +524,13 @@ class Given:
     spend_by: date | None
 
     @classmethod
-    def of(
-        cls, one: Contribution, pockets: Pockets, then: Promise | None, names: Names, as_at: datetime | None
-    ) -> "Given":
+    def of(cls, one: Gift, pockets: Pockets, then: Promise | None, names: Names, as_at: datetime | None) -> "Given":
         """``then``: how it stood at ``as_at`` by its trail, where that tells."""
-        limits = funds.restriction_in(then.restriction) if then and then.restriction else funds.restriction_of(one)
+        limits = (
+            funds.restriction_in(then.restriction)
+            if then and then.restriction
+            else funds.restriction_in(one.restriction)
+        )
         agreed = one.agreed_at is not None and (as_at is None or one.agreed_at <= as_at)
         amount = then.amount_minor if then and then.amount_minor is not None else one.amount_minor
         return cls(
@@ -360,7 +548,7 @@ class Given:
 class Told:
     """What a statement tells of a funder before anything of awards. ``limited``: the reader keeps only some funds."""
 
-    funder: Funder
+    funder: Giver
     given: list[Given]
     ids: list[UUID]
     total: Pockets
@@ -451,13 +639,13 @@ def promises_at(session: Session, contribution_ids: Collection[UUID], as_at: dat
     return promises_then([(row.subject_id, row.verb, row.after, row.body or {}) for row in told])
 
 
-def names_for(session: Session, given: Sequence[Contribution]) -> Names:
+def names_for(session: Session, given: Sequence[Gift]) -> Names:
     """Words for the wards and priorities that these contributions name; one query, and none when none is named."""
     wards: dict[str, str] = {}
     wanted: set[UUID] = set()
     for one in given:
-        wards.update((one.restriction or {}).get("ward_names", {}))
-        wanted |= funds.restriction_of(one).priority_ids
+        wards.update(one.restriction.get("ward_names", {}))
+        wanted |= funds.restriction_in(one.restriction).priority_ids
     if not wanted:
         return Names(wards=wards)
     titles = session.execute(select(Priority.id, Priority.title).where(Priority.id.in_(wanted)))
