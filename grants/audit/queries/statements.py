@@ -1,5 +1,6 @@
 """Whose money went where: a funder's contributions, the awards they carry and what came of them."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -142,24 +143,23 @@ def flows(session: Session, contribution_ids: Collection[UUID], as_at: datetime 
     return [Flow(c, p, title, int(minor)) for c, p, title, minor in rows]
 
 
-def _flows(*until: ColumnElement[bool]) -> ForIds:
+def _flow_rows(contribution_ids: list[BindParameter[UUID]], *until: ColumnElement[bool]) -> Select[Any]:
     total = -func.sum(Posting.amount_minor)
-    return ForIds(
-        lambda contribution_ids: (
-            select(Account.contribution_id, Award.priority_id, Priority.title, total)
-            .select_from(Posting)
-            .join(Account, Account.id == Posting.account_id)
-            .join(Award, Award.id == Posting.award_id)
-            .join(Priority, Priority.id == Award.priority_id)
-            .where(Account.contribution_id.in_(contribution_ids), Account.pocket.in_(AWAY), *until)
-            .group_by(Account.contribution_id, Award.priority_id, Priority.title)
-            .having(total > 0)
-            .order_by(Priority.title, Account.contribution_id)
-        )
+    return (
+        select(Account.contribution_id, Award.priority_id, Priority.title, total)
+        .select_from(Posting)
+        .join(Account, Account.id == Posting.account_id)
+        .join(Award, Award.id == Posting.award_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .where(Account.contribution_id.in_(contribution_ids), Account.pocket.in_(AWAY), *until)
+        .group_by(Account.contribution_id, Award.priority_id, Priority.title)
+        .having(total > 0)
+        .order_by(Priority.title, Account.contribution_id)
     )
 
 
-_FLOWS, _FLOWS_THEN = _flows(), _flows(Posting.at <= AS_AT)
+_FLOWS = ForIds(_flow_rows)
+_FLOWS_THEN = ForIds(lambda contribution_ids: _flow_rows(contribution_ids, Posting.at <= AS_AT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,41 +241,38 @@ def _gathered(named: Sequence[Sequence[Any]], flowing: Sequence[Flow]) -> list[S
     )
 
 
-def _streams(*until: ColumnElement[bool]) -> ForIds:
+def _stream_rows(contribution_ids: list[BindParameter[UUID]], *until: ColumnElement[bool]) -> Select[Any]:
     total = -func.sum(Posting.amount_minor)
     postings = join(Posting, Account, Account.id == Posting.account_id)
-
-    def build(contribution_ids: list[BindParameter[UUID]]) -> Select[Any]:
-        where = (
-            Account.contribution_id.in_(contribution_ids),
-            Account.pocket.in_(AWAY),
-            Posting.award_id.is_not(None),
-            *until,
-        )
-        largest = (
-            select(Posting.award_id)
-            .select_from(postings)
-            .where(*where)
-            .group_by(Posting.award_id)
-            .order_by(total.desc(), Posting.award_id)
-            .limit(PICTURED)
-            .cte("largest")
-        )
-        return (
-            select(Account.contribution_id, Posting.award_id, TITLE, Award.priority_id, Priority.title, total)
-            .select_from(postings)
-            .join(largest, largest.c.award_id == Posting.award_id)
-            .join(Award, Award.id == Posting.award_id)
-            .join(Proposal, Proposal.id == Award.proposal_id)
-            .join(Priority, Priority.id == Award.priority_id)
-            .where(*where)
-            .group_by(Account.contribution_id, Posting.award_id, Proposal.title, Award.priority_id, Priority.title)
-        )
-
-    return ForIds(build)
+    where = (
+        Account.contribution_id.in_(contribution_ids),
+        Account.pocket.in_(AWAY),
+        Posting.award_id.is_not(None),
+        *until,
+    )
+    largest = (
+        select(Posting.award_id)
+        .select_from(postings)
+        .where(*where)
+        .group_by(Posting.award_id)
+        .order_by(total.desc(), Posting.award_id)
+        .limit(PICTURED)
+        .cte("largest")
+    )
+    return (
+        select(Account.contribution_id, Posting.award_id, TITLE, Award.priority_id, Priority.title, total)
+        .select_from(postings)
+        .join(largest, largest.c.award_id == Posting.award_id)
+        .join(Award, Award.id == Posting.award_id)
+        .join(Proposal, Proposal.id == Award.proposal_id)
+        .join(Priority, Priority.id == Award.priority_id)
+        .where(*where)
+        .group_by(Account.contribution_id, Posting.award_id, Proposal.title, Award.priority_id, Priority.title)
+    )
 
 
-_STREAMS, _STREAMS_THEN = _streams(), _streams(Posting.at <= AS_AT)
+_STREAMS = ForIds(_stream_rows)
+_STREAMS_THEN = ForIds(lambda contribution_ids: _stream_rows(contribution_ids, Posting.at <= AS_AT))
 
 
 def shares(
@@ -411,14 +408,17 @@ def _outcomes(session: Session, award_ids: Collection[UUID], as_at: datetime | N
 
 
 def _outcome_rows(*until: ColumnElement[bool]) -> Select[Any]:
-    """A row for each number of each accepted report, or one for a report without numbers."""
+    """A row for each number of each accepted report, or one for a report without numbers.
+
+    The state is hidden from SQLite's planner, which would go through all accepted reports there are.
+    """
     return (
         select(
             Report.award_id, Report.accepted_at, Report.id, Report.what_happened,
             Measure.position, Measure.what, Measure.numerator, Measure.denominator,
         )
         .outerjoin(Measure, Measure.report_id == Report.id)
-        .where(Report.state == ReportState.ACCEPTED, *until)
+        .where(func.coalesce(Report.state, Report.state) == ReportState.ACCEPTED, *until)
     )  # fmt: skip
 
 
@@ -453,14 +453,16 @@ def now_of(session: Session, contribution_ids: Sequence[UUID], *, page: int = 1,
     """What ``ledger.pockets_of``, ``streams`` and ``shares`` tell of this moment, in one query."""
     rows = _NOW.rows(line_of(session.connection()), contribution_ids, most=size, before=(page - 1) * size)
     pockets, awards, parts, reports, largest, flowing = rows
-    of_award: dict[UUID, dict[str, int]] = {}
-    for award_id, pocket, minor in parts:
-        of_award.setdefault(award_id, {})[f"{pocket}_minor"] = int(minor)
+    wanted, of_award = set(contribution_ids), defaultdict[UUID, dict[str, int]](dict)
+    for award_id, contribution_id, pocket, minor in parts:
+        if contribution_id in wanted:
+            mine = of_award[award_id]
+            mine[f"{pocket}_minor"] = mine.get(f"{pocket}_minor", 0) - int(minor)
     outcomes = _told_by(reports)
     shares: list[Share] = []
     for *plain, state, part_minor, _ in awards:
-        mine = Pockets(**of_award.get(plain[0], {}))
-        values: list[Any] = [*plain, state.value, int(part_minor), mine, outcomes.get(plain[0])]
+        pocketed = Pockets(**of_award[plain[0]])
+        values: list[Any] = [*plain, state.value, int(part_minor), pocketed, outcomes.get(plain[0])]
         shares.append(Share(*values))
     return Now(
         pockets=ledger.pockets_told(contribution_ids, pockets),
@@ -472,39 +474,19 @@ def now_of(session: Session, contribution_ids: Sequence[UUID], *, page: int = 1,
 
 def _now(contribution_ids: list[BindParameter[UUID]]) -> list[Select[Any]]:
     these = _these(contribution_ids, Award.state.in_(HOLDS_MONEY))
-    mine = Account.contribution_id.in_(contribution_ids)
-    total = -func.sum(Posting.amount_minor)
-    # the postings are added up once: the picture's largest, the rest of it and its table are made of these sums
-    sums = (
-        select(Account.contribution_id, Posting.award_id, total.label("minor"))
-        .join(Account, Account.id == Posting.account_id)
-        .where(mine, Account.pocket.in_(AWAY), Posting.award_id.is_not(None))
-        .group_by(Account.contribution_id, Posting.award_id)
-        .cte("sums")
-    )
-    whole = func.sum(sums.c.minor)
-    largest = (
-        select(sums.c.award_id).group_by(sums.c.award_id).order_by(whole.desc(), sums.c.award_id).limit(PICTURED)
-    ).cte("largest")
     return [
-        select(Account.contribution_id, Account.pocket, Account.balance_minor).where(mine),
+        select(Account.contribution_id, Account.pocket, Account.balance_minor).where(
+            Account.contribution_id.in_(contribution_ids)
+        ),
         _share_rows(contribution_ids, these).limit(MOST),
-        select(Posting.award_id, Account.pocket, total)
+        # whose they are is looked at afterwards: SQLite would otherwise go through all postings of a contribution
+        select(Posting.award_id, Account.contribution_id, Account.pocket, func.sum(Posting.amount_minor))
         .join(these, these.c.id == Posting.award_id)
         .join(Account, Account.id == Posting.account_id)
-        .where(mine)
-        .group_by(Posting.award_id, Account.pocket),
-        _outcome_rows(Report.award_id.in_(select(these.c.id))),
-        select(sums.c.contribution_id, sums.c.award_id, TITLE, Award.priority_id, Priority.title, sums.c.minor)
-        .join(largest, largest.c.award_id == sums.c.award_id)
-        .join(Award, Award.id == sums.c.award_id)
-        .join(Proposal, Proposal.id == Award.proposal_id)
-        .join(Priority, Priority.id == Award.priority_id),
-        select(sums.c.contribution_id, Award.priority_id, Priority.title, whole)
-        .join(Award, Award.id == sums.c.award_id)
-        .join(Priority, Priority.id == Award.priority_id)
-        .group_by(sums.c.contribution_id, Award.priority_id, Priority.title)
-        .having(whole > 0),
+        .group_by(Posting.award_id, Account.contribution_id, Account.pocket),
+        _outcome_rows().join(these, these.c.id == Report.award_id),
+        _stream_rows(contribution_ids),
+        _flow_rows(contribution_ids),
     ]
 
 
