@@ -140,10 +140,23 @@ def _shortcuts(actor: Actor, groups: dict[UUID, str]) -> list[dict[str, str]]:
     for funder_id in sorted(actor.scopes(Role.FUNDER) or ()):
         words = "Each contribution, pound by pound."
         cards[str(funder_id)] = {"title": "Where your money went", "href": f"/funders/{funder_id}", "text": words}
-    for role, title, path, words in SHORTCUTS:
-        if role in actor.roles and path not in cards and _is_built(path):
-            cards[path] = {"title": title, "href": path, "text": words}
+    roles = actor.roles
+    for role, path, card in _built_shortcuts():
+        if role in roles and path not in cards:
+            cards[path] = card
     return list(cards.values())
+
+
+def _built_shortcuts() -> list[tuple[Role, str, dict[str, str]]]:
+    """The shortcuts to pages that there are, looked for once: pages do not come and go while an application runs."""
+    found: list[tuple[Role, str, dict[str, str]]] | None = current_app.extensions.get("shortcuts")
+    if found is None:
+        found = current_app.extensions["shortcuts"] = [
+            (role, path, {"title": title, "href": path, "text": words})
+            for role, title, path, words in SHORTCUTS
+            if _is_built(path)
+        ]
+    return found
 
 
 def _is_built(path: str) -> bool:
