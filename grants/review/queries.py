@@ -272,7 +272,8 @@ def hard_interests(session: Session, proposals: Sequence[Proposal]) -> dict[Pair
 def tied_to(person_id: Any) -> ColumnElement[bool]:
     """Whether one person has a hard interest in a ``Proposal``: ``hard_interests`` the other way round, in one query.
 
-    From the person to the people and groups around them, and from these to the bid.
+    From the person to the people and groups around them, and from these to the bid. These stand as tables of the
+    statement, made once: written out at each use, they were most of what a home asks, and of what that cost.
     """
     mark = select(AddressMark.mark).where(AddressMark.person_id == person_id)
     told = PersonTie.kind == KnownTie.HOUSEHOLD
@@ -281,6 +282,7 @@ def tied_to(person_id: Any) -> ColumnElement[bool]:
         select(PersonTie.person_id).where(told, PersonTie.other_id == person_id),
         select(AddressMark.person_id).where(AddressMark.mark.in_(mark), AddressMark.person_id != person_id),
     )
+    near_people = _made_once(near_people)
 
     def live(people: ColumnElement[bool]) -> Select[tuple[UUID]]:
         return select(Membership.group_id).where(people, Membership.ended_at.is_(None))
@@ -289,10 +291,12 @@ def tied_to(person_id: Any) -> ColumnElement[bool]:
     others = select(PersonTie.group_id).where(
         PersonTie.person_id == person_id, PersonTie.kind.in_((KnownTie.SIGNATORY, KnownTie.EMPLOYER))
     )
-    ties: Any = union(*mine, others, *map(payees.sharing_account_with, mine))
-    near: Any = union(
-        live(Membership.person_id.in_(near_people)),
-        select(AddressMark.group_id).where(AddressMark.mark.in_(mark), AddressMark.group_id.is_not(None)),
+    ties = _made_once(union(*mine, others, *map(payees.sharing_account_with, mine)))
+    near = _made_once(
+        union(
+            live(Membership.person_id.in_(near_people)),
+            select(AddressMark.group_id).where(AddressMark.mark.in_(mark), AddressMark.group_id.is_not(None)),
+        )
     )
     known = or_(*(who == person_id for who in _WROTE), *(who.in_(near_people) for who in _WROTE))
     hosted = (Hosting.id == Proposal.hosting_id) | (
@@ -318,6 +322,11 @@ def tied_to(person_id: Any) -> ColumnElement[bool]:
         asked,
         Proposal.id.in_(bids.in_hands_of(person_id)),
     )
+
+
+def _made_once(ids: Any) -> Select[Any]:
+    """Ids that a statement names several times."""
+    return select(*ids.cte().columns)
 
 
 _WROTE = (Proposal.started_by_id, Proposal.writer_id, Proposal.signed_off_by_id)
