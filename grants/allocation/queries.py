@@ -267,7 +267,12 @@ def decision_for(session: Session, proposal_id: UUID) -> Decision | None:
 
 def meeting(session: Session, round_id: UUID) -> PanelMeeting | None:
     """The meeting that decided the round."""
-    return session.get(PanelMeeting, round_id)
+    return session.scalar(_meeting(), {"round_id": round_id})
+
+
+@cache
+def _meeting() -> Select[tuple[PanelMeeting]]:
+    return select(PanelMeeting).where(PanelMeeting.round_id == bindparam("round_id"))
 
 
 def open_corrections(session: Session, round_ids: Collection[UUID]) -> list[Correction]:

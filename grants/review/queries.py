@@ -499,7 +499,12 @@ def _findings() -> Select[tuple[PanelFinding]]:
 
 def finding_of(session: Session, proposal_id: UUID) -> PanelFinding | None:
     """What the panel found of one proposal. Public only once the vote has opened."""
-    return session.get(PanelFinding, proposal_id)
+    return session.scalar(_finding(), {"proposal_id": proposal_id})
+
+
+@cache
+def _finding() -> Select[tuple[PanelFinding]]:
+    return select(PanelFinding).where(PanelFinding.proposal_id == bindparam("proposal_id"))
 
 
 def to_rule_on(who: Who) -> Select[Any] | None:

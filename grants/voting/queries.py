@@ -311,7 +311,12 @@ def reminder_plan(session: Session, round_id: UUID, since: datetime) -> Reminder
 
 def tally(session: Session, round_id: UUID) -> Tally | None:
     """The count, once the vote was closed."""
-    return session.get(Tally, round_id)
+    return session.scalar(_tally(), {"round_id": round_id})
+
+
+@cache
+def _tally() -> Select[tuple[Tally]]:
+    return select(Tally).where(Tally.round_id == bindparam("round_id"))
 
 
 def cast_ballots(session: Session, round_id: UUID) -> list[Marks]:

@@ -165,6 +165,23 @@ def test_the_register_can_be_narrowed(session: Session) -> None:
     assert register_queries.register(session, RegisterFilter(), page=2) == ([], 2)
 
 
+def test_a_page_of_the_register_tells_what_its_file_tells(any_session: Session) -> None:
+    one, two = two_givers(any_session)
+    awards = [an_award(any_session, amount_minor=900 + at, contributions=[one, two]) for at in range(3)]
+    a_disbursement(any_session, awards[0], state=DisbursementState.PAID)
+    any_session.flush()
+    for wanted in (
+        RegisterFilter(),
+        RegisterFilter(round_id=awards[0].round_id),
+        RegisterFilter(priority_id=awards[1].priority_id),
+        RegisterFilter(round_id=awards[2].round_id, priority_id=awards[2].priority_id),
+        RegisterFilter(round_id=awards[0].round_id, priority_id=awards[1].priority_id),
+    ):
+        told = register_queries.register(any_session, wanted)
+        assert told == register_queries.register(any_session, wanted, page=None)
+    assert told == ([], 0)
+
+
 def test_the_trail_is_told_by_thing_by_person_and_by_day(session: Session) -> None:
     fund, other = a_fund(session), a_fund(session)
     ada, ben = an_actor(Role.ADMIN), an_actor(Role.STEWARD)

@@ -1,19 +1,20 @@
 """Every award, as everybody may read it."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, Uuid, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from grants.awards.models import Award, AwardSplit
 from grants.awards.rules import HOLDS_MONEY, AwardState
 from grants.funds.models import Fund
-from grants.kernel.asking import Prepared
+from grants.kernel.asking import ForIds, Prepared
+from grants.kernel.statements import line_of
 from grants.ledger.models import Account, Posting
 from grants.ledger.queries import Pockets
 from grants.ledger.rules import Pocket
@@ -64,26 +65,45 @@ class RegisterFilter:
 
 def register(session: Session, wanted: RegisterFilter, *, page: int | None = 1) -> tuple[list[RegisterRow], int]:
     """The awards that hold or held money, newest first: one page (None: all), and how many there are."""
-    query = _register(wanted)
-    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
-    if page is not None:
-        query = query.limit(PAGE).offset((page - 1) * PAGE)
-    rows = session.execute(query).all()
+    values = {"round_id": wanted.round_id, "priority_id": wanted.priority_id}
+    rows: Sequence[Sequence[Any]]
+    if page is not None and not wanted.words.split():
+        of_page, how_many = _one_page(bool(wanted.round_id), bool(wanted.priority_id))
+        rows = of_page.told(session, **values, most=PAGE, after=(page - 1) * PAGE)
+        [(total,)] = how_many.told(session, **values)
+    else:
+        query = _register(bool(wanted.round_id), bool(wanted.priority_id), wanted.words)
+        total = session.scalar(_count(query), values) or 0
+        if page is not None:
+            query = query.limit(PAGE).offset((page - 1) * PAGE)
+        rows = session.execute(query, values).all()
     moved = _moved(session, [row[0] for row in rows])
     found = []
     for *plain, state in rows:
-        values: list[Any] = [*plain, *moved[plain[0]], state]
-        found.append(RegisterRow(*values))
+        told: list[Any] = [*plain, *moved[plain[0]], state]
+        found.append(RegisterRow(*told))
     return found, total
 
 
-def _register(wanted: RegisterFilter) -> Select[tuple[object, ...]]:
+@cache
+def _one_page(of_round: bool, of_priority: bool) -> tuple[Prepared, Prepared]:
+    """A page of the register in which no words are looked for; and how many awards there are."""
+    query = _register(of_round, of_priority)
+    most, after = bindparam("most", None, type_=Integer()), bindparam("after", None, type_=Integer())
+    return Prepared(query.limit(most).offset(after)), Prepared(_count(query))
+
+
+def _count(query: Select[Any]) -> Select[tuple[int]]:
+    return select(func.count()).select_from(query.order_by(None).subquery())
+
+
+def _register(of_round: bool, of_priority: bool, words: str = "") -> Select[Any]:
     where: list[ColumnElement[bool]] = [Award.state.in_(HOLDS_MONEY)]
-    if wanted.round_id:
-        where.append(Award.round_id == wanted.round_id)
-    if wanted.priority_id:
-        where.append(Award.priority_id == wanted.priority_id)
-    for word in wanted.words.lower().split()[:6]:
+    if of_round:
+        where.append(Award.round_id == bindparam("round_id", None, type_=Uuid()))
+    if of_priority:
+        where.append(Award.priority_id == bindparam("priority_id", None, type_=Uuid()))
+    for word in words.lower().split()[:6]:
         where.append(
             or_(
                 func.lower(Proposal.title).contains(word, autoescape=True),
@@ -107,13 +127,27 @@ def _register(wanted: RegisterFilter) -> Select[tuple[object, ...]]:
     )  # fmt: skip
 
 
-def _moved(session: Session, award_ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
+def _moved(session: Session, award_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
     """Per award: pence paid and not returned, and pence that went back to the pot, by the books' postings.
 
     What was let go because the award was made smaller is not among them: it is not in the award any more either.
     """
+    found = dict.fromkeys(award_ids, (0, 0))
+    rows, reduced = [
+        prepared.rows(line_of(session.connection()), award_ids)
+        if len(award_ids) <= PAGE
+        else session.execute(build(award_ids)).tuples().all()
+        for build, prepared in _BY_AWARD
+    ]
+    let_go = dict[UUID, int](reduced)
+    for award_id, paid, went_back in rows:
+        found[award_id] = (-int(paid), -int(went_back) - int(let_go.get(award_id, 0)))
+    return found
+
+
+def _posted(award_ids: Sequence[Any]) -> Select[Any]:
     back = and_(Account.pocket == Pocket.AVAILABLE.value, Posting.amount_minor < 0)
-    rows = session.execute(
+    return (
         select(
             Posting.award_id,
             func.coalesce(func.sum(Posting.amount_minor).filter(Account.pocket == Pocket.PAID.value), 0),
@@ -123,19 +157,17 @@ def _moved(session: Session, award_ids: Collection[UUID]) -> dict[UUID, tuple[in
         .where(Posting.award_id.in_(award_ids))
         .group_by(Posting.award_id)
     )
-    found = dict.fromkeys(award_ids, (0, 0))
-    reduced = dict(
-        session.execute(
-            select(AwardSplit.award_id, func.sum(AwardSplit.reduced_minor))
-            .where(AwardSplit.award_id.in_(award_ids), AwardSplit.reduced_minor > 0)
-            .group_by(AwardSplit.award_id)
-        )
-        .tuples()
-        .all()
+
+
+def _reduced(award_ids: Sequence[Any]) -> Select[Any]:
+    return (
+        select(AwardSplit.award_id, func.sum(AwardSplit.reduced_minor))
+        .where(AwardSplit.award_id.in_(award_ids), AwardSplit.reduced_minor > 0)
+        .group_by(AwardSplit.award_id)
     )
-    for award_id, paid, went_back in rows:
-        found[award_id] = (-int(paid), -int(went_back) - int(reduced.get(award_id, 0)))
-    return found
+
+
+_BY_AWARD = tuple((build, ForIds(build)) for build in (_posted, _reduced))
 
 
 @dataclass(frozen=True, slots=True)
