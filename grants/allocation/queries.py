@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Exists, Select, Text, bindparam, cast, exists, func, or_, select
+from sqlalchemy import BindParameter, Exists, Select, Text, Uuid, bindparam, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
@@ -19,7 +19,7 @@ from grants.allocation.rules.packed import packed_hash, size, unpack
 from grants.allocation.rules.replay import Inputs
 from grants.allocation.rules.states import DecisionState
 from grants.kernel.actors import Role
-from grants.kernel.asking import Who
+from grants.kernel.asking import Prepared, Who
 from grants.kernel.clock import london_day
 from grants.kernel.errors import NotFound
 from grants.people.models import Group
@@ -200,12 +200,12 @@ def lines(session: Session, round_id: UUID) -> Sequence[Any]:
 
     Those that were told and later corrected are among them (SUPERSEDED), so that both stay visible.
     """
-    return session.execute(_lines(), {"round_id": round_id}).all()
+    return _lines().named(session, round_id=round_id)
 
 
 @cache
-def _lines() -> Select[Any]:
-    return (
+def _lines() -> Prepared:
+    return Prepared(
         select(
             Decision.id,
             Decision.proposal_id,
@@ -230,7 +230,7 @@ def _lines() -> Select[Any]:
         .join(Group, Group.id == Proposal.group_id)
         .outerjoin(BallotLine, BallotLine.proposal_id == Decision.proposal_id)
         .where(
-            Decision.round_id == bindparam("round_id"),
+            Decision.round_id == bindparam("round_id", None, type_=Uuid()),
             or_(Decision.state != DecisionState.SUPERSEDED, Decision.notified_at.is_not(None)),
         )
         .order_by(Decision.rank, Decision.id)

@@ -4,8 +4,10 @@ SQLAlchemy works three to ten times as long on a statement as the database does.
 asks is therefore compiled once and then given to the driver as it is (see ``statements``).
 """
 
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -51,6 +53,7 @@ class Prepared:
     def __init__(self, query: Select[Any]) -> None:
         self._words = _Words(query)
         self._types = [column.type for column in query.selected_columns]
+        self._names = list(query.selected_columns.keys())
         self._turns: dict[str, list[Turn]] = {}
 
     def rows(self, line: Line, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -64,6 +67,16 @@ class Prepared:
         """The same in the transaction of a session, which first writes what it has not yet written."""
         session.flush()
         return self.rows(line_of(session.connection()), values)
+
+    def named(self, session: Session, **values: Any) -> list[Any]:
+        """The same, each value also by its column's name."""
+        return [self._row(row) for row in self.told(session, **values)]
+
+    @cached_property
+    def _row(self) -> Callable[[Iterable[Any]], Any]:
+        named: Any = namedtuple("Row", self._names)  # type: ignore[misc]
+        made: Callable[[Iterable[Any]], Any] = named._make
+        return made
 
 
 class _Words:

@@ -5,14 +5,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, or_, select, union
+from sqlalchemy import ColumnElement, Select, Uuid, bindparam, exists, func, or_, select, union
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from grants.kernel.actors import Role
-from grants.kernel.asking import Who
+from grants.kernel.asking import Prepared, Who
 from grants.kernel.errors import NotFound
 from grants.payees import queries as payees
 from grants.people import queries as people
@@ -500,6 +500,40 @@ def _findings() -> Select[tuple[PanelFinding]]:
 def finding_of(session: Session, proposal_id: UUID) -> PanelFinding | None:
     """What the panel found of one proposal. Public only once the vote has opened."""
     return session.scalar(_finding(), {"proposal_id": proposal_id})
+
+
+def notes(session: Session, round_id: UUID) -> dict[UUID, str]:
+    """What the panel wrote beside each bid of ``findings``, for a page that tells no more of them."""
+    return dict[UUID, str](_notes().told(session, round_id=round_id))
+
+
+@cache
+def _notes() -> Prepared:
+    of_round = PanelFinding.round_id == bindparam("round_id", None, type_=Uuid())
+    return Prepared(select(PanelFinding.proposal_id, PanelFinding.note).where(of_round).limit(2_000))
+
+
+class FindingShown(NamedTuple):
+    """What a bid's page says of what the panel found."""
+
+    passed: bool
+    points_most: int
+    by_criterion: dict[str, Any]
+    note: str
+
+
+def finding_shown(session: Session, proposal_id: UUID) -> FindingShown | None:
+    """What a page tells of ``finding_of``. Public only once the vote has opened."""
+    return next((FindingShown(*row) for row in _shown_finding().told(session, proposal_id=proposal_id)), None)
+
+
+@cache
+def _shown_finding() -> Prepared:
+    return Prepared(
+        select(PanelFinding.passed, PanelFinding.points_most, PanelFinding.by_criterion, PanelFinding.note).where(
+            PanelFinding.proposal_id == bindparam("proposal_id", None, type_=Uuid())
+        )
+    )
 
 
 @cache

@@ -171,7 +171,7 @@ def round_with_fund(session: Session, round_id: UUID) -> Round:
 
 @cache
 def _round_with_fund() -> Select[tuple[Round]]:
-    return select(Round).where(Round.id == bindparam("round_id")).options(joinedload(Round.fund))
+    return select(Round).where(Round.id == bindparam("round_id")).options(joinedload(Round.fund, innerjoin=True))
 
 
 def published(session: Session, round_id: UUID) -> Round:
@@ -203,14 +203,17 @@ def previewed(session: Session, token: str) -> Round:
 
 def public_rounds(session: Session, *, limit: int = 100) -> list[Round]:
     """Every round that was scheduled, the latest first, with its fund."""
-    return list(
-        session.scalars(
-            select(Round)
-            .where(Round.rule_book_hash.is_not(None))
-            .options(joinedload(Round.fund))
-            .order_by(Round.opens_at.desc(), Round.id)
-            .limit(limit)
-        )
+    return list(session.scalars(_public_rounds(), {"most": limit}))
+
+
+@cache
+def _public_rounds() -> Select[tuple[Round]]:
+    return (
+        select(Round)
+        .where(Round.rule_book_hash.is_not(None))
+        .options(joinedload(Round.fund, innerjoin=True))
+        .order_by(Round.opens_at.desc(), Round.id)
+        .limit(bindparam("most"))
     )
 
 

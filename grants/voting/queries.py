@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, Uuid, bindparam, case, exists, func, select
@@ -242,14 +242,26 @@ def _entries() -> Prepared:
     )
 
 
-def line_of(session: Session, proposal_id: UUID) -> BallotLine | None:
+class LineShown(NamedTuple):
+    """What a bid's page says of its line on the ballot."""
+
+    number: int
+    cost_minor: int
+    set_aside_reason: str | None
+
+
+def line_of(session: Session, proposal_id: UUID) -> LineShown | None:
     """The line of the ballot that a proposal stands on, if it does."""
-    return session.scalar(_line(), {"proposal_id": proposal_id})
+    return next((LineShown(*row) for row in _line().told(session, proposal_id=proposal_id)), None)
 
 
 @cache
-def _line() -> Select[tuple[BallotLine]]:
-    return select(BallotLine).where(BallotLine.proposal_id == bindparam("proposal_id"))
+def _line() -> Prepared:
+    return Prepared(
+        select(BallotLine.number, BallotLine.cost_minor, BallotLine.set_aside_reason).where(
+            BallotLine.proposal_id == bindparam("proposal_id", None, type_=Uuid())
+        )
+    )
 
 
 def batches(session: Session, round_id: UUID) -> list[Batch]:

@@ -105,11 +105,11 @@ def page(round_id: UUID) -> ResponseReturnValue:
     run, tally = queries.standing_run(reading(), round_id), voting.tally(reading(), round_id)
     lines, book = lines_of(round_id), voting.book_of(round)
     spent = sum(line.awarded_minor for line in lines)
-    found, told = review.findings(reading(), round_id), {line.proposal_id for line in lines}
+    notes, told = review.notes(reading(), round_id), {line.proposal_id for line in lines}
     others = [
         bid
         for bid in proposals.left_out(reading(), round_id)
-        if bid.id not in told and (bid.id in found or bid.number is not None)
+        if bid.id not in told and (bid.id in notes or bid.number is not None)
     ]
     meeting, winners = queries.meeting(reading(), round_id), [one for one in lines if one.verdict == Verdict.AWARDED]
     parts = [(line.title, line.awarded_minor) for line in winners]
@@ -136,7 +136,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         left_minor=left,
         off=[bid for bid in others if bid.state is ProposalState.NOT_FUNDED],
         withdrawn=[bid for bid in others if bid.state is ProposalState.WITHDRAWN],
-        findings=found,
+        notes=notes,
         rule=RULES[run.rule].title if run and run.rule in RULES else "",
         command=command(ask, f"results-{round_id}.pb") if ask else "",
         turnout=_turnout(round_id, book.suppress_below) if full else {},

@@ -572,7 +572,7 @@ def on_proposal(proposal: Any) -> Section | None:
     """What the panel found, once the vote has opened; to the bid's own group also why."""
     if rounds.phase(proposal.round, now()) not in AFTER_OPENING:
         return None
-    finding = queries.finding_of(reading(), proposal.id)
+    finding = queries.finding_shown(reading(), proposal.id)
     if finding is None:
         return None
     actor = current_actor()
