@@ -1,13 +1,13 @@
 """Proposals as pages and later stages read them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, String, Uuid, bindparam, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, String, Uuid, bindparam, cast, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -702,19 +702,44 @@ def file(session: Session, file_id: UUID) -> ProposalFile:
     return found
 
 
-def questions(session: Session, proposal_id: UUID, *, limit: int = 100) -> list[ProposalComment]:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A question on a proposal's page with its answers, or an answer."""
+
+    id: UUID
+    answers_id: UUID | None
+    words: str
+    said_at: datetime
+    state: CommentState
+    hidden_reason: str | None
+    answers: list["Said"] = field(default_factory=list)
+
+
+def questions(session: Session, proposal_id: UUID, *, limit: int = 100) -> list[Said]:
     """The questions about a proposal with their answers, hidden ones too, the first first."""
-    return list(session.scalars(_questions(), {"proposal_id": proposal_id, "most": limit}).unique())
+    said = [Said(*row) for row in _said().told(session, proposal_id=proposal_id, most=limit)]
+    asked = {one.id: one for one in said if one.answers_id is None}
+    for one in said:
+        if one.answers_id is not None:
+            asked[one.answers_id].answers.append(one)
+    return list(asked.values())
 
 
 @cache
-def _questions() -> Select[tuple[ProposalComment]]:
-    return (
-        select(ProposalComment)
-        .where(ProposalComment.proposal_id == bindparam("proposal_id"), ProposalComment.answers_id.is_(None))
-        .options(joinedload(ProposalComment.answers))
-        .order_by(ProposalComment.said_at, ProposalComment.id)
-        .limit(bindparam("most"))
+def _said() -> Prepared:
+    """So many questions and all their answers, in the order in which they were written."""
+    comment, asked = ProposalComment, aliased(ProposalComment)
+    first = (
+        select(asked.id)
+        .where(asked.proposal_id == bindparam("proposal_id", None, type_=Uuid()), asked.answers_id.is_(None))
+        .order_by(asked.said_at, asked.id)
+        .limit(bindparam("most", None, type_=Integer()))
+    ).cte("first")
+    of_these = select(first.c.id)
+    return Prepared(
+        select(comment.id, comment.answers_id, comment.words, comment.said_at, comment.state, comment.hidden_reason)
+        .where(or_(comment.id.in_(of_these), comment.answers_id.in_(of_these)))
+        .order_by(comment.said_at, comment.id)
     )
 
 

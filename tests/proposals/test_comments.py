@@ -35,6 +35,19 @@ def test_somebody_asks_and_the_group_answers_and_each_has_a_letter(any_session: 
     assert any("answered your question" in subject for subject in subjects)
 
 
+def test_the_first_questions_come_with_all_their_answers(any_session: Session) -> None:
+    scene = Scene(any_session, S.ON_BALLOT)
+    asked = [comments.ask(scene.work(scene.stranger), scene.proposal.id, f"Question {at}?") for at in range(3)]
+    for question in asked:
+        for at in range(2):
+            comments.answer(scene.work(scene.writer), question.id, f"Answer {at}.")
+    any_session.flush()
+    told = queries.questions(any_session, scene.proposal.id)
+    assert {one.id for one in told} == {one.id for one in asked}
+    assert [[reply.answers_id for reply in one.answers] for one in told] == [[one.id] * 2 for one in told]
+    assert queries.questions(any_session, scene.proposal.id, limit=2) == told[:2]
+
+
 def test_the_group_answers_and_nobody_else(any_session: Session) -> None:
     scene = Scene(any_session, S.ON_BALLOT)
     with pytest.raises(NotAllowed, match="you answer"):

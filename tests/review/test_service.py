@@ -370,6 +370,10 @@ def test_the_lock_passes_and_fails_by_the_rule_book(any_session: Session) -> Non
     assert (found[bad.id].passed, found[bad.id].percent) == (False, 33)
     assert (good.state, bad.state) == (ProposalState.ELIGIBLE, ProposalState.NOT_FUNDED)
     assert bad.kept_off_reason == found[bad.id].note
+    assert queries.notes(any_session, round.id) == {id: one.note for id, one in found.items()}
+    shown = queries.finding_shown(any_session, good.id)
+    assert shown is not None
+    assert shown._asdict() == {name: getattr(found[good.id], name) for name in shown._fields}
     assert round.panel_locked_at == START
     assert {one.state for one in queries.of_round(any_session, round.id)} == {S.LOCKED}
     assert len(events(any_session, "panel.found")) == 2
