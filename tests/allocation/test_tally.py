@@ -138,6 +138,14 @@ def test_votes_beyond_the_limits_of_the_file_are_told_and_counted_as_they_stand(
     assert read.election.votes == (13, 8)
 
 
+def test_points_below_nothing_are_told_where_points_are_shared_out_and_not_where_each_is_a_score() -> None:
+    votes, columns = "1;a,b;7,-4\n2;a,b;6,4", "id;vote;points"
+    shared_out = read_pb(a_file("a;10;\nb;6;", votes, "cumulative", "16", columns=columns).encode())
+    assert shared_out.repairs == ("1 vote takes points away, which a cumulative vote cannot: it is counted as cast",)
+    scored = read_pb(a_file("a;10;\nb;6;", votes, "scoring", "16", columns=columns).encode())
+    assert scored.repairs == ()
+
+
 def test_a_bar_shows_on_a_terminal_how_far_long_work_is(capsys: pytest.CaptureFixture[str]) -> None:
     bar = _Bar(perf_counter() - 20)
     bar.terminal = False

@@ -284,6 +284,8 @@ def _ballots(read: _Reading, kind: str) -> tuple[Kinds, int]:
         else:
             found[key] = found.get(key, 0) + people
     _limits(read, found, named)
+    if kind == "cumulative":
+        _below_nothing(read, found)
     if kind in TICKS:
         return [(chosen, None, people) for chosen, people in named.items()], 1
     if kind == "ordinal":
@@ -310,6 +312,14 @@ def _limits(
             read.repairs.append(
                 f"{over} {votes} with {what} for the file's own {name} of {text}: {counted} counted as cast"
             )
+
+
+def _below_nothing(read: _Reading, found: Mapping[tuple[tuple[int, Decimal], ...], int]) -> None:
+    """Points that are shared out cannot be fewer than none. Where the vote was held they were counted, so here too."""
+    below = sum(people for key, people in found.items() if any(point < 0 for _, point in key))
+    if below:
+        votes, counted = ("vote takes", "it is") if below == 1 else ("votes take", "they are")
+        read.repairs.append(f"{below} {votes} points away, which a cumulative vote cannot: {counted} counted as cast")
 
 
 def _most_places(read: _Reading, longest: int) -> int:
