@@ -1,10 +1,7 @@
-"""The WSGI entry point: ``granian --interface wsgi wsgi:app``."""
-
-import gc
+"""The WSGI entry point: ``granian --interface wsgi wsgi:app``, or ``serve.py``, whose workers share what they hold."""
 
 from grants.app import create_app
+from grants.web import memory
 
 app = create_app()
-gc.collect()
-gc.freeze()  # what stands for good is not looked through again and again for what could be thrown away
-gc.set_threshold(20_000, 50, 100)  # a request leaves little that goes round in circles: look for it less often
+memory.settle()

@@ -64,7 +64,7 @@ def measure(rounds: int, quick: bool) -> list[Row]:
         rows = tour.served(environ, rounds)
         tour.fill_up(MANY)
         rows += tour.served(environ, rounds, only="the public list")
-        with granian("wsgi:app", environ, folder / "server.log", workers=1) as served:
+        with granian("wsgi:app", environ, folder / "server.log", workers=1, threads=1) as served:  # as README says
             rows += [_first_view(served, what, path) for what, path, who in tour.pages if not who]
             if not quick:
                 rows.append(_memory(served, [get(path, cookie) for path, cookie in tour.visits()]))

@@ -66,7 +66,7 @@ class Settings:
     """ClamAV's daemon: ``host:port``, or the path of its socket."""
     upload_limit: int = 8 * 1024 * 1024
     """Bytes in one request."""
-    page_memory: int = 8 * 1024 * 1024
+    page_memory: int = 4 * 1024 * 1024
     """Bytes of public pages that each worker may keep while nothing happens; 0: none."""
     smtp_host: str = ""
     smtp_port: int = 587

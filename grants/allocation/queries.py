@@ -206,35 +206,37 @@ def lines(session: Session, round_id: UUID) -> Sequence[Any]:
 @cache
 def _lines() -> Prepared:
     return Prepared(
-        select(
-            Decision.id,
-            Decision.proposal_id,
-            Decision.state,
-            Decision.verdict,
-            Decision.awarded_minor,
-            Decision.rank,
-            Decision.votes,
-            Decision.reason_code,
-            Decision.reason,
-            Decision.details,
-            Decision.departure_reason,
-            Decision.conditions,
-            Decision.follows_id,
-            Proposal.number,
-            Proposal.title,
-            Proposal.group_id,
-            Group.name.label("group_name"),
-            func.coalesce(BallotLine.cost_minor, Proposal.applied_for_minor).label("asked_minor"),
+        lambda: (
+            select(
+                Decision.id,
+                Decision.proposal_id,
+                Decision.state,
+                Decision.verdict,
+                Decision.awarded_minor,
+                Decision.rank,
+                Decision.votes,
+                Decision.reason_code,
+                Decision.reason,
+                Decision.details,
+                Decision.departure_reason,
+                Decision.conditions,
+                Decision.follows_id,
+                Proposal.number,
+                Proposal.title,
+                Proposal.group_id,
+                Group.name.label("group_name"),
+                func.coalesce(BallotLine.cost_minor, Proposal.applied_for_minor).label("asked_minor"),
+            )
+            .join(Proposal, Proposal.id == Decision.proposal_id)
+            .join(Group, Group.id == Proposal.group_id)
+            .outerjoin(BallotLine, BallotLine.proposal_id == Decision.proposal_id)
+            .where(
+                Decision.round_id == bindparam("round_id", None, type_=Uuid()),
+                or_(Decision.state != DecisionState.SUPERSEDED, Decision.notified_at.is_not(None)),
+            )
+            .order_by(Decision.rank, Decision.id)
+            .limit(2_500)
         )
-        .join(Proposal, Proposal.id == Decision.proposal_id)
-        .join(Group, Group.id == Proposal.group_id)
-        .outerjoin(BallotLine, BallotLine.proposal_id == Decision.proposal_id)
-        .where(
-            Decision.round_id == bindparam("round_id", None, type_=Uuid()),
-            or_(Decision.state != DecisionState.SUPERSEDED, Decision.notified_at.is_not(None)),
-        )
-        .order_by(Decision.rank, Decision.id)
-        .limit(2_500)
     )
 
 

@@ -178,7 +178,7 @@ def of_proposal(session: Session, proposal_id: UUID) -> AwardLine | None:
 @cache
 def _of_proposal() -> Prepared:
     bid = bindparam("proposal_id", None, type_=Uuid())
-    return Prepared(_lines(Award.proposal_id == bid, Award.state.in_(HOLDS_MONEY)).limit(1))
+    return Prepared(lambda: _lines(Award.proposal_id == bid, Award.state.in_(HOLDS_MONEY)).limit(1))
 
 
 def listed(

@@ -9,14 +9,21 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
 from grants.config import ROOT
-from grants.demo import people, stripe_double
+from grants.demo import people
+from grants.kernel.later import Later
 from grants.web.db import reading
+
+if TYPE_CHECKING:
+    from grants.demo import stripe_double
+else:
+    stripe_double = Later("grants.demo.stripe_double")
 
 TOWN = ROOT / "instance" / "demo.sqlite3"
 FILES = ROOT / "instance" / "demo-files"

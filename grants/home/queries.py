@@ -66,7 +66,7 @@ def figures(session: Session) -> Figures:
 @cache
 def _figures() -> Prepared:
     return Prepared(
-        select(
+        lambda: select(
             select(func.count()).where(Issue.state != IssueState.HIDDEN).scalar_subquery(),
             select(func.count()).where(Priority.state == PriorityState.AGREED).scalar_subquery(),
             select(func.count(Award.group_id.distinct())).where(Award.state.not_in(NOT_GRANTED)).scalar_subquery(),
@@ -113,22 +113,24 @@ def done(session: Session, *, limit: int = 3) -> list[Done]:
 @cache
 def _done(limit: int) -> Prepared:
     return Prepared(
-        select(
-            Award.id,
-            Priority.title,
-            Proposal.title,
-            Group.name,
-            Award.amount_minor,
-            Report.what_happened,
-            Report.accepted_at,
+        lambda: (
+            select(
+                Award.id,
+                Priority.title,
+                Proposal.title,
+                Group.name,
+                Award.amount_minor,
+                Report.what_happened,
+                Report.accepted_at,
+            )
+            .join(Award, Report.award_id == Award.id)
+            .join(Priority, Award.priority_id == Priority.id)
+            .join(Proposal, Award.proposal_id == Proposal.id)
+            .join(Group, Award.group_id == Group.id)
+            .where(Report.state == ReportState.ACCEPTED, Report.accepted_at.is_not(None))
+            .order_by(Report.accepted_at.desc(), Report.id)
+            .limit(limit)
         )
-        .join(Award, Report.award_id == Award.id)
-        .join(Priority, Award.priority_id == Priority.id)
-        .join(Proposal, Award.proposal_id == Proposal.id)
-        .join(Group, Award.group_id == Group.id)
-        .where(Report.state == ReportState.ACCEPTED, Report.accepted_at.is_not(None))
-        .order_by(Report.accepted_at.desc(), Report.id)
-        .limit(limit)
     )
 
 
@@ -150,14 +152,16 @@ def answered(session: Session, *, limit: int = 3) -> list[Answered]:
 @cache
 def _answered(limit: int) -> Prepared:
     return Prepared(
-        select(Issue.id, Issue.title, Issue.answer, Issue.answered_at)
-        .where(
-            Issue.state.in_((IssueState.ANSWERED, IssueState.TAKEN_UP, IssueState.CLOSED)),
-            Issue.answer.is_not(None),
-            Issue.answered_at.is_not(None),
+        lambda: (
+            select(Issue.id, Issue.title, Issue.answer, Issue.answered_at)
+            .where(
+                Issue.state.in_((IssueState.ANSWERED, IssueState.TAKEN_UP, IssueState.CLOSED)),
+                Issue.answer.is_not(None),
+                Issue.answered_at.is_not(None),
+            )
+            .order_by(Issue.answered_at.desc(), Issue.id)
+            .limit(limit)
         )
-        .order_by(Issue.answered_at.desc(), Issue.id)
-        .limit(limit)
     )
 
 

@@ -48,20 +48,20 @@ NOTHING = UUID(int=0)
 
 
 class Prepared:
-    """A select in each database's own words. Its parameters with a value are fixed; others are given by name."""
+    """A select in each database's own words. Its parameters with a value are fixed; others are given by name.
 
-    def __init__(self, query: Select[Any]) -> None:
-        self._words = _Words(query)
-        self._types = [column.type for column in query.selected_columns]
-        self._names = list(query.selected_columns.keys())
-        self._turns: dict[str, list[Turn]] = {}
+    It is given as what builds it: once its words are found, the select itself and all that hangs on it are let go.
+    """
+
+    def __init__(self, build: Callable[[], Select[Any]]) -> None:
+        self._build = build
+        self._names: list[str] = []
+        self._ready: dict[str, tuple[_Words, list[Turn]]] = {}
 
     def rows(self, line: Line, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """All its rows for these values; each value as its column's type tells it."""
-        turns = self._turns.get(line.dialect.name)
-        if turns is None:
-            turns = self._turns[line.dialect.name] = [_turn(kind, line.dialect) for kind in self._types]
-        return [_turned(row, turns) for row in self._words.run(line, values)]
+        words, turns = self._ready.get(line.dialect.name) or self._prepare(line.dialect)
+        return [_turned(row, turns) for row in words.run(line, values)]
 
     def told(self, session: Session, **values: Any) -> list[tuple[Any, ...]]:
         """The same in the transaction of a session, which first writes what it has not yet written."""
@@ -78,27 +78,22 @@ class Prepared:
         made: Callable[[Iterable[Any]], Any] = named._make
         return made
 
+    def _prepare(self, dialect: Dialect) -> "tuple[_Words, list[Turn]]":
+        query = self._build()
+        self._names = list(query.selected_columns.keys())
+        turns = [_turn(column.type, dialect) for column in query.selected_columns]
+        ready = self._ready[dialect.name] = _Words(query, dialect), turns
+        return ready
+
 
 class _Words:
-    """The words of a select in each dialect, and how the values are turned that are given by name.
+    """The words of a select in one dialect, and how the values are turned that are given by name.
 
     What never changes stands in the words themselves. SQLite would otherwise plan a statement with more than 31
     parameters anew at every run, where it has a partial index to think about: that costs more than to answer it.
     """
 
-    def __init__(self, query: Any) -> None:
-        self._query = query
-        self._ready: dict[str, tuple[str, list[str] | None, dict[str, Turn]]] = {}
-
-    def run(self, line: Line, values: Mapping[str, Any]) -> list[Sequence[Any]]:
-        words, order, turns = self._ready.get(line.dialect.name) or self._prepare(line.dialect)
-        given = {name: turn(values[name]) if turn else values[name] for name, turn in turns.items()}
-        found: list[Sequence[Any]] = statements.execute(
-            line, words, given if order is None else [given[name] for name in order]
-        ).fetchall()
-        return found
-
-    def _prepare(self, dialect: Dialect) -> tuple[str, list[str] | None, dict[str, Turn]]:
+    def __init__(self, query: Any, dialect: Dialect) -> None:
         plain: Any = dialect.statement_compiler
 
         class Fixed(plain):  # type: ignore[misc]
@@ -109,14 +104,19 @@ class _Words:
                     told["literal_binds"] = True
                 return super().visit_bindparam(bindparam, **told)
 
-        named = _naming(type(dialect)) if dialect.name == "sqlite" else dialect
-        compiled = Fixed(named, self._query)
-        turns: dict[str, Turn] = {
+        compiled = Fixed(_naming(type(dialect)) if dialect.name == "sqlite" else dialect, query)
+        self._words = str(compiled)
+        self._turns: dict[str, Turn] = {
             name: bound.type.dialect_impl(dialect).bind_processor(dialect) for name, bound in compiled.binds.items()
         }
-        order = list(compiled.positiontup) if compiled.positional else None
-        self._ready[dialect.name] = str(compiled), order, turns
-        return self._ready[dialect.name]
+        self._order = list(compiled.positiontup) if compiled.positional else None
+
+    def run(self, line: Line, values: Mapping[str, Any]) -> list[Sequence[Any]]:
+        given = {name: turn(values[name]) if turn else values[name] for name, turn in self._turns.items()}
+        found: list[Sequence[Any]] = statements.execute(
+            line, self._words, given if self._order is None else [given[name] for name in self._order]
+        ).fetchall()
+        return found
 
 
 def _naming(kind: Any) -> Any:
@@ -145,7 +145,8 @@ class ForIds:
         known = _filled_up(ids)
         made = self._made.get(len(known))
         if made is None:
-            made = self._made[len(known)] = Prepared(self._build(_names(len(known))))
+            names = _names(len(known))
+            made = self._made[len(known)] = Prepared(lambda: self._build(names))
         return made.rows(line, values | known)
 
 
@@ -265,37 +266,46 @@ def _size(count: int) -> int:
 
 
 class Together:
-    """Many selects asked as one; their rows are told apart again, and are as if each had been asked by itself."""
+    """Many selects asked as one; their rows are told apart again, and are as if each had been asked by itself.
 
-    def __init__(self, queries: Sequence[Select[Any]]) -> None:
-        slots = [_slots([_kind(column.type) for column in query.selected_columns]) for query in queries]
+    Given as what builds them, like a ``Prepared``.
+    """
+
+    def __init__(self, build: Callable[[], Sequence[Select[Any]]]) -> None:
+        self._build = build
+        self._ready: dict[str, tuple[_Words | None, list[tuple[list[int], list[Turn]]]]] = {}
+
+    def rows(self, line: Line, values: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
+        """For each select, in order, its rows."""
+        words, parts = self._ready.get(line.dialect.name) or self.prepare(line.dialect)
+        found: list[list[tuple[Any, ...]]] = [[] for _ in parts]
+        for row in words.run(line, values) if words else ():
+            number = row[0]
+            places, turns = parts[number]
+            found[number].append(_turned([row[at] for at in places], turns))
+        return found
+
+    def prepare(self, dialect: Dialect) -> tuple[_Words | None, list[tuple[list[int], list[Turn]]]]:
+        """Find the words for one kind of database; ``rows`` does so by itself."""
+        queries = self._build()
+        kinds = [[column.type for column in query.selected_columns] for query in queries]
+        slots = [_slots([_kind(kind) for kind in some]) for some in kinds]
         used = sorted({slot for one in slots for slot in one})
-        self._types = [[column.type for column in query.selected_columns] for query in queries]
-        self._places = [[1 + used.index(slot) for slot in one] for one in slots]
-        parts = []
+        selects = []
         for number, query in enumerate(queries):
             columns = dict(zip(slots[number], query.subquery().columns, strict=True))
             given = [
                 _as(slot[0], columns[slot]) if slot in columns else _gap(slot[0], first=not number) for slot in used
             ]
             named = [value.label(f"{slot[0]}{slot[1]}") for slot, value in zip(used, given, strict=True)]
-            parts.append(select(literal_column(str(number), Integer()).label("source"), *named))
-        self._words = _Words(union_all(*parts)) if parts else None
-        self._turns: dict[str, list[list[Turn]]] = {}
-
-    def rows(self, line: Line, values: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
-        """For each select, in order, its rows."""
-        found: list[list[tuple[Any, ...]]] = [[] for _ in self._places]
-        if self._words is None:
-            return found
-        turns = self._turns.get(line.dialect.name)
-        if turns is None:
-            turns = [[_turn(kind, line.dialect) for kind in kinds] for kinds in self._types]
-            self._turns[line.dialect.name] = turns
-        for row in self._words.run(line, values):
-            number = row[0]
-            found[number].append(_turned([row[at] for at in self._places[number]], turns[number]))
-        return found
+            selects.append(select(literal_column(str(number), Integer()).label("source"), *named))
+        parts = [
+            ([1 + used.index(slot) for slot in one], [_turn(kind, dialect) for kind in some])
+            for one, some in zip(slots, kinds, strict=True)
+        ]
+        words = _Words(union_all(*selects), dialect) if selects else None
+        ready = self._ready[dialect.name] = words, parts
+        return ready
 
 
 class TogetherForIds:
@@ -310,7 +320,8 @@ class TogetherForIds:
         known = _filled_up(ids)
         made = self._made.get(len(known))
         if made is None:
-            made = self._made[len(known)] = Together(self._build(_names(len(known))))
+            names = _names(len(known))
+            made = self._made[len(known)] = Together(lambda: self._build(names))
         return made.rows(line, values | known)
 
 

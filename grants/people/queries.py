@@ -49,7 +49,7 @@ def presence_of_session(session: Session, token: str, now: datetime) -> Presence
     return Presence(_actor(person_id, name, roles, memberships), set_up_at is not None, factor_at)
 
 
-def _behind_token() -> Together:
+def _behind_token() -> list[Select[Any]]:
     person = (
         select(Person.id, Person.name, SignInSession.factor_at, Factor.confirmed_at)
         .join(SignInSession, SignInSession.person_id == Person.id)
@@ -62,7 +62,7 @@ def _behind_token() -> Together:
         )
     )
     person_id = person.with_only_columns(Person.id).scalar_subquery()
-    return Together([person, _roles(person_id), _memberships(person_id)])
+    return [person, _roles(person_id), _memberships(person_id)]
 
 
 def _roles(person_id: Any) -> Select[Any]:
@@ -77,7 +77,7 @@ def _memberships(person_id: Any) -> Select[Any]:
     )
 
 
-_BEHIND_TOKEN = _behind_token()
+_BEHIND_TOKEN = Together(_behind_token)
 
 
 def actor_for(session: Session, person_id: UUID, name: str) -> Actor:

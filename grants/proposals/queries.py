@@ -211,13 +211,15 @@ def left_out(session: Session, round_id: UUID) -> list[LeftOut]:
 @cache
 def _left_out() -> Prepared:
     return Prepared(
-        select(Proposal.id, Proposal.title, Proposal.state, Proposal.number, Proposal.kept_off_reason)
-        .where(
-            Proposal.round_id == bindparam("round_id", None, type_=Uuid()),
-            Proposal.state.in_((ProposalState.NOT_FUNDED, ProposalState.WITHDRAWN)),
+        lambda: (
+            select(Proposal.id, Proposal.title, Proposal.state, Proposal.number, Proposal.kept_off_reason)
+            .where(
+                Proposal.round_id == bindparam("round_id", None, type_=Uuid()),
+                Proposal.state.in_((ProposalState.NOT_FUNDED, ProposalState.WITHDRAWN)),
+            )
+            .order_by(func.coalesce(Proposal.number, 1_000_000), Proposal.title, Proposal.id)
+            .limit(2_000)
         )
-        .order_by(func.coalesce(Proposal.number, 1_000_000), Proposal.title, Proposal.id)
-        .limit(2_000)
     )
 
 
@@ -277,16 +279,18 @@ def only_one_words(session: Session, round_id: UUID) -> dict[UUID, str]:
 def _one_of_sets() -> Prepared:
     """(set, its reason, a bid of it that takes part, its title) of a round's sets that stand."""
     return Prepared(
-        select(ExclusiveSet.id, ExclusiveSet.reason, Proposal.id, Proposal.title)
-        .join(ExclusiveBid, ExclusiveBid.set_id == ExclusiveSet.id)
-        .join(Proposal, Proposal.id == ExclusiveBid.proposal_id)
-        .where(
-            ExclusiveSet.round_id == bindparam("round_id", None, type_=Uuid()),
-            ExclusiveSet.lifted_at.is_(None),
-            Proposal.state.in_(TAKES_PART),
+        lambda: (
+            select(ExclusiveSet.id, ExclusiveSet.reason, Proposal.id, Proposal.title)
+            .join(ExclusiveBid, ExclusiveBid.set_id == ExclusiveSet.id)
+            .join(Proposal, Proposal.id == ExclusiveBid.proposal_id)
+            .where(
+                ExclusiveSet.round_id == bindparam("round_id", None, type_=Uuid()),
+                ExclusiveSet.lifted_at.is_(None),
+                Proposal.state.in_(TAKES_PART),
+            )
+            .order_by(ExclusiveSet.id, Proposal.id)
+            .limit(10_000)
         )
-        .order_by(ExclusiveSet.id, Proposal.id)
-        .limit(10_000)
     )
 
 
@@ -333,7 +337,9 @@ def listed_ids(session: Session, round_id: UUID) -> list[str]:
 
 @cache
 def _listed_ids() -> Prepared:
-    return Prepared(_public(bindparam("round_id", None, type_=Uuid())).with_only_columns(cast(Proposal.id, String)))
+    return Prepared(
+        lambda: _public(bindparam("round_id", None, type_=Uuid())).with_only_columns(cast(Proposal.id, String))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +369,7 @@ def cards(session: Session, ids: Sequence[UUID]) -> list[Card]:
 def _cards() -> Prepared:
     ids = [bindparam(f"id_{at}", None, type_=Uuid()) for at in range(PER_PAGE)]
     return Prepared(
-        select(
+        lambda: select(
             Proposal.id, Proposal.state, Proposal.title, Proposal.summary, Proposal.applied_for_minor, Proposal.number,
             Proposal.kept_off_reason, Group.name,
         )
@@ -737,9 +743,11 @@ def _said() -> Prepared:
     ).cte("first")
     of_these = select(first.c.id)
     return Prepared(
-        select(comment.id, comment.answers_id, comment.words, comment.said_at, comment.state, comment.hidden_reason)
-        .where(or_(comment.id.in_(of_these), comment.answers_id.in_(of_these)))
-        .order_by(comment.said_at, comment.id)
+        lambda: (
+            select(comment.id, comment.answers_id, comment.words, comment.said_at, comment.state, comment.hidden_reason)
+            .where(or_(comment.id.in_(of_these), comment.answers_id.in_(of_these)))
+            .order_by(comment.said_at, comment.id)
+        )
     )
 
 

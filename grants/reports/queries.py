@@ -130,7 +130,7 @@ def outcome_of_proposal(session: Session, proposal_id: UUID) -> OutcomeLine | No
 
 @cache
 def _of_proposal() -> Prepared:
-    return Prepared(_outcomes(Award.proposal_id == bindparam("proposal_id", None, type_=Uuid())).limit(1))
+    return Prepared(lambda: _outcomes(Award.proposal_id == bindparam("proposal_id", None, type_=Uuid())).limit(1))
 
 
 def _lines(*where: ColumnElement[bool]) -> Select[Any]:

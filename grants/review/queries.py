@@ -510,7 +510,7 @@ def notes(session: Session, round_id: UUID) -> dict[UUID, str]:
 @cache
 def _notes() -> Prepared:
     of_round = PanelFinding.round_id == bindparam("round_id", None, type_=Uuid())
-    return Prepared(select(PanelFinding.proposal_id, PanelFinding.note).where(of_round).limit(2_000))
+    return Prepared(lambda: select(PanelFinding.proposal_id, PanelFinding.note).where(of_round).limit(2_000))
 
 
 class FindingShown(NamedTuple):
@@ -530,9 +530,9 @@ def finding_shown(session: Session, proposal_id: UUID) -> FindingShown | None:
 @cache
 def _shown_finding() -> Prepared:
     return Prepared(
-        select(PanelFinding.passed, PanelFinding.points_most, PanelFinding.by_criterion, PanelFinding.note).where(
-            PanelFinding.proposal_id == bindparam("proposal_id", None, type_=Uuid())
-        )
+        lambda: select(
+            PanelFinding.passed, PanelFinding.points_most, PanelFinding.by_criterion, PanelFinding.note
+        ).where(PanelFinding.proposal_id == bindparam("proposal_id", None, type_=Uuid()))
     )
 
 

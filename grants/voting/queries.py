@@ -219,26 +219,28 @@ def entries(session: Session, round_id: UUID) -> list[Entry]:
 @cache
 def _entries() -> Prepared:
     return Prepared(
-        select(
-            BallotLine.number,
-            BallotLine.cost_minor,
-            Proposal.id,
-            Proposal.title,
-            Proposal.summary,
-            Proposal.what,
-            Proposal.for_whom,
-            Proposal.ward_codes,
-            Proposal.state,
-            Group.name,
-            Priority.id,
-            Priority.title,
-            exists().where(ExclusiveBid.proposal_id == Proposal.id),
+        lambda: (
+            select(
+                BallotLine.number,
+                BallotLine.cost_minor,
+                Proposal.id,
+                Proposal.title,
+                Proposal.summary,
+                Proposal.what,
+                Proposal.for_whom,
+                Proposal.ward_codes,
+                Proposal.state,
+                Group.name,
+                Priority.id,
+                Priority.title,
+                exists().where(ExclusiveBid.proposal_id == Proposal.id),
+            )
+            .join(Proposal, Proposal.id == BallotLine.proposal_id)
+            .join(Group, Group.id == Proposal.group_id)
+            .outerjoin(Priority, Priority.id == Proposal.priority_id)
+            .where(BallotLine.round_id == bindparam("round_id", None, type_=Uuid()))
+            .order_by(BallotLine.number)
         )
-        .join(Proposal, Proposal.id == BallotLine.proposal_id)
-        .join(Group, Group.id == Proposal.group_id)
-        .outerjoin(Priority, Priority.id == Proposal.priority_id)
-        .where(BallotLine.round_id == bindparam("round_id", None, type_=Uuid()))
-        .order_by(BallotLine.number)
     )
 
 
@@ -258,7 +260,7 @@ def line_of(session: Session, proposal_id: UUID) -> LineShown | None:
 @cache
 def _line() -> Prepared:
     return Prepared(
-        select(BallotLine.number, BallotLine.cost_minor, BallotLine.set_aside_reason).where(
+        lambda: select(BallotLine.number, BallotLine.cost_minor, BallotLine.set_aside_reason).where(
             BallotLine.proposal_id == bindparam("proposal_id", None, type_=Uuid())
         )
     )
@@ -355,9 +357,11 @@ def turnout(session: Session, round_id: UUID) -> Turnout:
 @cache
 def _marked() -> Prepared:
     return Prepared(
-        select(RollMark.channel, RollMark.ward_code, func.count())
-        .where(RollMark.round_id == bindparam("round_id", None, type_=Uuid()))
-        .group_by(RollMark.channel, RollMark.ward_code)
+        lambda: (
+            select(RollMark.channel, RollMark.ward_code, func.count())
+            .where(RollMark.round_id == bindparam("round_id", None, type_=Uuid()))
+            .group_by(RollMark.channel, RollMark.ward_code)
+        )
     )
 
 
@@ -459,7 +463,7 @@ def booths(session: Session, round_id: UUID) -> list[BoothRow]:
 
 @cache
 def _booths_of() -> Prepared:
-    return Prepared(_booth_rows().where(Booth.round_id == bindparam("round_id", None, type_=Uuid())))
+    return Prepared(lambda: _booth_rows().where(Booth.round_id == bindparam("round_id", None, type_=Uuid())))
 
 
 def booth(session: Session, booth_id: UUID) -> BoothRow:

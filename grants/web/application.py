@@ -12,6 +12,7 @@ from jinja2 import Template
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context
 from werkzeug.datastructures import Headers
+from werkzeug.routing import Rule
 
 _WITHOUT_BODY = (204, 304)
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
@@ -35,6 +36,26 @@ class Answer(Response):
 
     def _is_whole(self) -> bool:
         return self.is_sequence and self.status_code >= 200 and self.status_code not in _WITHOUT_BODY
+
+
+class Way(Rule):
+    """Werkzeug's, which compiles two functions for each rule, to make addresses. Most are never called.
+
+    Each is compiled when it is first called.
+    """
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        return _first_unknown if append_unknown else _first
+
+
+def _first(way: Way, **values: Any) -> tuple[str, str]:
+    way._build = Rule._compile_builder(way, False).__get__(way, None)
+    return way._build(**values)
+
+
+def _first_unknown(way: Way, **values: Any) -> tuple[str, str]:
+    way._build_unknown = Rule._compile_builder(way, True).__get__(way, None)
+    return way._build_unknown(**values)
 
 
 class Page(Template):
@@ -61,6 +82,7 @@ class Application(Flask):
 
     response_class = Answer
     jinja_environment = Pages
+    url_rule_class = Way
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

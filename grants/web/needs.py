@@ -4,13 +4,14 @@ A stage offers selects, and says what their rows mean. All selects of all stages
 it is one journey to the database.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import current_app
 from sqlalchemy import Select
+from sqlalchemy.engine import Dialect
 
 from grants.kernel.actors import Actor
 from grants.kernel.asking import Together, Who
@@ -76,32 +77,34 @@ def all_needs(actor: Actor, now: datetime, *more: Asks) -> tuple[list[NeedsYou],
     return sorted(told, key=lambda need: (need.due_at or far, need.text)), found[len(_needs) :]
 
 
-@dataclass(frozen=True, slots=True)
 class _Ready:
-    who: Who
-    together: Together
-    places: tuple[int, ...]
+    """What is asked for all of one shape, and at which places of ``asked`` its rows belong."""
+
+    def __init__(self, asked: Sequence[Asks], actor: Actor, dialect: Dialect) -> None:
+        self._asked = asked
+        self.who = Who(actor)
+        self.places: tuple[int, ...] = ()
+        self.together = Together(self._selects)
+        self.together.prepare(dialect)  # now, since the lists of ``who`` are not known before
+
+    def _selects(self) -> list[Select[Any]]:
+        made = {place: query for place, asks in enumerate(self._asked) if (query := asks(self.who)) is not None}
+        self.places = tuple(made)
+        return list(made.values())
 
 
 def rows_for(asked: Sequence[Asks], actor: Actor, now: datetime) -> list[Rows]:
     """The rows of each select, in order, for this person, in one query."""
     kept: dict[Any, _Ready] = current_app.extensions.setdefault("needs", {})
     key = (tuple(asked), Who.shape(actor))
+    line = line_of(reading().connection())
     ready = kept.get(key)
     if ready is None:
         while len(kept) >= MOST_SHAPES:
             kept.pop(next(iter(kept)), None)
-        ready = kept[key] = _prepare(asked, actor)
+        ready = kept[key] = _Ready(key[0], actor, line.dialect)
     found: list[Rows] = [()] * len(asked)
-    rows = ready.together.rows(line_of(reading().connection()), ready.who.values(actor, now))
+    rows = ready.together.rows(line, ready.who.values(actor, now))
     for place, some in zip(ready.places, rows, strict=True):
         found[place] = some
     return found
-
-
-def _prepare(asked: Sequence[Asks], actor: Actor) -> _Ready:
-    who = Who(actor)
-    made: Mapping[int, Select[Any]] = {
-        place: query for place, asks in enumerate(asked) if (query := asks(who)) is not None
-    }
-    return _Ready(who, Together(list(made.values())), tuple(made))

@@ -24,4 +24,4 @@ def asked(
     query = asks(who)
     if query is None:
         return []
-    return Prepared(query).rows(line_of(session.connection()), who.values(actor, now))
+    return Prepared(lambda: query).rows(line_of(session.connection()), who.values(actor, now))

@@ -88,9 +88,11 @@ def register(session: Session, wanted: RegisterFilter, *, page: int | None = 1) 
 @cache
 def _one_page(of_round: bool, of_priority: bool) -> tuple[Prepared, Prepared]:
     """A page of the register in which no words are looked for; and how many awards there are."""
-    query = _register(of_round, of_priority)
     most, after = bindparam("most", None, type_=Integer()), bindparam("after", None, type_=Integer())
-    return Prepared(query.limit(most).offset(after)), Prepared(_count(query))
+    return (
+        Prepared(lambda: _register(of_round, of_priority).limit(most).offset(after)),
+        Prepared(lambda: _count(_register(of_round, of_priority))),
+    )
 
 
 def _count(query: Select[Any]) -> Select[tuple[int]]:
@@ -215,7 +217,7 @@ def _sums() -> Prepared:
         .where(standing, AwardSplit.reduced_minor > 0)
     )
     return Prepared(
-        select(
+        lambda: select(
             select(func.count(Award.id)).where(standing).scalar_subquery(),
             select(func.coalesce(func.sum(Award.amount_minor), 0)).where(standing).scalar_subquery(),
             back.scalar_subquery(),
@@ -233,31 +235,39 @@ def all_pockets(session: Session) -> Pockets:
 @cache
 def _all_pockets() -> Prepared:
     return Prepared(
-        select(Account.pocket, func.sum(Account.balance_minor))
-        .where(Account.pocket.is_not(None))
-        .group_by(Account.pocket)
+        lambda: (
+            select(Account.pocket, func.sum(Account.balance_minor))
+            .where(Account.pocket.is_not(None))
+            .group_by(Account.pocket)
+        )
     )
 
 
 def rounds_and_priorities(session: Session) -> tuple[list[tuple[UUID, str]], list[tuple[UUID, str]]]:
     """What the register can be narrowed to: rounds and priorities that have awards."""
-    rounds, served = _narrowing()
-    return [(id, title) for id, title in rounds.told(session)], [(id, title) for id, title in served.told(session)]
+    rounds, served = _rounds_awarded().told(session), _priorities_served().told(session)
+    return [(id, title) for id, title in rounds], [(id, title) for id, title in served]
 
 
 @cache
-def _narrowing() -> tuple[Prepared, Prepared]:
-    standing = Award.state.in_(HOLDS_MONEY)
-    rounds = (
-        select(Round.id, Round.title)
-        .where(Round.id.in_(select(Award.round_id).where(standing)))
-        .order_by(Round.opens_at.desc(), Round.title)
-        .limit(200)
+def _rounds_awarded() -> Prepared:
+    return Prepared(
+        lambda: (
+            select(Round.id, Round.title)
+            .where(Round.id.in_(select(Award.round_id).where(Award.state.in_(HOLDS_MONEY))))
+            .order_by(Round.opens_at.desc(), Round.title)
+            .limit(200)
+        )
     )
-    served = (
-        select(Priority.id, Priority.title)
-        .where(Priority.id.in_(select(Award.priority_id).where(standing)))
-        .order_by(Priority.title)
-        .limit(200)
+
+
+@cache
+def _priorities_served() -> Prepared:
+    return Prepared(
+        lambda: (
+            select(Priority.id, Priority.title)
+            .where(Priority.id.in_(select(Award.priority_id).where(Award.state.in_(HOLDS_MONEY))))
+            .order_by(Priority.title)
+            .limit(200)
+        )
     )
-    return Prepared(rounds), Prepared(served)

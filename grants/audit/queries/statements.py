@@ -93,7 +93,7 @@ def given_by(session: Session, funder_id: UUID) -> tuple[Giver, list[Gift]] | No
 @cache
 def _given() -> Prepared:
     return Prepared(
-        select(
+        lambda: select(
             Funder.name, Contribution.id, Contribution.fund_id, Fund.name, Contribution.amount_minor,
             Contribution.state, Contribution.restriction, Contribution.pledged_at, Contribution.agreed_at,
         )

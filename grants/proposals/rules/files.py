@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-import filetype
+from typing import TYPE_CHECKING
 
 from grants.kernel.errors import RuleBroken
+from grants.kernel.later import Later
 from grants.kernel.papers import checked_paper
+
+if TYPE_CHECKING:
+    import filetype
+else:
+    filetype = Later("filetype")
 
 
 class FileKind(StrEnum):
