@@ -1,4 +1,4 @@
-"""The WSGI entry point: ``granian --interface wsgi wsgi:app``, or ``serve.py``, whose workers share what they hold."""
+"""The WSGI entry point: ``granian --interface wsgi wsgi:app``, or ``grants.serve``, whose workers share memory."""
 
 from grants.app import create_app
 from grants.web import memory

@@ -28,8 +28,7 @@ from grants.kernel.work import UnitOfWork
 
 db = SQLAlchemy(metadata=Base.metadata)  # our models stand on a plain declarative base and know no Flask
 WRITES = "seedbed_writes"
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF", "cache_size=-512")
-"""The cache of each connection is half a megabyte and not two: the system keeps the file in memory once for all."""
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF")
 IDLE_SECONDS = 10
 BUSY_SECONDS = 15
 READER_MS = 500

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 START_SECONDS, ANSWER_SECONDS = 180, 120
 STANDS_SECONDS = 6
 """Granian gives up when a worker dies within 5.5 seconds of being put in place of another."""
@@ -64,14 +63,14 @@ class Served:
 def granian(
     target: str, environ: Mapping[str, str], log: Path, *, workers: int = 2, threads: int = 2, respawn: bool = False
 ) -> Iterator[Served]:
-    """Serve ``target`` ("module:app") with granian on a free port of 127.0.0.1; ours by ``serve.py``."""
+    """Serve ``target`` ("module:app") with granian on a free port of 127.0.0.1; ours by ``grants.serve``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     options = {"interface": "wsgi", "workers": workers, "blocking-threads": threads, "host": "127.0.0.1", "port": port}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     again = ["--respawn-failed-workers", "--respawn-interval", "0.01"] if respawn else []
-    begin = [str(ROOT / "serve.py")] if target == "wsgi:app" else ["-m", "granian"]
+    begin = ["-m", "grants.serve" if target == "wsgi:app" else "granian"]
     with log.open("w") as out:
         server = subprocess.Popen(
             [sys.executable, *begin, *words, *again, target],

@@ -1,0 +1,28 @@
+"""Granian with its own options, whose workers are forked from an application that stands already.
+
+They share what it holds, and one that takes the place of another is there at once. From the checkout's root:
+``python -m grants.serve --interface wsgi --workers 4 wsgi:app``. It leaves away which part of a line a traceback is
+about: that is a megabyte.
+"""
+
+import importlib
+import os
+import sys
+
+LEAVE_AWAY = "PYTHONNODEBUGRANGES"
+
+
+def main() -> None:
+    """Begin anew without what is left away, read in the application, and serve it."""
+    if LEAVE_AWAY not in os.environ:
+        os.environ[LEAVE_AWAY] = "1"
+        os.execv(sys.executable, [sys.executable, "-m", "grants.serve", *sys.argv[1:]])  # noqa: S606  (ourselves)
+
+    from granian.cli import cli
+
+    importlib.import_module("wsgi")
+    cli()
+
+
+if __name__ == "__main__":
+    main()
