@@ -14,7 +14,7 @@ from grants.awards.rules import AwardState
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementState
 from grants.issues.models import Issue
-from grants.issues.rules import IssueState
+from grants.issues.rules import LISTED, IssueState
 from grants.kernel.asking import Prepared
 from grants.kernel.clock import london_day
 from grants.kernel.money import show_pounds
@@ -67,7 +67,7 @@ def figures(session: Session) -> Figures:
 def _figures() -> Prepared:
     return Prepared(
         lambda: select(
-            select(func.count()).where(Issue.state != IssueState.HIDDEN).scalar_subquery(),
+            select(func.count()).where(Issue.state.in_(LISTED)).scalar_subquery(),
             select(func.count()).where(Priority.state == PriorityState.AGREED).scalar_subquery(),
             select(func.count(Award.group_id.distinct())).where(Award.state.not_in(NOT_GRANTED)).scalar_subquery(),
             select(func.coalesce(func.sum(Tally.ballot_count), 0))

@@ -39,7 +39,8 @@ def test_nothing_has_come_of_nothing(any_session: Session) -> None:
 def test_the_figures_count_what_is_public(any_session: Session) -> None:
     an_issue(any_session)
     an_issue(any_session, state=IssueState.ANSWERED)
-    an_issue(any_session, state=IssueState.HIDDEN)
+    for state in (IssueState.HIDDEN, IssueState.RAISED, IssueState.MERGED):
+        an_issue(any_session, state=state)
     a_priority(any_session, state=PriorityState.SUGGESTED)
     a_priority(any_session)
     found = queries.figures(any_session)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grants.config import Env
-from grants.kernel.actors import NOBODY
+from grants.kernel.actors import NOBODY, Role
 from grants.kernel.clock import SetClock
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.kernel.trail import AuditEvent
@@ -243,10 +243,11 @@ def test_the_demonstration_offers_its_people(make_app: Callable[..., Flask], sql
         with Session(db.engine) as session:
             made = a_person(session, name="Dilys Demo", email="dilys@demo.seedbed.example").id
             real = a_person(session, name="Rita Real").id
+            a_person(session, Role.OFFICER, name="Abel Booth", email="abel@demo.seedbed.example")
             session.commit()
         client = app.test_client()
     page = client.get("/sign-in").get_data(as_text=True)
-    assert "Dilys Demo" in page
+    assert page.index("Resident") < page.index("Dilys Demo") < page.index("Booth officer") < page.index("Abel Booth")
     assert "Rita Real" not in page
     assert client.post(f"/sign-in/as/{real}").status_code == 404
     assert client.post(f"/sign-in/as/{made}", data={"next": "//evil.example"}).location == "/home"

@@ -66,7 +66,16 @@ def sign_in() -> ResponseReturnValue:
 
 def _demo_people() -> list[tuple[str, str, list[dict[str, str]]]]:
     """(role, what it does, its people) in the order of the roles; everybody stands under their first role."""
-    order = [Role.ADMIN, Role.STEWARD, Role.FINANCE_OFFICER, Role.CONNECTOR, Role.PANELLIST, Role.FUNDER, Role.AUDITOR]
+    order = [
+        Role.ADMIN,
+        Role.STEWARD,
+        Role.FINANCE_OFFICER,
+        Role.CONNECTOR,
+        Role.PANELLIST,
+        Role.OFFICER,
+        Role.FUNDER,
+        Role.AUDITOR,
+    ]
     found: dict[Role, list[dict[str, str]]] = {}
     for person, roles in queries.demo_people(reading()):
         groups = [member.group.name for member in person.memberships if member.ended_at is None]
