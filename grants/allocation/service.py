@@ -420,7 +420,8 @@ def _ensure_money(uow: UnitOfWork, round: Round, winners: Sequence[Proposal]) ->
     if shortfall is not None:
         raise NotEnoughMoney(
             f"The funders' money cannot pay for all of these: {show_pounds(shortfall.missing_minor)} is missing. "
-            + explain(shortfall, funds.names_for(uow.session)),
+            + explain(shortfall, funds.names_for(uow.session))
+            + funds.held_up(uow.session, round.fund_id),
             shortfall.missing_minor,
         )
 
@@ -671,7 +672,8 @@ def _ensure_room(uow: UnitOfWork, round: Round, bid: Proposal) -> None:
         raise NotEnoughMoney(f"The pot lacks {show_pounds(over)} for this.", over)
     shortfall = match([proposals.need(bid, london_day(uow.now))], funds.sources(uow.session, round.fund_id)).shortfall
     if shortfall is not None:
-        raise NotEnoughMoney(explain(shortfall, funds.names_for(uow.session)), shortfall.missing_minor)
+        words = explain(shortfall, funds.names_for(uow.session)) + funds.held_up(uow.session, round.fund_id)
+        raise NotEnoughMoney(words, shortfall.missing_minor)
 
 
 # ------------------------------------------------------------------------------------------------- elections elsewhere

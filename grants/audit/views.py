@@ -327,6 +327,7 @@ def what_if(fund_id: UUID) -> ResponseReturnValue:
         typed=request.args,
         wrong=wrong,
         free_minor=sum(source.available_minor for source in sources),
+        held_up=funds.held_up(session, fund_id),
         lines={line.need.id: line for line in lines},
         told=told,
         split=matching.split,

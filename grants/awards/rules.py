@@ -2,7 +2,6 @@
 
 import hmac
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -474,16 +473,10 @@ def home_mark(secret: str, agreement_id: UUID, house: str, postcode: str) -> str
     ``house``: number or name. Keyed and bound to the agreement, so that it cannot be compared with anything outside.
     Raises ``RuleBroken`` at the field for what is no address.
 
-    One postcode is a street or a part of it, so its numbers tell the door, however the rest is written; a house without
-    a number is known by its name.
-
     >>> home_mark("k", UUID(int=1), "Flat 2, 14", "ts18 1ab") == home_mark("k", UUID(int=1), "14, flat 2", "TS18 1AB")
     True
     """
-    numbers = re.findall(r"[0-9]+(?: ?[a-z](?![a-z]))?", unicodedata.normalize("NFKC", house).casefold())
-    door = " and ".join(sorted(number.replace(" ", "").lstrip("0") for number in numbers)) or house
-    one_door(house, postcode)  # as it was typed it is an address, or refused
-    where = f"{agreement_id}\n{one_door(door, postcode)}"
+    where = f"{agreement_id}\n{one_door(house, postcode)}"
     return hmac.new(f"home of a signer\n{secret}".encode(), where.encode(), sha256).hexdigest()
 
 

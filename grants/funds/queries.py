@@ -23,6 +23,7 @@ from grants.funds.rules import (
 from grants.kernel.actors import Role
 from grants.kernel.asking import Who
 from grants.kernel.errors import NotFound
+from grants.kernel.money import show_pounds
 from grants.ledger import queries as ledger
 from grants.ledger.models import Account, Entry
 from grants.ledger.queries import Pockets
@@ -152,6 +153,34 @@ def free_minor(session: Session, contribution_id: UUID) -> int:
     """Pence of a contribution that nobody was promised and that are really there."""
     pockets = ledger.pockets_of(session, [contribution_id])[contribution_id]
     return max(0, pockets.available_minor - short_minor(session, [contribution_id])[contribution_id])
+
+
+def why_no_more(session: Session, contribution_id: UUID, free_minor: int) -> str:
+    """Why only so many pence of a contribution can go back, in words: promised, or taken back by the payer's bank."""
+    short = short_minor(session, [contribution_id])[contribution_id]
+    only = f"Only {show_pounds(free_minor)} of this money can go back" if free_minor else "None of this money is free"
+    if short:
+        held = f"the payer’s bank took back {show_pounds(short)} that nobody has made good yet"
+        return f"{only}: {held}, and the rest is with groups, promised to them, or has gone back."
+    return f"{only}: the rest is with groups, promised to them, or has gone back." if free_minor else (
+        f"{only}: it is with groups, promised to them, or has gone back."
+    )  # fmt: skip
+
+
+def held_up(session: Session, fund_id: UUID) -> str:
+    """A sentence about free money of a fund that stands in for what payers' banks took back; empty when there is none.
+
+    It follows a refusal, whose figures leave this money out.
+    """
+    ids = list(session.scalars(select(Contribution.id).where(Contribution.fund_id == fund_id)))
+    short, pockets = short_minor(session, ids), ledger.pockets_of(session, ids)
+    idle = sum(min(pockets[id].available_minor, short[id]) for id in ids)
+    if not idle:
+        return ""
+    return (
+        f" {show_pounds(idle)} that is promised to nobody cannot be used: it stands in for money that a payer’s bank "
+        "took back. A finance officer can write down, on the page of that contribution, money that makes it good."
+    )
 
 
 def behind_minor(session: Session, contribution_ids: Collection[UUID]) -> dict[UUID, int]:

@@ -1,6 +1,7 @@
 """Postcodes as people type them."""
 
 import re
+import unicodedata
 
 from grants.kernel.errors import RuleBroken
 
@@ -13,12 +14,19 @@ _DIGIT_FOR = {"O": "0", "I": "1", "L": "1"}
 def one_door(house: str, postcode: str) -> str:
     """An address so that two people of one door write the same: number or name, and postcode. For marks, not for mail.
 
-    Raises ``RuleBroken`` at the field for what is no address.
+    One postcode is a street or a part of it, so its numbers tell the door, however the rest is written; a house without
+    a number is known by its name. Raises ``RuleBroken`` at the field for what is no address.
 
-    >>> one_door("Flat 2, 14", "ts18 1ab") == one_door("flat 2  14", "TS18 1AB")
+    >>> one_door("Flat 2, 10 High St", "ts18 1ab") == one_door("10 High Street, flat 2", "TS18 1AB")
+    True
+    >>> one_door("The Old Forge", "TS18 1AB") == one_door("old forge", "TS18 1AB")
     True
     """
-    door = "".join(letter for letter in house.casefold() if letter.isalnum())
+    plain = unicodedata.normalize("NFKC", house).casefold()
+    numbers = re.findall(r"[0-9]+(?: ?[a-z](?![a-z]))?", plain)
+    named = plain.strip().removeprefix("the ")
+    known_by = " and ".join(sorted(number.replace(" ", "").lstrip("0") for number in numbers)) or named
+    door = "".join(letter for letter in known_by if letter.isalnum())
     if not door or len(house) > 60:
         raise RuleBroken("Enter the number or name of your house.", "house")
     return f"{door}\n{normalise_postcode(postcode)}"

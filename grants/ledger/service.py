@@ -64,7 +64,11 @@ def out_of_bank(uow: UnitOfWork, fund_id: UUID, amount_minor: int, award_id: UUI
 
 
 def into_bank(uow: UnitOfWork, fund_id: UUID, amount_minor: int, award_id: UUID | None = None) -> list[Line]:
-    """Lines for pence that came: first whoever laid money out for the fund has it again, then the fund's bank."""
+    """Lines for pence that came: first whoever laid money out for the fund has it again, then the fund's bank.
+
+    The bank's row is locked first, as by ``out_of_bank``: who lays money out meanwhile is seen, and nobody deadlocks.
+    """
+    uow.session.execute(select(Account.id).where(Account.code == bank_code(fund_id)).with_for_update())
     owed = uow.session.scalar(select(Account.balance_minor).where(Account.code == owed_code(fund_id)).with_for_update())
     back = min(-(owed or 0), amount_minor)
     lines = [Line(owed_code(fund_id), back, award_id)] if back else []

@@ -206,7 +206,9 @@ def why_no_money(session: Session, proposal: Proposal, now: datetime) -> str | N
         return f"{show_pounds(left)} of this round’s pot is left, and they ask for {show_pounds(asked)}."
     fund_id = proposal.round.fund_id
     shortfall = match([proposals.need(proposal, london_day(now))], funds.sources(session, fund_id)).shortfall
-    return explain(shortfall, funds.names_for(session)) if shortfall is not None else None
+    if shortfall is None:
+        return None
+    return explain(shortfall, funds.names_for(session)) + funds.held_up(session, fund_id)
 
 
 # ----------------------------------------------------------------------------------------------- what was granted

@@ -14,21 +14,23 @@ from sqlalchemy.orm import Session
 from grants.adapters.memory_payments import MemoryGateway
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
-from grants.awards.service import readiness, settling, standing
+from grants.awards.service import offers, readiness, settling, standing
 from grants.disbursements import queries
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import LIMIT_MINOR, DisbursementState, RepaymentState
 from grants.disbursements.service import holds, paying, returns
+from grants.funds.models import Contribution
 from grants.funds.queries import sources
 from grants.funds.rules import MoneyDraft
 from grants.funds.service import contributions, taken_back
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, NotEnoughMoney, RuleBroken, SeedbedError, StepRefused
+from grants.ledger.models import Account
 from grants.ledger.queries import award_pockets, breaks
 from grants.payees import queries as payees
 from grants.payees.rules.accounts import BankAccountState
 from grants.web.db import WRITES, transaction
-from tests.builders.awards import an_award
+from tests.builders.awards import a_decided_proposal, a_decided_round, a_decision, an_award
 from tests.builders.disbursements import a_disbursement
 from tests.builders.funds import a_contribution, a_taken_back
 from tests.builders.payees import RING, a_bank_account
@@ -375,6 +377,62 @@ def test_what_a_payers_bank_took_back_is_not_sent_until_somebody_makes_it_good(a
     assert breaks(session) == []
 
 
+def test_after_a_dispute_over_money_that_was_paid_out_each_refusal_says_what_is_missing_and_why(
+    any_session: Session,
+) -> None:
+    session = any_session
+    given = a_contribution(session, amount_minor=90_000)
+    award = an_award(session, amount_minor=90_000, parts=[90_000], contributions=[given])
+    a_disbursement(session, award, state=S.PAID)
+    a_taken_back(session, given, 60_000)
+    assert on_account(session, given, "owed", "bank") == (60_000, 0)
+    returns.record_return(work(session, officer(session)), award.id, 70_000, "BACK 1", START.date())
+    # What the account's keeper laid out is repaid first; £100 is really there, £600 stands in for what was taken.
+    assert on_account(session, given, "owed", "bank") == (0, 10_000)
+    with pytest.raises(RuleBroken, match="Only £100 of this money can go back: the payer’s bank took back £600"):
+        contributions.give_back(
+            work(session, officer(session)), given.id, MoneyDraft(10_001, "OUT 2", START.date(), "Unspent.")
+        )
+    with pytest.raises(NotEnoughMoney, match="£600 that is promised to nobody cannot be used"), session.begin_nested():
+        an_offer(session, given, 10_001)
+    session.expire_all()
+    assert breaks(session) == []
+
+
+def test_money_received_by_hand_first_repays_what_was_laid_out_and_what_goes_back_is_written_down_as_it_went(
+    any_session: Session,
+) -> None:
+    session = any_session
+    given = a_contribution(session, amount_minor=50_000)
+    other = a_contribution(session, fund=given.fund, amount_minor=30_000)
+    award = an_award(session, amount_minor=50_000, parts=[50_000], contributions=[given])
+    a_disbursement(session, award, state=S.PAID)
+    a_taken_back(session, given, 50_000)
+    assert on_account(session, given, "owed", "bank") == (20_000, 0)
+    late = a_contribution(session, fund=given.fund, amount_minor=25_000, received_minor=0)
+    contributions.receive(work(session, officer(session)), late.id, MoneyDraft(25_000, "IN 1", START.date()))
+    assert on_account(session, given, "owed", "bank") == (0, 5_000)
+    # The other funder's money is its own, though somebody else's dispute emptied the account: what went is laid out.
+    contributions.give_back(
+        work(session, officer(session)), other.id, MoneyDraft(30_000, "OUT 3", START.date(), "Unspent.")
+    )
+    assert on_account(session, given, "owed", "bank") == (25_000, 0)
+    assert breaks(session) == []
+
+
+def on_account(session: Session, given: Contribution, *names: str) -> tuple[int, ...]:
+    """Pence on accounts of the contribution's fund; nought on one that was never opened."""
+    codes = dict(session.execute(select(Account.code, Account.balance_minor)).tuples().all())
+    return tuple(abs(codes.get(f"fund:{given.fund_id}:{name}", 0)) for name in names)
+
+
+def an_offer(session: Session, given: Contribution, amount_minor: int) -> None:
+    """Have a steward offer so much to a group of a decided round."""
+    round = a_decided_round(session, given.fund, pot_minor=10**6)
+    a_decision(session, a_decided_proposal(session, round, applied_for_minor=amount_minor), rank=1)
+    offers.offer_all(work(session, officer(session, Role.STEWARD)), round.id)
+
+
 def test_what_stands_in_for_money_that_was_taken_back_is_neither_promised_again_nor_given_back(
     session: Session,
 ) -> None:
@@ -385,7 +443,7 @@ def test_what_stands_in_for_money_that_was_taken_back_is_neither_promised_again_
     session.flush()
     (free,) = sources(session, given.fund_id)
     assert free.available_minor == 30_000
-    with pytest.raises(RuleBroken, match="Only £300 of this money"):
+    with pytest.raises(RuleBroken, match="Only £300 of this money can go back: the payer’s bank took back £600"):
         contributions.give_back(
             work(session, officer(session)), given.id, MoneyDraft(30_001, "OUT 1", START.date(), "Unspent.")
         )

@@ -221,6 +221,9 @@ def test_one_account_is_found_by_its_mark_also_after_the_keys_rotated(session: S
 
 def test_an_address_is_kept_as_a_mark_that_depends_on_the_secret() -> None:
     assert address_mark("a", "Flat 2, 14", "ts181aa") == address_mark("a", "flat 2 14", "TS18 1AA")
+    assert address_mark("a", "14 High St, Flat 2", "TS18 1AA") == address_mark("a", "Flat 2, 14 High Street", "ts181aa")
+    for other in ("14", "214", "Flat 2a, 14", "Rose Cottage"):  # it may be the same home, or not: nothing is claimed
+        assert address_mark("a", other, "TS18 1AA") != address_mark("a", "Flat 2, 14", "TS18 1AA")
     assert address_mark("a", "14", "TS18 1AA") != address_mark("b", "14", "TS18 1AA")
     with pytest.raises(RuleBroken):
         address_mark("a", "  ", "TS18 1AA")

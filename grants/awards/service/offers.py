@@ -139,7 +139,7 @@ def commit_money(
     for _ in range(3):
         matching = match(needs, funds.sources(uow.session, fund_id))
         if matching.shortfall is not None:
-            words = explain(matching.shortfall, funds.names_for(uow.session))
+            words = explain(matching.shortfall, funds.names_for(uow.session)) + funds.held_up(uow.session, fund_id)
             raise NotEnoughMoney(words, matching.shortfall.missing_minor)
         split: dict[UUID, list[Share]] = defaultdict(list)
         for share in matching.split:

@@ -22,7 +22,7 @@ from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.ledger import service as ledger
 from grants.ledger.queries import award_pockets
-from grants.ledger.rules import Line, Pocket, bank_code, grants_code, moved
+from grants.ledger.rules import Line, Pocket, grants_code, moved
 
 
 def record_return(uow: UnitOfWork, award_id: UUID, amount_minor: int, reference: str, received_on: date) -> MoneyReturn:
@@ -58,7 +58,7 @@ def record_return(uow: UnitOfWork, award_id: UUID, amount_minor: int, reference:
         raise Conflict("Money with this reference was written down already.", field="reference") from None
     lines = [line for id, minor in shares.items() for line in moved(id, minor, Pocket.PAID, Pocket.AVAILABLE, award.id)]
     lines += [
-        Line(bank_code(award.fund_id), amount_minor, award.id),
+        *ledger.into_bank(uow, award.fund_id, amount_minor, award.id),
         Line(grants_code(award.fund_id), -amount_minor, award.id),
     ]
     ledger.post(uow, key=f"return:{back.id}", event="award.returned", fund_id=award.fund_id, lines=lines)

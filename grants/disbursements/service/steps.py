@@ -16,7 +16,7 @@ from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.ledger import service as ledger
 from grants.ledger.queries import award_pockets, lines_of
-from grants.ledger.rules import Line, Pocket, bank_code, grants_code, moved
+from grants.ledger.rules import Line, Pocket, grants_code, moved
 
 
 def mark_sent(uow: UnitOfWork, payment: Disbursement) -> None:
@@ -82,7 +82,7 @@ def come_back(uow: UnitOfWork, payment: Disbursement, award: Award, reason: str)
     uow.session.flush()
     lines = [line for id, minor in shares.items() for line in moved(id, minor, Pocket.PAID, target, award.id)]
     lines += [
-        Line(bank_code(award.fund_id), payment.amount_minor, award.id),
+        *ledger.into_bank(uow, award.fund_id, payment.amount_minor, award.id),
         Line(grants_code(award.fund_id), -payment.amount_minor, award.id),
     ]
     ledger.post(uow, key=f"{payment.key}:came_back", event="payment.came_back", fund_id=award.fund_id, lines=lines)

@@ -29,7 +29,7 @@ from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.ledger import queries as books
 from grants.ledger import service as ledger
-from grants.ledger.rules import Line, Pocket, bank_code, moved, pocket_code, refunds_code
+from grants.ledger.rules import Line, Pocket, moved, pocket_code, refunds_code
 
 
 def pledge(uow: UnitOfWork, fund_id: UUID, draft: ContributionDraft) -> Contribution:
@@ -169,7 +169,7 @@ def receive(uow: UnitOfWork, contribution_id: UUID, draft: MoneyDraft) -> Receip
         fund_id=contribution.fund_id,
         memo=reference,
         lines=[
-            Line(bank_code(contribution.fund_id), draft.amount_minor),
+            *ledger.into_bank(uow, contribution.fund_id, draft.amount_minor),
             Line(pocket_code(contribution_id, Pocket.AVAILABLE), -draft.amount_minor),
         ],
     )
@@ -203,9 +203,7 @@ def give_back(uow: UnitOfWork, contribution_id: UUID, draft: MoneyDraft) -> None
         raise RuleBroken("A payment with this reference is recorded already.", field="reference")
     free = queries.free_minor(uow.session, contribution_id)
     if draft.amount_minor > free:
-        raise RuleBroken(
-            f"Only {show_pounds(free)} of this money is promised to nobody: enter that or less.", field="amount"
-        )
+        raise RuleBroken(queries.why_no_more(uow.session, contribution_id, free), field="amount")
     try:
         ledger.post(
             uow,
@@ -216,14 +214,12 @@ def give_back(uow: UnitOfWork, contribution_id: UUID, draft: MoneyDraft) -> None
             lines=[
                 *moved(contribution_id, draft.amount_minor, Pocket.AVAILABLE, Pocket.RETURNED, None),
                 Line(refunds_code(contribution.fund_id), draft.amount_minor),
-                Line(bank_code(contribution.fund_id), -draft.amount_minor),
+                *ledger.out_of_bank(uow, contribution.fund_id, draft.amount_minor),
             ],
         )
     except NotEnoughMoney as short:
         free = draft.amount_minor - short.shortfall_minor
-        raise RuleBroken(
-            f"Only {show_pounds(free)} of this money is promised to nobody: enter that or less.", field="amount"
-        ) from short
+        raise RuleBroken(queries.why_no_more(uow.session, contribution_id, free), field="amount") from short
     settle_unspent(uow, contribution_id, draft.amount_minor)
     uow.record(
         "contribution.given_back",

@@ -66,8 +66,8 @@ def refund(uow: UnitOfWork, checkout_id: UUID, amount_minor: int, reason: str) -
     most = min(left, free)
     if not 0 < amount_minor <= most:
         raise RuleBroken(
-            f"Enter an amount between {show_pounds(1)} and {show_pounds(most)}: the rest is promised to groups, or has "
-            "gone back." if most else "None of it can go back: it is promised to groups, or has gone back.",
+            queries.why_no_more(uow.session, contribution.id, most) if free <= left
+            else f"Only {show_pounds(left)} of this payment has not gone back: enter that or less.",
             field="amount",
         )  # fmt: skip
     key = f"refund:{checkout.id}:{len(gone) + 1}"

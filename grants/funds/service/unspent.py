@@ -23,7 +23,7 @@ def offer_unspent(uow: UnitOfWork, contribution_id: UUID, reason: str) -> Unspen
         raise StepRefused("The funder has been asked already.")
     free = queries.free_minor(uow.session, one.id)
     if not free:
-        raise StepRefused("None of this money is free: there is nothing to offer back.")
+        raise StepRefused(f"There is nothing to offer back. {queries.why_no_more(uow.session, one.id, 0)}")
     offer = UnspentOffer(
         contribution_id=one.id,
         amount_minor=free,
@@ -77,7 +77,7 @@ def ask_back(uow: UnitOfWork, offer_id: UUID) -> UnspentOffer:
     uow.get(Fund, one.fund_id, lock=True)
     free = queries.free_minor(uow.session, one.id)
     if not free:
-        raise StepRefused("All of this money has been promised to groups since you were asked.")
+        raise StepRefused(f"This has changed since you were asked. {queries.why_no_more(uow.session, one.id, 0)}")
     offer.amount_minor = min(offer.amount_minor, free)
     uow.record("contribution.asked_back", one, amount_minor=offer.amount_minor, offer=offer.id)
     notices.unspent_answered(uow, offer)
