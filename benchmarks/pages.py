@@ -137,10 +137,10 @@ class _Tour:
         return sum(1 for one in heard if one.startswith(("SELECT", "WITH")))
 
     def served(self, environ: dict[str, str], rounds: int, only: str = "") -> list[Row]:
-        """CPU of each page, beside a bare view served by the same server before and after."""
+        """CPU of each page, beside the median of a bare view that is served before each of them."""
         chosen = [page for page in self.pages if not only or page[0] == only]
+        floors: list[float] = []
         costs: dict[str, list[float]] = {what: [] for what, _, _ in chosen}
-        ratios: dict[str, list[float]] = {what: [] for what, _, _ in chosen}
         kept: dict[str, list[float]] = {what: [] for what, _, _ in chosen}
         for _ in range(rounds):
             with (
@@ -150,19 +150,18 @@ class _Tour:
                 granian("wsgi:app", environ, Path(logs) / "keeping.log", workers=1) as keeping,
             ):
                 for what, path, who in chosen:
-                    floor = _cost(bare, get("/"), BARE_ASKED)
-                    cost = _cost(afresh, get(path, self.cookie(who)), ASKED)
-                    costs[what].append(cost)
-                    ratios[what].append(cost / floor)
+                    floors.append(_cost(bare, get("/"), BARE_ASKED))
+                    costs[what].append(_cost(afresh, get(path, self.cookie(who)), ASKED))
                     if not who or what in IN_PARTS:
-                        kept[what].append(_cost(keeping, get(path, self.cookie(who)), KEPT_ASKED) / floor)
+                        kept[what].append(_cost(keeping, get(path, self.cookie(who)), KEPT_ASKED))
+        floor = statistics.median(floors)
         return [
             {
                 "page": f"{what}, {self.bids:,} bids" if what == "the public list" else what,
                 "cpu_ms": round(1000 * statistics.median(costs[what]), 1),
-                "bare_views": round(statistics.median(ratios[what]), 1),
+                "bare_views": round(statistics.median(costs[what]) / floor, 1),
                 "queries": self.queries(path, who),
-                "kept_bare_views": round(statistics.median(kept[what]), 1) if kept[what] else "not kept",
+                "kept_bare_views": round(statistics.median(kept[what]) / floor, 1) if kept[what] else "not kept",
             }
             for what, path, who in chosen
         ]
