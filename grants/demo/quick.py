@@ -69,8 +69,8 @@ def a_quick_round_opens(play: Play) -> None:
             uow,
             QuickDraft(
                 title="Quick grants for good neighbours",
-                summary="Up to £400 for something small that cannot wait: a bench, spare parts, a hall for an afternoon. "
-                "Ask on one page, on any day. Two people answer within five working days.",
+                summary="For something small that cannot wait: a bench, spare parts, a hall for an afternoon. "
+                "Two people answer within five working days.",
                 fund_id=play.fund_id,
                 priority_ids=tuple(play.priorities.values()),
                 opens_at=play.at(-32, 9),
