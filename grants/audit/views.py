@@ -21,7 +21,7 @@ from grants.audit.queries import statements as statements_queries
 from grants.audit.queries import trail as trail_queries
 from grants.audit.queries import what_if as what_if_queries
 from grants.audit.queries.register import PAGE, RegisterFilter
-from grants.audit.queries.statements import Gift, Given, Giver, Told
+from grants.audit.queries.statements import ContributionRow, FunderRow, Given, Told
 from grants.audit.queries.trail import TRAIL_PAGE, TrailFilter
 from grants.audit.rules import Link, Stream
 from grants.funds import queries as funds
@@ -109,8 +109,8 @@ def statement(funder_id: UUID) -> ResponseReturnValue:
 class _Asked:
     """All that the body of a statement depends on, beside the database and the day."""
 
-    funder: Giver
-    given: tuple[Gift, ...]
+    funder: FunderRow
+    given: tuple[ContributionRow, ...]
     limited: bool
     mine: bool
     page: int
@@ -119,7 +119,7 @@ class _Asked:
         return hash((self.funder.id, self.page))
 
 
-def _given_by(ids: Sequence[UUID]) -> dict[UUID, tuple[Giver, list[Gift]]]:
+def _given_by(ids: Sequence[UUID]) -> dict[UUID, tuple[FunderRow, list[ContributionRow]]]:
     return {id: found for id in ids if (found := statements_queries.given_by(reading(), id))}
 
 
@@ -155,7 +155,12 @@ def _statement(asked: _Asked, form: AsAtForm, as_at: datetime | None) -> Markup:
 
 
 def _told(
-    funder: Giver, given: Sequence[Gift], pockets: Mapping[UUID, Pockets], as_at: datetime | None, *, limited: bool
+    funder: FunderRow,
+    given: Sequence[ContributionRow],
+    pockets: Mapping[UUID, Pockets],
+    as_at: datetime | None,
+    *,
+    limited: bool,
 ) -> Told:
     """What a statement tells of a funder at a moment, before anything of awards."""
     session, ids = reading(), [one.id for one in given]

@@ -158,13 +158,12 @@ def free_minor(session: Session, contribution_id: UUID) -> int:
 def why_no_more(session: Session, contribution_id: UUID, free_minor: int) -> str:
     """Why only so many pence of a contribution can go back, in words: promised, or taken back by the payer's bank."""
     short = short_minor(session, [contribution_id])[contribution_id]
-    only = f"Only {show_pounds(free_minor)} of this money can go back" if free_minor else "None of this money is free"
-    if short:
-        held = f"the payer’s bank took back {show_pounds(short)} that nobody has made good yet"
-        return f"{only}: {held}, and the rest is with groups, promised to them, or has gone back."
-    return f"{only}: the rest is with groups, promised to them, or has gone back." if free_minor else (
-        f"{only}: it is with groups, promised to them, or has gone back."
-    )  # fmt: skip
+    only = "None of this money is free"
+    if free_minor:
+        only = f"Only {show_pounds(free_minor)} of this money can go back, so enter that or less"
+    taken = f"the payer’s bank took back {show_pounds(short)} that nobody has made good yet, and " if short else ""
+    rest = "the rest" if free_minor or short else "it"
+    return f"{only}: {taken}{rest} is with groups, promised to them, or has gone back."
 
 
 def held_up(session: Session, fund_id: UUID) -> str:

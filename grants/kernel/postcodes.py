@@ -8,6 +8,8 @@ from grants.kernel.errors import RuleBroken
 # Outward (area, district) and inward (sector digit, unit) code; the unit never holds C I K M O V.
 # Source: Royal Mail's Programmers' Guide to the Postcode Address File, as in BS 7666.
 _POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][ABD-HJLNP-UW-Z]{2})")
+_NUMBERS = re.compile(r"[0-9]+(?: ?[a-z](?![a-z]))?|(?<![a-z0-9])[a-z](?![a-z0-9])")
+"""The numbers of a door, each with its letter; and a letter that stands alone, as in "Flat A"."""
 _DIGIT_FOR = {"O": "0", "I": "1", "L": "1"}
 
 
@@ -21,11 +23,13 @@ def one_door(house: str, postcode: str) -> str:
     True
     >>> one_door("The Old Forge", "TS18 1AB") == one_door("old forge", "TS18 1AB")
     True
+    >>> one_door("Flat A, 10 High St", "TS18 1AB") == one_door("Flat B, 10 High St", "TS18 1AB")
+    False
     """
-    plain = unicodedata.normalize("NFKC", house).casefold()
-    numbers = re.findall(r"[0-9]+(?: ?[a-z](?![a-z]))?", plain)
-    named = plain.strip().removeprefix("the ")
-    known_by = " and ".join(sorted(number.replace(" ", "").lstrip("0") for number in numbers)) or named
+    plain = re.sub("['’]", "", unicodedata.normalize("NFKC", house).casefold())
+    known_by = plain.strip().removeprefix("the ")
+    if any(letter.isdigit() for letter in plain):
+        known_by = " and ".join(sorted(part.replace(" ", "").lstrip("0") for part in _NUMBERS.findall(plain)))
     door = "".join(letter for letter in known_by if letter.isalnum())
     if not door or len(house) > 60:
         raise RuleBroken("Enter the number or name of your house.", "house")

@@ -38,7 +38,7 @@ class Answer(Response):
         return self.is_sequence and self.status_code >= 200 and self.status_code not in _WITHOUT_BODY
 
 
-class Way(Rule):
+class LazyRule(Rule):
     """Werkzeug's, which compiles two functions for each rule, to make addresses. Most are never called.
 
     Each is compiled when it is first called.
@@ -48,14 +48,14 @@ class Way(Rule):
         return _first_unknown if append_unknown else _first
 
 
-def _first(way: Way, **values: Any) -> tuple[str, str]:
-    way._build = Rule._compile_builder(way, False).__get__(way, None)
-    return way._build(**values)
+def _first(rule: LazyRule, **values: Any) -> tuple[str, str]:
+    rule._build = Rule._compile_builder(rule, False).__get__(rule, None)
+    return rule._build(**values)
 
 
-def _first_unknown(way: Way, **values: Any) -> tuple[str, str]:
-    way._build_unknown = Rule._compile_builder(way, True).__get__(way, None)
-    return way._build_unknown(**values)
+def _first_unknown(rule: LazyRule, **values: Any) -> tuple[str, str]:
+    rule._build_unknown = Rule._compile_builder(rule, True).__get__(rule, None)
+    return rule._build_unknown(**values)
 
 
 class Page(Template):
@@ -82,7 +82,7 @@ class Application(Flask):
 
     response_class = Answer
     jinja_environment = Pages
-    url_rule_class = Way
+    url_rule_class = LazyRule
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

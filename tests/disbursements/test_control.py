@@ -389,7 +389,9 @@ def test_after_a_dispute_over_money_that_was_paid_out_each_refusal_says_what_is_
     returns.record_return(work(session, officer(session)), award.id, 70_000, "BACK 1", START.date())
     # What the account's keeper laid out is repaid first; £100 is really there, £600 stands in for what was taken.
     assert on_account(session, given, "owed", "bank") == (0, 10_000)
-    with pytest.raises(RuleBroken, match="Only £100 of this money can go back: the payer’s bank took back £600"):
+    with pytest.raises(
+        RuleBroken, match="Only £100 of this money can go back, so enter that or less: the payer’s bank took back £600"
+    ):
         contributions.give_back(
             work(session, officer(session)), given.id, MoneyDraft(10_001, "OUT 2", START.date(), "Unspent.")
         )
@@ -443,7 +445,9 @@ def test_what_stands_in_for_money_that_was_taken_back_is_neither_promised_again_
     session.flush()
     (free,) = sources(session, given.fund_id)
     assert free.available_minor == 30_000
-    with pytest.raises(RuleBroken, match="Only £300 of this money can go back: the payer’s bank took back £600"):
+    with pytest.raises(
+        RuleBroken, match="Only £300 of this money can go back, so enter that or less: the payer’s bank took back £600"
+    ):
         contributions.give_back(
             work(session, officer(session)), given.id, MoneyDraft(30_001, "OUT 1", START.date(), "Unspent.")
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -13,9 +14,11 @@ from sqlalchemy.orm import Session
 from grants.config import Env
 from grants.kernel.actors import Role
 from grants.outbox.models import OutboxRow
+from grants.rounds.rules.states import RoundState
 from grants.web.db import db
 from tests.architecture.test_reading import statements
 from tests.builders.people import a_group, a_hosting, a_member, a_person
+from tests.builders.rounds import a_round
 from tests.conftest import SignIn
 from tests.support.clock import START
 from tests.support.crawl import faults
@@ -34,6 +37,16 @@ def test_the_front_page_of_an_empty_place_says_what_to_do(client: FlaskClient) -
     page = client.get("/").get_data(as_text=True)
     assert "No round is open just now" in page
     assert 'href="/issues/new"' in page
+
+
+def test_while_one_round_votes_a_group_still_finds_the_round_that_takes_bids(
+    client: FlaskClient, app_session: Session
+) -> None:
+    voting, taking = a_round(app_session, RoundState.VOTING), a_round(app_session)
+    app_session.commit()
+    hero = client.get("/").get_data(as_text=True).split('id="open-now"')[0]
+    assert re.search(rf'href="/rounds/{voting.id}/vote"[^>]*>\s*Vote now', hero)
+    assert f'href="/rounds/{taking.id}">Ask for a grant' in hero
 
 
 def test_the_front_page_asks_a_bounded_number_of_questions(app: Flask, client: FlaskClient) -> None:

@@ -17,11 +17,14 @@ from grants.kernel.clock import SetClock
 from grants.priorities.models import Consultation, Priority, PriorityInsight, PriorityIssue
 from grants.priorities.rules import PriorityState
 from grants.priorities.views import _askings_ended
+from grants.proposals.rules.states import ProposalState
 from tests.builders.actors import an_actor
 from tests.builders.insights import an_insight
 from tests.builders.issues import an_issue
 from tests.builders.people import a_person
 from tests.builders.priorities import a_backing, a_connected_action, a_priority
+from tests.builders.proposals import a_proposal
+from tests.builders.rounds import a_round
 from tests.conftest import SignIn
 from tests.support.answers import sound
 from tests.support.clock import START
@@ -150,6 +153,18 @@ def test_the_page_tells_what_was_said_and_what_was_done(client: FlaskClient, app
     assert all(words in said for words in ("No lamps", "No benches", "Go out"))
     assert all(words in did for words in ("The lamps were mended.", "<i>Catalyst</i>"))
     assert "jo@example.org" not in said + did
+
+
+def test_a_round_and_its_bids_are_not_yet_something_that_was_done(client: FlaskClient, app_session: Session) -> None:
+    priority = a_priority(app_session)
+    round = a_round(app_session, priorities=[priority])
+    proposal = a_proposal(app_session, round, state=ProposalState.ON_BALLOT, number=7, priority=priority)
+    app_session.commit()
+    did = sound(client.get(f"/priorities/{priority.id}")).split("We did", 1)[1]
+    assert "Nothing yet" in did
+    assert round.title in did
+    assert proposal.title in did
+    assert "Number 7" not in did
 
 
 def test_a_changed_priority_shows_what_was_put_in_and_taken_out(

@@ -53,7 +53,7 @@ AWAY = (Pocket.COMMITTED.value, Pocket.SENDING.value, Pocket.PAID.value)
 
 
 @dataclass(frozen=True, slots=True)
-class Giver:
+class FunderRow:
     """A funder as its statement names it."""
 
     id: UUID
@@ -61,7 +61,7 @@ class Giver:
 
 
 @dataclass(frozen=True, slots=True)
-class Gift:
+class ContributionRow:
     """A contribution as a statement tells it; pence."""
 
     id: UUID
@@ -74,7 +74,7 @@ class Gift:
     agreed_at: datetime | None
 
 
-def given_by(session: Session, funder_id: UUID) -> tuple[Giver, list[Gift]] | None:
+def given_by(session: Session, funder_id: UUID) -> tuple[FunderRow, list[ContributionRow]] | None:
     """A funder, and all that it gave, in the order in which it was pledged; None when there is no such funder.
 
     One query. Not everybody may read all of it: ``readable``.
@@ -83,11 +83,11 @@ def given_by(session: Session, funder_id: UUID) -> tuple[Giver, list[Gift]] | No
     if not rows:
         return None
     given = [
-        Gift(id, fund_id, fund_name, amount_minor, state, limits or {}, pledged_at, agreed_at)
+        ContributionRow(id, fund_id, fund_name, amount_minor, state, limits or {}, pledged_at, agreed_at)
         for _, id, fund_id, fund_name, amount_minor, state, limits, pledged_at, agreed_at in rows
         if id is not None
     ]
-    return Giver(funder_id, rows[0][0]), given
+    return FunderRow(funder_id, rows[0][0]), given
 
 
 @cache
@@ -106,8 +106,8 @@ def _given() -> Prepared:
 
 
 def readable(
-    actor: Actor, funder_id: UUID, found: tuple[Giver, list[Gift]] | None
-) -> tuple[Giver, list[Gift], frozenset[UUID] | None]:
+    actor: Actor, funder_id: UUID, found: tuple[FunderRow, list[ContributionRow]] | None
+) -> tuple[FunderRow, list[ContributionRow], frozenset[UUID] | None]:
     """The funder, what it gave as far as this person may read it, and to which funds that is limited (None: to none).
 
     Somebody who may not read it is not told whether there is such a funder.
@@ -121,7 +121,9 @@ def readable(
     return funder, [one for one in given if kept is None or one.fund_id in kept], kept
 
 
-def statement_for(session: Session, actor: Actor, funder_id: UUID) -> tuple[Giver, list[Gift], frozenset[UUID] | None]:
+def statement_for(
+    session: Session, actor: Actor, funder_id: UUID
+) -> tuple[FunderRow, list[ContributionRow], frozenset[UUID] | None]:
     """``readable`` of what the funder gave."""
     return readable(actor, funder_id, given_by(session, funder_id))
 
@@ -184,7 +186,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class MeasureRow:
     """A number of an outcome, with what it is a number of, and of how many."""
 
     what: str
@@ -198,7 +200,7 @@ class Outcome:
 
     report_id: UUID
     what_happened: str
-    measures: tuple[Counted, ...]
+    measures: tuple[MeasureRow, ...]
 
 
 PICTURED = 8
@@ -428,11 +430,11 @@ _OUTCOMES_THEN = ForIds(lambda award_ids: _outcome_rows(Report.award_id.in_(awar
 
 def _told_by(rows: Sequence[Sequence[Any]]) -> dict[UUID, Outcome]:
     """Of each award its latest outcome, with its numbers in their order."""
-    counted: dict[UUID, list[tuple[int, Counted]]] = {}
+    counted: dict[UUID, list[tuple[int, MeasureRow]]] = {}
     for _, _, report_id, _, position, what, numerator, denominator in rows:
         numbers = counted.setdefault(report_id, [])
         if position is not None:
-            numbers.append((position, Counted(what, numerator, denominator)))
+            numbers.append((position, MeasureRow(what, numerator, denominator)))
     return {
         row[0]: Outcome(row[2], row[3], tuple(one for _, one in sorted(counted[row[2]], key=itemgetter(0))))
         for row in sorted(rows, key=lambda row: (row[1], row[2]))
@@ -497,7 +499,7 @@ _NOW = TogetherForIds(_now)
 class Given:
     """One contribution as a statement tells it, now or as it was: pence, its state's word, what it is for."""
 
-    contribution: Gift
+    contribution: ContributionRow
     pockets: Pockets
     promised_minor: int
     agreed: bool
@@ -506,7 +508,9 @@ class Given:
     spend_by: date | None
 
     @classmethod
-    def of(cls, one: Gift, pockets: Pockets, then: Promise | None, names: Names, as_at: datetime | None) -> "Given":
+    def of(
+        cls, one: ContributionRow, pockets: Pockets, then: Promise | None, names: Names, as_at: datetime | None
+    ) -> "Given":
         """``then``: how it stood at ``as_at`` by its trail, where that tells."""
         limits = (
             funds.restriction_in(then.restriction)
@@ -530,7 +534,7 @@ class Given:
 class Told:
     """What a statement tells of a funder before anything of awards. ``limited``: the reader keeps only some funds."""
 
-    funder: Giver
+    funder: FunderRow
     given: list[Given]
     ids: list[UUID]
     total: Pockets
@@ -621,7 +625,7 @@ def promises_at(session: Session, contribution_ids: Collection[UUID], as_at: dat
     return promises_then([(row.subject_id, row.verb, row.after, row.body or {}) for row in told])
 
 
-def names_for(session: Session, given: Sequence[Gift]) -> Names:
+def names_for(session: Session, given: Sequence[ContributionRow]) -> Names:
     """Words for the wards and priorities that these contributions name; one query, and none when none is named."""
     wards: dict[str, str] = {}
     wanted: set[UUID] = set()

@@ -63,13 +63,13 @@ def refund(uow: UnitOfWork, checkout_id: UUID, amount_minor: int, reason: str) -
     gone = uow.session.scalars(select(TakenBack).where(TakenBack.checkout_id == checkout_id)).all()
     left = checkout.amount_minor - sum(one.amount_minor for one in gone if one.undone_at is None)
     free = queries.free_minor(uow.session, contribution.id)
-    most = min(left, free)
-    if not 0 < amount_minor <= most:
-        raise RuleBroken(
-            queries.why_no_more(uow.session, contribution.id, most) if free <= left
-            else f"Only {show_pounds(left)} of this payment has not gone back: enter that or less.",
-            field="amount",
-        )  # fmt: skip
+    if not left:
+        raise RuleBroken("All of this payment has gone back.", field="amount")
+    if not 0 < amount_minor <= min(left, free):
+        words = f"Only {show_pounds(left)} of this payment has not gone back: enter that or less."
+        if free <= left:
+            words = queries.why_no_more(uow.session, contribution.id, free)
+        raise RuleBroken(words, field="amount")
     key = f"refund:{checkout.id}:{len(gone) + 1}"
     taken = _take(uow, contribution, checkout, key, amount_minor, why, disputed=False)
     taken.asked_by_id = uow.actor.id

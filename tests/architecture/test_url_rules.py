@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Flask
 from werkzeug.routing import IntegerConverter, Rule, UUIDConverter
 
-from grants.web.application import Application, Way
+from grants.web.application import Application, LazyRule
 
 
 def _value(kind: Any) -> object:
@@ -31,9 +31,9 @@ def test_every_address_is_as_werkzeug_makes_it(app: Flask) -> None:
 def test_nothing_is_compiled_before_an_address_is_asked_for() -> None:
     app = Application(__name__)
     app.add_url_rule("/one/<int:number>", "one")
-    [way] = [rule for rule in app.url_map.iter_rules() if rule.endpoint == "one"]
-    assert isinstance(way, Way)
-    before = way._build_unknown
+    [lazy] = [rule for rule in app.url_map.iter_rules() if rule.endpoint == "one"]
+    assert isinstance(lazy, LazyRule)
+    before = lazy._build_unknown
     assert app.url_map.bind("").build("one", {"number": 3}) == "/one/3"
-    assert way._build_unknown is not before
+    assert lazy._build_unknown is not before
     assert app.url_map.bind("").build("one", {"number": 4}) == "/one/4"
