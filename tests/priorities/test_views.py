@@ -18,6 +18,7 @@ from grants.priorities.models import Consultation, Priority, PriorityInsight, Pr
 from grants.priorities.rules import PriorityState
 from grants.priorities.views import _askings_ended
 from grants.proposals.rules.states import ProposalState
+from grants.rounds.rules.states import RoundState
 from tests.builders.actors import an_actor
 from tests.builders.insights import an_insight
 from tests.builders.issues import an_issue
@@ -157,7 +158,7 @@ def test_the_page_tells_what_was_said_and_what_was_done(client: FlaskClient, app
 
 def test_a_round_and_its_bids_are_not_yet_something_that_was_done(client: FlaskClient, app_session: Session) -> None:
     priority = a_priority(app_session)
-    round = a_round(app_session, priorities=[priority])
+    round = a_round(app_session, RoundState.VOTING, priorities=[priority])
     proposal = a_proposal(app_session, round, state=ProposalState.ON_BALLOT, number=7, priority=priority)
     app_session.commit()
     did = sound(client.get(f"/priorities/{priority.id}")).split("We did", 1)[1]
