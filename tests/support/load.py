@@ -59,18 +59,25 @@ class Served:
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
+PLAIN = "from granian.cli import cli; from grants.serve import in_whole_turns; in_whole_turns(); cli()"
+"""Any other application: without what ours holds, and its processes take turns as ours do."""
+
+
 @contextlib.contextmanager
 def granian(
     target: str, environ: Mapping[str, str], log: Path, *, workers: int = 2, threads: int = 2, respawn: bool = False
 ) -> Iterator[Served]:
-    """Serve ``target`` ("module:app") with granian on a free port of 127.0.0.1; ours by ``grants.serve``."""
+    """Serve ``target`` ("module:app") with granian on a free port of 127.0.0.1; ours by ``grants.serve``.
+
+    Whatever it serves is scheduled alike, so that a bare view is measured as ours are.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     options = {"interface": "wsgi", "workers": workers, "blocking-threads": threads, "host": "127.0.0.1", "port": port}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     again = ["--respawn-failed-workers", "--respawn-interval", "0.01"] if respawn else []
-    begin = ["-m", "grants.serve" if target == "wsgi:app" else "granian"]
+    begin = ["-m", "grants.serve"] if target == "wsgi:app" else ["-c", PLAIN]
     with log.open("w") as out:
         server = subprocess.Popen(
             [sys.executable, *begin, *words, *again, target],
