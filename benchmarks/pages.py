@@ -27,8 +27,9 @@ from grants.config import Env
 from grants.demo.people import DOMAIN
 from grants.funds.models import Contribution
 from grants.people.models import Person
-from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
+from grants.proposals.queries import published
+from grants.proposals.rules.states import PUBLIC
 from grants.rounds.models import Round
 from grants.web.db import WRITES, engine_options, prepare_engine
 from tests.support.load import Served, ask_all, get, granian
@@ -88,7 +89,7 @@ class _Tour:
             shared = session.scalars(select(AllocationRun.round_id).join(Round).where(Round.announced_at.is_not(None)))
             results = shared.first()
             self.round_id = _fullest_round(session)
-            bid = proposals.public_ids(session, self.round_id)[0]
+            bid = published.public_ids(session, self.round_id)[0]
             funder = session.scalars(
                 select(Contribution.funder_id)
                 .group_by(Contribution.funder_id)
@@ -111,7 +112,7 @@ class _Tour:
         """So many public bids in the round: copies of its first."""
         with Session(self.engine) as session:
             session.connection(execution_options={WRITES: True})
-            standing = proposals.public_ids(session, self.round_id)
+            standing = published.public_ids(session, self.round_id)
             like = session.get_one(Proposal, standing[0])
             plain = {column.key: getattr(like, column.key) for column in like.__mapper__.column_attrs}
             more = range(count - len(standing))
@@ -172,7 +173,7 @@ def _fullest_round(session: Session) -> UUID:
     found = session.scalars(
         select(Proposal.round_id)
         .join(Round, Round.id == Proposal.round_id)
-        .where(Proposal.state.in_(proposals.PUBLIC))
+        .where(Proposal.state.in_(PUBLIC))
         .group_by(Proposal.round_id)
         .order_by(func.count().desc())
     ).first()

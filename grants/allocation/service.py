@@ -37,8 +37,9 @@ from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.people.service import accounts as people_service
-from grants.proposals import queries as proposals
 from grants.proposals.models import ExclusiveSet, Proposal
+from grants.proposals.queries import lists as proposal_lists
+from grants.proposals.queries import only_one, whole
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposals_service
 from grants.proposals.service import exclusive
@@ -138,9 +139,9 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
     """All that the rule needs: the bids that stand, the ballots, the pot, and the money as it is at this moment."""
     book, kept = rounds.rule_book(round), pack_ballots(uow, round)
     lines = [line for line in voting.ballot_lines(uow.session, round.id) if not line.set_aside_reason]
-    bids = {bid.id: bid for bid in proposals.by_ids(uow.session, [line.proposal_id for line in lines])}
+    bids = {bid.id: bid for bid in proposal_lists.by_ids(uow.session, [line.proposal_id for line in lines])}
     lines = [line for line in lines if bids[line.proposal_id].state is not ProposalState.WITHDRAWN]
-    sets = proposals.exclusions(uow.session, round.id)
+    sets = only_one.exclusions(uow.session, round.id)
     return Inputs(
         round_id=round.id,
         rule_book_sha256=book.sha256,
@@ -160,7 +161,7 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
             for line in lines
         ),
         ballots=queries.counted(kept, book.ballot, {line.number: line.proposal_id for line in lines}),
-        needs=tuple(proposals.need(bids[line.proposal_id], london_day(uow.now)) for line in lines),
+        needs=tuple(whole.need(bids[line.proposal_id], london_day(uow.now)) for line in lines),
         sources=(Source(round.id, book.pot_minor, Restriction()),)  # elsewhere: its pot, and no funders
         if round.imported_from
         else tuple(funds.sources(uow.session, round.fund_id)),
@@ -264,7 +265,7 @@ def decide(
     worked_out = queries.standing_run(uow.session, round_id)
     if worked_out is None:
         raise StepRefused("A steward must first work out what the votes say.")
-    bids = {bid.id: bid for bid in proposals.by_ids(uow.session, [one.proposal_id for one in standing])}
+    bids = {bid.id: bid for bid in proposal_lists.by_ids(uow.session, [one.proposal_id for one in standing])}
     if gone := [bid for bid in bids.values() if bid.state is ProposalState.WITHDRAWN]:
         raise StepRefused(f"“{gone[0].title}” was withdrawn. A steward must work the results out again first.")
     present = {chair, *took_part}
@@ -395,7 +396,7 @@ def conditions_field(proposal_id: UUID) -> str:
 
 def _ensure_one_of_each(uow: UnitOfWork, round: Round, winners: Sequence[Proposal]) -> None:
     """Refuse (``RuleBroken``) two awards of which only one can be made."""
-    sets = proposals.exclusions(uow.session, round.id)
+    sets = only_one.exclusions(uow.session, round.id)
     holds: dict[UUID, Proposal] = {}
     for bid in winners:
         for name in sets.get(bid.id, ()):
@@ -415,7 +416,7 @@ def _ensure_money(uow: UnitOfWork, round: Round, winners: Sequence[Proposal]) ->
             f"{show_pounds(over)} too much.",
             over,
         )
-    needs = [proposals.need(bid, london_day(uow.now)) for bid in winners]
+    needs = [whole.need(bid, london_day(uow.now)) for bid in winners]
     shortfall = match(needs, funds.sources(uow.session, round.fund_id)).shortfall
     if shortfall is not None:
         raise NotEnoughMoney(
@@ -483,7 +484,7 @@ def announce(uow: UnitOfWork, round_id: UUID) -> list[Decision]:
     if round.state is not RoundState.DECIDED:
         raise StepRefused("Results are announced once the panel has decided.")
     standing = queries.decisions(uow.session, round_id)
-    bids = {bid.id: bid for bid in proposals.by_ids(uow.session, [one.proposal_id for one in standing])}
+    bids = {bid.id: bid for bid in proposal_lists.by_ids(uow.session, [one.proposal_id for one in standing])}
     told = []
     for one in standing:
         bid, before = bids[one.proposal_id], one.state
@@ -504,7 +505,7 @@ def announce(uow: UnitOfWork, round_id: UUID) -> list[Decision]:
 def ask_feedback(uow: UnitOfWork, decision_id: UUID, words: str) -> Decision:
     """Somebody of the group would like to talk about what was decided: the stewards are written to, once."""
     decision = uow.get(Decision, decision_id, lock=True)
-    bid, round = proposals.proposal(uow.session, decision.proposal_id), uow.get(Round, decision.round_id)
+    bid, round = whole.proposal(uow.session, decision.proposal_id), uow.get(Round, decision.round_id)
     access.ensure_is_theirs(uow.actor, bid.group_id)
     if decision.notified_at is None:
         raise StepRefused("There is nothing to talk about before the results are announced.")
@@ -562,7 +563,7 @@ def answer_correction(uow: UnitOfWork, correction_id: UUID, agreed: bool) -> Dec
     if asked.answered_at is not None:
         raise StepRefused("This was answered already.")
     old = uow.get(Decision, asked.decision_id, lock=True)
-    bid = proposals.proposal(uow.session, old.proposal_id)
+    bid = whole.proposal(uow.session, old.proposal_id)
     if (bid.id, uow.actor.id) in review.interested(uow.session, [bid]) | review.recused(uow.session, round.id):
         raise NotAllowed(f"You have an interest in “{bid.title}”, so you cannot decide about it.")
     asked.answered_by_id, asked.answered_at, asked.agreed = uow.actor.id, uow.now, agreed
@@ -573,7 +574,7 @@ def answer_correction(uow: UnitOfWork, correction_id: UUID, agreed: bool) -> Dec
     if newly:
         standing = [one for one in queries.decisions(uow.session, round.id) if one.awarded_minor]
         awarded_ids = [one.proposal_id for one in standing if one.let_go_at is None]
-        _ensure_one_of_each(uow, round, [*proposals.by_ids(uow.session, awarded_ids), bid])
+        _ensure_one_of_each(uow, round, [*proposal_lists.by_ids(uow.session, awarded_ids), bid])
         _ensure_room(uow, round, bid)
     before = old.state
     old.state = next_state(STEPS, before, DecisionAction.SUPERSEDE)
@@ -619,7 +620,7 @@ def move_up(uow: UnitOfWork, proposal_id: UUID) -> Decision:
     )
     if old is None or old.verdict is not Verdict.RESERVE:
         raise StepRefused("Only a bid on the reserve list can move up.")
-    bid = proposals.proposal(uow.session, proposal_id)
+    bid = whole.proposal(uow.session, proposal_id)
     old.state = next_state(STEPS, old.state, DecisionAction.SUPERSEDE)
     uow.session.flush()
     new = Decision(
@@ -670,7 +671,7 @@ def _ensure_room(uow: UnitOfWork, round: Round, bid: Proposal) -> None:
     over = promised + bid.applied_for_minor - round.pot_minor
     if over > 0:
         raise NotEnoughMoney(f"The pot lacks {show_pounds(over)} for this.", over)
-    shortfall = match([proposals.need(bid, london_day(uow.now))], funds.sources(uow.session, round.fund_id)).shortfall
+    shortfall = match([whole.need(bid, london_day(uow.now))], funds.sources(uow.session, round.fund_id)).shortfall
     if shortfall is not None:
         words = explain(shortfall, funds.names_for(uow.session)) + funds.held_up(uow.session, round.fund_id)
         raise NotEnoughMoney(words, shortfall.missing_minor)

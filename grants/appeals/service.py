@@ -26,8 +26,8 @@ from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
-from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
+from grants.proposals.queries import whole
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round
 
@@ -37,7 +37,7 @@ ALREADY = "Your group has appealed against this decision already."
 def lodge(uow: UnitOfWork, decision_id: UUID, draft: AppealDraft) -> Appeal:
     """A member of the group appeals against how a decision was made, within the rule-book's days. Once each."""
     decision = uow.get(Decision, decision_id, lock=True)
-    bid, round = proposals.proposal(uow.session, decision.proposal_id), uow.get(Round, decision.round_id)
+    bid, round = whole.proposal(uow.session, decision.proposal_id), uow.get(Round, decision.round_id)
     access.ensure_may_lodge(uow.actor, bid.group_id)
     if decision.notified_at is None:
         raise StepRefused("There is nothing to appeal against before the results are announced.")
@@ -128,7 +128,7 @@ def note_remedy(uow: UnitOfWork, appeal_id: UUID, words: str) -> Appeal:
     appeal.remedied_at, appeal.remedied_by_id = uow.now, uow.actor.id
     standing = decisions.decision_for(uow.session, decision.proposal_id)
     uow.record("appeal.remedied", appeal, decision=standing.id if standing else None)
-    notices.remedied(uow, appeal, proposals.proposal(uow.session, decision.proposal_id))
+    notices.remedied(uow, appeal, whole.proposal(uow.session, decision.proposal_id))
     return appeal
 
 
@@ -138,4 +138,4 @@ def _to_judge(uow: UnitOfWork, appeal_id: UUID) -> tuple[Appeal, Proposal, Round
     decision = uow.get(Decision, appeal.decision_id)
     ties = queries.involved(uow.session, [appeal.decision_id])[appeal.decision_id]
     access.ensure_may_judge(uow.actor, ties.get(uow.actor.id, ()) if uow.actor.id is not None else ())
-    return appeal, proposals.proposal(uow.session, decision.proposal_id), uow.get(Round, appeal.round_id)
+    return appeal, whole.proposal(uow.session, decision.proposal_id), uow.get(Round, appeal.round_id)

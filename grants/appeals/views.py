@@ -16,7 +16,7 @@ from grants.appeals.forms import AppealForm, HearForm, JudgeForm, RemedyForm
 from grants.appeals.rules import GROUND_WORDS, REMEDY_WORDS, TIE_TOLD, AppealState, Tie, closest, in_time
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotFound, RuleBroken
-from grants.proposals import queries as proposals
+from grants.proposals.queries import whole
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_see_desk
 from grants.web.db import now, reading
@@ -45,7 +45,7 @@ def lodge(decision_id: UUID) -> ResponseReturnValue:
     decision = decisions.decision(reading(), decision_id)
     if decision.notified_at is None:
         raise NotFound("There is no such decision.")
-    bid, round = proposals.proposal(reading(), decision.proposal_id), rounds.published(reading(), decision.round_id)
+    bid, round = whole.proposal(reading(), decision.proposal_id), rounds.published(reading(), decision.round_id)
     access.ensure_may_lodge(current_actor(), bid.group_id)
     if (found := queries.of_decision(reading(), decision_id)) is not None:
         return redirect(url_for("appeals.page", appeal_id=found.id))
@@ -95,7 +95,7 @@ def _shown(appeal_id: UUID) -> tuple[Any, dict[str, Any]]:
     """An appeal with what it is about, for those who may read it."""
     appeal = queries.appeal(reading(), appeal_id)
     decision = decisions.decision(reading(), appeal.decision_id)
-    bid, round = proposals.proposal(reading(), decision.proposal_id), rounds.published(reading(), appeal.round_id)
+    bid, round = whole.proposal(reading(), decision.proposal_id), rounds.published(reading(), appeal.round_id)
     ties = queries.involved(reading(), [appeal.decision_id])[appeal.decision_id]
     actor = current_actor()
     access.ensure_may_read(actor, round.fund_id, bid.group_id, _my_ties(actor, ties))

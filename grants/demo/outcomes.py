@@ -35,7 +35,7 @@ from grants.payees import service as payees
 from grants.payees.rules.accounts import NameAnswer
 from grants.payees.rules.checks import CheckKind
 from grants.people import queries as people
-from grants.proposals import queries as proposals
+from grants.proposals.queries import whole
 from grants.reports import queries as report_queries
 from grants.reports import service as reports
 from grants.reports.rules import MeasureDraft, ReportDraft
@@ -169,7 +169,7 @@ def a_group_appeals(play: Play) -> None:
         for one in allocations.decisions(play.session, play.rounds["first"])
         if not one.awarded_minor and one.letter is not None
     )
-    writer, _ = _members(proposals.proposal(play.session, lost.proposal_id).group_id, play)
+    writer, _ = _members(whole.proposal(play.session, lost.proposal_id).group_id, play)
     with play.as_(writer, play.at(-156, 19)) as uow:
         draft = AppealDraft(
             Ground.NO_REASON,

@@ -25,9 +25,9 @@ from grants.payees.models import BankAccount, GroupCheck
 from grants.people.models import Group, Membership, Person, SignInSession
 from grants.priorities.models import Priority
 from grants.priorities.rules import PriorityState
-from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal, ProposalFile
-from grants.proposals.rules.states import ProposalState
+from grants.proposals.queries import lists as proposal_lists
+from grants.proposals.rules.states import IN_HAND, OPEN_STATES, ProposalState
 from grants.reports.models import Picture, Report
 from grants.reports.rules import ReportState
 from grants.rounds import queries as rounds
@@ -198,9 +198,9 @@ def due_for_group(session: Session, group_id: UUID, now: datetime) -> list[Due]:
 
 
 def _of_bids(session: Session, group_id: UUID, now: datetime) -> Iterator[Due]:
-    for one in proposals.of_groups(session, [group_id], _UNDER_WAY, limit=20):
+    for one in proposal_lists.of_groups(session, [group_id], _UNDER_WAY, limit=20):
         href, title, phase = f"/proposals/{one.id}", one.title or "your proposal", rounds.phase(one.round, now)
-        if one.state in proposals.OPEN_STATES and phase is RoundState.OPEN:
+        if one.state in OPEN_STATES and phase is RoundState.OPEN:
             word = "Finish" if one.state is ProposalState.DRAFT else "Sign off"
             yield Due(f"{word} “{title}”", one.round.title, href, one.round.closes_at)
         elif one.state is ProposalState.MORE_INFO_REQUESTED and one.asked_until is not None and now < one.asked_until:
@@ -258,7 +258,7 @@ def _of_awards(session: Session, group_id: UUID, now: datetime) -> Iterator[Due]
         yield Due(word, f"“{title}”", f"/reports/{report_id}", due_on, ours=soon)
 
 
-_UNDER_WAY = (*proposals.OPEN_STATES, *proposals.IN_HAND, ProposalState.ON_BALLOT)
+_UNDER_WAY = (*OPEN_STATES, *IN_HAND, ProposalState.ON_BALLOT)
 _TO_REPORT = (ReportState.SCHEDULED, ReportState.DRAFT, ReportState.QUERIED)
 REPORT_SOON = timedelta(days=30)
 """A report that is due later is good to know of, and nothing to do now."""

@@ -22,8 +22,8 @@ from grants.kernel.money import show_pounds
 from grants.people import queries as people
 from grants.people.models import Group
 from grants.priorities.models import Priority
-from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal, ProposalSnapshot
+from grants.proposals.queries import whole
 from grants.proposals.rules.states import ProposalState
 from grants.quick import rules
 from grants.quick.access import DECIDERS
@@ -205,7 +205,7 @@ def why_no_money(session: Session, proposal: Proposal, now: datetime) -> str | N
     if asked > left:
         return f"{show_pounds(left)} of this round’s pot is left, and they ask for {show_pounds(asked)}."
     fund_id = proposal.round.fund_id
-    shortfall = match([proposals.need(proposal, london_day(now))], funds.sources(session, fund_id)).shortfall
+    shortfall = match([whole.need(proposal, london_day(now))], funds.sources(session, fund_id)).shortfall
     if shortfall is None:
         return None
     return explain(shortfall, funds.names_for(session)) + funds.held_up(session, fund_id)

@@ -13,7 +13,7 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.clock import day_begins, london_day
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from grants.kernel.words import plural
-from grants.proposals import queries as proposals
+from grants.proposals.queries import measured, whole
 from grants.proposals.rules.facts import HELP_WORDS
 from grants.proposals.rules.measures import minutes_per_hundred
 from grants.proposals.rules.states import ProposalState
@@ -123,8 +123,8 @@ def _again(form: SayForm, proposal_id: UUID) -> SayForm:
 
 def _ask_page(ask: Ask, form: SayForm, *, back: AskBackForm | None = None, conflict: str = "") -> tuple[str, int]:
     actor, session = current_actor(), reading()
-    proposal = proposals.proposal(session, ask.proposal.id)
-    facts, waits = proposals.facts(session, proposal), proposal.state is ProposalState.SUBMITTED
+    proposal = whole.proposal(session, ask.proposal.id)
+    facts, waits = whole.facts(session, proposal), proposal.state is ProposalState.SUBMITTED
     why_not = _why_not(actor, ask, queries.interested(session, [ask])[proposal.id])
     form.code.required = True  # where it is shown, after a no, it is no longer a choice
     body = render_template(
@@ -278,10 +278,10 @@ def on_desk(round: Any) -> Section | None:
     if not rounds.is_quick(round) or not may_see_desk(current_actor(), round.fund_id) or round.rule_book is None:
         return None
     counted = queries.counted(reading(), round_id=round.id)
-    seconds = sum(taken for _, taken in proposals.effort(reading(), round.id).values())
+    seconds = sum(taken for _, taken in measured.effort(reading(), round.id).values())
     html = _html(
         "quick/_desk.html",
-        per_hundred=minutes_per_hundred(seconds, proposals.asked_in(reading(), round.id)) if seconds else None,
+        per_hundred=minutes_per_hundred(seconds, measured.asked_in(reading(), round.id)) if seconds else None,
         round=round,
         counted=counted,
         no_words=NO_WORDS,

@@ -18,8 +18,8 @@ from grants.payees import queries as payees
 from grants.people import queries as people
 from grants.people.models import Group, Hosting, Membership, Person
 from grants.people.rules import HostingState
-from grants.proposals import queries as bids
 from grants.proposals.models import Proposal, ProposalPartner
+from grants.proposals.queries import hands
 from grants.proposals.rules.states import ProposalState
 from grants.review.models import AddressMark, PanelFinding, PanelMember, PersonTie, Review
 from grants.review.rules import (
@@ -242,7 +242,7 @@ def hard_interests(session: Session, proposals: Sequence[Proposal]) -> dict[Pair
     signed = ties[KnownTie.SIGNATORY]
     for group_id, person_id in payees.who_runs(session, every | elsewhere):
         signed[group_id].add(person_id)
-    for pair in bids.hands_of(session, [one.id for one in proposals]):
+    for pair in hands.hands_of(session, [one.id for one in proposals]):
         found[pair].add(Hard.WROTE)
     partners = _asked_as_partners(session, proposals)
     inner: dict[UUID, set[UUID]] = {}  # proposal → whose neighbours and household count
@@ -320,7 +320,7 @@ def tied_to(person_id: Any) -> ColumnElement[bool]:
         host,
         named,
         asked,
-        Proposal.id.in_(bids.in_hands_of(person_id)),
+        Proposal.id.in_(hands.in_hands_of(person_id)),
     )
 
 

@@ -13,8 +13,8 @@ from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
 from grants.people.models import Group, Person
 from grants.people.rules import clean_email
-from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
+from grants.proposals.queries import lists as proposal_lists
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposals_service
 from grants.review import access, notices, queries, rules
@@ -146,7 +146,7 @@ def share_out(uow: UnitOfWork, round_id: UUID, per_bid: int) -> tuple[int, dict[
     ]
     if not panel:
         raise StepRefused("Seat the panel first, with people whose term has not ended.")
-    bids = proposals.eligible(uow.session, round_id)
+    bids = proposal_lists.eligible(uow.session, round_id)
     if not bids:
         raise StepRefused("No bid has passed the first check so far.")
     ids = {bid.id for bid in bids}
@@ -420,11 +420,11 @@ def lock_panel(uow: UnitOfWork, round_id: UUID, explanations: Mapping[UUID, str]
         raise PanelLocked("The panel's scores are locked already.")
     if rounds.phase(round, uow.now) not in AT_WORK:
         raise StepRefused("The panel's scores are locked while a round is being checked.")
-    if size := proposals.unscreened_count(uow.session, round_id):
+    if size := proposal_lists.unscreened_count(uow.session, round_id):
         some = "1 bid still waits" if size == 1 else f"{size} bids still wait"
         raise StepRefused(f"{some} for the first check. Finish that first.")
     book = rounds.rule_book(round)
-    bids = proposals.eligible(uow.session, round_id)
+    bids = proposal_lists.eligible(uow.session, round_id)
     _find(uow, [one for one in queries.of_round(uow.session, round_id) if one.proposal_id in {bid.id for bid in bids}])
     reviews = [one for one in queries.of_round(uow.session, round_id) if one.state is ReviewState.SUBMITTED]
     by_bid: dict[UUID, list[Review]] = {bid.id: [] for bid in bids}

@@ -18,8 +18,8 @@ from grants.kernel.asking import Prepared, Who
 from grants.kernel.errors import NotFound
 from grants.people.models import Group, Person
 from grants.priorities.models import Priority
-from grants.proposals import queries as proposals
 from grants.proposals.models import ExclusiveBid, Proposal
+from grants.proposals.queries.only_one import only_one_words
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules.ballots import BallotRules, KeyKeeping
@@ -181,7 +181,7 @@ def _areas(rows: Iterable[Any]) -> dict[int, tuple[str, ...]]:
 def entries(session: Session, round_id: UUID) -> list[Entry]:
     """The ballot as voters read it, by number; in one query, where no projects exclude each other."""
     rows = _entries().told(session, round_id=round_id)
-    only_one = proposals.only_one_words(session, round_id) if any(row[-1] for row in rows) else {}
+    only_one = only_one_words(session, round_id) if any(row[-1] for row in rows) else {}
     return [
         Entry(
             number=number,

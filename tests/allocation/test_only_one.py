@@ -16,8 +16,9 @@ from grants.awards.service import offers
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
-from grants.proposals import queries as proposals
 from grants.proposals.models import ExclusiveBid, ExclusiveSet
+from grants.proposals.queries import lists as proposal_lists
+from grants.proposals.queries import only_one
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 from grants.rounds.rules.states import RoundState
@@ -100,7 +101,7 @@ def test_a_set_whose_other_bid_was_withdrawn_says_nothing(session: Session) -> N
     mark(session, counted, 1, 2)
     counted.proposals[0].state = ProposalState.WITHDRAWN
     session.flush()
-    assert proposals.exclusions(session, counted.round.id) == {}
+    assert only_one.exclusions(session, counted.round.id) == {}
     run(session, counted)
     done = queries.standing_run(session, counted.round.id)
     assert done is not None
@@ -217,7 +218,7 @@ def test_a_steward_says_it_before_the_ballot_is_fixed(app_session: Session, as_:
     assert [fault for fault in faults(page) if "without its token" not in fault] == []
     assert client.get(f"/proposals/{garden}").status_code == 404
     app_session.rollback()
-    assert set(proposals.only_one_words(app_session, round.id)) == {UUID(garden), UUID(cars)}
+    assert set(only_one.only_one_words(app_session, round.id)) == {UUID(garden), UUID(cars)}
 
 
 def test_voters_read_it_on_the_ballot_and_on_each_bid(app_session: Session, as_: SignIn, client: FlaskClient) -> None:
@@ -248,7 +249,7 @@ def test_the_page_that_explains_the_rule_lists_the_sets_from_the_freeze_on(
     as_(Role.STEWARD).post(f"/rounds/{round.id}/only-one", data={"bids": ids[:2], "reason": WHY})
     assert WHY not in client.get(f"/rounds/{round.id}/how").text
     app_session.rollback()
-    bids = proposals.by_ids(app_session, [UUID(id) for id in ids])
+    bids = proposal_lists.by_ids(app_session, [UUID(id) for id in ids])
     round.state = RoundState.VOTING
     a_ballot(app_session, round, bids)
     app_session.commit()
@@ -268,7 +269,7 @@ def test_what_changes_after_the_vote_is_shown_as_such(app_session: Session, as_:
     assert "Passed over: conflict" in desk
     assert "This was set after the vote" in desk
     app_session.rollback()
-    made = proposals.exclusive_sets(app_session, counted.round.id)[0]
+    made = only_one.exclusive_sets(app_session, counted.round.id)[0]
     assert steward.get(f"{here}/{made.id}/lift").status_code == 200
     assert steward.post(f"{here}/{made.id}/lift", data={"reason": "There is room."}).status_code == 302
     assert steward.get(f"{here}/{made.id}/lift").status_code == 404

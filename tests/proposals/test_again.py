@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from grants.kernel.clock import london_day
 from grants.payees.models import GroupCheck
 from grants.payees.rules.checks import CheckKind, GroupCheckState
-from grants.proposals import queries
 from grants.proposals.models import Proposal
+from grants.proposals.queries import whole
 from grants.proposals.rules.sections import Section, gaps
 from grants.proposals.rules.states import ProposalState
 from grants.reports.rules import ReportState
@@ -59,7 +59,7 @@ def test_how_a_group_keeps_people_safe_is_not_asked_again_while_it_is_in_date(
 ) -> None:
     bid = a_proposal(session, state=S.DRAFT, at_risk=True, safeguarding=None)
     gave(session, bid, CheckKind.SAFEGUARDING, days, state)
-    found = gaps(Section.FAIRNESS, queries.facts(session, bid), queries.limits(session, bid.round))
+    found = gaps(Section.FAIRNESS, whole.facts(session, bid), whole.limits(session, bid.round))
     assert [gap.field for gap in found] == (["safeguarding"] if asked else [])
 
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from grants.kernel.actors import Role
 from grants.outbox.models import OutboxRow
 from grants.people.models import Person
-from grants.proposals import queries
 from grants.proposals.models import Proposal
+from grants.proposals.queries import whole
 from grants.proposals.rules.sections import Section
 from grants.proposals.rules.states import ProposalState
 from grants.review.rules import ReviewState
@@ -76,7 +76,7 @@ def test_everybody_in_the_group_gets_a_copy_of_all_of_it_by_mail(app_session: Se
     rows = app_session.scalars(select(OutboxRow).where(OutboxRow.subject_id == bid.id))
     copies = {row.payload["to"]: row.payload["text"] for row in rows if "We have" in row.payload["subject"]}
     assert set(copies) == {writer.email, signer.email}
-    facts = queries.facts(app_session, queries.proposal(app_session, bid.id))
+    facts = whole.facts(app_session, whole.proposal(app_session, bid.id))
     for said in (
         facts.title,
         facts.summary,

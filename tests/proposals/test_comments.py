@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
-from grants.proposals import queries
+from grants.proposals.queries import questions
 from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids, comments
@@ -28,7 +28,7 @@ def test_somebody_asks_and_the_group_answers_and_each_has_a_letter(any_session: 
     question = comments.ask(scene.work(scene.stranger), scene.proposal.id, " Is there a ramp? ")
     reply = comments.answer(scene.work(scene.writer), question.id, "Yes, at the back.")
     any_session.flush()
-    (found,) = queries.questions(any_session, scene.proposal.id)
+    (found,) = questions.questions(any_session, scene.proposal.id)
     assert (found.words, [one.id for one in found.answers]) == ("Is there a ramp?", [reply.id])
     subjects = [one["subject"] for one in scene.letters()]
     assert subjects.count(f"Somebody asks about “{scene.proposal.title}”") == 2
@@ -42,10 +42,10 @@ def test_the_first_questions_come_with_all_their_answers(any_session: Session) -
         for at in range(2):
             comments.answer(scene.work(scene.writer), question.id, f"Answer {at}.")
     any_session.flush()
-    told = queries.questions(any_session, scene.proposal.id)
+    told = questions.questions(any_session, scene.proposal.id)
     assert {one.id for one in told} == {one.id for one in asked}
     assert [[reply.answers_id for reply in one.answers] for one in told] == [[one.id] * 2 for one in told]
-    assert queries.questions(any_session, scene.proposal.id, limit=2) == told[:2]
+    assert questions.questions(any_session, scene.proposal.id, limit=2) == told[:2]
 
 
 def test_the_group_answers_and_nobody_else(any_session: Session) -> None:
@@ -82,15 +82,15 @@ def test_a_steward_hides_what_was_flagged_with_a_reason(any_session: Session) ->
         comments.flag(scene.work(scene.writer), question.id, "Again.")
     with pytest.raises(NotAllowed, match="your own"):
         comments.flag(scene.work(scene.stranger), question.id, "Hm.")
-    assert queries.flags_of(any_session, scene.proposal.id) == {question.id: ["It is about us, not about the plan."]}
-    flagged = asked(any_session, queries.flagged, an_actor(Role.STEWARD))
+    assert questions.flags_of(any_session, scene.proposal.id) == {question.id: ["It is about us, not about the plan."]}
+    flagged = asked(any_session, questions.flagged, an_actor(Role.STEWARD))
     assert [(id, size) for id, _, size in flagged] == [(scene.proposal.id, 1)]
     with pytest.raises(RuleBroken) as refused:
         comments.hide(scene.work(scene.steward), question.id, " ")
     assert refused.value.field == "why"
     comments.hide(scene.work(scene.steward), question.id, "It asks about people.")
     assert question.state is CommentState.HIDDEN
-    assert asked(any_session, queries.flagged, an_actor(Role.STEWARD)) == []
+    assert asked(any_session, questions.flagged, an_actor(Role.STEWARD)) == []
     with pytest.raises(NotFound):
         comments.answer(scene.work(scene.writer), question.id, "Well…")
     assert comments.keep(scene.work(scene.steward), question.id).state is CommentState.SHOWN
@@ -140,7 +140,7 @@ def test_questions_and_answers_in_the_browser(app_session: Session, as_: SignIn,
     assert "Nora" not in shown
     assert "Answer 1 question" in text_of(group.get("/home"))
     app_session.rollback()
-    (question,) = queries.questions(app_session, proposal.id)
+    (question,) = questions.questions(app_session, proposal.id)
     app_session.rollback()
     url = f"/questions/{question.id}"
     assert asks.get(f"{url}/answer").status_code == 403

@@ -24,8 +24,8 @@ from grants.kernel.work import UnitOfWork
 from grants.outbox.models import OutboxRow
 from grants.ports.scanning import ScannerAway
 from grants.ports.storage import StoreAway
-from grants.proposals import queries
 from grants.proposals.models import ProposalFile
+from grants.proposals.queries import whole
 from grants.proposals.rules.files import FileKind, FileState, checked_upload
 from grants.proposals.rules.sections import Section, gaps
 from grants.proposals.rules.states import ProposalState
@@ -109,12 +109,12 @@ def scanned(scene: Scene, folder: Path, file: ProposalFile, scanner: MemoryScann
 
 def test_a_recording_tells_it_as_well_as_writing(any_session: Session, tmp_path: Path) -> None:
     scene = Scene(any_session, what=None)
-    limits = queries.limits(any_session, scene.proposal.round)
-    before = gaps(Section.WHAT, queries.facts(any_session, scene.proposal), limits)
+    limits = whole.limits(any_session, scene.proposal.round)
+    before = gaps(Section.WHAT, whole.facts(any_session, scene.proposal), limits)
     assert [gap.field for gap in before] == ["what"]
     file = added(scene, tmp_path)
     any_session.expire(scene.proposal)
-    assert gaps(Section.WHAT, queries.facts(any_session, scene.proposal), limits) == ()
+    assert gaps(Section.WHAT, whole.facts(any_session, scene.proposal), limits) == ()
     bids.ask_for_sign_off(scene.work(scene.writer), scene.proposal.id)
     assert file.state is FileState.WAITING
 
@@ -140,7 +140,7 @@ def test_a_virus_stays_closed_for_good(any_session: Session, tmp_path: Path) -> 
     scanned(scene, tmp_path, file, MemoryScanner())
     assert file.state is FileState.INFECTED
     any_session.expire(scene.proposal)
-    assert not queries.facts(any_session, scene.proposal).spoken
+    assert not whole.facts(any_session, scene.proposal).spoken
 
 
 def test_files_come_and_go_only_while_it_is_written(any_session: Session, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from grants.kernel.actors import Role
 from grants.kernel.clock import SetClock
-from grants.proposals import queries
 from grants.proposals.models import SectionEffort
+from grants.proposals.queries import measured
 from grants.proposals.rules.facts import Help
 from grants.proposals.rules.measures import gave_up, minutes_per_hundred, rates, stopped
 from grants.proposals.rules.sections import SECTION_TITLES, Section
@@ -68,7 +68,7 @@ def test_time_is_added_up_and_knows_nobody(any_session: Session) -> None:
     for seconds in (60, 100_000):
         eligibility.add_effort(work(any_session), round.id, Section.WHAT, seconds)
     any_session.flush()
-    assert queries.effort(any_session, round.id) == {"what": (2, 60 + 45 * 60)}
+    assert measured.effort(any_session, round.id) == {"what": (2, 60 + 45 * 60)}
     assert {column.name for column in SectionEffort.__table__.columns} == {"round_id", "section", "saves", "seconds"}
 
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from grants.adapters.packaged_geography import PackagedGeography
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
-from grants.proposals import queries
 from grants.proposals.models import EligibilityCount, Proposal
+from grants.proposals.queries import measured, whole
 from grants.proposals.rules.partners import Partner, PartnerState
 from grants.proposals.rules.sections import Section, gaps
 from grants.proposals.rules.states import ProposalState
@@ -55,7 +55,7 @@ def test_a_partner_confirms_by_the_link_in_the_letter_once(any_session: Session)
     assert "£200 of the money" in letter["text"]
     partner = partners.answer(work(any_session), token, yes=True, name=" Ida  Bell ")
     assert (partner.state, partner.answered_by) == (PartnerState.CONFIRMED, "Ida Bell")
-    facts, limits = queries.facts(any_session, proposal), queries.limits(any_session, proposal.round)
+    facts, limits = whole.facts(any_session, proposal), whole.limits(any_session, proposal.round)
     assert gaps(Section.PARTNERS, facts, limits) == ()
     with pytest.raises(NotFound):
         partners.answer(work(any_session), token, yes=False, name="Ida Bell")
@@ -136,7 +136,7 @@ def test_a_forgotten_address_leaves_the_partner_and_takes_the_link(any_session: 
     (token,) = partners.ask(scene.work(scene.writer), proposal.id).values()
     bids.forget_person(work(any_session), scene.stranger.id, "Hall@example.org")  # type: ignore[arg-type]
     any_session.expire_all()
-    assert queries.partner_by_token(any_session, token) is None
+    assert whole.partner_by_token(any_session, token) is None
     assert [(one.name, one.email) for one in proposal.joint] == [("The library", None)]
 
 
@@ -192,7 +192,7 @@ def test_a_new_proposal_takes_over_what_an_earlier_one_says(any_session: Session
     new = bids.start(scene.work(scene.writer), round.id, scene.proposal.group_id)
     bids.take_over(scene.work(scene.writer), new.id, scene.proposal.id, PLACES)
     any_session.flush()
-    old, taken = (queries.facts(any_session, queries.proposal(any_session, id)) for id in (scene.proposal.id, new.id))
+    old, taken = (whole.facts(any_session, whole.proposal(any_session, id)) for id in (scene.proposal.id, new.id))
     assert (taken.title, taken.lines, taken.equality, taken.insight_ids) == (
         old.title,
         old.lines,
@@ -257,7 +257,7 @@ def test_the_questions_are_counted_and_nobody_is_named(any_session: Session) -> 
     for found in (None, None, eligibility.Hurdle.AREA):
         eligibility.count(work(any_session), round.id, found)
     any_session.flush()
-    assert queries.eligibility_counts(any_session, round.id) == [("may_apply", 2), ("area", 1)]
+    assert measured.eligibility_counts(any_session, round.id) == [("may_apply", 2), ("area", 1)]
     assert any_session.scalars(select(AuditEvent)).all() == []
     assert {column.name for column in EligibilityCount.__table__.columns} == {"round_id", "outcome", "times"}
 
@@ -292,7 +292,7 @@ def test_a_question_left_open_is_named_and_not_counted(app_session: Session, cli
     answer = client.post(f"/rounds/{round.id}/can-we-apply", data={**CAN, "asker": ""})
     assert answer.status_code == 422
     assert "There is a problem" in text_of(answer)
-    assert queries.eligibility_counts(app_session, round.id) == []
+    assert measured.eligibility_counts(app_session, round.id) == []
     assert client.get(f"/rounds/{round.id}/can-we-apply/nonsense").status_code == 404
 
 

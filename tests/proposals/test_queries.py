@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grants.proposals import queries
 from grants.proposals.models import BudgetLine, Proposal
+from grants.proposals.queries import whole
 from grants.proposals.rules.facts import Line
 from tests.builders.proposals import a_proposal
 from tests.support.clock import START
@@ -16,11 +16,11 @@ from tests.support.statements import heard_by
 def test_what_a_proposal_asks_of_the_pot_says_for_whom_by_whom_and_what_it_buys(session: Session) -> None:
     lines = [Line("A shed", 90_000, lasting=True), Line("Seeds", 10_000), Line("Time", 5_000, in_kind=True)]
     mixed = a_proposal(session, lines=lines, communities=["young", "everybody"])
-    need = queries.need(mixed, START.date())
+    need = whole.need(mixed, START.date())
     assert (need.beneficiaries, need.spending) == ({"young"}, {"capital", "revenue"})
     assert (need.group_kind, need.on) == (mixed.group.kind.value, START.date())
     lasting = a_proposal(session, lines=lines[:1] + lines[2:])
-    assert queries.need(lasting, START.date()).spending == {"capital"}
+    assert whole.need(lasting, START.date()).spending == {"capital"}
 
 
 def test_a_proposal_comes_with_its_lists_and_only_those_with_something_in_them_are_asked_for(
@@ -30,7 +30,7 @@ def test_a_proposal_comes_with_its_lists_and_only_those_with_something_in_them_a
     any_session.flush()
     any_session.expunge_all()
     with heard_by(any_session.connection()) as heard:
-        found = queries.proposal(any_session, made)
+        found = whole.proposal(any_session, made)
         lists = [[one.what for one in found.lines], found.joint, found.hands, found.files, found.evidence]
         assert found.round.fund.name
         assert found.group.name
@@ -44,8 +44,8 @@ def test_a_proposal_comes_with_its_lists_and_only_those_with_something_in_them_a
 def test_what_a_session_has_changed_of_a_proposal_stands_when_it_is_looked_at_again(session: Session) -> None:
     made = a_proposal(session, lines=[Line("Seeds", 10_000), Line("A shed", 90_000)])
     session.commit()
-    found = queries.proposal(session, made.id)
+    found = whole.proposal(session, made.id)
     found.lines.pop()
-    assert [one.what for one in queries.proposal(session, made.id).lines] == ["Seeds"]
+    assert [one.what for one in whole.proposal(session, made.id).lines] == ["Seeds"]
     session.flush()
     assert [one.what for one in session.scalars(select(BudgetLine).filter_by(proposal_id=made.id))] == ["Seeds"]

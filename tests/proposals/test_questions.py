@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
-from grants.proposals import queries
+from grants.proposals.queries import lists, whole
 from grants.proposals.rules.facts import Line
 from grants.proposals.rules.sections import Section
 from grants.proposals.rules.states import ProposalState
@@ -58,7 +58,7 @@ def test_an_other_person_sends_the_answer_and_a_copy_is_kept(any_session: Sessio
     bids.give_more_info(scene.work(scene.signer), scene.proposal.id)
     any_session.flush()
     assert scene.proposal.state is S.SUBMITTED
-    assert [one.why for one in queries.snapshots(any_session, scene.proposal.id)] == ["submitted", "answered"]
+    assert [one.why for one in whole.snapshots(any_session, scene.proposal.id)] == ["submitted", "answered"]
     with pytest.raises(StepRefused):
         bids.save_section(
             scene.work(scene.writer), scene.proposal.id, Section.BUDGET, MORE, version=2, geography=PLACES
@@ -86,7 +86,7 @@ def test_after_the_day_nothing_is_changed_and_the_check_goes_on(any_session: Ses
         )
     with pytest.raises(StepRefused):
         bids.give_more_info(scene.work(scene.signer, until), scene.proposal.id)
-    assert queries.unscreened_count(any_session, scene.proposal.round_id) == 1
+    assert lists.unscreened_count(any_session, scene.proposal.round_id) == 1
     assert bids.close_questions(work(any_session, now=until - moment)) == 0
     assert [bids.close_questions(work(any_session, now=until)) for _ in range(2)] == [1, 0]
     assert scene.proposal.state is S.SUBMITTED

@@ -18,8 +18,8 @@ from grants.kernel.trail import AuditEvent
 from grants.kernel.work import UnitOfWork
 from grants.outbox.models import OutboxRow
 from grants.people.models import Person
-from grants.proposals import queries
 from grants.proposals.models import Proposal, ProposalSnapshot
+from grants.proposals.queries import published, waiting, whole
 from grants.proposals.rules.facts import Line
 from grants.proposals.rules.screening import ScreeningCode
 from grants.proposals.rules.sections import Section, all_gaps
@@ -67,9 +67,9 @@ class Scene:
 @pytest.mark.parametrize("state", list(ProposalState))
 def test_a_built_proposal_stands_whole_in_every_state(any_session: Session, state: ProposalState) -> None:
     built = a_proposal(any_session, state=state)
-    found = queries.proposal(any_session, built.id)
+    found = whole.proposal(any_session, built.id)
     assert (found.state, found.applied_for_minor) == (state, 120_000)
-    assert all_gaps(queries.facts(any_session, found), queries.limits(any_session, found.round)) == {}
+    assert all_gaps(whole.facts(any_session, found), whole.limits(any_session, found.round)) == {}
 
 
 # Starting and writing
@@ -127,7 +127,7 @@ def test_the_budget_adds_up_and_leaves_gifts_out(any_session: Session) -> None:
     )
     any_session.flush()
     any_session.expire_all()
-    kept = queries.proposal(any_session, scene.proposal.id)
+    kept = whole.proposal(any_session, scene.proposal.id)
     assert kept.applied_for_minor == 30_050
     assert [(line.position, line.what, line.in_kind) for line in kept.lines] == [
         (1, "Soup", False),
@@ -271,7 +271,7 @@ def test_a_group_of_one_is_signed_off_by_its_host(any_session: Session) -> None:
     assert proposal.hosting_id == hosting.id
     any_session.flush()
     assert proposal.id in [
-        row[0] for row in asked(any_session, queries.hosted_waiting, actor_of(any_session, host_member))
+        row[0] for row in asked(any_session, waiting.hosted_waiting, actor_of(any_session, host_member))
     ]
     service.submit(work(any_session, actor_of(any_session, host_member)), proposal.id)
     assert proposal.state is S.SUBMITTED
@@ -299,7 +299,7 @@ def test_what_was_put_in_can_be_reopened_while_the_round_is_open_and_the_copy_st
     service.reopen(scene.work(scene.writer), scene.proposal.id)
     service.ask_for_sign_off(scene.work(scene.writer), scene.proposal.id)
     service.submit(scene.work(scene.signer), scene.proposal.id)
-    assert [one.number for one in queries.snapshots(session, scene.proposal.id)] == [1, 2]
+    assert [one.number for one in whole.snapshots(session, scene.proposal.id)] == [1, 2]
 
 
 def test_a_copy_can_never_be_changed(any_session: Session) -> None:
@@ -446,16 +446,16 @@ def test_a_steward_does_not_check_their_own_group(session: Session) -> None:
 
 def test_what_it_would_ask_of_the_pot_is_told(session: Session) -> None:
     proposal = a_proposal(session, state=S.ELIGIBLE)
-    need = queries.need(proposal, START.date())
+    need = whole.need(proposal, START.date())
     assert (need.id, need.amount_minor, need.priority_id) == (proposal.id, 120_000, proposal.priority_id)
     assert (need.ward_codes, need.imd_deciles) == (frozenset({"E05014882"}), frozenset({1}))
 
 
 def test_a_withdrawn_draft_never_becomes_public(session: Session) -> None:
     proposal = a_proposal(session, a_round(session, RoundState.VOTING), S.WITHDRAWN)
-    assert not queries.is_public(proposal, START)
+    assert not published.is_public(proposal, START)
     listed = session.get_one(Proposal, proposal.id)
     listed.number = 1
     session.flush()
-    assert queries.is_public(listed, START)
-    assert queries.public_ids(session, proposal.round_id) == [proposal.id]
+    assert published.is_public(listed, START)
+    assert published.public_ids(session, proposal.round_id) == [proposal.id]

@@ -20,8 +20,8 @@ from grants.kernel.trail import AuditEvent
 from grants.outbox.models import OutboxRow
 from grants.people.models import Group, Hosting, Person
 from grants.people.rules import HostingState
-from grants.proposals import queries
 from grants.proposals.models import Proposal, ProposalFile, ProposalHand
+from grants.proposals.queries import hands, whole
 from grants.proposals.rules.facts import Help
 from grants.proposals.rules.files import FileKind, FileState
 from grants.proposals.rules.hands import Hand, Source
@@ -85,7 +85,7 @@ def test_an_officer_types_a_bid_in_and_the_help_is_recorded(any_session: Session
     bid = typed.start(work(any_session, connie), round.id, group.id, Source.PAPER, " Rose Khan ")
     any_session.flush()
     assert (bid.state, bid.help_received, bid.started_by_id) == (S.DRAFT, Help.OFFICER, connie.id)
-    (hand,) = queries.proposal(any_session, bid.id).hands
+    (hand,) = whole.proposal(any_session, bid.id).hands
     assert (hand.person_id, hand.part, hand.source, hand.words) == (connie.id, Hand.TYPED, Source.PAPER, "Rose Khan")
     event = any_session.scalars(select(AuditEvent).where(AuditEvent.verb == "proposal.started")).one()
     assert event.body["typed_from"] == "paper"
@@ -159,7 +159,7 @@ def test_a_group_that_nobody_can_reach_on_a_screen_signs_on_paper(any_session: S
     done = typed.put_in_signed(work(any_session, scene.other), scene.bid.id, "Rose Khan, Tom Bell", "File 12")
     any_session.flush()
     assert (done.state, done.signed_off_by_id) == (S.SUBMITTED, None)
-    seen = {one.part: (one.person_id, one.words) for one in queries.proposal(any_session, scene.bid.id).hands}
+    seen = {one.part: (one.person_id, one.words) for one in whole.proposal(any_session, scene.bid.id).hands}
     assert seen[Hand.SAW_SIGNED] == (scene.other.id, "Rose Khan, Tom Bell; File 12")
     event = any_session.scalars(select(AuditEvent).where(AuditEvent.verb == "proposal.submitted")).one()
     assert event.body["signed"] == "paper"
@@ -271,11 +271,11 @@ SENTENCES = (
 
 def test_a_bid_whose_answers_are_a_recording_is_complete(session: Session) -> None:
     bid = a_proposal(session, state=S.DRAFT, at_risk=True, **dict.fromkeys(SENTENCES))  # type: ignore[arg-type]
-    limits = queries.limits(session, bid.round)
-    silent = all_gaps(queries.facts(session, queries.proposal(session, bid.id)), limits)
+    limits = whole.limits(session, bid.round)
+    silent = all_gaps(whole.facts(session, whole.proposal(session, bid.id)), limits)
     assert {gap.field for gaps in silent.values() for gap in gaps} == set(SENTENCES)
     recorded(session, bid)
-    assert all_gaps(queries.facts(session, queries.proposal(session, bid.id)), limits) == {}
+    assert all_gaps(whole.facts(session, whole.proposal(session, bid.id)), limits) == {}
 
 
 def test_a_group_that_recorded_its_answers_is_told_that_it_need_not_write_them(
@@ -296,9 +296,9 @@ def test_an_officer_writes_down_what_a_recording_says_and_the_group_is_told(any_
     any_session.flush()
     assert file.summary == "We want to cook soup."
     assert any("We want to cook soup." in text for _, text in letters(any_session))
-    assert queries.to_sum_up(any_session, bid.round_id) == []
+    assert hands.to_sum_up(any_session, bid.round_id) == []
     typed.sum_up(work(any_session, helper), file.id, "We want to cook soup on Fridays.")
-    assert [one.part for one in queries.proposal(any_session, bid.id).hands] == [Hand.SUMMED_UP]
+    assert [one.part for one in whole.proposal(any_session, bid.id).hands] == [Hand.SUMMED_UP]
 
 
 def _of_the_group(session: Session, bid: Proposal) -> Actor:

@@ -17,7 +17,8 @@ from grants.allocation.views.exclusive import only_ones
 from grants.allocation.views.lines import lines_of, not_for
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
-from grants.proposals import queries as proposals
+from grants.proposals.queries import lists as proposal_lists
+from grants.proposals.queries import whole
 from grants.review import queries as review
 from grants.rounds import queries as rounds
 from grants.rounds.access import may_run
@@ -112,7 +113,7 @@ def decide(round_id: UUID) -> ResponseReturnValue:
     lines = lines_of(round_id)
     if round.state is not RoundState.PANEL or queries.standing_run(reading(), round_id) is None:
         return redirect(url_for("allocation.desk", round_id=round_id))
-    bids = proposals.by_ids(reading(), [line.proposal_id for line in lines])
+    bids = proposal_lists.by_ids(reading(), [line.proposal_id for line in lines])
     interests = review.interested(reading(), bids) | review.recused(reading(), round_id)
     not_mine = {bid for bid, person in interests if person == actor.id}
     open_bids = [
@@ -190,7 +191,7 @@ def correct(decision_id: UUID) -> ResponseReturnValue:
     ):
         flash("Asked. The panel's chair must agree before anything changes.", "success")
         return redirect(url_for("allocation.desk", round_id=round.id))
-    bid = proposals.proposal(reading(), decision.proposal_id)
+    bid = whole.proposal(reading(), decision.proposal_id)
     return render_template("allocation/correct.html", round=round, decision=decision, bid=bid, form=form), form.status
 
 

@@ -11,7 +11,8 @@ from grants.allocation import queries, service
 from grants.allocation.forms import LiftForm, OnlyOneForm
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, NotFound
-from grants.proposals import queries as proposals
+from grants.proposals.queries import lists as proposal_lists
+from grants.proposals.queries import only_one
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service.exclusive import may_change
 from grants.rounds import queries as rounds
@@ -34,7 +35,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
     if not may_see_desk(actor, round.fund_id):
         raise NotAllowed("Only stewards of this fund, auditors and admins see this.")
     states = (ProposalState.ELIGIBLE,) if round.state is RoundState.CHECKING else (ProposalState.ON_BALLOT,)
-    bids = proposals.of_round(reading(), round_id, states)
+    bids = proposal_lists.of_round(reading(), round_id, states)
     form = OnlyOneForm()
     form.bids.choices = [(one.id, f"{one.title} ({one.group.name})") for one in bids]
     if carried_out(form, lambda uow: service.exclude(uow, round_id, form.bids.data or [], form.reason.data or "")):
@@ -78,9 +79,9 @@ def lift(round_id: UUID, set_id: UUID) -> ResponseReturnValue:
 
 def only_ones(round_id: UUID) -> list[dict[str, Any]]:
     """The sets of a round with their bids' titles, those that stand first."""
-    sets = proposals.exclusive_sets(reading(), round_id)
+    sets = only_one.exclusive_sets(reading(), round_id)
     ids = {bid.proposal_id for one in sets for bid in one.bids}
-    titles = {one.id: one.title for one in proposals.by_ids(reading(), sorted(ids))}
+    titles = {one.id: one.title for one in proposal_lists.by_ids(reading(), sorted(ids))}
     told = [
         {
             "id": one.id,
@@ -113,7 +114,7 @@ def on_desk(round: Any) -> Section | None:
     if rounds.is_quick(round):
         return None
     if not may_see_desk(current_actor(), round.fund_id) or not (
-        _open(round) or proposals.exclusive_sets(reading(), round.id)
+        _open(round) or only_one.exclusive_sets(reading(), round.id)
     ):
         return None
     html = render_template(

@@ -10,7 +10,7 @@ from grants.allocation import access, queries, service
 from grants.allocation.forms import FeedbackForm
 from grants.allocation.rules.letter import Letter
 from grants.kernel.errors import NotAllowed, NotFound
-from grants.proposals import queries as proposals
+from grants.proposals.queries import whole
 from grants.rounds import queries as rounds
 from grants.web.db import reading
 from grants.web.doors import signed_in
@@ -26,7 +26,7 @@ def _letter(decision_id: UUID) -> tuple[Any, dict[str, Any]]:
     decision = queries.decision(reading(), decision_id)
     if decision.notified_at is None or decision.letter is None:
         raise NotFound("There is no such decision.")
-    bid, round = proposals.proposal(reading(), decision.proposal_id), rounds.published(reading(), decision.round_id)
+    bid, round = whole.proposal(reading(), decision.proposal_id), rounds.published(reading(), decision.round_id)
     if not access.may_read_letter(current_actor(), round.fund_id, bid.group_id):
         raise NotAllowed("Only the group and the stewards of the fund can read this letter.")
     shown = {

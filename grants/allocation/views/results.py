@@ -23,7 +23,7 @@ from grants.allocation.views.exclusive import only_ones
 from grants.allocation.views.lines import lines_of
 from grants.kernel.errors import NotFound
 from grants.kernel.money import told_in
-from grants.proposals import queries as proposals
+from grants.proposals.queries import lists as proposal_lists
 from grants.proposals.rules.states import ProposalState
 from grants.review import queries as review
 from grants.rounds import queries as rounds
@@ -108,7 +108,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
     notes, told = review.notes(reading(), round_id), {line.proposal_id for line in lines}
     others = [
         bid
-        for bid in proposals.left_out(reading(), round_id)
+        for bid in proposal_lists.left_out(reading(), round_id)
         if bid.id not in told and (bid.id in notes or bid.number is not None)
     ]
     meeting, winners = queries.meeting(reading(), round_id), [one for one in lines if one.verdict == Verdict.AWARDED]

@@ -23,8 +23,8 @@ from grants.kernel.tables import guards_gone
 from grants.ledger import queries as ledger
 from grants.ledger.models import Account, Entry, Posting
 from grants.ledger.rules import Check, Pocket
-from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
+from grants.proposals.queries import whole
 
 
 def checks(session: Session) -> list[Check]:
@@ -175,7 +175,7 @@ def _restrictions_broken(session: Session) -> tuple[str, ...]:
         # a group may change its kind later: that was asked when the money was promised
         if not allows(
             replace(funds.restriction_of(one), group_kinds=frozenset()),
-            proposals.need(proposal, london_day(offered_at)),
+            whole.need(proposal, london_day(offered_at)),
         )
     )
 

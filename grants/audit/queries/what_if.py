@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.funds.rules import Need
-from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
+from grants.proposals.queries import whole
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 
@@ -44,7 +44,7 @@ def open_bids(session: Session, fund_id: UUID, on: date) -> list[OpenBid]:
             one.title or "A proposal without a title",
             one.group.name,
             one.round.title,
-            proposals.need(one, on),
+            whole.need(one, on),
         )
         for one in rows
     ]

@@ -33,7 +33,7 @@ from grants.kernel.clock import london_day
 from grants.kernel.errors import StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
-from grants.proposals.queries import need
+from grants.proposals.queries.whole import need
 
 AS_IT_IS = Wanted()
 

@@ -24,9 +24,9 @@ from grants.kernel.work import UnitOfWork
 from grants.ledger import service as ledger
 from grants.ledger.rules import Line, Pocket, moved
 from grants.people import queries as people
-from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
-from grants.proposals.queries import need
+from grants.proposals.queries import only_one
+from grants.proposals.queries.whole import need
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
 
@@ -210,7 +210,7 @@ def offer_next(uow: UnitOfWork, round: Round) -> Award | None:
 
 def _shut_out(uow: UnitOfWork, round: Round) -> set[UUID]:
     """Proposals beside which another is funded, of which only one can be; a declined or lapsed offer funds nothing."""
-    sets = proposals.exclusions(uow.session, round.id)
+    sets = only_one.exclusions(uow.session, round.id)
     if not sets:
         return set()
     ended = select(Award.proposal_id).where(

@@ -74,6 +74,14 @@ STEPS = {
     (S.ELIGIBLE, A.WITHDRAW): S.WITHDRAWN,
     (S.ON_BALLOT, A.WITHDRAW): S.WITHDRAWN,
 }
+OPEN_STATES = (S.DRAFT, S.AWAITING_SIGN_OFF)
+"""Being written or signed off."""
+PUT_IN = tuple(state for state in S if state not in (*OPEN_STATES, S.NOT_SUBMITTED))
+"""Put in, whatever came of it later."""
+IN_HAND = (S.SUBMITTED, S.MORE_INFO_REQUESTED, S.ELIGIBLE)
+"""Put in, and not on the ballot so far."""
+TAKES_PART = (S.ELIGIBLE, S.ON_BALLOT, S.AWARDED, S.RESERVE, S.NOT_FUNDED)
+"""States in which a proposal takes, or has taken, part in its round's vote."""
 PUBLIC = frozenset({S.ELIGIBLE, S.ON_BALLOT, S.AWARDED, S.RESERVE, S.NOT_FUNDED, S.WITHDRAWN})
 """States in which a proposal that was put in may be shown to everybody, once its round's vote opens."""
 

@@ -18,7 +18,7 @@ from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
 from grants.people.models import Group, Person
 from grants.ports.geography import Geography
-from grants.proposals import access, notices, queries
+from grants.proposals import access, notices
 from grants.proposals.models import (
     BudgetLine,
     Proposal,
@@ -27,6 +27,7 @@ from grants.proposals.models import (
     ProposalPartner,
     ProposalSnapshot,
 )
+from grants.proposals.queries import lists, waiting, whole
 from grants.proposals.rules.asks import ask_gaps
 from grants.proposals.rules.copies import as_kept
 from grants.proposals.rules.facts import (
@@ -71,7 +72,7 @@ def start(uow: UnitOfWork, round_id: UUID, group_id: UUID) -> Proposal:
     """Begin a proposal of a group in an open round. An untouched one of the same group is handed out again."""
     access.ensure_may_start(uow.actor, group_id)
     round, _ = ensure_may_apply(uow, round_id, group_id)
-    for known in queries.of_groups(uow.session, [group_id], (ProposalState.DRAFT,), round_id=round_id):
+    for known in lists.of_groups(uow.session, [group_id], (ProposalState.DRAFT,), round_id=round_id):
         if not known.section_versions and not known.hands:
             return known
     proposal = begin(uow, round, group_id)
@@ -84,7 +85,7 @@ def ensure_may_apply(uow: UnitOfWork, round_id: UUID, group_id: UUID) -> tuple[R
     round = uow.get(Round, round_id)
     group = uow.get(Group, group_id, lock=True)
     _ensure_open(uow, round)
-    kind = ApplicantKind.HOSTED if queries.needs_host(group) else ApplicantKind.CONSTITUTED
+    kind = ApplicantKind.HOSTED if whole.needs_host(group) else ApplicantKind.CONSTITUTED
     allowed = rounds.promises(round).applicant_kinds
     if kind not in allowed:
         raise RuleBroken(
@@ -162,12 +163,12 @@ def take_over(uow: UnitOfWork, proposal_id: UUID, earlier_id: UUID, geography: G
     if proposal.section_versions:
         raise StepRefused("You have begun to write already, so nothing is taken over from an earlier proposal.")
     earlier = next(
-        (one for one in queries.reusable(uow.session, proposal.group_id, proposal.round_id) if one.id == earlier_id),
+        (one for one in lists.reusable(uow.session, proposal.group_id, proposal.round_id) if one.id == earlier_id),
         None,
     )
     if earlier is None:
         raise RuleBroken("Choose one of the earlier proposals of this group.", field="earlier_id")
-    facts = queries.facts(uow.session, queries.proposal(uow.session, earlier.id))
+    facts = whole.facts(uow.session, whole.proposal(uow.session, earlier.id))
     fits = facts.priority_id in rounds.priority_ids(uow.session, proposal.round_id)
     facts = replace(
         facts,
@@ -216,7 +217,7 @@ def ask_for_sign_off(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
 def send_back(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
     """Whoever was asked to sign off gives it back with a reason; or the writer takes it back."""
     proposal = _locked(uow, proposal_id)
-    parties = queries.parties(uow.session, proposal)
+    parties = whole.parties(uow.session, proposal)
     if uow.actor.id != proposal.writer_id or not access.may_edit(uow.actor, parties):
         _ensure_may_sign(uow, proposal)
     before = proposal.state
@@ -267,7 +268,7 @@ def put_in(uow: UnitOfWork, proposal: Proposal, *, signer_id: UUID | None, **mor
 def reopen(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     """The group takes back what it put in, to change it, while the round is open. The copy stays for officers."""
     proposal = writable(uow, proposal_id)
-    access.ensure_of_group(uow.actor, queries.parties(uow.session, proposal))
+    access.ensure_of_group(uow.actor, whole.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.REOPEN)
     _ensure_open(uow, proposal.round)
@@ -281,7 +282,7 @@ def reopen(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
 def withdraw(uow: UnitOfWork, proposal_id: UUID, reason: str = "") -> Proposal:
     """The group takes its proposal out of the round. On a frozen ballot it stays listed as withdrawn."""
     proposal = writable(uow, proposal_id)
-    access.ensure_of_group(uow.actor, queries.parties(uow.session, proposal))
+    access.ensure_of_group(uow.actor, whole.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.WITHDRAW)
     if rounds.phase(proposal.round, uow.now) in (RoundState.DECIDED, RoundState.ANNOUNCED, RoundState.COMPLETED):
@@ -304,7 +305,7 @@ def screen(
     The first check begins the checking of the round.
     """
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_screen(uow.actor, queries.parties(uow.session, proposal))
+    access.ensure_may_screen(uow.actor, whole.parties(uow.session, proposal))
     before = proposal.state
     action = ProposalAction.PASS_SCREENING if eligible else ProposalAction.FAIL_SCREENING
     after = next_state(STEPS, before, action)
@@ -331,7 +332,7 @@ def request_more_info(
     ``until``: the moment by which the group answers; it must lie before the vote opens.
     """
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_screen(uow.actor, queries.parties(uow.session, proposal))
+    access.ensure_may_screen(uow.actor, whole.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.REQUEST_MORE_INFO)
     _ensure_checking(uow, proposal.round)
@@ -387,7 +388,7 @@ def send_answer(uow: UnitOfWork, proposal: Proposal, **more: Any) -> Proposal:
 
 def close_questions(uow: UnitOfWork) -> int:
     """Questions that were not answered in time go back to whoever checks. Safe to run twice. Returns how many."""
-    ids = queries.unanswered(uow.session, uow.now)
+    ids = waiting.unanswered(uow.session, uow.now)
     for proposal_id in ids:
         proposal = _locked(uow, proposal_id)
         before = proposal.state
@@ -399,7 +400,7 @@ def close_questions(uow: UnitOfWork) -> int:
 def reinstate(uow: UnitOfWork, proposal_id: UUID, reason: str) -> Proposal:
     """A steward without interest lets a proposal go on after all, before the vote opens."""
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_screen(uow.actor, queries.parties(uow.session, proposal))
+    access.ensure_may_screen(uow.actor, whole.parties(uow.session, proposal))
     before = proposal.state
     after = next_state(STEPS, before, ProposalAction.REINSTATE)
     _ensure_checking(uow, proposal.round)
@@ -471,26 +472,26 @@ def close_drafts(uow: UnitOfWork) -> int:
 
     Returns how many were closed.
     """
-    ids = queries.past_deadline(uow.session, uow.now)
+    ids = waiting.past_deadline(uow.session, uow.now)
     for proposal_id in ids:
         proposal = _locked(uow, proposal_id)
         before = proposal.state
         proposal.state = next_state(STEPS, before, ProposalAction.MISS_DEADLINE)
         uow.record("proposal.not_submitted", proposal, before=before, after=proposal.state)
         if proposal.section_versions:
-            notices.not_submitted(uow, proposal, queries.facts(uow.session, proposal))
+            notices.not_submitted(uow, proposal, whole.facts(uow.session, proposal))
     return len(ids)
 
 
 def signers_of(uow: UnitOfWork, proposal: Proposal, writer_id: UUID | None) -> list[tuple[UUID, str]]:
     """(person id, address) of everybody who could sign off what this writer asks to have signed off."""
-    found = queries.signers(uow.session, proposal, writer_id)
+    found = whole.signers(uow.session, proposal, writer_id)
     return [(one.person_id, one.person.email) for one in found if one.person.email]
 
 
 def _ensure_may_sign(uow: UnitOfWork, proposal: Proposal) -> None:
     """The second person, other than the writer; in a quick round a lighter rule says who."""
-    parties = queries.parties(uow.session, proposal)
+    parties = whole.parties(uow.session, proposal)
     if rounds.is_quick(proposal.round):
         access.ensure_may_second(uow.actor, parties, proposal.writer_id)
     else:
@@ -498,18 +499,18 @@ def _ensure_may_sign(uow: UnitOfWork, proposal: Proposal) -> None:
 
 
 def _alone(uow: UnitOfWork, proposal: Proposal) -> bool:
-    return queries.is_alone(people.members(uow.session, proposal.group_id), proposal.writer_id)
+    return whole.is_alone(people.members(uow.session, proposal.group_id), proposal.writer_id)
 
 
 def _locked(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     uow.get(Proposal, proposal_id, lock=True)
-    return queries.proposal(uow.session, proposal_id)
+    return whole.proposal(uow.session, proposal_id)
 
 
 def writable(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     """The proposal, its row held, for a member of its group who may write."""
     proposal = _locked(uow, proposal_id)
-    access.ensure_may_edit(uow.actor, queries.parties(uow.session, proposal))
+    access.ensure_may_edit(uow.actor, whole.parties(uow.session, proposal))
     return proposal
 
 
@@ -559,12 +560,12 @@ def _ensure_checking(uow: UnitOfWork, round: Round) -> None:
 
 
 def _ensure_whole(uow: UnitOfWork, proposal: Proposal) -> Facts:
-    facts = queries.facts(uow.session, proposal)
+    facts = whole.facts(uow.session, proposal)
     if rounds.is_quick(proposal.round):
-        for gap in ask_gaps(facts, queries.limits(uow.session, proposal.round))[:1]:
+        for gap in ask_gaps(facts, whole.limits(uow.session, proposal.round))[:1]:
             raise RuleBroken(gap.message, field=gap.field)
         return facts
-    lacking = all_gaps(facts, queries.limits(uow.session, proposal.round))
+    lacking = all_gaps(facts, whole.limits(uow.session, proposal.round))
     if lacking:
         titles = ", ".join(f"“{SECTION_TITLES[section]}”" for section in lacking)
         first = next(iter(lacking.values()))[0].message

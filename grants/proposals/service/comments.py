@@ -8,8 +8,9 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
-from grants.proposals import access, notices, queries
+from grants.proposals import access, notices
 from grants.proposals.models import CommentFlag, Proposal, ProposalComment
+from grants.proposals.queries import published, questions, whole
 from grants.proposals.rules.comments import COMMENT_AT_MOST, COMMENT_STEPS, FLAG_AT_MOST, CommentAction, CommentState
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
@@ -35,7 +36,7 @@ def answer(uow: UnitOfWork, comment_id: UUID, words: str) -> ProposalComment:
     if question.answers_id is not None:
         raise RuleBroken("Answer the question, not an answer.")
     proposal = _talked_about(uow, question.proposal_id)
-    access.ensure_may_edit(uow.actor, queries.parties(uow.session, proposal))
+    access.ensure_may_edit(uow.actor, whole.parties(uow.session, proposal))
     comment = _say(uow, proposal, words, question.id)
     uow.record("proposal.question_answered", proposal, comment=comment.id)
     if question.author_id is not None:
@@ -104,8 +105,8 @@ def _say(uow: UnitOfWork, proposal: Proposal, words: str, answers_id: UUID | Non
 
 
 def _talked_about(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
-    proposal = queries.proposal(uow.session, proposal_id)
-    if not queries.is_public(proposal, uow.now):
+    proposal = whole.proposal(uow.session, proposal_id)
+    if not published.is_public(proposal, uow.now):
         raise NotFound("There is no such proposal.")
     if proposal.state is not ProposalState.ON_BALLOT or rounds.phase(proposal.round, uow.now) is not RoundState.VOTING:
         raise StepRefused("Questions can be asked and answered while people vote.")
@@ -113,18 +114,18 @@ def _talked_about(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
 
 
 def _shown(uow: UnitOfWork, comment_id: UUID) -> ProposalComment:
-    comment = queries.comment(uow.session, comment_id)
+    comment = questions.comment(uow.session, comment_id)
     if comment.state is not CommentState.SHOWN:
         raise NotFound("There is no such question.")
-    if not queries.is_public(queries.proposal(uow.session, comment.proposal_id), uow.now):
+    if not published.is_public(whole.proposal(uow.session, comment.proposal_id), uow.now):
         raise NotFound("There is no such question.")
     return comment
 
 
 def _moderated(uow: UnitOfWork, comment_id: UUID) -> ProposalComment:
     comment = uow.get(ProposalComment, comment_id, lock=True)
-    proposal = queries.proposal(uow.session, comment.proposal_id)
-    access.ensure_may_screen(uow.actor, queries.parties(uow.session, proposal))
+    proposal = whole.proposal(uow.session, comment.proposal_id)
+    access.ensure_may_screen(uow.actor, whole.parties(uow.session, proposal))
     if comment.author_id == uow.actor.id:
         raise NotAllowed("Nobody moderates themselves. Ask another steward.")
     return comment

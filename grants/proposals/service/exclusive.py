@@ -6,8 +6,9 @@ from uuid import UUID
 from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.models import ExclusiveBid, ExclusiveSet, Proposal
+from grants.proposals.queries import lists, only_one, whole
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.access import ensure_may_run
 from grants.rounds.models import Round
@@ -29,7 +30,7 @@ def exclude(uow: UnitOfWork, round_id: UUID, proposal_ids: Collection[UUID], rea
         reason, "reason", "Say why only one of them can be funded. Everybody can read it.", REASON_AT_MOST
     )
     chosen = {one.id for one in bids}
-    for one in queries.exclusive_sets(uow.session, round.id):
+    for one in only_one.exclusive_sets(uow.session, round.id):
         if one.lifted_at is None and {bid.proposal_id for bid in one.bids} == chosen:
             raise RuleBroken("It says already that only one of these can be funded.", field="bids")
     assert uow.actor.id is not None
@@ -59,7 +60,7 @@ def lift(uow: UnitOfWork, set_id: UUID, reason: str) -> ExclusiveSet:
     round = uow.get(Round, found.round_id, lock=True)
     uow.session.refresh(found)
     ids = [one.proposal_id for one in found.bids]
-    _ensure_may_mark(uow, round, queries.by_ids(uow.session, ids))
+    _ensure_may_mark(uow, round, lists.by_ids(uow.session, ids))
     if found.lifted_at is not None:
         raise StepRefused("This was lifted already.")
     found.lifted_reason = words_given(
@@ -79,7 +80,7 @@ def lift(uow: UnitOfWork, set_id: UUID, reason: str) -> ExclusiveSet:
 
 
 def _bids(uow: UnitOfWork, round: Round, proposal_ids: Collection[UUID]) -> list[Proposal]:
-    bids = queries.by_ids(uow.session, sorted(set(proposal_ids)))
+    bids = lists.by_ids(uow.session, sorted(set(proposal_ids)))
     _ensure_may_mark(uow, round, bids)
     wanted = ProposalState.ELIGIBLE if round.state is RoundState.CHECKING else ProposalState.ON_BALLOT
     if len(bids) != len(set(proposal_ids)) or any(one.round_id != round.id or one.state is not wanted for one in bids):
@@ -92,7 +93,7 @@ def _bids(uow: UnitOfWork, round: Round, proposal_ids: Collection[UUID]) -> list
 def _ensure_may_mark(uow: UnitOfWork, round: Round, bids: Collection[Proposal]) -> None:
     ensure_may_run(uow.actor, round.fund_id)
     for one in bids:
-        access.ensure_may_screen(uow.actor, queries.parties(uow.session, one))
+        access.ensure_may_screen(uow.actor, whole.parties(uow.session, one))
     if not may_change(round.state, counted=round.votes_counted_at is not None):
         raise StepRefused(
             "Which projects exclude each other can be changed before the ballot is fixed, and again from the count "

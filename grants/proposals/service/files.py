@@ -14,8 +14,9 @@ from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
 from grants.ports.scanning import Scanner
 from grants.ports.storage import FileStore
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.models import Proposal, ProposalFile
+from grants.proposals.queries import whole
 from grants.proposals.rules.files import (
     FILE_STEPS,
     LABEL_AT_MOST,
@@ -112,8 +113,8 @@ def scan(working: Working, store: FileStore, scanner: Scanner, payload: dict[str
 
 def _writing(uow: UnitOfWork, proposal_id: UUID) -> Proposal:
     uow.get(Proposal, proposal_id, lock=True)
-    proposal = queries.proposal(uow.session, proposal_id)
-    if not access.may_edit(uow.actor, queries.parties(uow.session, proposal)):
+    proposal = whole.proposal(uow.session, proposal_id)
+    if not access.may_edit(uow.actor, whole.parties(uow.session, proposal)):
         raise NotFound("There is no such proposal.")
     asked = proposal.state is ProposalState.MORE_INFO_REQUESTED
     if asked and proposal.asked_until is not None and uow.now < proposal.asked_until:

@@ -8,8 +8,9 @@ from grants.kernel.errors import NotFound, RuleBroken
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
 from grants.people import queries as people
-from grants.proposals import access, notices, queries
+from grants.proposals import access, notices
 from grants.proposals.models import Proposal, ProposalPartner
+from grants.proposals.queries import whole
 from grants.proposals.rules.partners import MOST_PARTNERS, PARTNER_STEPS, Partner, PartnerAction, PartnerState
 from grants.proposals.rules.states import ProposalState
 from grants.rounds import queries as rounds
@@ -42,8 +43,8 @@ def ask(uow: UnitOfWork, proposal_id: UUID) -> dict[UUID, str]:
     Returns the token of each letter's link by the partner's id: told only once, to be shown to nobody else.
     """
     uow.get(Proposal, proposal_id, lock=True)
-    proposal = queries.proposal(uow.session, proposal_id)
-    access.ensure_may_edit(uow.actor, queries.parties(uow.session, proposal))
+    proposal = whole.proposal(uow.session, proposal_id)
+    access.ensure_may_edit(uow.actor, whole.parties(uow.session, proposal))
     if proposal.state is not ProposalState.DRAFT or rounds.phase(proposal.round, uow.now) is not RoundState.OPEN:
         raise RuleBroken("Partners are asked while the proposal is being written and its round is open.")
     due = [
@@ -75,7 +76,7 @@ def answer(uow: UnitOfWork, token: str, *, yes: bool, name: str) -> ProposalPart
 
     Raises ``NotFound`` when the link was used, or something else is asked of them by now.
     """
-    partner = queries.partner_by_token(uow.session, token)
+    partner = whole.partner_by_token(uow.session, token)
     if partner is None:
         raise NotFound("This link was used already, or what was asked of you has changed.")
     proposal = uow.get(Proposal, partner.proposal_id, lock=True)

@@ -12,8 +12,9 @@ from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
 from grants.people.service import accounts as people_service
 from grants.ports.geography import Geography
-from grants.proposals import notices, queries
+from grants.proposals import notices
 from grants.proposals.models import Proposal
+from grants.proposals.queries import whole
 from grants.proposals.rules.asks import ANSWER_DAYS, ASK_KEY, ASK_PARTS
 from grants.proposals.rules.states import QUICK_STEPS, ProposalAction, ProposalState
 from grants.proposals.service import bids
@@ -96,7 +97,7 @@ def again(uow: UnitOfWork, proposal_id: UUID, geography: Geography) -> Proposal:
     made = start(uow, earlier.round_id, earlier.group_id)
     if made.section_versions:
         return made
-    facts = queries.facts(uow.session, earlier)
+    facts = whole.facts(uow.session, earlier)
     values = {name: getattr(facts, name) for names in ASK_PARTS.values() for name in names}
     return save(uow, made.id, values, version=0, geography=geography)
 

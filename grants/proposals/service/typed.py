@@ -9,12 +9,13 @@ from uuid import UUID
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.words import words_given
 from grants.kernel.work import UnitOfWork
-from grants.proposals import access, notices, queries
+from grants.proposals import access, notices
 from grants.proposals.models import Proposal, ProposalFile, ProposalHand
+from grants.proposals.queries import hands, whole
 from grants.proposals.rules.facts import Help
 from grants.proposals.rules.files import SPOKEN, FileState
 from grants.proposals.rules.hands import HAND_WORDS_AT_MOST, SUMMARY_AT_MOST, Hand, Source
-from grants.proposals.rules.states import ProposalState
+from grants.proposals.rules.states import IN_HAND, ProposalState
 from grants.proposals.service.bids import _locked, begin, ensure_may_apply, put_in, send_answer
 from grants.rounds import queries as rounds
 
@@ -26,7 +27,7 @@ def start(uow: UnitOfWork, round_id: UUID, group_id: UUID, source: Source, told_
     if rounds.is_quick(round):
         raise StepRefused("A quick round is asked on one page. Help the group to fill it in on its own account.")
     told_by = words_given(told_by, "told_by", "Say who of the group wrote it or told you.", HAND_WORDS_AT_MOST)
-    for known in queries.typed_by(uow.session, _me(uow), (ProposalState.DRAFT,)):
+    for known in hands.typed_by(uow.session, _me(uow), (ProposalState.DRAFT,)):
         if known.group_id == group.id and known.round_id == round.id and not known.section_versions:
             return known
     proposal = begin(uow, round, group.id)
@@ -49,7 +50,7 @@ def put_in_signed(uow: UnitOfWork, proposal_id: UUID, signed_by: str, kept_at: s
     ``signed_by``: who signed; ``kept_at``: where the paper lies. An answer to a question is sent in the same way.
     """
     proposal = _locked(uow, proposal_id)
-    parties = queries.parties(uow.session, proposal)
+    parties = whole.parties(uow.session, proposal)
     access.ensure_may_see_signed(uow.actor, parties)
     if parties.typist_id is None or proposal.writer_id != parties.typist_id:
         raise StepRefused("Its group wrote this on a screen, so somebody of the group signs it off there.")
@@ -67,11 +68,11 @@ def sum_up(uow: UnitOfWork, file_id: UUID, words: str) -> ProposalFile:
     """Write down what a recording says, for those who cannot hear it, before the ballot is fixed. The group is told."""
     file = uow.get(ProposalFile, file_id)
     proposal = _locked(uow, file.proposal_id)
-    parties = queries.parties(uow.session, proposal)
+    parties = whole.parties(uow.session, proposal)
     access.ensure_may_sum_up(uow.actor, parties)
     if file.kind not in SPOKEN or file.state is not FileState.CLEAN:
         raise NotFound("There is no such recording.")
-    if proposal.state not in queries.IN_HAND or proposal.round.panel_locked_at is not None:
+    if proposal.state not in IN_HAND or proposal.round.panel_locked_at is not None:
         raise StepRefused("What a recording says is written down after the bid was put in and before the vote opens.")
     if proposal.screened_by_id == uow.actor.id:
         raise NotAllowed("You checked this proposal, so somebody else must write down what its recording says.")

@@ -20,8 +20,9 @@ from grants.kernel.words import plural
 from grants.payees import queries as payees
 from grants.payees.rules.checks import PAPER_WORDS, needed
 from grants.people import queries as people
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.access import Parties
+from grants.proposals.queries import hands, lists, measured, only_one, published, waiting, whole
 from grants.proposals.rules.facts import (
     APPROACH_WORDS,
     COMMUNITY_WORDS,
@@ -55,7 +56,7 @@ from grants.web.session import current_actor
 bp = Blueprint("proposals", __name__)
 forgetting(service.forget_person)
 
-PER_PAGE = queries.PER_PAGE
+PER_PAGE = published.PER_PAGE
 CHECKED = (RoundState.CLOSED, RoundState.CHECKING)
 STATE_WORDS: dict[ProposalState, tuple[str, str]] = {
     ProposalState.DRAFT: ("yellow", "Being written"),
@@ -95,11 +96,11 @@ def proposal_word(proposal: Any) -> tuple[str, str]:
 @kept()
 def page(proposal_id: UUID) -> ResponseReturnValue:
     """The proposal: for its group a task list while it is written; for everybody its public page."""
-    proposal, actor = queries.proposal(reading(), proposal_id), current_actor()
-    parties = queries.parties(reading(), proposal, with_host=bool(actor.groups))
+    proposal, actor = whole.proposal(reading(), proposal_id), current_actor()
+    parties = whole.parties(reading(), proposal, with_host=bool(actor.groups))
     inside = access.may_read_all(actor, parties)
     good_until(*rounds.moments(proposal.round), proposal.asked_until)
-    if not inside and not queries.is_public(proposal, now()):
+    if not inside and not published.is_public(proposal, now()):
         raise NotFound("There is no such proposal.")
     if rounds.is_quick(proposal.round):
         if proposal.state is ProposalState.DRAFT and access.may_edit(actor, parties):
@@ -115,7 +116,7 @@ def page(proposal_id: UUID) -> ResponseReturnValue:
 
 
 def _task_list(proposal: Any, parties: Parties) -> str:
-    facts, limits = queries.facts(reading(), proposal), queries.limits(reading(), proposal.round)
+    facts, limits = whole.facts(reading(), proposal), whole.limits(reading(), proposal.round)
     may_edit = access.may_edit(current_actor(), parties)
     open_now = rounds.phase(proposal.round, now()) is RoundState.OPEN
     tasks = []
@@ -158,7 +159,7 @@ def _task_list(proposal: Any, parties: Parties) -> str:
             may_edit
             and open_now
             and not proposal.section_versions
-            and queries.reusable(reading(), proposal.group_id, proposal.round_id)
+            and lists.reusable(reading(), proposal.group_id, proposal.round_id)
         ),
     )
 
@@ -188,18 +189,18 @@ def _hint(section: Section, facts: Facts) -> str:
 def signers(proposal: Any) -> list[str]:
     """Names of those who could sign off, were this person to ask."""
     writer = proposal.writer_id if proposal.state is ProposalState.AWAITING_SIGN_OFF else current_actor().id
-    return [one.person.name for one in queries.signers(reading(), proposal, writer)]
+    return [one.person.name for one in whole.signers(reading(), proposal, writer)]
 
 
 def shown_facts(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]:
     """What the page and the check page show."""
-    actor, facts = current_actor(), queries.facts(reading(), proposal, hosted=None if inside else False)
+    actor, facts = current_actor(), whole.facts(reading(), proposal, hosted=None if inside else False)
     if not inside:
         signs = False  # a signatory belongs to the group or its host, and what is asked for that is for insiders only
     elif rounds.is_quick(proposal.round):
         signs = access.why_not_second(actor, parties, proposal.writer_id) is None
     else:
-        alone = queries.is_alone(people.members(reading(), proposal.group_id), proposal.writer_id)
+        alone = whole.is_alone(people.members(reading(), proposal.group_id), proposal.writer_id)
         signs = access.why_not_sign_off(actor, parties, proposal.writer_id, alone) is None
     may_edit, ours = access.may_edit(actor, parties), actor.can_edit_for(proposal.group_id)
     phase = rounds.phase(proposal.round, now())
@@ -218,7 +219,7 @@ def shown_facts(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]
         "approach_words": [APPROACH_WORDS[Approach(one)] for one in facts.approaches if one != Approach.NONE],
         "level_words": LEVEL_WORDS[facts.level] if facts.level else None,
         "community_words": [COMMUNITY_WORDS[Community(one)] for one in facts.communities],
-        "heard": queries.heard(proposal),
+        "heard": whole.heard(proposal),
         "partner_words": PARTNER_WORDS,
         "help_words": HELP_WORDS[facts.help_received] if facts.help_received else None,
         "asked": [(one, SECTION_TITLES[Section(one)]) for one in proposal.asked_sections],
@@ -235,7 +236,7 @@ def shown_facts(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]
         "may_withdraw": ours and _can_withdraw(proposal, phase),
         "may_screen": access.may_screen(actor, parties),
         "signers": signers(proposal) if inside and awaiting else [],
-        "snapshots": queries.snapshots(reading(), proposal.id) if inside else [],
+        "snapshots": whole.snapshots(reading(), proposal.id) if inside else [],
         "names": who,
         "typed": parties.typist_id is not None,
         "may_see_signed": proposal.writer_id is not None
@@ -248,9 +249,9 @@ def shown_facts(proposal: Any, parties: Parties, inside: bool) -> dict[str, Any]
 
 def _only_one(proposal: Any, parties: Parties) -> str:
     """Beside which others it cannot win: for everybody once the proposals are public, before that for stewards."""
-    if not queries.is_public(proposal, now()) and not access.may_screen(current_actor(), parties):
+    if not published.is_public(proposal, now()) and not access.may_screen(current_actor(), parties):
         return ""
-    return queries.only_one_words(reading(), proposal.round_id).get(proposal.id, "")
+    return only_one.only_one_words(reading(), proposal.round_id).get(proposal.id, "")
 
 
 def _code(text: str) -> Any:
@@ -306,8 +307,8 @@ def _listed(round_ids: Sequence[UUID]) -> dict[UUID, _Listed]:
     (round_id,) = round_ids
     round = rounds.published(reading(), round_id)
     good_until(*rounds.moments(round))
-    shown = queries.open_to_all(round, now())
-    ids = queries.listed_ids(reading(), round_id) if shown else []
+    shown = published.open_to_all(round, now())
+    ids = published.listed_ids(reading(), round_id) if shown else []
     told = (round.id, round.title, round.voting_opens_at, round.currency, shown, tuple(ids))
     return {round_id: _Listed(*told)}
 
@@ -315,7 +316,7 @@ def _listed(round_ids: Sequence[UUID]) -> dict[UUID, _Listed]:
 def _cards(round: _Listed, ids: Sequence[str]) -> dict[str, Markup]:
     """Id → the bid's card, of which everybody sees the same."""
     told = {UUID(id): id for id in ids}
-    found = queries.cards(reading(), list(told))
+    found = published.cards(reading(), list(told))
     html = render_template("proposals/cards_apart.html", proposals=found, round=round)
     pieces = zip(found, html.split("\0"), strict=False)  # no text of ours or theirs holds a NUL: forms refuse it
     return {told[one.id]: Markup(piece) for one, piece in pieces}  # noqa: S704 - rendered by our template
@@ -344,9 +345,9 @@ def page_of(size: int) -> tuple[int, int]:
 def _in_round(round: Any) -> PageSection | None:
     """Your group's proposals; and, once the vote opens, some of all of them."""
     actor = current_actor()
-    mine = queries.of_groups(reading(), list(actor.groups), round_id=round.id, limit=10)
-    shown = queries.open_to_all(round, now())
-    ids = _shuffled([str(id) for id in queries.public_ids(reading(), round.id)]) if shown else []
+    mine = lists.of_groups(reading(), list(actor.groups), round_id=round.id, limit=10)
+    shown = published.open_to_all(round, now())
+    ids = _shuffled([str(id) for id in published.public_ids(reading(), round.id)]) if shown else []
     if not mine and not shown:
         return None
     html = render_template(
@@ -354,7 +355,7 @@ def _in_round(round: Any) -> PageSection | None:
         round=round,
         mine=mine,
         shown=shown,
-        proposals=queries.by_ids(reading(), [UUID(id) for id in ids[:6]]),
+        proposals=lists.by_ids(reading(), [UUID(id) for id in ids[:6]]),
         total=len(ids),
     )
     return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
@@ -363,7 +364,7 @@ def _in_round(round: Any) -> PageSection | None:
 @page_section("desk", order=10)
 def _on_desk(round: Any) -> PageSection | None:
     """How many proposals there are in each state, and what waits for a check."""
-    found, actor = queries.counts(reading(), round.id), current_actor()
+    found, actor = lists.counts(reading(), round.id), current_actor()
     helps, phase = access.may_help(actor, round.fund_id), rounds.phase(round, now())
     if rounds.is_quick(round) or (not found and not (helps and phase is RoundState.OPEN)):
         return None
@@ -372,19 +373,19 @@ def _on_desk(round: Any) -> PageSection | None:
         round=round,
         counts=[(state, found[state]) for state in ProposalState if state in found],
         to_check=found.get(ProposalState.SUBMITTED, 0) if rounds.phase(round, now()) in CHECKED else 0,
-        asked=queries.eligibility_counts(reading(), round.id),
+        asked=measured.eligibility_counts(reading(), round.id),
         hurdle_words=HURDLE_WORDS,
         may_help=helps,
         open_now=phase is RoundState.OPEN,
-        to_confirm=queries.to_confirm(reading(), round.id) if helps else [],
-        to_sum_up=queries.to_sum_up(reading(), round.id) if helps else [],
+        to_confirm=hands.to_confirm(reading(), round.id) if helps else [],
+        to_sum_up=hands.to_sum_up(reading(), round.id) if helps else [],
     )
     return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
 
 
 @page_section("priority", order=40)
 def _in_priority(priority: Any) -> PageSection | None:
-    found = queries.public_of_priority(reading(), priority.id, now(), limit=6)
+    found = published.public_of_priority(reading(), priority.id, now(), limit=6)
     if not found:
         return None
     html = render_template("proposals/in_list.html", proposals=found)
@@ -395,16 +396,16 @@ def _in_priority(priority: Any) -> PageSection | None:
 def _in_group(group: Any) -> PageSection | None:
     inside = group.id in current_actor().groups
     if inside:
-        found = queries.of_groups(reading(), [group.id], limit=12)
+        found = lists.of_groups(reading(), [group.id], limit=12)
     else:
-        found = queries.public_of_group(reading(), group.id, now(), limit=12)
+        found = published.public_of_group(reading(), group.id, now(), limit=12)
     if not found:
         return None
     html = render_template("proposals/in_list.html", proposals=found)
     return PageSection("proposals", "Proposals", Markup(html))  # noqa: S704 - rendered by our template
 
 
-@needs_you(queries.unfinished)
+@needs_you(waiting.unfinished)
 def _unfinished(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     """Drafts that fall due, sign-offs that are asked for, what came back."""
     for id, title, state, group_id, group, writer_id, sent_back_reason, kind, closes_at in rows:
@@ -419,21 +420,21 @@ def _unfinished(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou
             yield NeedsYou(f"Finish “{name}”", href, f"For {group}", closes_at)
 
 
-@needs_you(queries.to_tell_more)
+@needs_you(waiting.to_tell_more)
 def _to_tell_more(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     for id, title, group, until in rows:
         href = url_for("proposals.page", proposal_id=id)
         yield NeedsYou(f"Answer a question about “{title}”", href, f"For {group}", until)
 
 
-@needs_you(queries.hosted_waiting)
+@needs_you(waiting.hosted_waiting)
 def _hosted(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     for id, title, _, _, group, _, _, _, closes_at in rows:
         href = url_for("proposals.page", proposal_id=id)
         yield NeedsYou(f"Sign off “{title}”", href, f"You hold the money for {group}", closes_at)
 
 
-@needs_you(queries.typed_in)
+@needs_you(waiting.typed_in)
 def _typed_in(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     for id, title, state, _, group, _, _, _, closes_at in rows:
         doing = "Finish typing in" if state is ProposalState.DRAFT else "Get the group’s word on"
@@ -441,7 +442,7 @@ def _typed_in(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
         yield NeedsYou(f"{doing} “{title or 'the proposal'}”", href, f"For {group}", closes_at)
 
 
-@needs_you(queries.to_screen)
+@needs_you(waiting.to_screen)
 def _to_screen(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     for round_id, title, voting_opens_at, size in rows:
         href = url_for("proposal_screening.screening", round_id=round_id)

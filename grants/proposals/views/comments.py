@@ -12,8 +12,9 @@ from markupsafe import Markup
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.kernel.words import plural
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.forms.steps import CommentForm, FlagForm
+from grants.proposals.queries import published, questions, whole
 from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import comments as service
@@ -33,14 +34,14 @@ bp = Blueprint("proposal_comments", __name__)
 @section("proposal", order=5)
 def _on_page(proposal: Any) -> Section | None:
     """The questions with their answers; while people vote, a way to ask."""
-    if not queries.is_public(proposal, now()):
+    if not published.is_public(proposal, now()):
         return None
-    actor, found = current_actor(), queries.questions(reading(), proposal.id)
+    actor, found = current_actor(), questions.questions(reading(), proposal.id)
     phase = rounds.phase(proposal.round, now())
     open_now = phase is RoundState.VOTING and proposal.state is ProposalState.ON_BALLOT
     if not found and not open_now:
         return None
-    moderates = actor.has(Role.STEWARD) and access.may_screen(actor, queries.parties(reading(), proposal))
+    moderates = actor.has(Role.STEWARD) and access.may_screen(actor, whole.parties(reading(), proposal))
     html = render_template(
         "proposals/questions.html",
         proposal=proposal,
@@ -49,7 +50,7 @@ def _on_page(proposal: Any) -> Section | None:
         answers=open_now and actor.can_edit_for(proposal.group_id),
         own=proposal.group_id in actor.groups,
         moderates=moderates,
-        flags=queries.flags_of(reading(), proposal.id) if moderates else {},
+        flags=questions.flags_of(reading(), proposal.id) if moderates else {},
     )
     return Section("questions", "Questions and answers", Markup(html))  # noqa: S704 - rendered by our template
 
@@ -63,8 +64,8 @@ def _back(comment: Any) -> ResponseReturnValue:
 @post_limit("20 per hour")
 def ask(proposal_id: UUID) -> ResponseReturnValue:
     """Ask the group something."""
-    proposal = queries.proposal(reading(), proposal_id)
-    if not queries.is_public(proposal, now()):
+    proposal = whole.proposal(reading(), proposal_id)
+    if not published.is_public(proposal, now()):
         raise NotFound("There is no such proposal.")
     form = CommentForm()
     if form.accepted():
@@ -84,7 +85,7 @@ def ask(proposal_id: UUID) -> ResponseReturnValue:
 def answer(comment_id: UUID) -> ResponseReturnValue:
     """The group answers."""
     comment, proposal = _public(comment_id)
-    access.ensure_may_edit(current_actor(), queries.parties(reading(), proposal))
+    access.ensure_may_edit(current_actor(), whole.parties(reading(), proposal))
     form = CommentForm()
     form.words.label.text, form.words.description = "Your answer", "Everybody can read it, under your group’s name."
     if carried_out(form, lambda uow: service.answer(uow, comment_id, form.words.data or "")):
@@ -113,7 +114,7 @@ def flag(comment_id: UUID) -> ResponseReturnValue:
 def hide(comment_id: UUID) -> ResponseReturnValue:
     """Hide it, with a reason that everybody can read."""
     comment, proposal = _public(comment_id)
-    access.ensure_may_screen(current_actor(), queries.parties(reading(), proposal))
+    access.ensure_may_screen(current_actor(), whole.parties(reading(), proposal))
     form = FlagForm()
     form.why.label.text, form.why.description = "Why is it hidden?", "Everybody can read this."
     if carried_out(form, lambda uow: service.hide(uow, comment_id, form.why.data or "")):
@@ -127,21 +128,21 @@ def hide(comment_id: UUID) -> ResponseReturnValue:
 @signed_in(Role.STEWARD)
 def keep(comment_id: UUID) -> ResponseReturnValue:
     """Let stand what was flagged, or show it again."""
-    comment = queries.comment(reading(), comment_id)
+    comment = questions.comment(reading(), comment_id)
     with working() as uow:
         service.keep(uow, comment_id)
     return _back(comment)
 
 
 def _public(comment_id: UUID) -> tuple[Any, Any]:
-    comment = queries.comment(reading(), comment_id)
-    proposal = queries.proposal(reading(), comment.proposal_id)
-    if comment.state is not CommentState.SHOWN or not queries.is_public(proposal, now()):
+    comment = questions.comment(reading(), comment_id)
+    proposal = whole.proposal(reading(), comment.proposal_id)
+    if comment.state is not CommentState.SHOWN or not published.is_public(proposal, now()):
         raise NotFound("There is no such question.")
     return comment, proposal
 
 
-@needs_you(queries.unanswered_questions)
+@needs_you(questions.unanswered_questions)
 def _unanswered(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     """Groups: questions without an answer."""
     for id, title, size in rows:
@@ -149,7 +150,7 @@ def _unanswered(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou
         yield NeedsYou(f"Answer {plural(size, 'question')} about “{title}”", href)
 
 
-@needs_you(queries.flagged)
+@needs_you(questions.flagged)
 def _flagged(actor: Actor, moment: datetime, rows: Rows) -> Iterable[NeedsYou]:
     """Stewards: what was flagged."""
     for id, title, size in rows:

@@ -6,7 +6,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import NotFound
-from grants.proposals import queries
+from grants.proposals.queries import whole
 from grants.proposals.rules.copies import compared, from_kept
 from grants.proposals.views.readers import readable
 from grants.proposals.views.wording import answers_of
@@ -21,7 +21,7 @@ bp = Blueprint("proposal_copies", __name__)
 def copy(proposal_id: UUID, number: int) -> ResponseReturnValue:
     """What was put in, as it was put in."""
     proposal, _ = readable(proposal_id)
-    kept = {one.number: one for one in queries.snapshots(reading(), proposal_id)}
+    kept = {one.number: one for one in whole.snapshots(reading(), proposal_id)}
     if number not in kept:
         raise NotFound
     return render_template(
@@ -38,7 +38,7 @@ def copy(proposal_id: UUID, number: int) -> ResponseReturnValue:
 def changes(proposal_id: UUID, number: int) -> ResponseReturnValue:
     """What is different between a copy and the one before it, in words."""
     proposal, _ = readable(proposal_id)
-    kept = {one.number: one for one in queries.snapshots(reading(), proposal_id)}
+    kept = {one.number: one for one in whole.snapshots(reading(), proposal_id)}
     if number not in kept or number - 1 not in kept:
         raise NotFound
     before, after = (answers_of(from_kept(kept[at].body)) for at in (number - 1, number))

@@ -6,8 +6,8 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import NotFound
-from grants.proposals import queries
 from grants.proposals.forms.steps import EligibilityForm
+from grants.proposals.queries import whole
 from grants.proposals.rules.hurdles import HURDLE_WORDS, MAY_APPLY, hurdle
 from grants.proposals.service import eligibility as service
 from grants.rounds import queries as rounds
@@ -32,7 +32,7 @@ def ask(round_id: UUID) -> ResponseReturnValue:
     if form.accepted():
         found = hurdle(
             form.to_answers(),
-            queries.limits(reading(), round),
+            whole.limits(reading(), round),
             constituted=ApplicantKind.CONSTITUTED in book.applicant_kinds,
             hosted=ApplicantKind.HOSTED in book.applicant_kinds,
         )

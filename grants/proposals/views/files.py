@@ -8,10 +8,11 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import NotFound, RuleBroken
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.forms.steps import FileForm
+from grants.proposals.queries import published, whole
 from grants.proposals.rules.files import MOST_FILES, SPOKEN, FileState
-from grants.proposals.rules.states import ProposalState
+from grants.proposals.rules.states import IN_HAND, ProposalState
 from grants.proposals.service import files as service
 from grants.rounds import queries as rounds
 from grants.rounds.rules.states import RoundState
@@ -43,8 +44,8 @@ def file_href(file: Any) -> str:
 @post_limit("60 per hour")
 def files(proposal_id: UUID) -> ResponseReturnValue:
     """What was added so far, and a form to add one."""
-    proposal = queries.proposal(reading(), proposal_id)
-    parties, actor = queries.parties(reading(), proposal), current_actor()
+    proposal = whole.proposal(reading(), proposal_id)
+    parties, actor = whole.parties(reading(), proposal), current_actor()
     if not access.may_read_all(actor, parties):
         raise NotFound("There is no such proposal.")
     form, may_edit = FileForm(), access.may_edit(actor, parties)
@@ -59,7 +60,7 @@ def files(proposal_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("proposal_files.files", proposal_id=proposal_id))
         except RuleBroken as broken:
             form.show(broken)
-            proposal = queries.proposal(reading(), proposal_id)
+            proposal = whole.proposal(reading(), proposal_id)
     writing = proposal.state is ProposalState.DRAFT and rounds.phase(proposal.round, now()) is RoundState.OPEN
     asked = proposal.state is ProposalState.MORE_INFO_REQUESTED and now() < (proposal.asked_until or now())
     return (
@@ -88,11 +89,11 @@ def remove(file_id: UUID) -> ResponseReturnValue:
 @public
 def open_file(file_id: UUID) -> ResponseReturnValue:
     """The file itself: for those who may read its proposal, once it was found clean."""
-    file = queries.file(reading(), file_id)
-    proposal = queries.proposal(reading(), file.proposal_id)
-    parties, actor = queries.parties(reading(), proposal), current_actor()
-    writes_down = file.kind in SPOKEN and proposal.state in queries.IN_HAND and access.may_help(actor, parties.fund_id)
-    if not access.may_read_all(actor, parties) and not writes_down and not queries.is_public(proposal, now()):
+    file = whole.file(reading(), file_id)
+    proposal = whole.proposal(reading(), file.proposal_id)
+    parties, actor = whole.parties(reading(), proposal), current_actor()
+    writes_down = file.kind in SPOKEN and proposal.state in IN_HAND and access.may_help(actor, parties.fund_id)
+    if not access.may_read_all(actor, parties) and not writes_down and not published.is_public(proposal, now()):
         raise NotFound("There is no such file.")
     if file.state is not FileState.CLEAN:
         raise NotFound("There is no such file.")

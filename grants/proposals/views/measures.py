@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed
-from grants.proposals import queries
+from grants.proposals.queries import measured
 from grants.proposals.rules.measures import (
     SMALLEST_CELL,
     average_minutes,
@@ -38,25 +38,25 @@ def measures(round_id: UUID) -> ResponseReturnValue:
     looks = any(actor.has(role, round.fund_id) for role in READERS) or actor.has(Role.ADMIN) or actor.has(Role.FUNDER)
     if not looks:
         raise NotAllowed("Only those who look after this fund, and funders, see this.")
-    effort = queries.effort(reading(), round_id)
+    effort = measured.effort(reading(), round_id)
     enough = sum(saves for saves, _ in effort.values()) >= SMALLEST_CELL
     seconds = sum(taken for _, taken in effort.values()) if enough else 0
     told = rounds.phase(round, now()) in TOLD
     wards = {ward.code: ward.name for ward in geography().wards()}
-    halted, seldom = stopped(queries.eligibility_counts(reading(), round_id))
+    halted, seldom = stopped(measured.eligibility_counts(reading(), round_id))
     return render_template(
         "proposals/measures.html",
         round=round,
-        per_hundred=minutes_per_hundred(seconds, queries.asked_in(reading(), round_id)),
+        per_hundred=minutes_per_hundred(seconds, measured.asked_in(reading(), round_id)),
         by_section=[
             (SECTION_TITLES[one], minutes)
             for one in Section
             if (minutes := average_minutes(*effort.get(one.value, (0, 0)))) is not None
         ],
-        gave_up=gave_up(queries.abandoned(reading(), round_id)),
+        gave_up=gave_up(measured.abandoned(reading(), round_id)),
         stopped=halted,
         seldom=seldom,
         announced=told,
-        success=success(queries.outcomes(reading(), round_id, wards)) if told else [],
+        success=success(measured.outcomes(reading(), round_id, wards)) if told else [],
         smallest=SMALLEST_CELL,
     )

@@ -6,8 +6,8 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import RuleBroken
-from grants.proposals import queries
 from grants.proposals.forms.steps import AnswerForm
+from grants.proposals.queries import whole
 from grants.proposals.rules.sections import Section
 from grants.proposals.service import partners as service
 from grants.web.db import reading
@@ -38,7 +38,7 @@ def ask(proposal_id: UUID) -> ResponseReturnValue:
 @post_limit("20 per hour")
 def answer(token: str) -> ResponseReturnValue:
     """What is asked of a partner, and their answer. The link is the key; it works until they have answered."""
-    partner = queries.partner_by_token(reading(), token)
+    partner = whole.partner_by_token(reading(), token)
     if partner is None:
         return render_template("proposals/partner_gone.html"), 404
     form = AnswerForm()

@@ -13,10 +13,11 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.kernel.money import show_pounds
 from grants.people import queries as people
 from grants.priorities import queries as priorities
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.forms.asks import AskForm, AskHostForm, ask_form
 from grants.proposals.forms.sections import add_row, remove_row
 from grants.proposals.forms.steps import StartForm
+from grants.proposals.queries import whole
 from grants.proposals.rules.asks import ASK_KEY, MOST_ASK_LINES, ask_gaps
 from grants.proposals.rules.facts import HELP_WORDS, Facts, Help
 from grants.proposals.rules.states import ProposalState
@@ -79,8 +80,8 @@ def _round(round_id: UUID) -> Any:
 
 def _mine(proposal_id: UUID) -> Any:
     """The ask, for those of its group who may write; for everybody else there is no such page."""
-    proposal, actor = queries.proposal(reading(), proposal_id), current_actor()
-    parties = queries.parties(reading(), proposal)
+    proposal, actor = whole.proposal(reading(), proposal_id), current_actor()
+    parties = whole.parties(reading(), proposal)
     if not rounds.is_quick(proposal.round) or not access.may_read_all(actor, parties):
         raise NotFound("There is no such page.")
     if not access.may_edit(actor, parties):
@@ -113,8 +114,8 @@ def write(proposal_id: UUID) -> ResponseReturnValue:
         except service.PageConflict as conflict:
             for hidden, value in ((form.version, str(conflict.version)), (form.page_token, secrets.token_urlsafe(12))):
                 hidden.data, hidden.raw_data = value, None
-            theirs = words_of(queries.facts(reading(), queries.proposal(reading(), proposal_id)))
-            return _page(queries.proposal(reading(), proposal_id), form, theirs=theirs)[0], 409
+            theirs = words_of(whole.facts(reading(), whole.proposal(reading(), proposal_id)))
+            return _page(whole.proposal(reading(), proposal_id), form, theirs=theirs)[0], 409
         except RuleBroken as broken:
             form.show(broken)
         else:
@@ -147,7 +148,7 @@ def autosave(proposal_id: UUID) -> ResponseReturnValue:
 
 
 def _form(proposal: Any) -> AskForm:
-    facts = queries.facts(reading(), proposal)
+    facts = whole.facts(reading(), proposal)
     if not proposal.section_versions.get(ASK_KEY):
         facts = replace(about_me(facts), help_received=Help.NOBODY)
     found = rounds.priorities(reading(), proposal.round_id)
@@ -188,7 +189,7 @@ def _changes_rows(form: AskForm) -> bool:
 
 
 def _gaps(proposal: Any) -> list[Any]:
-    return ask_gaps(queries.facts(reading(), proposal), queries.limits(reading(), proposal.round))
+    return ask_gaps(whole.facts(reading(), proposal), whole.limits(reading(), proposal.round))
 
 
 def _show_gap(form: AskForm, name: str, message: str) -> None:
@@ -199,7 +200,7 @@ def _show_gap(form: AskForm, name: str, message: str) -> None:
 
 
 def _page(proposal: Any, form: AskForm, **more: Any) -> tuple[str, int]:
-    facts = queries.facts(reading(), proposal)
+    facts = whole.facts(reading(), proposal)
     body = render_template(
         "proposals/ask_write.html",
         proposal=proposal,
@@ -254,14 +255,14 @@ def check(proposal_id: UUID) -> ResponseReturnValue:
             flash("Sent to your second person. We have written to them.", "success")
             return redirect(url_for("proposals.page", proposal_id=proposal_id))
         except RuleBroken as broken:
-            problem, proposal = broken.message, queries.proposal(reading(), proposal_id)
+            problem, proposal = broken.message, whole.proposal(reading(), proposal_id)
     return _check_page(proposal, AskHostForm(), answering=answering, problem=problem)
 
 
 def _check_page(
     proposal: Any, host_form: AskHostForm, *, answering: bool, problem: str | None = None
 ) -> ResponseReturnValue:
-    facts = queries.facts(reading(), proposal)
+    facts = whole.facts(reading(), proposal)
     hosts = [one for one in people.hosts(reading()) if one.id != proposal.group_id]
     host_form.host_id.choices = [(one.id, one.name) for one in hosts]
     asked = people.live_hosting(reading(), proposal.group_id) if facts.needs_host else None
@@ -286,7 +287,7 @@ def _check_page(
 
 def _seconds(proposal: Any) -> list[str]:
     """Names of those who could say that it is right, were this person to send it."""
-    return [one.person.name for one in queries.signers(reading(), proposal, current_actor().id)]
+    return [one.person.name for one in whole.signers(reading(), proposal, current_actor().id)]
 
 
 @bp.route("/proposals/<uuid:proposal_id>/ask/host", methods=["POST"])

@@ -4,16 +4,17 @@ from typing import Any
 from uuid import UUID
 
 from grants.kernel.errors import NotAllowed, NotFound
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.access import Parties
+from grants.proposals.queries import whole
 from grants.web.db import reading
 from grants.web.session import current_actor
 
 
 def readable(proposal_id: UUID) -> tuple[Any, Parties]:
     """The proposal for those who may read all of it; for everybody else there is no such page."""
-    proposal = queries.proposal(reading(), proposal_id)
-    parties = queries.parties(reading(), proposal)
+    proposal = whole.proposal(reading(), proposal_id)
+    parties = whole.parties(reading(), proposal)
     if not access.may_read_all(current_actor(), parties):
         raise NotFound("There is no such proposal.")
     return proposal, parties

@@ -7,9 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.forms.steps import QuestionForm, ReasonForm, ScreeningForm
-from grants.proposals.rules.states import ProposalState
+from grants.proposals.queries import lists
+from grants.proposals.rules.states import PUT_IN, ProposalState
 from grants.proposals.service import bids as service
 from grants.proposals.views.bids import PER_PAGE, page_of, shown_facts
 from grants.proposals.views.readers import readable
@@ -30,7 +31,7 @@ def screening(round_id: UUID) -> ResponseReturnValue:
     actor = current_actor()
     if not (actor.has(Role.STEWARD, round.fund_id) or actor.has(Role.AUDITOR, round.fund_id)):
         raise NotAllowed("Only stewards of this fund and auditors see this.")
-    found = queries.of_round(reading(), round_id, queries.PUT_IN)
+    found = lists.of_round(reading(), round_id, PUT_IN)
     found.sort(key=lambda one: (one.state is not ProposalState.SUBMITTED, one.title))
     at, pages = page_of(len(found))
     return render_template(
@@ -38,7 +39,7 @@ def screening(round_id: UUID) -> ResponseReturnValue:
         round=round,
         phase=rounds.phase(round, now()),
         proposals=found[(at - 1) * PER_PAGE : at * PER_PAGE],
-        counts=queries.counts(reading(), round_id),
+        counts=lists.counts(reading(), round_id),
         page=at,
         pages=pages,
     )

@@ -6,8 +6,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from grants.kernel.errors import RuleBroken, StepRefused
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.forms.steps import ReasonForm, WithdrawForm
+from grants.proposals.queries import whole
 from grants.proposals.rules.sections import SECTION_TITLES, Section, all_gaps
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as service
@@ -47,8 +48,8 @@ def check(proposal_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("proposals.page", proposal_id=proposal_id))
         except RuleBroken as broken:
             problem = broken.message
-            proposal = queries.proposal(reading(), proposal_id)
-    facts, limits = queries.facts(reading(), proposal), queries.limits(reading(), proposal.round)
+            proposal = whole.proposal(reading(), proposal_id)
+    facts, limits = whole.facts(reading(), proposal), whole.limits(reading(), proposal.round)
     return (
         render_template(
             "proposals/check.html",

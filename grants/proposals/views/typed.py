@@ -12,14 +12,15 @@ from grants.kernel.errors import NotAllowed, NotFound, RuleBroken
 from grants.people import queries as people
 from grants.people.rules import GroupDraft
 from grants.people.service import accounts as people_service
-from grants.proposals import access, queries
+from grants.proposals import access
 from grants.proposals.forms.sections import section_form
 from grants.proposals.forms.typed import SignedForm, SummaryForm, TypedForm
+from grants.proposals.queries import hands, whole
 from grants.proposals.rules.facts import Facts
 from grants.proposals.rules.files import SPOKEN, FileState
 from grants.proposals.rules.hands import SOURCE_WORDS, Source
 from grants.proposals.rules.sections import SECTION_TITLES, Section
-from grants.proposals.rules.states import ProposalState
+from grants.proposals.rules.states import IN_HAND, ProposalState
 from grants.proposals.service import typed as service
 from grants.proposals.views.wording import answers_of
 from grants.rounds import queries as rounds
@@ -72,10 +73,10 @@ def paper_form(round_id: UUID) -> Response:
 @signed_in()
 def print_copy(proposal_id: UUID) -> Response:
     """What a proposal says now, on paper, with room for two names under it."""
-    proposal = queries.proposal(reading(), proposal_id)
-    if not access.may_read_all(current_actor(), queries.parties(reading(), proposal)):
+    proposal = whole.proposal(reading(), proposal_id)
+    if not access.may_read_all(current_actor(), whole.parties(reading(), proposal)):
         raise NotFound("There is no such proposal.")
-    facts = queries.facts(reading(), proposal)
+    facts = whole.facts(reading(), proposal)
     return pdf_answer(
         "proposals/paper_copy.html",
         "seedbed-proposal.pdf",
@@ -134,8 +135,8 @@ def _group(uow: Any, form: TypedForm) -> UUID:
 @signed_in(*HELPERS)
 def signed(proposal_id: UUID) -> ResponseReturnValue:
     """Another officer holds the signed copy beside the screen, and puts the bid in."""
-    proposal = queries.proposal(reading(), proposal_id)
-    parties = queries.parties(reading(), proposal)
+    proposal = whole.proposal(reading(), proposal_id)
+    parties = whole.parties(reading(), proposal)
     access.ensure_may_see_signed(current_actor(), parties)
     if parties.typist_id is None or proposal.writer_id != parties.typist_id:
         raise NotFound("There is no such proposal.")
@@ -149,7 +150,7 @@ def signed(proposal_id: UUID) -> ResponseReturnValue:
         render_template(
             "proposals/signed.html",
             proposal=proposal,
-            parts=answers_of(queries.facts(reading(), proposal)),
+            parts=answers_of(whole.facts(reading(), proposal)),
             form=form,
         ),
         form.status,
@@ -160,10 +161,10 @@ def signed(proposal_id: UUID) -> ResponseReturnValue:
 @signed_in(*HELPERS)
 def sum_up(file_id: UUID) -> ResponseReturnValue:
     """Hear a recording, and write down what it says."""
-    file = queries.file(reading(), file_id)
-    proposal = queries.proposal(reading(), file.proposal_id)
-    access.ensure_may_sum_up(current_actor(), queries.parties(reading(), proposal))
-    if file.kind not in SPOKEN or file.state is not FileState.CLEAN or proposal.state not in queries.IN_HAND:
+    file = whole.file(reading(), file_id)
+    proposal = whole.proposal(reading(), file.proposal_id)
+    access.ensure_may_sum_up(current_actor(), whole.parties(reading(), proposal))
+    if file.kind not in SPOKEN or file.state is not FileState.CLEAN or proposal.state not in IN_HAND:
         raise NotFound("There is no such recording.")
     form = SummaryForm(words=file.summary)
     if carried_out(form, lambda uow: service.sum_up(uow, file_id, form.words.data or "")):
@@ -186,8 +187,8 @@ def helping(round: Any) -> dict[str, Any]:
     """What ``proposals/_helping.html`` shows."""
     return {
         "open_now": rounds.phase(round, now()) is RoundState.OPEN,
-        "to_confirm": queries.to_confirm(reading(), round.id),
-        "to_sum_up": queries.to_sum_up(reading(), round.id),
+        "to_confirm": hands.to_confirm(reading(), round.id),
+        "to_sum_up": hands.to_sum_up(reading(), round.id),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from grants.kernel.clock import show_day
 from grants.kernel.money import show_pounds
 from grants.priorities import queries as priorities
-from grants.proposals import queries
+from grants.proposals.queries import whole
 from grants.proposals.rules.facts import (
     APPROACH_WORDS,
     COMMUNITY_WORDS,
@@ -77,7 +77,7 @@ def _as_words(name: str, value: Any) -> str:
     if name == "priority_id" and value is not None:
         return priorities.titles(reading(), [value]).get(value, "")
     if name == "insight_ids":
-        return "\n\n".join(one.text for one in queries.insights_of(reading(), value))
+        return "\n\n".join(one.text for one in whole.insights_of(reading(), value))
     if name == "approaches":
         return "\n".join(APPROACH_WORDS[Approach(one)] for one in value)
     if name == "communities":

@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from grants.insights import queries as insights
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.people import queries as people
-from grants.proposals import queries
 from grants.proposals.forms.sections import (
     RowsForm,
     SectionForm,
@@ -20,6 +19,7 @@ from grants.proposals.forms.sections import (
     section_form,
 )
 from grants.proposals.forms.steps import ReuseForm, StartForm
+from grants.proposals.queries import lists, whole
 from grants.proposals.rules.facts import Facts
 from grants.proposals.rules.partners import PARTNER_WORDS, PartnerState
 from grants.proposals.rules.sections import SECTION_TITLES, Section, SectionStatus, gaps, status_of
@@ -66,7 +66,7 @@ def new(round_id: UUID) -> ResponseReturnValue:
             return redirect(url_for("proposals.page", proposal_id=proposal_id))
         except RuleBroken as broken:
             form.show(broken)
-    hostless = [group for group in mine if queries.needs_host(group) and not hosted.get(group.id)]
+    hostless = [group for group in mine if whole.needs_host(group) and not hosted.get(group.id)]
     return (
         render_template(
             "proposals/new.html",
@@ -85,7 +85,7 @@ def new(round_id: UUID) -> ResponseReturnValue:
 
 
 def _group_hint(group: Any, hosted: bool) -> str:
-    if not queries.needs_host(group):
+    if not whole.needs_host(group):
         return ""
     return (
         "A host holds the money for it."
@@ -99,7 +99,7 @@ def _group_hint(group: Any, hosted: bool) -> str:
 def take_over(proposal_id: UUID) -> ResponseReturnValue:
     """Begin with what an earlier proposal of the group says."""
     proposal, _ = editable(proposal_id)
-    earlier = queries.reusable(reading(), proposal.group_id, proposal.round_id)
+    earlier = lists.reusable(reading(), proposal.group_id, proposal.round_id)
     form = ReuseForm(earlier_id=earlier[0].id if len(earlier) == 1 else None)
     choices = [(one.id, one.title, one.round.title) for one in earlier]
     form.earlier_id.choices = choices  # type: ignore[assignment]
@@ -138,7 +138,7 @@ def section(proposal_id: UUID, section: str) -> ResponseReturnValue:
         else:
             return _after_saving(proposal_id, part)
     if request.method == "GET" and request.args.get("check"):
-        for gap in gaps(part, queries.facts(reading(), proposal), queries.limits(reading(), proposal.round)):
+        for gap in gaps(part, whole.facts(reading(), proposal), whole.limits(reading(), proposal.round)):
             _show_gap(form, gap.field, gap.message)
         return _section_page(proposal, part, form, saved=True)[0]
     return _section_page(proposal, part, form)
@@ -170,7 +170,7 @@ def _section(name: str) -> Section:
 
 
 def _form(part: Section, proposal: Any) -> SectionForm:
-    facts = queries.facts(reading(), proposal)
+    facts = whole.facts(reading(), proposal)
     if part is Section.CONTACT and not proposal.section_versions.get(part.value):
         facts = about_me(facts)
     against = rounds.priorities(reading(), proposal.round_id) if part is Section.NEED else []
@@ -188,7 +188,7 @@ def _form(part: Section, proposal: Any) -> SectionForm:
 
 def _insights(facts: Facts) -> list[Any]:
     """What people said that fits: what is ticked already, then what was heard last."""
-    found = [*queries.insights_of(reading(), facts.insight_ids), *insights.latest(reading(), limit=OFFERED)]
+    found = [*whole.insights_of(reading(), facts.insight_ids), *insights.latest(reading(), limit=OFFERED)]
     seen = {one.id: (one.id, one.text, one.how_heard) for one in reversed(found)}
     return list(reversed(seen.values()))
 
@@ -217,8 +217,8 @@ def _save(proposal_id: UUID, part: Section, form: SectionForm) -> None:
 
 def _after_saving(proposal_id: UUID, part: Section) -> ResponseReturnValue:
     """Back to the list; or, when the writer wanted it whole and it is not, back here with what is missing."""
-    proposal = queries.proposal(reading(), proposal_id)
-    lacking = gaps(part, queries.facts(reading(), proposal), queries.limits(reading(), proposal.round))
+    proposal = whole.proposal(reading(), proposal_id)
+    lacking = gaps(part, whole.facts(reading(), proposal), whole.limits(reading(), proposal.round))
     if lacking and "later" not in request.form:
         return redirect(url_for("proposal_writing.section", proposal_id=proposal_id, section=part.value, check=1))
     word = "Saved" if lacking else "Saved and done"
@@ -230,7 +230,7 @@ def _after_saving(proposal_id: UUID, part: Section) -> ResponseReturnValue:
 
 def _onwards(proposal: Any, part: Section) -> ResponseReturnValue:
     """The next section that is not done, after this one and then from the start; when all are, check your answers."""
-    facts, limits = queries.facts(reading(), proposal), queries.limits(reading(), proposal.round)
+    facts, limits = whole.facts(reading(), proposal), whole.limits(reading(), proposal.round)
     order = list(Section)
     at = order.index(part) + 1
     for one in (*order[at:], *order[: at - 1]):
@@ -260,7 +260,7 @@ def _changes_rows(form: RowsForm) -> bool:
 
 
 def _section_page(proposal: Any, part: Section, form: SectionForm, **more: Any) -> tuple[str, int]:
-    facts = queries.facts(reading(), proposal)
+    facts = whole.facts(reading(), proposal)
     body = render_template(
         f"proposals/section_{part.value}.html",
         proposal=proposal,
@@ -270,11 +270,11 @@ def _section_page(proposal: Any, part: Section, form: SectionForm, **more: Any) 
         size=len(Section),
         form=form,
         facts=facts,
-        limits=queries.limits(reading(), proposal.round),
+        limits=whole.limits(reading(), proposal.round),
         place=geography().find(facts.venue_postcode) if facts.venue_postcode else None,
         hosting=people.confirmed_hosting(reading(), proposal.group_id) if part is Section.PARTNERS else None,
         partner_words=PARTNER_WORDS,
-        policy=queries.policy(reading(), proposal) if part is Section.FAIRNESS else None,
+        policy=whole.policy(reading(), proposal) if part is Section.FAIRNESS else None,
         to_ask=sum(one.state in (PartnerState.NAMED, PartnerState.ASKED) for one in facts.joint),
         **more,
     )
@@ -283,8 +283,8 @@ def _section_page(proposal: Any, part: Section, form: SectionForm, **more: Any) 
 
 def _conflict_page(proposal_id: UUID, part: Section, form: SectionForm, version: int) -> ResponseReturnValue:
     """Both texts, theirs above; what was typed stays in the form, which now saves over theirs."""
-    proposal = queries.proposal(reading(), proposal_id)
+    proposal = whole.proposal(reading(), proposal_id)
     for hidden, value in ((form.version, str(version)), (form.page_token, secrets.token_urlsafe(12))):
         hidden.data, hidden.raw_data = value, None
-    theirs = section_rows(part, queries.facts(reading(), proposal))
+    theirs = section_rows(part, whole.facts(reading(), proposal))
     return _section_page(proposal, part, form, theirs=theirs)[0], 409

@@ -14,7 +14,8 @@ from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import Conflict, NotAllowed, NotFound, RuleBroken
 from grants.kernel.words import plural
 from grants.people import queries as people
-from grants.proposals import queries as proposals
+from grants.proposals.queries import lists as proposal_lists
+from grants.proposals.queries import whole
 from grants.proposals.rules.files import FileState
 from grants.proposals.rules.states import ProposalState
 from grants.review import access, queries, rules, service
@@ -213,7 +214,7 @@ def file(review_id: UUID, file_id: UUID) -> ResponseReturnValue:
     """A file of the bid, for whoever may read its text."""
     found = queries.review(reading(), review_id)
     access.ensure_is_mine(current_actor(), found.panellist_id, found.proposal.round.fund_id)
-    shown = proposals.file(reading(), file_id)
+    shown = whole.file(reading(), file_id)
     if is_blind(current_actor(), found.proposal.round):
         raise NotFound("There is no such file.")
     closed = shown.proposal_id != found.proposal_id or shown.state is not FileState.CLEAN
@@ -348,10 +349,10 @@ def _desk_page(round_id: UUID, **forms: Any) -> ResponseReturnValue:
     if not access.may_see_progress(actor, round.fund_id, chair):
         raise NotAllowed("Only stewards of this fund and the panel's chair can read this page.")
     book, phase = rounds.rule_book(round), rounds.phase(round, now())
-    bids = proposals.eligible(reading(), round_id)
+    bids = proposal_lists.eligible(reading(), round_id)
     if round.panel_locked_at is not None:
         found = queries.findings(reading(), round_id)
-        bids = [bid for bid in proposals.of_round(reading(), round_id) if bid.id in found]
+        bids = [bid for bid in proposal_lists.of_round(reading(), round_id) if bid.id in found]
     if is_blind(actor, round):
         shown = hidden(bids)
         bids = [shown[bid.id] for bid in bids]
@@ -379,7 +380,7 @@ def _desk_page(round_id: UUID, **forms: Any) -> ResponseReturnValue:
         done={id: sum(1 for one in given if one.state in COUNTED) for id, given in readers.items()},
         names=names,
         chair=chair,
-        unscreened=proposals.unscreened_count(reading(), round_id),
+        unscreened=proposal_lists.unscreened_count(reading(), round_id),
         seat=seat,
         assign=assign,
         share=share,
@@ -455,7 +456,7 @@ def assign(round_id: UUID) -> ResponseReturnValue:
     """Give one bid to one panellist."""
     rounds.published(reading(), round_id)
     form = AssignForm()
-    _fill(form, proposals.eligible(reading(), round_id), queries.members(reading(), round_id))
+    _fill(form, proposal_lists.eligible(reading(), round_id), queries.members(reading(), round_id))
     if carried_out(form, lambda uow: service.assign(uow, form.bid.data, form.reader.data)):
         return redirect(url_for("review.desk", round_id=round_id, _anchor="bids"))
     return _desk_page(round_id, assign=form)
@@ -500,7 +501,7 @@ def lock(round_id: UUID) -> ResponseReturnValue:
     access.ensure_may_lock(actor, round.fund_id, queries.chair_id(reading(), round_id))
     if round.panel_locked_at is not None:
         return redirect(url_for("review.findings", round_id=round_id))
-    book, bids = rounds.rule_book(round), proposals.eligible(reading(), round_id)
+    book, bids = rounds.rule_book(round), proposal_lists.eligible(reading(), round_id)
     if is_blind(actor, round):
         shown = hidden(bids)
         bids = [shown[bid.id] for bid in bids]
@@ -528,7 +529,7 @@ def lock(round_id: UUID) -> ResponseReturnValue:
         have=have,
         short=[name for _, name, _ in short],
         unfinished=sum(given - done for done, given in have.values()),
-        unscreened=proposals.unscreened_count(reading(), round_id),
+        unscreened=proposal_lists.unscreened_count(reading(), round_id),
         form=form,
     )
     return page, form.status
@@ -550,7 +551,7 @@ def findings(round_id: UUID) -> ResponseReturnValue:
     for one in queries.of_round(reading(), round_id):
         if one.state in COUNTED and one.proposal_id not in hidden:
             scores[one.proposal_id].append(one)
-    bids = [bid for bid in proposals.of_round(reading(), round_id) if bid.id in found]
+    bids = [bid for bid in proposal_lists.of_round(reading(), round_id) if bid.id in found]
     return render_template(
         "review/findings.html",
         round=round,
@@ -616,7 +617,7 @@ def on_round(round: Any) -> Section | None:
     if not (public or sits or desk):
         return None
     found = queries.findings(reading(), round.id) if public else {}
-    bids = proposals.by_ids(reading(), sorted(found)) if found else []
+    bids = proposal_lists.by_ids(reading(), sorted(found)) if found else []
     if not (bids or sits or desk):
         return None
     html = render_template(

@@ -23,8 +23,9 @@ from grants.kernel.work import UnitOfWork
 from grants.outbox import service as outbox
 from grants.people import queries as people
 from grants.ports.geography import Place
-from grants.proposals import queries as proposals
 from grants.proposals.models import Proposal
+from grants.proposals.queries import lists as proposal_lists
+from grants.proposals.queries import only_one
 from grants.proposals.rules.states import ProposalState
 from grants.proposals.service import bids as proposal_service
 from grants.rounds import access
@@ -108,7 +109,7 @@ def open_vote(uow: UnitOfWork, round_id: UUID) -> int:
     access.ensure_may_run(uow.actor, round.fund_id)
     if reasons := what_keeps_it_shut(uow.session, round):
         raise StepRefused(" ".join(reasons))
-    standing = proposals.eligible(uow.session, round.id)
+    standing = proposal_lists.eligible(uow.session, round.id)
     lot = draw_lot(queries.book_of(round).lot_seed, [proposal.id for proposal in standing])
     round_service.mark_voting(uow, round)
     for number, proposal in enumerate(standing, start=1):
@@ -123,7 +124,7 @@ def open_vote(uow: UnitOfWork, round_id: UUID) -> int:
         )
         proposal_service.put_on_ballot(uow, proposal, number)
     uow.session.flush()
-    sets = proposals.exclusions(uow.session, round.id)
+    sets = only_one.exclusions(uow.session, round.id)
     beside = {
         p.id: [n for n, o in enumerate(standing, 1) if {*sets.get(p.id, ())} & {*sets.get(o.id, ())}] for p in standing
     }
@@ -141,7 +142,7 @@ def what_keeps_it_shut(session: Session, round: Round) -> list[str]:
     """What must be done before the vote can open, in plain words; ``open_vote`` checks the same again."""
     if round.state is not RoundState.CHECKING:
         return []
-    waiting = proposals.unscreened_count(session, round.id)
+    waiting = proposal_lists.unscreened_count(session, round.id)
     reasons = []
     if uncollected := rounds.uncollected_shares(session, round.id):
         has = "1 returning officer has" if uncollected == 1 else f"{uncollected} returning officers have"
@@ -151,7 +152,7 @@ def what_keeps_it_shut(session: Session, round: Round) -> list[str]:
         reasons.append(f"{still} for the eligibility check: check every proposal first.")
     if round.panel_locked_at is None:
         reasons.append("Lock the panel's scores.")
-    elif not waiting and not proposals.eligible(session, round.id):
+    elif not waiting and not proposal_lists.eligible(session, round.id):
         reasons.append("No proposal can go on the ballot, so there is nothing to vote on.")
     return reasons
 

@@ -1,0 +1,1 @@
+"""Proposals as pages and later stages read them."""
