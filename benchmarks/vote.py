@@ -32,6 +32,8 @@ from tests.support.voters import CHOICES, Scene, Voters, a_scene, counted, in_th
 
 CONNECTIONS, LAST_MINUTE, WORKERS, THREADS = 16, 200, 2, 1
 KILLED_EVERY = 1_000
+FIRST_CASTS = 200
+"""Of each server that was just begun, told apart: its workers make ready what they keep for the weeks of a vote."""
 BARE_CLIENTS = {"sqlite": 2, "postgresql": 8}
 """As many as the database does best with."""
 BARE_TIMES = 4
@@ -40,7 +42,7 @@ Row = dict[str, Any]
 
 
 def measure(rounds: int, ballots: int, threads: int) -> list[Row]:
-    """Rows of each database: 16 connections, 200 connections, and 16 with workers being killed."""
+    """Rows of each database: a new server's first casts, 16 connections, 200, and 16 with workers being killed."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         rows += _database("SQLite", f"sqlite:///{folder}/votes.db", Path(folder), rounds, ballots, threads)
@@ -66,6 +68,7 @@ def _database(name: str, url: str, folder: Path, rounds: int, ballots: int, thre
     commits: list[float] = []
     usual: list[_Run] = []
     crowded: list[_Run] = []
+    first: list[_Run] = []
     for repetition in range(rounds + 1):
         with granian("benchmarks.bare:app", {}, folder / "bare.log", **options) as served:
             spent = served.cpu_seconds()
@@ -74,17 +77,19 @@ def _database(name: str, url: str, folder: Path, rounds: int, ballots: int, thre
             bare.append(_Bare(count / seconds, (served.cpu_seconds() - spent) / count))
         commits.append(_bare_commits(scene, ballots))
         with granian("wsgi:app", scene.environ, folder / "server.log", **options) as served:
+            first.append(_vote(voters, served, told, FIRST_CASTS, CONNECTIONS))
             usual.append(_vote(voters, served, told, ballots, CONNECTIONS))
             crowded.append(_vote(voters, served, told, ballots, LAST_MINUTE))
         commits.append(_bare_commits(scene, ballots))
         if not repetition:  # the first one warms up
-            for figures in (bare, commits, usual, crowded):
+            for figures in (bare, commits, first, usual, crowded):
                 figures.clear()
     with granian("wsgi:app", scene.environ, folder / "server.log", respawn=True, **options) as served:
         killed = _vote(voters, served, told, max(ballots, 2 * KILLED_EVERY), CONNECTIONS, kill=True)
     voters.leave()
     told.check(scene)
     return [
+        _row(name, f"{CONNECTIONS} connections, a new server's first {FIRST_CASTS}", first, bare, commits),
         _row(name, f"{CONNECTIONS} connections", usual, bare, commits),
         _row(name, f"{LAST_MINUTE} connections, the last minute", crowded, bare, commits),
         _row(name, f"{CONNECTIONS} connections, workers killed: {killed.killed}", [killed], bare, commits),
