@@ -7,7 +7,6 @@ from time import perf_counter
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from grants.allocation import access, notices, queries
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots, PanelMeeting
@@ -17,7 +16,7 @@ from grants.allocation.rules.explained import AT_ONCE, tell_facts, work_out
 from grants.allocation.rules.facts import RunFacts
 from grants.allocation.rules.outside import outside_checksum
 from grants.allocation.rules.packed import pack, packed_hash
-from grants.allocation.rules.replay import Inputs, Replayed, replay, replay_as_kept
+from grants.allocation.rules.replay import Inputs, Replayed, replay
 from grants.allocation.rules.states import (
     CORRECTIONS,
     STEPS,
@@ -232,11 +231,6 @@ def try_on(uow: UnitOfWork) -> int:
         run.untried_count = sum(not bid.tried for bid in facts.bids)
         uow.record("allocation.what_ifs_tried", run, round_id=run.round_id, left=run.untried_count)
     return len(due)
-
-
-def replayed(session: Session, run: AllocationRun) -> Replayed:
-    """Run it again from what was stored with it and with its round."""
-    return replay_as_kept(queries.inputs(session, run), run.checksum)
 
 
 # --------------------------------------------------------------------------------------------------------- the decision

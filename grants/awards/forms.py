@@ -40,10 +40,6 @@ class SignForm(Form):
     )
 
 
-class CountersignForm(Form):
-    """The fund's side of an agreement."""
-
-
 class ExtraForm(Form):
     """What else was agreed."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Uuid, bindparam, func, select
-from sqlalchemy.orm import Session, aliased, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import DecisionState, Verdict
@@ -42,7 +42,7 @@ from grants.ledger.queries import Pockets
 from grants.payees import queries as payees
 from grants.payees.access import OFFICERS
 from grants.payees.rules.checks import ASKS
-from grants.people.models import Group, Membership
+from grants.people.models import Group
 from grants.priorities.models import Priority
 from grants.proposals.models import Proposal
 from grants.rounds.models import Round
@@ -306,20 +306,6 @@ def to_settle(who: Who) -> Select[Any] | None:
     if not who.holds(Role.FINANCE_OFFICER):
         return None
     return _waiting(Award.state == AwardState.COMPLETED, who.within(Award.fund_id, Role.FINANCE_OFFICER))
-
-
-def is_involved(session: Session, award_id: UUID, person_id: UUID) -> bool:
-    """Whether somebody belongs to the group of an award, or to the group that holds its money."""
-    ours = aliased(Award)
-    return (
-        session.scalar(
-            select(Membership.id)
-            .join(ours, (ours.group_id == Membership.group_id) | (ours.payee_id == Membership.group_id))
-            .where(ours.id == award_id, Membership.person_id == person_id, Membership.ended_at.is_(None))
-            .limit(1)
-        )
-        is not None
-    )
 
 
 def _unoffered() -> tuple[ColumnElement[bool], ...]:

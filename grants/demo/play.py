@@ -93,12 +93,6 @@ class Play:
             yield uow
 
     @contextmanager
-    def as_actor(self, actor: Actor, moment: datetime) -> Iterator[UnitOfWork]:
-        """One unit of work of somebody who is not in the cast."""
-        with self._work(actor, moment) as uow:
-            yield uow
-
-    @contextmanager
     def as_nobody(self, moment: datetime) -> Iterator[UnitOfWork]:
         """One unit of work of somebody who is not signed in."""
         with self._work(NOBODY, moment) as uow:

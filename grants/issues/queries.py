@@ -75,11 +75,6 @@ def queue(session: Session, state: IssueState = IssueState.RAISED, page: int = 1
     return _page(session, chosen, select(func.count()).select_from(Issue).where(Issue.state == state), page)
 
 
-def waiting_count(session: Session) -> int:
-    """How many issues wait for a look."""
-    return session.scalar(select(func.count()).select_from(Issue).where(Issue.state == IssueState.RAISED)) or 0
-
-
 def to_look_at(who: Who) -> Select[Any] | None:
     """For those who take care: how many issues wait for a look, where any do."""
     if not who.holds(*CARETAKERS):

@@ -1,11 +1,11 @@
 """The base of every table, and the column types that make both databases agree."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import DDL, BigInteger, Date, DateTime, Enum, MetaData, Table, UniqueConstraint, Uuid, event, text
+from sqlalchemy import DDL, BigInteger, DateTime, Enum, MetaData, Table, UniqueConstraint, Uuid, event, text
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -32,8 +32,6 @@ class Utc(TypeDecorator[datetime]):
 
 Minor = Annotated[int, mapped_column(BigInteger)]
 """Pence."""
-Instant = Annotated[datetime, mapped_column(Utc())]
-Day = Annotated[date, mapped_column(Date())]
 
 
 class Base(DeclarativeBase):

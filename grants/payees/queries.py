@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased, selectinload
 
 from grants.kernel.asking import Who
@@ -105,14 +105,6 @@ def accounts_of(session: Session, group_id: UUID) -> list[BankAccount]:
             select(BankAccount).where(BankAccount.group_id == group_id).order_by(BankAccount.version.desc()).limit(50)
         )
     )
-
-
-def live_accounts(session: Session, group_ids: Collection[UUID]) -> dict[UUID, BankAccount]:
-    """The accounts of several groups, by group."""
-    rows = session.scalars(
-        select(BankAccount).where(BankAccount.group_id.in_(group_ids), BankAccount.state.not_in(ENDED))
-    )
-    return {row.group_id: row for row in rows}
 
 
 def who_runs(session: Session, group_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
@@ -235,12 +227,6 @@ def papers(session: Session, group_id: UUID, today: date) -> list[PaperHeld]:
 
 def check(session: Session, check_id: UUID) -> GroupCheck | None:
     return session.get(GroupCheck, check_id)
-
-
-def to_judge_count(session: Session) -> int:
-    """How many answers and waivers wait for an officer."""
-    waiting = (GroupCheckState.GIVEN, GroupCheckState.WAIVER_ASKED)
-    return session.scalar(select(func.count()).select_from(GroupCheck).where(GroupCheck.state.in_(waiting))) or 0
 
 
 def is_waived(session: Session, award_id: UUID, kind: CheckKind) -> bool:

@@ -431,11 +431,6 @@ def trail_by(session: Session, person_id: UUID, *, limit: int = 5000) -> list[Au
     )
 
 
-def count_groups(session: Session) -> int:
-    """How many groups there are."""
-    return session.scalar(select(func.count()).select_from(Group)) or 0
-
-
 def hosting(session: Session, hosting_id: UUID) -> Hosting:
     """The hosting with its group and host, or ``NotFound``."""
     found = session.scalar(

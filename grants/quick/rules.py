@@ -144,15 +144,6 @@ def answer_by(put_in: datetime, days: int) -> date:
     return working_days_later(london_day(put_in), days)
 
 
-def to_remind(by: date, today: date) -> bool:
-    """Whether whoever decides is written to today: on the last day, and on each working day after it.
-
-    >>> to_remind(date(2026, 11, 27), date(2026, 11, 27)), to_remind(date(2026, 11, 27), date(2026, 11, 28))
-    (True, False)
-    """
-    return today >= by and today.weekday() < 5
-
-
 def days_between(asked: datetime, decided: datetime) -> int:
     """Days by the calendar, as the group counts them: 0 is the same day."""
     return (london_day(decided) - london_day(asked)).days

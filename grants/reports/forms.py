@@ -142,7 +142,3 @@ class QueryForm(Form):
     """A question to the group."""
 
     reason = fields.AreaField("What do you want to ask?", rows=3, at_most=500, message="Write your question")
-
-
-class EmptyForm(Form):
-    """A button only."""

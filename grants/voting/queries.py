@@ -47,7 +47,7 @@ from grants.voting.models import (
     VotingCode,
 )
 from grants.voting.rules.ballots import Marks, as_marks
-from grants.voting.rules.paper import Invalid, PaperBatchState, batch_name
+from grants.voting.rules.paper import PaperBatchState, batch_name
 from grants.voting.rules.states import CodeState, Refusal
 from grants.voting.rules.turnout import Turnout
 
@@ -654,23 +654,6 @@ def corrections(session: Session, batch_id: UUID) -> list[tuple[PaperCorrection,
         .limit(500)
     )
     return [(row[0], row[1]) for row in rows]
-
-
-def invalid_papers(session: Session, round_id: UUID) -> dict[Invalid, int]:
-    """Papers of approved batches that do not count, by reason."""
-    rows = session.execute(
-        select(PaperEntry.invalid, func.count())
-        .join(PaperBatch, PaperBatch.id == PaperEntry.batch_id)
-        .where(
-            PaperEntry.round_id == round_id,
-            PaperEntry.keying == 1,
-            PaperEntry.invalid.is_not(None),
-            PaperBatch.state == PaperBatchState.APPROVED,
-        )
-        .group_by(PaperEntry.invalid)
-        .order_by(PaperEntry.invalid)
-    )
-    return {row[0]: row[1] for row in rows}
 
 
 def helped(session: Session, round_id: UUID) -> list[tuple[str, int]]:

@@ -502,27 +502,6 @@ class UploadField(_Plain, wtforms.FileField):
         return self.data is None
 
 
-class UploadsField(_Plain, wtforms.MultipleFileField):
-    """Several files → a list; at most ``at_most`` of them."""
-
-    kind = "file"
-    verb = "Choose"
-
-    def __init__(self, label: str = "", *, accept: str = "", at_most: int = 10, **kwargs: Any) -> None:
-        self.accept, self.at_most = accept, at_most
-        super().__init__(label, **kwargs)
-
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        self.data = [f for f in valuelist if getattr(f, "filename", "")]
-
-    def is_empty(self) -> bool:
-        return not self.data
-
-    def check(self) -> None:
-        if len(self.data or ()) > self.at_most:
-            raise ValidationError(f"Choose {self.at_most} files or fewer")
-
-
 class HiddenField(_Plain, wtforms.HiddenField):
     """A value that the page carries."""
 
@@ -552,7 +531,6 @@ _KINDS = {
     "BooleanField": "tick",
     "TextAreaField": "area",
     "FileField": "file",
-    "MultipleFileField": "file",
     "PasswordField": "password",
     "HiddenField": "hidden",
     "CSRFTokenField": "hidden",
@@ -645,9 +623,6 @@ def params(f: Any, heading: str = "") -> dict[str, Any]:
     elif kind == "file":
         accept = getattr(f, "accept", "")
         p["attributes"] = {**({"accept": accept} if accept else {})}
-        if f.type in ("MultipleFileField", "UploadsField"):
-            p["multiple"] = True
-            p["attributes"]["multiple"] = "multiple"
     elif kind != "password":
         p["value"] = f._value()
         p["attributes"] = {"dir": "auto"}

@@ -74,15 +74,6 @@ def test_the_newest_version_is_shown_unless_another_is_asked_for(session: Sessio
     assert queries.agreement(session, award.id, 3) is None
 
 
-def test_whoever_left_is_no_longer_involved(session: Session) -> None:
-    award = an_award(session)
-    member = a_member(session, award.group)
-    assert queries.is_involved(session, award.id, member.id)
-    member.memberships[0].ended_at = START
-    session.flush()
-    assert not queries.is_involved(session, award.id, member.id)
-
-
 def test_a_page_of_the_list_is_bounded_and_counts_all(session: Session) -> None:
     for _ in range(3):
         an_award(session)

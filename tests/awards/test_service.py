@@ -217,7 +217,7 @@ def test_a_reserve_never_takes_the_round_above_its_pot(session: Session) -> None
     proposal = a_decided_proposal(session, round)
     award = an_award(session, state=AwardState.OFFERED, proposal=proposal, contributions=[contribution])
     a_reserve(session, award, 2, applied_for_minor=100_001)
-    assert offers.offer_reserve(work(session, steward(session)), round.id) is None
+    assert offers.offer_next(work(session, steward(session)), round) is None
 
 
 # agreement

@@ -27,7 +27,7 @@ from grants.rounds.rules.ballots import BallotKind
 from grants.voting import queries
 from grants.voting.models import Ballot, EmailCheck, ReminderPlan, RollMark, UnfinishedBallot, VoteReminder
 from grants.voting.rules.envelope import SEALED_LENGTH as BALLOT_LENGTH
-from grants.voting.rules.reminders import SEALED_LENGTH, how_many, open_address, rested, seal_address, why_not_now
+from grants.voting.rules.reminders import SEALED_LENGTH, how_many, open_address, seal_address, why_not_now
 from grants.voting.rules.voters import Voter
 from grants.voting.service import casting, unfinished
 from grants.voting.service import votes as service
@@ -131,11 +131,8 @@ class TestUnfinished:
 
 
 class TestRules:
-    def test_nobody_is_reminded_twice_in_a_day_or_in_the_last_six_hours(self) -> None:
+    def test_nobody_is_reminded_in_the_last_six_hours(self) -> None:
         closes = START + timedelta(days=2)
-        assert rested(None, START)
-        assert rested(START - timedelta(hours=24), START)
-        assert not rested(START - timedelta(hours=23, minutes=59), START)
         assert why_not_now(closes, closes - timedelta(hours=6)) is None
         assert why_not_now(closes, closes - timedelta(hours=5, minutes=59)) is not None
 

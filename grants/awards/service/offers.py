@@ -171,14 +171,8 @@ def _commit_one(uow: UnitOfWork, fund_id: UUID, award_id: UUID, shares: Sequence
         ledger.post(uow, key=f"award:{award_id}:commit", event="award.committed", fund_id=fund_id, lines=lines)
 
 
-def offer_reserve(uow: UnitOfWork, round_id: UUID) -> Award | None:
-    """Offer the freed money to the next proposal on the reserve list whose cost fits and may be paid from it."""
-    round = uow.get(Round, round_id, lock=True)
-    access.ensure_may_offer(uow.actor, round.fund_id)
-    return offer_next(uow, round)
-
-
 def offer_next(uow: UnitOfWork, round: Round) -> Award | None:
+    """Offer freed money to the next proposal on the reserve list whose cost fits and that it may pay for, if any."""
     had_one = select(Award.proposal_id).where(Award.round_id == round.id)
     waiting = uow.session.execute(
         select(Proposal, Decision.details)

@@ -34,9 +34,6 @@ from grants.web.work import working
 
 bp = Blueprint("asks", __name__)
 
-NOW = "check"
-"""The button that leads on to checking what was written."""
-
 
 @bp.route("/rounds/<uuid:round_id>/ask", methods=["GET", "POST"])
 @signed_in()

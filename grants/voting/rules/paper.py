@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -208,8 +208,3 @@ def batch_name(number: int, place: str) -> str:
     'batch 2 (Thornaby library)'
     """
     return f"batch {number} ({place})"
-
-
-def serial_pages(serials: Sequence[str], size: int) -> list[Sequence[str]]:
-    """The numbers of a print run in parts that are drawn at once."""
-    return [serials[start : start + size] for start in range(0, len(serials), size)]

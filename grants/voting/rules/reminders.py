@@ -34,11 +34,6 @@ def why_not_now(closes_at: datetime | None, now: datetime) -> str | None:
     return None
 
 
-def rested(last: datetime | None, now: datetime) -> bool:
-    """Whether somebody who was reminded at ``last`` can be reminded again."""
-    return last is None or last <= now - REST
-
-
 def in_fives(letters: int) -> int:
     """How many letters, as it is shown, kept and compared: rounded down to fives."""
     return letters - letters % FIVES

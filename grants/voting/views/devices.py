@@ -35,10 +35,6 @@ def helping_until(round_id: UUID) -> datetime | None:
     return datetime.fromisoformat(held["until"]) if held and held["round"] == str(round_id) else None
 
 
-def is_kiosk() -> bool:
-    return "kiosk" in session
-
-
 def wipe() -> None:
     """Forget everything about whoever voted here: choices, who they are, the receipt."""
     for key in [key for key in session if key.startswith(("ballot:", "receipt:"))]:
