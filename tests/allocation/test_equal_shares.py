@@ -66,6 +66,7 @@ class Other:
     def __init__(self, made: Made) -> None:
         self.projects = [Project(str(at), frac(cost)) for at, cost in enumerate(made.costs)]
         self.instance = Instance(self.projects, budget_limit=frac(made.pot))
+        self.pot, self.papers = made.pot, made.papers
         self.profile: Any = CumulativeProfile if made.points else ApprovalProfile
         ballots = [
             CumulativeBallot({self.projects[at]: points for at, points in paper.items()})
@@ -93,7 +94,8 @@ class Other:
                 {"sat_class": sat, "tie_breaking": self.ties},
                 exhaustive_stop=False,
                 budget_step=frac(step * self.profile.num_ballots()),
-                budget_bound=frac(sum(project.cost for project in self.projects) * (self.profile.num_ballots() + 1)),
+                # Above the pot, or the other program gives nothing at all; and high enough for everybody to pay alone.
+                budget_bound=frac(self.pot + sum(project.cost for project in self.projects) * (1 + len(self.papers))),
             )
         )
 

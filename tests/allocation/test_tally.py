@@ -172,6 +172,20 @@ def test_what_had_to_be_put_right_is_told_with_its_line() -> None:
     )
     assert file.election.votes == (2, 1, 0)
     assert file.election.voters == 5
+    again = a_file("a;10;A\x1b[31msh\u202e", votes="1;a\n1;a\n2;a", more="num_projects;3\n")
+    file = read_pb(again.encode())
+    assert file.repairs == (
+        "line 10: signs that no screen shows are left out, here and in the rest of the file",
+        "the file says that it holds 3 projects; there is 1, and it is counted",
+        "1 vote has the voter_id of a vote before: it is counted all the same",
+    )
+    assert (file.names, file.election.voters) == (("A[31msh",), 3)
+
+
+def test_a_file_that_is_far_too_large_is_refused_before_it_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grants.allocation.rules.pabulib.LARGEST_FILE", 100)
+    with pytest.raises(Unreadable, match="line 1: the file is larger than"):
+        read_pb(a_file().encode())
 
 
 @pytest.mark.parametrize(
@@ -187,13 +201,13 @@ def test_what_had_to_be_put_right_is_told_with_its_line() -> None:
         (a_file("a;10;Ash\na;6;Birch"), 10, "a second project a"),
         (a_file("a;ten;Ash"), 9, "the cost of project a is not a number"),
         (a_file("a;0;Ash"), 9, "costs nothing"),
-        (a_file("a"), 9, "this project has 1 cells"),
-        (a_file(votes="1"), 14, "this vote has 1 cells"),
+        (a_file("a"), 9, "this project has 1 cell, and"),
+        (a_file(votes="1"), 14, "this vote has 1 cell, and"),
         (a_file().replace("project_id;cost", "project_id;price"), 8, "no column called cost"),
         (
             a_file(votes="1;a,b;3", kind="cumulative", columns="voter_id;vote;points"),
             14,
-            "2 projects and gives 1 points",
+            "projects on this vote is 2, and that of points 1",
         ),
         (a_file(votes="1;a;x", kind="cumulative", columns="voter_id;vote;points"), 14, "a point is not a number"),
         (a_file(more="min_project_score_threshold;many\n"), 7, "min_project_score_threshold is not a number: “many”"),
@@ -206,6 +220,16 @@ def test_what_had_to_be_put_right_is_told_with_its_line() -> None:
         (a_file().split("VOTES")[0], 11, "without a section VOTES"),
         (a_file().replace("PROJECTS", "VOTES", 1), 7, "the votes come before the projects"),
         (b"META\nkey;value\nunit;\xff\n", 3, "not text in UTF-8"),
+        (a_file().encode("utf-16-be"), 1, "Save it in UTF-8, not in UTF-16"),
+        (b" \r\n", 1, "the file is empty"),
+        (a_file().replace(";", ","), 2, "no column called key. Semicolons part the cells"),
+        (a_file(votes='1;a\n2;"a,b\n3;b"\n4;c'), 15, "a quotation mark opens here and is not closed in its line"),
+        (a_file('a;10;"Ash\nb;6;Birch'), 9, "a quotation mark opens here"),
+        (a_file(f'a;10;"{"Ash" * 50_000}'), 9, "a cell holds more than 131,072 letters. Perhaps a quotation mark"),
+        (a_file(more="budget;17\n"), 7, "a second budget: before, it was “16”"),
+        (a_file(budget="1,000"), 4, "the budget could be two numbers: “1,000”. Write it without the comma"),
+        (a_file(kind="scoring"), 13, "no column called points, and the vote_type is scoring"),
+        (a_file(f"a;{'1' * 5000};Ash"), 9, "count with: “1{39}…”$"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_line_and_reason(text: str | bytes, line: int, reason: str) -> None:
@@ -273,7 +297,7 @@ def test_what_would_have_been_enough_is_enough_and_a_little_more_or_less_is_not(
     assert [file.ids[bid] for bid in result.winners] == ["a", "c"]
     words = result.enough(1)
     assert words == (
-        "For 30 EUR it would have been funded, and for 1 EUR more it would not. With 3 people more who choose only "
+        "For 30 EUR it would have been funded, and for 1 EUR more it would not. With 3 more people who choose only "
         "this it would have been funded, and with 2 it would not."
     )
     assert winners(a_file("a;60;\nb;30;\nc;30;", votes, budget="100"), Asked()) == ["a", "b"]
@@ -297,7 +321,7 @@ def test_more_supporters_give_as_many_points_as_anybody_gave_and_that_is_said(ki
     cast, one = (votes, ("b", "2.5")) if kind == "cumulative" else (ordinal, ("b", ""))
     result = tally(read_pb(file(cast)), Asked(rule))
     assert 1 not in result.winners
-    found = re.search(r"With (\d+) p\w+ more who chooses? only this and gives? it (\S+) points", result.enough(1))
+    found = re.search(r"With (\d+) more p\w+ who chooses? only this and gives? it (\S+) points", result.enough(1))
     assert found is not None, result.enough(1)
     more = int(found[1])
     assert found[2] == ("2.5" if kind == "cumulative" else "3")
@@ -329,9 +353,13 @@ def test_the_command_prints_a_table_for_people(tmp_path: Path) -> None:
     done = run(tmp_path, a_file(), "--explain", "all", "--completion", "none")
     assert done.exit_code == 0, done.output
     assert "4 voters, 3 projects, a pot of 16 EUR." in done.stdout
+    assert "every voter controls an equal part of the pot" in done.stdout
     assert "In the end each voter controlled 4 EUR." in done.stdout
     assert "2 people with enough left paid 3 EUR each" in done.stdout or "2.50 EUR each" in done.stdout
     assert "Not funded: it asks for 10 EUR." in done.stdout
+    some = a_file("a;16;Ash\nb;3;Birch", "1;a\n2;a\n3;a,b\n4;a,b\n5;b\n6;", budget="24")
+    told = run(tmp_path, some, "--explain", "b", "--completion", "none").stdout
+    assert "1 person with enough left paid 3 EUR, and 2 people had nothing left." in told
     assert "it would have been funded, and for 1 EUR more it would not" in done.stdout
 
 
@@ -345,6 +373,17 @@ def test_the_command_refuses_with_line_and_reason(tmp_path: Path) -> None:
     for far in ("1e400", "1e-400"):
         assert "is not a number that we can count with" in run(tmp_path, a_file(), "--step", far).stderr
         assert run(tmp_path, a_file(), "--min-votes", far).exit_code == 2
+    assert run(tmp_path, a_file(), "--step", "1e999999999").exit_code == 2
+
+
+def test_the_command_reads_what_comes_in_and_tells_the_first_of_many_repairs(tmp_path: Path) -> None:
+    text = a_file(votes="\n".join(f"{at};x{at}" for at in range(15)))
+    done = CliRunner().invoke(tally_file, ["-", "--json"], input=text)
+    assert done.exit_code == 0, done.output
+    told = done.stderr.splitlines()
+    assert told[0] == "input, line 14: this vote names a project that is not there (x0); the rest is counted."
+    assert (len(told), told[-1]) == (21, "input: 10 more like these. grants tally --json lists them all.")
+    assert len(json.loads(done.stdout)["repairs"]) == 30
 
 
 def test_the_command_works_without_an_error_stream_and_ends_quietly_where_nobody_reads(tmp_path: Path) -> None:

@@ -59,15 +59,10 @@ def import_(file: Path, currency: str) -> None:
 
     Everybody can read its results, the reason for each project, and the comparison with most votes. Nothing is paid.
     """
+    from grants.allocation.cli.files import opened
     from grants.allocation.rules.elsewhere import read_elsewhere
-    from grants.allocation.rules.pabulib import Unreadable, read_pb
 
-    try:
-        read = read_pb(file.read_bytes())
-    except Unreadable as broken:
-        raise click.ClickException(f"{file.name}, {broken}.") from broken
-    for repair in read.repairs:
-        click.echo(f"{file.name}, {repair}.", err=True)
+    read = opened(file)
     try:
         with clockwork() as uow:
             round = service.import_election(uow, read_elsewhere(read, now(), currency), file.name)

@@ -2,19 +2,22 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from errno import EPIPE
 from fractions import Fraction
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from time import perf_counter
 
 import click
 
+from grants.allocation.cli.files import opened
 from grants.allocation.rules.asked import RULE_NAMES, Asked
-from grants.allocation.rules.pabulib import Unreadable, read_pb
-from grants.allocation.rules.tally import Result, as_json, tally
+from grants.allocation.rules.tally import Result, as_json, in_words, short, tally
 from grants.kernel.errors import RuleBroken
 
 SMALLEST, LARGEST = Fraction(1, 10**9), Fraction(10**15)
@@ -26,8 +29,11 @@ class Amount(click.ParamType[Fraction]):
     name = "amount"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Fraction:
+        text = str(value)
+        if re.search(r"[eE][+-]?\d{4}", text) or len(text) > 50:  # never worked out: it would take for ever
+            self.fail(f"{text[:50]} is not a number that we can count with", param, ctx)
         try:
-            amount = Fraction(str(value))
+            amount = Fraction(text)
         except (ValueError, ZeroDivisionError):
             self.fail(f"{value} is not a number", param, ctx)
         if amount and not SMALLEST <= abs(amount) <= LARGEST:
@@ -38,7 +44,7 @@ class Amount(click.ParamType[Fraction]):
 
 
 @click.command("tally")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--rule", type=click.Choice(RULE_NAMES), default="equal-shares", show_default=True)
 @click.option("--utility", type=click.Choice(["cost", "cardinality"]), default="cost", show_default=True)
 @click.option("--completion", type=click.Choice(["none", "add1", "add1u"]), default="add1u", show_default=True)
@@ -76,18 +82,13 @@ def tally_file(
     explain: str | None,
     json_: bool,
 ) -> None:
-    """Share the pot of an election in a Pabulib file. FILE: a .pb file.
+    """Share the pot of an election in a Pabulib file. FILE: a .pb file, or - for what comes in.
 
     Exact, whatever the input. Amounts are in the file's currency. Ranked and points ballots: the points are what a
     project is worth to a voter. What had to be put right in the file is said on the error stream.
     """
     began = perf_counter()
-    try:
-        read = read_pb(file.read_bytes())
-    except Unreadable as broken:
-        raise click.ClickException(f"{file.name}, {broken}.") from broken
-    for repair in read.repairs:
-        click.echo(f"{file.name}, {repair}.", err=True)
+    read = opened(file)
     if explain not in (None, "all", *read.ids):
         raise click.ClickException(f"There is no project {explain} in {file.name}.")
     asked = Asked(rule, utility, completion, start, step, not no_exhaustive_stop, misfit, min_votes, lot)
@@ -176,33 +177,37 @@ def _table(result: Result, seconds: float, explained: list[int]) -> None:
     width = max([7, *(len(id) for id in file.ids)])
     title = file.meta.get("description", "")
     click.echo(f"{title}\n" if title else "", nl=bool(title))
-    click.echo(
-        f"{election.voters:,} voters, {len(file.ids):,} projects, a pot of {words.money(election.pot)}. "
-        f"Rule: {result.rule}, {', '.join(f'{name} {_told(value)}' for name, value in result.options.items())}."
-    )
+    _say(f"{election.voters:,} voters, {len(file.ids):,} projects, a pot of {words.money(election.pot)}.")
+    _say(in_words(result))
     if result.share is not None:
-        click.echo(f"In the end each voter controlled {words.money(result.share)}.")
+        _say(f"In the end each voter controlled {words.money(result.share)}.")
     for heading, funded in (("Funded, in the order bought", True), ("Not funded", False)):
         lines = [one for one in result.told if one.funded is funded]
         click.echo(f"\n{heading}: {len(lines)}")
         for one in lines:
             click.echo(
                 f"  {file.ids[one.bid]:<{width}}  {words.money(election.costs[one.bid]):>18}  "
-                f"{words.votes(election.votes[one.bid]):>14}  {_short(file.names[one.bid])}".rstrip()
+                f"{words.votes(election.votes[one.bid]):>14}  {short(file.names[one.bid])}".rstrip()
             )
             if one.bid in explained or not funded:
-                click.echo(f"  {'':<{width}}  {one.reason}")
+                _say(one.reason, width + 4)
             if one.bid in explained and not funded:
-                click.echo(f"  {'':<{width}}  {result.enough(one.bid)}")
+                _say(result.enough(one.bid), width + 4)
     click.echo(f"\nSpent {words.money(result.cost)}; left {words.money(result.left)}.")
+    _say(f"Rule {result.rule}; {'; '.join(f'{name} {_told(value)}' for name, value in result.options.items())}.")
     click.echo(f"Checksum {result.checksum}, in {seconds:.2f} s.")
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 60 else f"{name[:59]}…"
+def _say(words: str, indent: int = 0) -> None:
+    """A paragraph; on a terminal in lines that are not too long to be read."""
+    start = " " * indent
+    if sys.stdout.isatty():
+        columns = min(get_terminal_size().columns, 100 + indent)
+        words = fill(words, max(columns, indent + 30), initial_indent=start, subsequent_indent=start)[indent:]
+    click.echo(f"{start}{words}")
 
 
 def _told(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return "by the file's order" if value is None else str(value)
+    return "by the file's order" if value is None else f"“{value}”" if value == "" else str(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from grants.allocation.rules.election import Election
 from grants.allocation.rules.reasons import Told
-from grants.allocation.rules.words import Words, people
+from grants.allocation.rules.words import Words
 from grants.kernel.later import Later
 
 if TYPE_CHECKING:
@@ -45,13 +45,12 @@ class Enough:
         )
         if self.supporters is None:
             return f"{cheaper} Even twice as many voters, all choosing only this, would not have been enough."
-        each = (
-            "" if points is None else f" and give it {words.votes(points)}" + (" each" if self.supporters > 1 else "")
-        )
-        choose = "chooses" if self.supporters == 1 else "choose"
-        each = each.replace("give", "gives") if self.supporters == 1 else each
+        if self.supporters == 1:
+            each = "" if points is None else f" and gives it {words.votes(points)}"
+            return f"{cheaper} With 1 more person who chooses only this{each} it would have been funded."
+        each = "" if points is None else f" and give it {words.votes(points)} each"
         return (
-            f"{cheaper} With {people(self.supporters)} more who {choose} only this{each} it would have been funded, "
+            f"{cheaper} With {self.supporters:,} more people who choose only this{each} it would have been funded, "
             f"and with {self.supporters - 1:,} it would not."
         )
 

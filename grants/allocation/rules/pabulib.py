@@ -15,6 +15,12 @@ TICKS = ("approval", "choose-1")
 POINTS = ("cumulative", "scoring")
 KINDS = (*TICKS, *POINTS, "ordinal")
 SECTIONS = ("META", "PROJECTS", "VOTES")
+COUNTED_BY = ("budget", "vote_type", "max_length", "default_score", "min_project_score_threshold", "currency")
+"""What META tells of which a second value would change the result."""
+LARGEST_FILE = 100_000_000
+"""In bytes; the largest election that is known takes a fifth of it."""
+UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Signs that no screen shows, or that change what it shows."""
 
 
 class Unreadable(ValueError):
@@ -70,6 +76,9 @@ class _Reading:
     selected: list[bool | None] = field(default_factory=list)
     other_money: list[bool] = field(default_factory=list)
     ballots: Counter[tuple[str, str]] = field(default_factory=Counter)
+    voters: Counter[str] = field(default_factory=Counter)
+    votes_line: int = 0
+    gives_points: bool = False
     first_lines: dict[tuple[str, str], int] = field(default_factory=dict)
     repairs: list[str] = field(default_factory=list)
 
@@ -80,13 +89,8 @@ def read_pb(data: bytes) -> PbFile:
     A ballot counts a project once. The number of voters is the number of ballots, empty ones too. Ranked ballots give
     their first as many points as the longest ballot may name, the next one fewer, and so on.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as broken:
-        line = data[: broken.start].count(b"\n") + 1
-        raise Unreadable(line, "this is not text in UTF-8") from None
     read = _Reading()
-    _read_lines(text, read)
+    _read_lines(_text(data, read), read)
     kind = _kind(read)
     pot = _amount(read.meta["budget"], read.meta_lines["budget"], "the budget")
     unit = 10 ** max([0, *(_places(amount) for amount in [pot, *read.costs])])
@@ -99,10 +103,11 @@ def read_pb(data: bytes) -> PbFile:
     scores = None
     if kind in POINTS and (default or any(point < 0 for _, points, _ in kinds for point in points or ())):
         kinds, point, scores = _scored(kinds, point, default, len(read.ids))
-    if told := read.meta.get("num_votes", "").strip():
-        counted = sum(read.ballots.values()) - (int(blank[1]) if blank else 0)
-        if told != str(counted):
-            read.repairs.append(f"the file says that it holds {told} votes; there are {counted}, and all are counted")
+    _as_many_as_told(read, "num_projects", "projects", len(read.ids))
+    _as_many_as_told(read, "num_votes", "votes", sum(read.ballots.values()) - (int(blank[1]) if blank else 0))
+    if again := sum(people - 1 for id, people in read.voters.items() if id):
+        votes, counted = ("vote has", "it is") if again == 1 else ("votes have", "they are")
+        read.repairs.append(f"{again} {votes} the voter_id of a vote before: {counted} counted all the same")
     try:
         election = Election.packed(
             [int(cost * unit) for cost in read.costs],
@@ -129,13 +134,34 @@ def read_pb(data: bytes) -> PbFile:
     )
 
 
+def _text(data: bytes, read: _Reading) -> str:
+    """The file as text that a screen can show."""
+    if len(data) > LARGEST_FILE:
+        raise Unreadable(1, f"the file is larger than {LARGEST_FILE // 1_000_000} MB")
+    if not data.strip():
+        raise Unreadable(1, "the file is empty")
+    if (zero := data.find(b"\0")) >= 0:
+        raise Unreadable(data[:zero].count(b"\n") + 1, "this is not text in UTF-8. Save it in UTF-8, not in UTF-16")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as broken:
+        line = data[: broken.start].count(b"\n") + 1
+        raise Unreadable(line, "this is not text in UTF-8") from None
+    unseen = UNSEEN.search(text)
+    if unseen is None:
+        return text
+    line = text.count("\n", 0, unseen.start()) + 1
+    read.repairs.append(f"line {line}: signs that no screen shows are left out, here and in the rest of the file")
+    return UNSEEN.sub("", text)
+
+
 def _read_lines(text: str, read: _Reading) -> None:
     rows = csv.reader(StringIO(text, newline=""), delimiter=";")
     section, columns, seen = "", dict[str, int](), dict[str, int]()
-    line = 0
+    line = began = 0
     try:
         for row in rows:
-            line = rows.line_num
+            began, line = line + 1, rows.line_num
             if not row or (len(row) == 1 and not row[0].strip()):
                 continue
             head = row[0].strip()
@@ -152,43 +178,76 @@ def _read_lines(text: str, read: _Reading) -> None:
                 columns = {name.strip().lower(): at for at, name in enumerate(row)}
                 needed = {"META": ("key", "value"), "PROJECTS": ("project_id", "cost"), "VOTES": ("vote",)}[section]
                 if missing := [name for name in needed if name not in columns]:
-                    raise Unreadable(line, f"{section} has no column called {missing[0]}")
+                    parted = ". Semicolons part the cells of a line" if len(row) == 1 else ""
+                    raise Unreadable(line, f"{section} has no column called {missing[0]}{parted}")
                 vote_at, points_at = columns.get("vote", 0), columns.get("points", -1)
+                voter_at = columns.get("voter_id", -1)
+                if section == "VOTES":
+                    read.votes_line, read.gives_points = line, points_at >= 0
             elif section == "VOTES":
+                if line > began:
+                    raise Unreadable(began, OPEN_QUOTE)
                 if len(row) <= max(vote_at, points_at):
-                    raise Unreadable(line, f"this vote has {len(row)} cells, and its columns ask for {len(columns)}")
+                    raise Unreadable(line, f"this vote has {_cells(row)}, and its columns ask for {len(columns)}")
                 ballot = row[vote_at], row[points_at] if points_at >= 0 else ""
                 read.ballots[ballot] += 1
+                if 0 <= voter_at < len(row):
+                    read.voters[row[voter_at]] += 1
                 if ballot not in read.first_lines:
                     read.first_lines[ballot] = line
             elif section == "META":
                 if len(row) <= max(columns["key"], columns["value"]):
                     raise Unreadable(line, f"“{head}” has no value")
-                key = row[columns["key"]].strip().lower()
-                read.meta[key], read.meta_lines[key] = row[columns["value"]].strip(), line
+                key, value = row[columns["key"]].strip().lower(), row[columns["value"]].strip()
+                if key in COUNTED_BY and read.meta.get(key, value) != value:
+                    raise Unreadable(line, f"a second {key}: before, it was “{_short(read.meta[key])}”")
+                read.meta[key], read.meta_lines[key] = value, line
             else:
                 _project(row, columns, line, read)
-    except csv.Error as broken:
-        raise Unreadable(rows.line_num or line, str(broken)) from None
+    except csv.Error:  # nothing else than a cell that is too long
+        raise Unreadable(line + 1, f"{TOO_LONG} {OPEN_QUOTE[0].upper()}{OPEN_QUOTE[1:]}") from None
     for wanted in SECTIONS:
         if wanted not in seen:
+            if line > began:
+                raise Unreadable(began, OPEN_QUOTE)
             raise Unreadable(max(line, 1), f"the file ends without a section {wanted}")
     for key in ("budget", "vote_type"):
         if key not in read.meta:
             raise Unreadable(seen["META"], f"META does not tell the {key}")
 
 
+TOO_LONG = f"a cell holds more than {csv.field_size_limit():,} letters."
+OPEN_QUOTE = "perhaps a quotation mark opens here and is not closed in its line"
+
+
+def _cells(row: Sequence[str]) -> str:
+    return "1 cell" if len(row) == 1 else f"{len(row)} cells"
+
+
+def _short(text: str) -> str:
+    """Somebody else's text, short enough to be repeated to a person."""
+    text = " ".join(text.split())
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _as_many_as_told(read: _Reading, key: str, what: str, counted: int) -> None:
+    told = read.meta.get(key, "").strip()
+    if told and told != str(counted):
+        there = f"there is {counted}, and it is" if counted == 1 else f"there are {counted}, and all are"
+        read.repairs.append(f"the file says that it holds {_short(told)} {what}; {there} counted")
+
+
 def _project(row: Sequence[str], columns: Mapping[str, int], line: int, read: _Reading) -> None:
     if len(row) <= max(columns["project_id"], columns["cost"]):
-        raise Unreadable(line, f"this project has {len(row)} cells, and its columns ask for {len(columns)}")
+        raise Unreadable(line, f"this project has {_cells(row)}, and its columns ask for {len(columns)}")
     id = row[columns["project_id"]].strip()
     if not id:
         raise Unreadable(line, "this project has no project_id")
     if id in read.ids:
-        raise Unreadable(line, f"a second project {id}")
-    cost = _amount(row[columns["cost"]], line, f"the cost of project {id}")
+        raise Unreadable(line, f"a second project {_short(id)}")
+    cost = _amount(row[columns["cost"]], line, f"the cost of project {_short(id)}")
     if not cost:
-        raise Unreadable(line, f"project {id} costs nothing")
+        raise Unreadable(line, f"project {_short(id)} costs nothing")
     at = columns.get("name", -1)
     read.ids.append(id)
     read.names.append(" ".join(row[at].split()) if 0 <= at < len(row) else "")
@@ -203,7 +262,7 @@ def _kind(read: _Reading) -> str:
     kind = read.meta["vote_type"].lower()
     if kind not in KINDS:
         raise Unreadable(
-            read.meta_lines["vote_type"], f"there is no vote_type “{kind}”; it is one of {', '.join(KINDS)}"
+            read.meta_lines["vote_type"], f"there is no vote_type “{_short(kind)}”; it is one of {', '.join(KINDS)}"
         )
     return kind
 
@@ -212,10 +271,16 @@ def _number(text: str, line: int, what: str) -> Decimal:
     try:
         number = Decimal(text.strip().replace(",", "."))
     except InvalidOperation:
-        raise Unreadable(line, f"{what} is not a number: “{text.strip()}”") from None
+        raise Unreadable(line, f"{what} is not a number: “{_short(text)}”") from None
     if not number.is_finite() or number.copy_abs() >= LARGEST or _places(number) > 9:
-        raise Unreadable(line, f"{what} is not a number that we can count with: “{text.strip()}”")
+        raise Unreadable(line, f"{what} is not a number that we can count with: “{_short(text)}”")
+    if THOUSANDS.fullmatch(text.strip()):
+        raise Unreadable(line, f"{what} could be two numbers: “{_short(text)}”. Write it without the comma")
     return number
+
+
+THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
+"""A comma is a decimal point in many places, and parts thousands in others."""
 
 
 def _told(read: _Reading, name: str) -> Decimal:
@@ -226,7 +291,7 @@ def _told(read: _Reading, name: str) -> Decimal:
 def _amount(text: str, line: int, what: str) -> Decimal:
     amount = _number(text, line, what)
     if amount < 0:
-        raise Unreadable(line, f"{what} is less than nothing: “{text.strip()}”")
+        raise Unreadable(line, f"{what} is less than nothing: “{_short(text)}”")
     return amount
 
 
@@ -245,6 +310,8 @@ def _ballots(read: _Reading, kind: str) -> tuple[Kinds, int]:
     found: dict[tuple[tuple[int, Decimal], ...], int] = {}
     named: dict[tuple[int, ...], int] = {}
     longest = 0
+    if kind in POINTS and read.ballots and not read.gives_points:
+        raise Unreadable(read.votes_line, f"VOTES has no column called points, and the vote_type is {kind}")
     for ballot, people in read.ballots.items():
         vote, points_text = ballot
         ids = vote.split(",")
@@ -259,16 +326,17 @@ def _ballots(read: _Reading, kind: str) -> tuple[Kinds, int]:
         if kind in POINTS:
             cells = points_text.split(",") if points_text.strip() else []
             if len(cells) != len(ids):
-                raise Unreadable(line, f"this vote names {len(ids)} projects and gives {len(cells)} points")
+                raise Unreadable(
+                    line, f"the number of projects on this vote is {len(ids)}, and that of points {len(cells)}"
+                )
             points = [_number(cell, line, "a point") for cell in cells]
         kept: dict[int, Decimal] = {}
         for place, id in enumerate(ids):
             if id not in index:
-                _repair(
-                    read, line, people, f"names a project that is not there ({id or 'nothing'}); the rest is counted"
-                )
+                told = _short(id) or "nothing"
+                _repair(read, line, people, f"names a project that is not there ({told}); the rest is counted")
             elif index[id] in kept:
-                _repair(read, line, people, f"names project {id} twice; it is counted once")
+                _repair(read, line, people, f"names project {_short(id)} twice; it is counted once")
             else:
                 kept[index[id]] = points[place] if points else Decimal(1)
         if not kept and (vote.strip() or points_text.strip() or line not in read.meta_lines.values()):

@@ -42,7 +42,7 @@ def tell_shares(
     paths = follow(election, done)
     told, left = list[Told](), election.pot
     for purchase in done.purchases:
-        told.append(_bought(election, purchase, done.share, paths, left, words))
+        told.append(_bought(election, purchase, done.share, paths, left, names is not None, words))
         left -= election.costs[purchase.bid]
     after_shares = left
     top_up_before: dict[int, int] = {}
@@ -71,7 +71,10 @@ def kept(election: Election, settings: Settings, gate: Gate, shared: Shared) -> 
     return done
 
 
-def _bought(election: Election, purchase: Bought, share: Fraction, paths: Paths, left: int, words: Words) -> Told:
+def _bought(
+    election: Election, purchase: Bought, share: Fraction, paths: Paths, left: int, full: bool, words: Words
+) -> Told:
+    """``full``: also who had nothing left to pay with."""
     bid = purchase.bid
     emptied, payers = int(election.people[purchase.emptied].sum()), paths.payers[bid]
     ways = []
@@ -80,11 +83,17 @@ def _bought(election: Election, purchase: Bought, share: Fraction, paths: Paths,
         ways.append(f"{people(payers)} with enough left paid {words.money(purchase.price)}{per}")
     if emptied:
         ways.append(f"{people(emptied)} paid all that they had left")
+    if full and (none := election.supporters[bid] - payers - emptied):
+        ways.append(f"{people(none)} had nothing left")
     reason = (
         f"Funded: {people(election.supporters[bid])} chose it, and each person controlled {words.money(share)}. "
-        f"Together they could pay the {words.money(election.costs[bid])} that it asks for: {', and '.join(ways)}."
+        f"Together they could pay the {words.money(election.costs[bid])} that it asks for: {_listed(ways)}."
     )
     return Told(bid, Reason.FUNDED, reason, left, paths.spent[bid], paths.left[bid])
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return ", and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
 
 
 def _short(election: Election, bid: int, paths: Paths, words: Words) -> str:
@@ -132,10 +141,13 @@ def _not_bought(
             gone = sum((amount for _, amount in spent), Fraction(0))
             parts.append(f"Of this, {words.money(gone)} had gone to others that they chose too.")
         elif spent and names is not None:
-            most = ", ".join(f"{words.money(amount)} to {names[other]}" for other, amount in spent[:3])
+            most = ", ".join(
+                f"{words.money(amount)}{' had gone' if at == 0 else ''} to {names[other]}"
+                for at, (other, amount) in enumerate(spent[:3])
+            )
             others = sum((amount for _, amount in spent[3:]), Fraction(0))
             more = f", and {words.money(others)} to {len(spent) - 3} more" if spent[3:] else ""
-            parts.append(f"Of this, {most}{more} had gone to what they chose too.")
+            parts.append(f"Of this, {most}{more}, which they chose too.")
         parts.append(f"{words.money(paths.left[bid])} was left.")
     else:
         parts.append("Nobody chose it.")

@@ -148,7 +148,7 @@ def tally(file: PbFile, asked: Asked, progress: Progress | None = None) -> Resul
     }
     gate = Gate(file.election, minimum_votes=least)
     shared = share_equally(file.election, settings, gate, progress)
-    names = [f"“{name}”" if name else id for id, name in zip(file.ids, file.names, strict=True)]
+    names = [f"“{short(name)}”" if name else id for id, name in zip(file.ids, file.names, strict=True)]
     result = _result(
         file,
         asked,
@@ -175,6 +175,11 @@ def _result(
 ) -> Result:
     options["lot"] = asked.lot
     return Result(file, options, asked.rule, tuple(told), words, share, rerun, enough)
+
+
+def short(name: str) -> str:
+    """A name for a table or a sentence."""
+    return name if len(name) <= 60 else f"{name[:59]}…"
 
 
 def _votes(file: PbFile, told: Fraction | None) -> int:
@@ -207,6 +212,33 @@ def _by_votes(election: Election, asked: Asked, least: int, words: Words) -> dic
         one.bid_id.int: (Told(one.bid_id.int, one.reason_code, one.reason, one.left_before_minor), one.enough)
         for one in order
     }
+
+
+def in_words(result: Result) -> str:
+    """How the pot was shared, for a resident."""
+    words, options = result.words, result.options
+    if result.rule == "most-votes":
+        misfit = "is passed over" if options["misfit"] == "skip" else "ends the sharing"
+        told = (
+            f"Shared by most {words.many}: what has the most goes first, and what asks for more than is left {misfit}."
+        )
+    elif result.rule == "phragmen":
+        told = (
+            "Shared by Phragmén: everybody earns money at the same pace, and a project is funded as soon as the people "
+            "who chose it have its cost together."
+        )
+    else:
+        told = (
+            "Shared by equal shares: every voter controls an equal part of the pot, and a project is funded when the "
+            "people who chose it can pay for it together."
+        )
+        if options["completion"] != "none":
+            told += f" The parts grow by {words.money(Fraction(str(options['step'])) * result.file.unit)} at a time"
+            told += ", as long as the pot can pay for what is bought."
+        if options["completion"] == "add1u":
+            told += f" What is left goes by most {words.many}."
+    least = options["min_votes"]
+    return told if not least else f"{told} A project needs at least {least:,} {words.many}."
 
 
 def as_json(result: Result, seconds: float, explained: Sequence[int]) -> dict[str, Any]:
