@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from grants.awards.models import Award
 from grants.awards.service import offers
 from grants.kernel.actors import Actor, Role
 from grants.kernel.errors import NotEnoughMoney
-from grants.kernel.work import UnitOfWork
 from grants.ledger import service as ledger
-from grants.ledger.models import Account
 from grants.ledger.queries import breaks, pockets_of
-from grants.ledger.rules import Pocket
 from grants.people.queries import actor_for
 from grants.web.db import WRITES, transaction
 from tests.builders.awards import a_decided_proposal, a_decided_round, a_decision
 from tests.builders.funds import a_contribution
 from tests.builders.people import a_person
 from tests.support.clock import START
+from tests.support.naive import look_then_write
 from tests.support.race import race
 from tests.support.schema import an_engine, load_models
 
@@ -46,7 +43,7 @@ def offer(ready: Callable[[], None], url: str, steward_id: UUID, round_id: UUID,
                 offers.stand_in_line = lambda uow, fund_id: ready()  # both have looked at nothing yet; no queue
             if how == "naive":
                 offers.stand_in_line = lambda uow, fund_id: None
-                ledger._change = _look_then_write(ready)
+                ledger._change = look_then_write(ready)
             with transaction(session, engine, actor, START) as uow:
                 offers.offer_all(uow, round_id)
         return "offered"
@@ -54,25 +51,6 @@ def offer(ready: Callable[[], None], url: str, steward_id: UUID, round_id: UUID,
         return short.message
     finally:
         engine.dispose()
-
-
-def _look_then_write(ready: Callable[[], None]) -> Callable[[UnitOfWork, str, int], UUID]:
-    """What a first draft does: read the balance, find it enough, write. Both racers look before either writes."""
-
-    def change(uow: UnitOfWork, code: str, by_minor: int) -> Any:
-        id, balance, side = uow.session.execute(
-            select(Account.id, Account.balance_minor, Account.side).where(Account.code == code)
-        ).one()
-        if code.endswith(Pocket.AVAILABLE):
-            ready()
-        if (balance + by_minor) * side < 0:
-            raise NotEnoughMoney("There is not enough money.", 0)
-        uow.session.execute(
-            update(Account).where(Account.id == id).values(balance_minor=Account.balance_minor + by_minor)
-        )
-        return id
-
-    return change
 
 
 def run(url: str, how: str, before: str = "") -> tuple[list[str], int, int, list[str]]:

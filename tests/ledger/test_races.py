@@ -6,18 +6,18 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import CLOCK
 from grants.kernel.errors import NotEnoughMoney
-from grants.kernel.work import UnitOfWork
 from grants.ledger import queries, service
 from grants.ledger.models import Account, Posting
 from grants.ledger.rules import Pocket, moved, pocket_code
 from grants.web.db import WRITES, transaction
 from tests.builders.funds import a_contribution
 from tests.support.clock import START
+from tests.support.naive import look_then_write
 from tests.support.race import Finish, race
 from tests.support.schema import an_engine, load_models
 
@@ -34,7 +34,7 @@ def commit_some(ready: Callable[[], None], url: str, fund_id: UUID, contribution
         with Session(engine) as session:
             session.scalar(select(func.count(Account.id)))  # connected before the start
             if how == "naive":
-                service._change = _look_then_write(ready)  # a process of its own: nobody else sees this
+                service._change = look_then_write(ready)  # a process of its own: nobody else sees this
             else:
                 ready()
             with transaction(session, engine, CLOCK, START) as uow:
@@ -50,25 +50,6 @@ def commit_some(ready: Callable[[], None], url: str, fund_id: UUID, contribution
         return f"{short.shortfall_minor} missing"
     finally:
         engine.dispose()
-
-
-def _look_then_write(ready: Callable[[], None]) -> Callable[[UnitOfWork, str, int], UUID]:
-    """What a first draft does: read the balance, find it enough, write. Both racers look before either writes."""
-
-    def change(uow: UnitOfWork, code: str, by_minor: int) -> UUID:
-        id, balance, side = uow.session.execute(
-            select(Account.id, Account.balance_minor, Account.side).where(Account.code == code)
-        ).one()
-        if code.endswith(Pocket.AVAILABLE):
-            ready()
-        if (balance + by_minor) * side < 0:
-            raise NotEnoughMoney("There is not enough money.", 0)
-        uow.session.execute(
-            update(Account).where(Account.id == id).values(balance_minor=Account.balance_minor + by_minor)
-        )
-        return UUID(str(id))
-
-    return change
 
 
 def run(url: str, how: str, before: str = "") -> tuple[list[Finish], int, list[str]]:

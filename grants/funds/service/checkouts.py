@@ -6,17 +6,15 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from grants.funds import access
-from grants.funds.models import Checkout, Contribution, Receipt
+from grants.funds.models import Checkout, Contribution
 from grants.funds.rules import STEPS, ContributionAction, ContributionState
-from grants.funds.service.contributions import arrived_minor, tidy_reference
+from grants.funds.service.contributions import arrived_minor, book_receipt, tidy_reference
 from grants.funds.service.taken_back import ensure_clock
 from grants.kernel.clock import london_day
 from grants.kernel.errors import Conflict, RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
-from grants.ledger import service as ledger
-from grants.ledger.rules import Line, Pocket, pocket_code
 from grants.ports.payments import CheckoutFacts, CheckoutPage, CheckoutStanding
 
 LEAST_MINOR = 100
@@ -139,26 +137,8 @@ def _credit(uow: UnitOfWork, contribution: Contribution, checkout: Checkout) -> 
             was_minor=contribution.amount_minor - (amount - missing),
             amount_minor=contribution.amount_minor,
         )
-    receipt = Receipt(
-        contribution_id=contribution.id,
-        amount_minor=amount,
-        reference=tidy_reference(f"{checkout.provider} {checkout.payment_ref or checkout.provider_ref}"),
-        received_on=london_day(uow.now),
-        recorded_by_id=None,
-        recorded_at=uow.now,
-    )
-    uow.add(receipt)
-    ledger.post(
-        uow,
-        key=f"receipt:{receipt.id}",
-        event="contribution.received",
-        fund_id=contribution.fund_id,
-        memo=receipt.reference,
-        lines=[
-            *ledger.into_bank(uow, contribution.fund_id, amount),
-            Line(pocket_code(contribution.id, Pocket.AVAILABLE), -amount),
-        ],
-    )
+    reference = tidy_reference(f"{checkout.provider} {checkout.payment_ref or checkout.provider_ref}")
+    receipt = book_receipt(uow, contribution, amount, reference, london_day(uow.now), by=None)
     checkout.state, checkout.paid_at, checkout.problem = CheckoutStanding.PAID, uow.now, None
     if before is ContributionState.AGREED and amount >= missing:
         contribution.state = next_state(STEPS, before, ContributionAction.RECEIVE)

@@ -153,26 +153,7 @@ def receive(uow: UnitOfWork, contribution_id: UUID, draft: MoneyDraft) -> Receip
     standing = select(Receipt.id).where(Receipt.contribution_id == contribution_id, Receipt.reference == reference)
     if uow.session.scalar(standing) is not None:
         raise RuleBroken("Money with this reference is recorded already. Check the bank statement.", field="reference")
-    receipt = Receipt(
-        contribution_id=contribution_id,
-        amount_minor=draft.amount_minor,
-        reference=reference,
-        received_on=draft.on,
-        recorded_by_id=uow.actor.id,
-        recorded_at=uow.now,
-    )
-    uow.add(receipt)
-    ledger.post(
-        uow,
-        key=f"receipt:{receipt.id}",
-        event="contribution.received",
-        fund_id=contribution.fund_id,
-        memo=reference,
-        lines=[
-            *ledger.into_bank(uow, contribution.fund_id, draft.amount_minor),
-            Line(pocket_code(contribution_id, Pocket.AVAILABLE), -draft.amount_minor),
-        ],
-    )
+    receipt = book_receipt(uow, contribution, draft.amount_minor, reference, draft.on, by=uow.actor.id)
     if draft.amount_minor == missing:
         contribution.state = complete
     uow.record(
@@ -183,6 +164,34 @@ def receive(uow: UnitOfWork, contribution_id: UUID, draft: MoneyDraft) -> Receip
         amount_minor=draft.amount_minor,
         receipt=receipt.id,
         received_on=draft.on.isoformat(),
+    )
+    return receipt
+
+
+def book_receipt(
+    uow: UnitOfWork, contribution: Contribution, amount_minor: int, reference: str, on: date, *, by: UUID | None
+) -> Receipt:
+    """Money of a contribution that came, in pence: its receipt, and into the bank and the pot. ``by``: the officer who
+    wrote it down, or nobody where a provider told of it."""
+    receipt = Receipt(
+        contribution_id=contribution.id,
+        amount_minor=amount_minor,
+        reference=reference,
+        received_on=on,
+        recorded_by_id=by,
+        recorded_at=uow.now,
+    )
+    uow.add(receipt)
+    ledger.post(
+        uow,
+        key=f"receipt:{receipt.id}",
+        event="contribution.received",
+        fund_id=contribution.fund_id,
+        memo=reference,
+        lines=[
+            *ledger.into_bank(uow, contribution.fund_id, amount_minor),
+            Line(pocket_code(contribution.id, Pocket.AVAILABLE), -amount_minor),
+        ],
     )
     return receipt
 

@@ -31,15 +31,7 @@ def dispute_told(uow: UnitOfWork, provider: str, told: DisputeTold) -> bool:
     contribution, taken = _locked_taken(uow, checkout, told.dispute_ref)
     if taken is None and told.taken_minor:
         why = f"The payer's bank took it back: {told.reason or 'it gave no reason'}."
-        taken = _take(uow, contribution, checkout, told.dispute_ref, told.taken_minor, why, disputed=True)
-        uow.record(
-            "contribution.charged_back",
-            contribution,
-            before=contribution.state,
-            after=contribution.state,
-            amount_minor=taken.amount_minor,
-            short_minor=taken.short_minor,
-        )
+        taken = _charge_back(uow, contribution, checkout, told.dispute_ref, told.taken_minor, why)
     elif taken is not None and not taken.over and not told.taken_minor:
         _undo(uow, contribution, taken)
     if taken is not None:
@@ -134,15 +126,7 @@ def refund_told(uow: UnitOfWork, provider: str, told: RefundTold) -> bool:
     contribution, taken = _locked_taken(uow, checkout, told.key or told.refund_ref)
     if taken is None and told.standing is not RefundStanding.FAILED:
         why = "Somebody gave it back in the provider's own pages."
-        taken = _take(uow, contribution, checkout, told.refund_ref, told.amount_minor, why, disputed=True)
-        uow.record(
-            "contribution.charged_back",
-            contribution,
-            before=contribution.state,
-            after=contribution.state,
-            amount_minor=taken.amount_minor,
-            short_minor=taken.short_minor,
-        )
+        taken = _charge_back(uow, contribution, checkout, told.refund_ref, told.amount_minor, why)
     elif taken is not None and taken.undone_at is None and told.standing is RefundStanding.FAILED:
         _undo(uow, contribution, taken)
     if taken is not None:
@@ -209,6 +193,21 @@ def _locked_taken(uow: UnitOfWork, checkout: Checkout, key: str) -> tuple[Contri
     contribution = uow.get(Contribution, checkout.contribution_id, lock=True)
     taken = uow.session.scalar(select(TakenBack).where(TakenBack.key == key).execution_options(populate_existing=True))
     return contribution, taken
+
+
+def _charge_back(
+    uow: UnitOfWork, contribution: Contribution, checkout: Checkout, ref: str, amount_minor: int, why: str
+) -> TakenBack:
+    taken = _take(uow, contribution, checkout, ref, amount_minor, why, disputed=True)
+    uow.record(
+        "contribution.charged_back",
+        contribution,
+        before=contribution.state,
+        after=contribution.state,
+        amount_minor=taken.amount_minor,
+        short_minor=taken.short_minor,
+    )
+    return taken
 
 
 def _take(

@@ -2,7 +2,7 @@
 
 from grants.kernel.money import show_pounds
 from grants.proposals.rules.facts import Facts
-from grants.proposals.rules.sections import Gap, Limits, Section
+from grants.proposals.rules.sections import Check, Gap, Limits, Section, ends_too_early, who_answers
 
 ASK_KEY = "ask"
 """What an ask's one page is called where sections are counted."""
@@ -20,10 +20,7 @@ ASK_PARTS: dict[Section, tuple[str, ...]] = {
 """The fields of a whole proposal that an ask's one page holds, in its order."""
 
 
-_Check = tuple[bool, str, str]
-
-
-def _what(facts: Facts, limits: Limits) -> list[_Check]:
+def _what(facts: Facts, limits: Limits) -> list[Check]:
     return [
         (not facts.title, "title", "Say in a few words what you want to do."),
         (
@@ -32,15 +29,11 @@ def _what(facts: Facts, limits: Limits) -> list[_Check]:
             "Tell us a little more: write it here, or record it and add the recording.",
         ),
         (facts.starts_on is None, "starts_on", "Say when it happens; a guess will do."),
-        (
-            facts.starts_on is not None and facts.ends_on is not None and facts.ends_on < facts.starts_on,
-            "ends_on",
-            "It ends before it starts. Change one of the two days.",
-        ),
+        ends_too_early(facts),
     ]
 
 
-def _where(facts: Facts, limits: Limits) -> list[_Check]:
+def _where(facts: Facts, limits: Limits) -> list[Check]:
     return [
         (not facts.for_whom, "for_whom", "Say who it is for."),
         (
@@ -51,11 +44,11 @@ def _where(facts: Facts, limits: Limits) -> list[_Check]:
     ]
 
 
-def _need(facts: Facts, limits: Limits) -> list[_Check]:
+def _need(facts: Facts, limits: Limits) -> list[Check]:
     return [(facts.priority_id not in limits.priority_ids, "priority_id", "Choose the priority that it answers.")]
 
 
-def _budget(facts: Facts, limits: Limits) -> list[_Check]:
+def _budget(facts: Facts, limits: Limits) -> list[Check]:
     over = facts.applied_for_minor - limits.cap_minor
     return [
         (not facts.applied_for_minor, "lines", "Say what you need and what it costs."),
@@ -68,11 +61,11 @@ def _budget(facts: Facts, limits: Limits) -> list[_Check]:
     ]
 
 
-def _seen(facts: Facts, limits: Limits) -> list[_Check]:
+def _seen(facts: Facts, limits: Limits) -> list[Check]:
     return [(not facts.outcomes_seen, "outcomes_seen", "Say how we will know that it went well.")]
 
 
-def _host(facts: Facts, limits: Limits) -> list[_Check]:
+def _host(facts: Facts, limits: Limits) -> list[Check]:
     return [
         (
             facts.needs_host and not facts.hosted,
@@ -82,15 +75,8 @@ def _host(facts: Facts, limits: Limits) -> list[_Check]:
     ]
 
 
-def _contact(facts: Facts, limits: Limits) -> list[_Check]:
-    return [
-        (not facts.contact_name, "contact_name", "Give the name of somebody we can talk to."),
-        (
-            not facts.contact_email and not facts.contact_phone,
-            "contact_email",
-            "Give an e-mail address or a telephone number.",
-        ),
-    ]
+def _contact(facts: Facts, limits: Limits) -> list[Check]:
+    return who_answers(facts)
 
 
 def ask_gaps(facts: Facts, limits: Limits) -> list[Gap]:

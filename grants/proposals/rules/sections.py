@@ -93,10 +93,29 @@ def status_of(section: Section, facts: Facts, limits: Limits, versions: Mapping[
     return SectionStatus.STARTED if gaps(section, facts, limits) else SectionStatus.DONE
 
 
-_Check = tuple[bool, str, str]
+Check = tuple[bool, str, str]
+"""Whether something is lacking, the field, and the words that say so."""
 
 
-def _what(facts: Facts, limits: Limits) -> list[_Check]:
+def ends_too_early(facts: Facts) -> Check:
+    """It ends before it starts: asked of every proposal, a quick ask too."""
+    wrong = facts.starts_on is not None and facts.ends_on is not None and facts.ends_on < facts.starts_on
+    return wrong, "ends_on", "It ends before it starts. Change one of the two days."
+
+
+def who_answers(facts: Facts) -> list[Check]:
+    """Somebody whom we can reach: asked of every proposal, a quick ask too."""
+    return [
+        (not facts.contact_name, "contact_name", "Give the name of somebody we can talk to."),
+        (
+            not facts.contact_email and not facts.contact_phone,
+            "contact_email",
+            "Give an e-mail address or a telephone number.",
+        ),
+    ]
+
+
+def _what(facts: Facts, limits: Limits) -> list[Check]:
     return [
         (not facts.title, "title", "Give it a short name."),
         (not facts.summary, "summary", "Say it in one or two sentences for the ballot."),
@@ -107,15 +126,11 @@ def _what(facts: Facts, limits: Limits) -> list[_Check]:
         ),
         (facts.starts_on is None, "starts_on", "Say when it starts; a guess will do."),
         (facts.ends_on is None, "ends_on", "Say when it ends; a guess will do."),
-        (
-            facts.starts_on is not None and facts.ends_on is not None and facts.ends_on < facts.starts_on,
-            "ends_on",
-            "It ends before it starts. Change one of the two days.",
-        ),
+        ends_too_early(facts),
     ]
 
 
-def _where(facts: Facts, limits: Limits) -> list[_Check]:
+def _where(facts: Facts, limits: Limits) -> list[Check]:
     return [
         (facts.unsaid("for_whom"), "for_whom", "Say who it is for."),
         (not facts.communities, "communities", "Tick who it is for, or “Everybody”."),
@@ -128,7 +143,7 @@ def _where(facts: Facts, limits: Limits) -> list[_Check]:
     ]
 
 
-def _need(facts: Facts, limits: Limits) -> list[_Check]:
+def _need(facts: Facts, limits: Limits) -> list[Check]:
     return [
         (facts.priority_id is None, "priority_id", "Choose the priority that it answers."),
         (
@@ -140,7 +155,7 @@ def _need(facts: Facts, limits: Limits) -> list[_Check]:
     ]
 
 
-def _approach(facts: Facts, limits: Limits) -> list[_Check]:
+def _approach(facts: Facts, limits: Limits) -> list[Check]:
     return [
         (not facts.approaches, "approaches", "Tick what fits, or “None of these”."),
         (facts.level is None, "level", "Choose who leads the work."),
@@ -151,7 +166,7 @@ def _approach(facts: Facts, limits: Limits) -> list[_Check]:
     ]
 
 
-def _fairness(facts: Facts, limits: Limits) -> list[_Check]:
+def _fairness(facts: Facts, limits: Limits) -> list[Check]:
     return [
         (facts.unsaid("equality"), "equality", "Say how everybody it is for can take part."),
         (facts.unsaid("poverty"), "poverty", "Say what it costs people to take part."),
@@ -164,7 +179,7 @@ def _fairness(facts: Facts, limits: Limits) -> list[_Check]:
     ]
 
 
-def _budget(facts: Facts, limits: Limits) -> list[_Check]:
+def _budget(facts: Facts, limits: Limits) -> list[Check]:
     wrong = money_gap(facts.applied_for_minor, limits)
     return [
         (not facts.lines, "lines", "Add at least one line to the budget."),
@@ -187,7 +202,7 @@ def _budget(facts: Facts, limits: Limits) -> list[_Check]:
     ]
 
 
-def _partners(facts: Facts, limits: Limits) -> list[_Check]:
+def _partners(facts: Facts, limits: Limits) -> list[Check]:
     return [
         (
             facts.needs_host and not facts.hosted,
@@ -214,19 +229,14 @@ _PARTNER_ADVICE = {
 }
 
 
-def _contact(facts: Facts, limits: Limits) -> list[_Check]:
+def _contact(facts: Facts, limits: Limits) -> list[Check]:
     return [
-        (not facts.contact_name, "contact_name", "Give the name of somebody we can talk to."),
-        (
-            not facts.contact_email and not facts.contact_phone,
-            "contact_email",
-            "Give an e-mail address or a telephone number.",
-        ),
+        *who_answers(facts),
         (facts.help_received is None, "help_received", "Choose who helped you, or “Nobody”."),
     ]
 
 
-_CHECKS: dict[Section, Callable[[Facts, Limits], list[_Check]]] = {
+_CHECKS: dict[Section, Callable[[Facts, Limits], list[Check]]] = {
     Section.WHAT: _what,
     Section.WHERE: _where,
     Section.NEED: _need,
