@@ -10,8 +10,8 @@ from uuid import UUID
 from PIL import Image, ImageDraw
 
 from grants.allocation import queries as allocations
-from grants.allocation import service as allocation
 from grants.allocation.rules.states import Verdict
+from grants.allocation.service import runs
 from grants.appeals import service as appeals
 from grants.appeals.rules import AppealDraft, Ground, Judgement, Remedy
 from grants.awards import queries as award_queries
@@ -120,7 +120,7 @@ def the_pot_is_shared(play: Play) -> None:
     """The votes decide the money; the panel's chair takes the decision, and everybody is told at once."""
     round_id = play.rounds["first"]
     with play.as_("sue", play.at(-169, 9)) as uow:
-        allocation.run(uow, round_id)
+        runs.run(uow, round_id)
     _the_panel_meets(play, round_id)
     with play.as_("stan", play.at(-163, 12)) as uow:
         offers.announce_and_offer(uow, round_id)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from grants.allocation import service as allocation
+from grants.allocation.service import runs
 from grants.demo import beginnings, bids, panel, papers, votes
 from grants.demo.bids import Bid
 from grants.demo.play import Play
@@ -253,7 +253,7 @@ def the_second_round(play: Play) -> None:
     check(play, "second", -20)
     panel.sit(play, "second", -18)
     with play.as_("sue", play.at(-8, 10)) as uow:
-        allocation.exclude(
+        runs.exclude(
             uow,
             play.rounds["second"],
             [play.proposals["second", bid.title] for bid in (bids.WARM, bids.WALKS)],

@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import delete
 
 from grants.allocation import queries as allocation
-from grants.allocation import service as allocation_service
 from grants.allocation.access import ensure_may_decide
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import Departure, Verdict
+from grants.allocation.service import deciding
 from grants.kernel.errors import NotFound, RuleBroken, StepRefused
 from grants.kernel.states import next_state
 from grants.kernel.work import UnitOfWork
@@ -194,7 +194,7 @@ def close(uow: UnitOfWork, round_id: UUID) -> Meeting:
             departures.append(Departure(row.proposal_id, row.verdict, row.reason))
         if row.conditions:
             conditions[row.proposal_id] = row.conditions
-    allocation_service.decide(uow, round_id, departures, [UUID(id) for id in there], conditions=conditions)
+    deciding.decide(uow, round_id, departures, [UUID(id) for id in there], conditions=conditions)
     before = meeting.state
     meeting.state = next_state(STEPS, before, MeetingAction.CLOSE)
     meeting.closed_at, meeting.present = uow.now, sorted(there)

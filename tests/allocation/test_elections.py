@@ -13,7 +13,7 @@ from pabulib.checker import Checker
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grants.allocation import queries, service
+from grants.allocation import queries
 from grants.allocation.rules.asked import Asked
 from grants.allocation.rules.elsewhere import read_elsewhere
 from grants.allocation.rules.open_file import BLANK
@@ -22,6 +22,7 @@ from grants.allocation.rules.pabulib import read_pb
 from grants.allocation.rules.replay import replay, replay_as_kept
 from grants.allocation.rules.states import Verdict
 from grants.allocation.rules.tally import tally
+from grants.allocation.service import elections, runs
 from grants.home import queries as home
 from grants.kernel.actors import CLOCK, Role
 from grants.kernel.errors import NotAllowed, RuleBroken
@@ -57,7 +58,7 @@ KINDS: list[tuple[dict[str, Any], Any]] = [
 
 def shared(session: Session, ballots: Any, **fields: Any) -> Round:
     counted = a_counted_round(session, ballots=ballots, **fields)
-    service.run(work(session, actor_of(session, counted.steward)), counted.round.id)
+    runs.run(work(session, actor_of(session, counted.steward)), counted.round.id)
     session.flush()
     return counted.round
 
@@ -100,8 +101,8 @@ def test_a_rounds_file_is_accepted_by_pabulib_and_counted_alike(
 def test_the_files_comment_names_what_no_column_tells(session: Session) -> None:
     counted = a_counted_round(session, ballots=[[1, 2], [2, 3], []], ballot_areas=2, ballot_minimum=0)
     steward = actor_of(session, counted.steward)
-    service.exclude(work(session, steward), counted.round.id, [one.id for one in counted.proposals[:2]], "One meadow.")
-    service.run(work(session, steward), counted.round.id)
+    runs.exclude(work(session, steward), counted.round.id, [one.id for one in counted.proposals[:2]], "One meadow.")
+    runs.run(work(session, steward), counted.round.id)
     session.flush()
     run = queries.standing_run(session, counted.round.id)
     assert run is not None
@@ -125,7 +126,7 @@ def test_the_files_comment_names_what_no_column_tells(session: Session) -> None:
 def test_a_withdrawn_bid_is_left_out_of_the_file(session: Session) -> None:
     counted = a_counted_round(session, ballots=[[1, 2], [2, 3]])
     counted.proposals[1].state = ProposalState.WITHDRAWN
-    service.run(work(session, actor_of(session, counted.steward)), counted.round.id)
+    runs.run(work(session, actor_of(session, counted.steward)), counted.round.id)
     read = read_pb(file_of(session, counted.round).encode())
     assert sorted(read.ids) == ["1", "3", "4"]
     assert sorted(read.election.votes) == [0, 1, 1]
@@ -240,7 +241,7 @@ def test_an_election_elsewhere_with_few_ballots_is_told_in_full_as_its_file_is_p
 
 
 def imported(session: Session, text: str = ELSEWHERE) -> Round:
-    round = service.import_election(work(session, CLOCK), read_elsewhere(read_pb(text.encode()), START), "sea.pb")
+    round = elections.import_election(work(session, CLOCK), read_elsewhere(read_pb(text.encode()), START), "sea.pb")
     session.flush()
     return round
 
@@ -444,7 +445,7 @@ def test_a_second_one_shares_fund_and_reader_with_the_first(session: Session) ->
 def test_nobody_but_the_command_line_reads_elections_in(session: Session) -> None:
     counted = a_counted_round(session)
     with pytest.raises(NotAllowed):
-        service.import_election(
+        elections.import_election(
             work(session, actor_of(session, counted.steward)), read_elsewhere(read_pb(ELSEWHERE.encode()), START), "x"
         )
 

@@ -9,10 +9,11 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grants.allocation import queries, service
+from grants.allocation import queries
 from grants.allocation.models import Decision
 from grants.allocation.rules.letter import Letter
 from grants.allocation.rules.states import Departure, Verdict
+from grants.allocation.service import afterwards, announcing, deciding
 from grants.funds.models import Fund
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
@@ -40,7 +41,7 @@ def told(session: Session, **conditions: str) -> Counted:
     for bid in counted.proposals:
         a_review(session, bid, counted.panel[1], ReviewState.LOCKED)
     worked_out(session, counted)
-    service.decide(
+    deciding.decide(
         work(session, actor_of(session, counted.panel[0])),
         counted.round.id,
         [Departure(counted.proposals[2].id, Verdict.NOT_FUNDED, "The hall burned down.")],
@@ -48,7 +49,7 @@ def told(session: Session, **conditions: str) -> Counted:
         {counted.proposals[0].id: CONDITION, counted.proposals[3].id: "  "},
     )
     session.flush()
-    service.announce(work(session, actor_of(session, counted.steward)), counted.round.id)
+    announcing.announce(work(session, actor_of(session, counted.steward)), counted.round.id)
     session.commit()
     return counted
 
@@ -95,7 +96,7 @@ def test_each_letter_has_its_own_reason_the_scale_s_sentences_and_ways_on(sessio
 def test_the_last_day_to_appeal_is_the_rule_books_days_after_the_announcement(session: Session) -> None:
     counted = a_counted_round(session, appeal_days=30)
     decided(session, counted)
-    service.announce(work(session, actor_of(session, counted.steward)), counted.round.id)
+    announcing.announce(work(session, actor_of(session, counted.steward)), counted.round.id)
     last = (START + timedelta(days=30)).date()
     words = parts(letter_of(session, counted.proposals[0]))["If something went wrong"]
     assert f"You have 30 days: until the end of {last.day} {last:%B %Y}." in words
@@ -134,7 +135,7 @@ def test_only_the_group_and_the_desk_read_the_letter_and_nobody_before_it_was_se
     for visitor in (writer, steward):
         for end in ("letter", "letter.pdf", "feedback"):
             assert visitor.get(f"/decisions/{decision.id}/{end}").status_code == 404
-    service.announce(work(app_session, actor_of(app_session, counted.steward)), counted.round.id)
+    announcing.announce(work(app_session, actor_of(app_session, counted.steward)), counted.round.id)
     app_session.commit()
     assert writer.get(f"/decisions/{decision.id}/letter").status_code == 200
     assert steward.get(f"/decisions/{decision.id}/letter").status_code == 200
@@ -148,10 +149,10 @@ def test_a_correction_leaves_both_letters_and_says_which_stands(app_session: Ses
     counted = told(app_session)
     bid = counted.proposals[2]
     old = decision_of(app_session, bid)
-    asked = service.ask_correction(
+    asked = afterwards.ask_correction(
         work(app_session, actor_of(app_session, counted.steward)), old.id, Verdict.RESERVE, "The hall stands."
     )
-    service.answer_correction(work(app_session, actor_of(app_session, counted.panel[0])), asked.id, True)
+    afterwards.answer_correction(work(app_session, actor_of(app_session, counted.panel[0])), asked.id, True)
     app_session.commit()
     new = decision_of(app_session, bid)
     member = as_(app_session.get_one(Person, bid.writer_id))
@@ -181,14 +182,14 @@ def test_nothing_is_asked_of_a_bid_that_is_not_funded(session: Session) -> None:
     counted = a_counted_round(session)
     worked_out(session, counted)
     with pytest.raises(RuleBroken, match="nothing to ask") as refused:
-        service.decide(
+        deciding.decide(
             work(session, actor_of(session, counted.panel[0])),
             counted.round.id,
             (),
             [one.id for one in counted.panel],
             {counted.proposals[3].id: CONDITION},
         )
-    assert refused.value.field == service.conditions_field(counted.proposals[3].id)
+    assert refused.value.field == deciding.conditions_field(counted.proposals[3].id)
 
 
 def test_a_chair_with_an_interest_sets_no_conditions(session: Session) -> None:
@@ -196,7 +197,7 @@ def test_a_chair_with_an_interest_sets_no_conditions(session: Session) -> None:
     worked_out(session, counted)
     a_review(session, counted.proposals[0], counted.panel[0], ReviewState.RECUSED)
     with pytest.raises(NotAllowed, match="interest"):
-        service.decide(
+        deciding.decide(
             work(session, actor_of(session, counted.panel[0])),
             counted.round.id,
             (),
@@ -231,9 +232,9 @@ def test_only_members_ask_for_feedback_and_only_when_they_were_told(session: Ses
     bid = counted.proposals[0]
     decision, writer = decision_of(session, bid), session.get_one(Person, bid.writer_id)
     with pytest.raises(StepRefused):
-        service.ask_feedback(work(session, actor_of(session, writer)), decision.id, "Hello")
+        announcing.ask_feedback(work(session, actor_of(session, writer)), decision.id, "Hello")
     with pytest.raises(NotAllowed):
-        service.ask_feedback(work(session, actor_of(session, a_person(session))), decision.id, "Hello")
+        announcing.ask_feedback(work(session, actor_of(session, a_person(session))), decision.id, "Hello")
 
 
 def test_who_did_not_pass_the_check_is_told_why_and_where_to_turn(session: Session) -> None:

@@ -10,9 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grants.allocation import queries, service
+from grants.allocation import queries
 from grants.allocation.rules.replay import replay_as_kept
 from grants.allocation.rules.states import DecisionState, Departure, Verdict
+from grants.allocation.service import deciding, runs
 from grants.awards.service import offers
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
@@ -41,13 +42,13 @@ V = Verdict
 
 def mark(session: Session, counted: Counted, *numbers: int, reason: str = WHY) -> ExclusiveSet:
     ids = [counted.proposals[number - 1].id for number in numbers]
-    made = service.exclude(work(session, actor_of(session, counted.steward)), counted.round.id, ids, reason)
+    made = runs.exclude(work(session, actor_of(session, counted.steward)), counted.round.id, ids, reason)
     session.flush()
     return made
 
 
 def run(session: Session, counted: Counted) -> None:
-    service.run(work(session, actor_of(session, counted.steward)), counted.round.id)
+    runs.run(work(session, actor_of(session, counted.steward)), counted.round.id)
     session.flush()
 
 
@@ -76,7 +77,7 @@ def test_what_is_set_or_lifted_after_the_vote_is_worked_out_again_and_logged(any
     held = {bid["id"]: bid.get("sets") for bid in json.loads(run_now.inputs)["bids"]}
     assert held[str(counted.proposals[0].id)] == [str(made.id)]
     assert held[str(counted.proposals[2].id)] is None
-    service.lift_exclusion(work(session, actor_of(session, counted.steward)), made.id, "There is room for both.")
+    runs.lift_exclusion(work(session, actor_of(session, counted.steward)), made.id, "There is room for both.")
     session.flush()
     assert verdicts(session, counted) == [V.AWARDED, V.AWARDED, V.AWARDED, V.RESERVE]
     assert made.lifted_after_vote
@@ -120,7 +121,7 @@ def test_nothing_is_set_or_lifted_while_people_vote_or_after_the_decision(sessio
     with pytest.raises(StepRefused):
         mark(session, counted, 2, 3)
     with pytest.raises(StepRefused):
-        service.lift_exclusion(work(session, actor_of(session, counted.steward)), made.id, "Why not.")
+        runs.lift_exclusion(work(session, actor_of(session, counted.steward)), made.id, "Why not.")
 
 
 def test_only_a_steward_without_interest_says_so(session: Session) -> None:
@@ -128,7 +129,7 @@ def test_only_a_steward_without_interest_says_so(session: Session) -> None:
     ids = [one.id for one in counted.proposals[:2]]
     for person in (counted.panel[0], a_person(session, Role.AUDITOR)):
         with pytest.raises(NotAllowed):
-            service.exclude(work(session, actor_of(session, person)), counted.round.id, ids, WHY)
+            runs.exclude(work(session, actor_of(session, person)), counted.round.id, ids, WHY)
     a_member(session, counted.proposals[0].group, counted.steward)
     with pytest.raises(NotAllowed):
         mark(session, counted, 1, 2)
@@ -142,15 +143,15 @@ def test_it_takes_two_bids_that_take_part_a_reason_and_is_said_once(session: Ses
             mark(session, counted, *numbers, reason=reason)
     ids = [counted.proposals[0].id, other.proposals[0].id]
     with pytest.raises(RuleBroken, match="take part in this round"):
-        service.exclude(work(session, actor_of(session, counted.steward)), counted.round.id, ids, WHY)
+        runs.exclude(work(session, actor_of(session, counted.steward)), counted.round.id, ids, WHY)
     made = mark(session, counted, 1, 2)
     with pytest.raises(RuleBroken, match="already"):
         mark(session, counted, 2, 1)
     steward = actor_of(session, counted.steward)
-    service.lift_exclusion(work(session, steward), made.id, "Room for both.")
+    runs.lift_exclusion(work(session, steward), made.id, "Room for both.")
     session.flush()
     with pytest.raises(StepRefused):
-        service.lift_exclusion(work(session, steward), made.id, "Again.")
+        runs.lift_exclusion(work(session, steward), made.id, "Again.")
     assert mark(session, counted, 1, 2).id != made.id
 
 
@@ -164,9 +165,9 @@ def test_the_panel_cannot_fund_both_either(session: Session) -> None:
     ]
     chair = actor_of(session, counted.panel[0])
     with pytest.raises(RuleBroken, match="Only one of “Bid 1” and “Bid 2” can be funded"):
-        service.decide(work(session, chair), counted.round.id, both, took_part)
+        deciding.decide(work(session, chair), counted.round.id, both, took_part)
     swapped = [Departure(counted.proposals[0].id, V.NOT_FUNDED, "Bid 2 is further on."), *both[:1]]
-    service.decide(work(session, chair), counted.round.id, swapped, took_part)
+    deciding.decide(work(session, chair), counted.round.id, swapped, took_part)
     assert verdicts(session, counted)[:2] == [V.NOT_FUNDED, V.AWARDED]
 
 

@@ -13,12 +13,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from grants.allocation import queries, service
+from grants.allocation import queries
 from grants.allocation.models import AllocationRun, Correction, Decision, PackedBallots
 from grants.allocation.rules.explained import tell_facts
 from grants.allocation.rules.packed import pack
 from grants.allocation.rules.replay import Inputs, replay, replay_as_kept
 from grants.allocation.rules.states import DecisionState, Departure, Verdict
+from grants.allocation.service import afterwards, announcing, deciding, runs
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.errors import NotAllowed, NotEnoughMoney, RuleBroken, StepRefused
 from grants.kernel.trail import AuditEvent
@@ -44,7 +45,7 @@ def as_(session: Session, person: Person) -> Actor:
 
 
 def run_it(session: Session, counted: Counted) -> AllocationRun:
-    run = service.run(work(session, as_(session, counted.steward)), counted.round.id)
+    run = runs.run(work(session, as_(session, counted.steward)), counted.round.id)
     session.flush()
     return run
 
@@ -54,11 +55,11 @@ def decide_it(
 ) -> list[Decision]:
     people = counted.panel if took_part is None else took_part
     chair = as_(session, counted.panel[0])
-    return service.decide(work(session, chair), counted.round.id, departures, [one.id for one in people])
+    return deciding.decide(work(session, chair), counted.round.id, departures, [one.id for one in people])
 
 
 def announce_it(session: Session, counted: Counted) -> list[Decision]:
-    return service.announce(work(session, as_(session, counted.steward)), counted.round.id)
+    return announcing.announce(work(session, as_(session, counted.steward)), counted.round.id)
 
 
 def verdicts(session: Session, counted: Counted) -> list[Verdict]:
@@ -186,14 +187,14 @@ def test_nothing_is_worked_out_before_the_count(session: Session) -> None:
 def test_only_a_steward_works_it_out(session: Session, role: Role) -> None:
     counted = a_counted_round(session)
     with pytest.raises(NotAllowed):
-        service.run(work(session, as_(session, a_person(session, role))), counted.round.id)
+        runs.run(work(session, as_(session, a_person(session, role))), counted.round.id)
 
 
 def test_a_steward_of_another_fund_may_not(session: Session) -> None:
     counted = a_counted_round(session)
     other = a_person(session, Role.STEWARD, scope_id=uuid4())
     with pytest.raises(NotAllowed):
-        service.run(work(session, as_(session, other)), counted.round.id)
+        runs.run(work(session, as_(session, other)), counted.round.id)
 
 
 # --------------------------------------------------------------------------------------------------------- the decision
@@ -220,7 +221,7 @@ def test_a_departure_needs_a_reason_and_leaves_the_rule_s_word_visible(session: 
     third, fourth = counted.proposals[2], counted.proposals[3]
     with pytest.raises(RuleBroken) as refused:
         decide_it(session, counted, [Departure(third.id, V.NOT_FUNDED, "  ")])
-    assert refused.value.field == service.reason_field(third.id)
+    assert refused.value.field == deciding.reason_field(third.id)
     decide_it(
         session,
         counted,
@@ -274,7 +275,9 @@ def test_only_the_chair_decides(session: Session) -> None:
     run_it(session, counted)
     for person in (counted.panel[1], counted.steward, a_person(session, Role.ADMIN)):
         with pytest.raises(NotAllowed):
-            service.decide(work(session, as_(session, person)), counted.round.id, (), [one.id for one in counted.panel])
+            deciding.decide(
+                work(session, as_(session, person)), counted.round.id, (), [one.id for one in counted.panel]
+            )
 
 
 def test_a_chair_who_became_a_steward_may_not_decide(session: Session) -> None:
@@ -283,7 +286,7 @@ def test_a_chair_who_became_a_steward_may_not_decide(session: Session) -> None:
     chair = as_(session, counted.panel[0])
     both = Actor(chair.id, grants=chair.grants | as_(session, counted.steward).grants)
     with pytest.raises(NotAllowed):
-        service.decide(work(session, both), counted.round.id, (), [one.id for one in counted.panel])
+        deciding.decide(work(session, both), counted.round.id, (), [one.id for one in counted.panel])
 
 
 def test_below_the_quorum_nothing_is_decided(session: Session) -> None:
@@ -403,7 +406,7 @@ def test_who_took_part_in_deciding_cannot_announce(session: Session) -> None:
     panellist = as_(session, counted.panel[1])
     both = Actor(panellist.id, grants=panellist.grants | as_(session, counted.steward).grants)
     with pytest.raises(NotAllowed, match="another steward"):
-        service.announce(work(session, both), counted.round.id)
+        announcing.announce(work(session, both), counted.round.id)
 
 
 def test_only_a_steward_announces_and_only_once_after_the_decision(session: Session) -> None:
@@ -414,7 +417,7 @@ def test_only_a_steward_announces_and_only_once_after_the_decision(session: Sess
     decide_it(session, counted)
     for role in (role for role in Role if role is not Role.STEWARD):
         with pytest.raises(NotAllowed):
-            service.announce(work(session, as_(session, a_person(session, role))), counted.round.id)
+            announcing.announce(work(session, as_(session, a_person(session, role))), counted.round.id)
     announce_it(session, counted)
     with pytest.raises(StepRefused):
         announce_it(session, counted)
@@ -444,11 +447,11 @@ def announced(session: Session, amounts: Sequence[int] = (200_000, 150_000, 120_
 def ask(session: Session, counted: Counted, bid: int, verdict: Verdict, reason: str = "They do.") -> Correction:
     decision = queries.decision_for(session, counted.proposals[bid].id)
     assert decision is not None
-    return service.ask_correction(work(session, as_(session, counted.steward)), decision.id, verdict, reason)
+    return afterwards.ask_correction(work(session, as_(session, counted.steward)), decision.id, verdict, reason)
 
 
 def answer(session: Session, counted: Counted, asked: UUID, agreed: bool = True) -> Decision | None:
-    return service.answer_correction(work(session, as_(session, counted.panel[0])), asked, agreed)
+    return afterwards.answer_correction(work(session, as_(session, counted.panel[0])), asked, agreed)
 
 
 def test_a_correction_supersedes_and_only_that_group_is_written_to(any_session: Session) -> None:
@@ -506,11 +509,11 @@ def test_a_correction_takes_a_steward_and_the_chair(session: Session) -> None:
     decision = queries.decision_for(session, counted.proposals[3].id)
     assert decision is not None
     with pytest.raises(NotAllowed):
-        service.ask_correction(work(session, as_(session, counted.panel[0])), decision.id, V.AWARDED, "x")
+        afterwards.ask_correction(work(session, as_(session, counted.panel[0])), decision.id, V.AWARDED, "x")
     asked = ask(session, counted, 3, V.AWARDED)
     for person in (counted.steward, counted.panel[1]):
         with pytest.raises(NotAllowed):
-            service.answer_correction(work(session, as_(session, person)), asked.id, True)
+            afterwards.answer_correction(work(session, as_(session, person)), asked.id, True)
 
 
 def test_a_correction_needs_a_reason_and_waits_alone(session: Session) -> None:
@@ -601,12 +604,12 @@ def test_a_packed_copy_cannot_be_changed_and_another_one_is_refused(any_session:
 
 
 def test_the_clock_tries_what_a_run_left_untried(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "tell_facts", partial(service.tell_facts, at_once=-1))
-    monkeypatch.setattr(service, "AT_ONCE", 0)
+    monkeypatch.setattr(runs, "tell_facts", partial(tell_facts, at_once=-1))
+    monkeypatch.setattr(runs, "AT_ONCE", 0)
     counted = a_counted_round(session, (200_000, 300_000, 200_000, 200_000), rule=SharingRule.EQUAL_SHARES)
     run = run_it(session, counted)
     before, looked = run.untried_count, 0
-    while service.try_on(work(session, CLOCK)):
+    while runs.try_on(work(session, CLOCK)):
         looked += 1
     assert looked == before > 1
     facts = queries.facts(run)

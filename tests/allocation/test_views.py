@@ -16,11 +16,12 @@ from pabulib.checker import Checker
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grants.allocation import queries, service
+from grants.allocation import queries
 from grants.allocation.cli.tally import tally_file
 from grants.allocation.models import AllocationRun, Correction, Decision
 from grants.allocation.rules.ballots import Bid
 from grants.allocation.rules.states import DecisionState, Departure, Verdict
+from grants.allocation.service import announcing, deciding, runs
 from grants.kernel.actors import Role
 from grants.kernel.words import plural
 from grants.people.models import Person
@@ -64,7 +65,7 @@ def words_of(page: str) -> str:
 
 
 def worked_out(session: Session, counted: Counted) -> AllocationRun:
-    run = service.run(work(session, actor_of(session, counted.steward)), counted.round.id)
+    run = runs.run(work(session, actor_of(session, counted.steward)), counted.round.id)
     session.flush()
     return run
 
@@ -72,13 +73,13 @@ def worked_out(session: Session, counted: Counted) -> AllocationRun:
 def decided(session: Session, counted: Counted, *departures: Departure) -> None:
     worked_out(session, counted)
     chair = actor_of(session, counted.panel[0])
-    service.decide(work(session, chair), counted.round.id, departures, [one.id for one in counted.panel])
+    deciding.decide(work(session, chair), counted.round.id, departures, [one.id for one in counted.panel])
     session.flush()
 
 
 def announced(session: Session, counted: Counted, *departures: Departure) -> None:
     decided(session, counted, *departures)
-    service.announce(work(session, actor_of(session, counted.steward)), counted.round.id)
+    announcing.announce(work(session, actor_of(session, counted.steward)), counted.round.id)
     session.commit()
 
 
@@ -168,13 +169,13 @@ def test_a_steward_works_it_out_the_chair_decides(app_session: Session, as_: Sig
     assert "Decide with your panel" in chair.get(here).get_data(as_text=True)
     assert sound(chair.get(f"{here}/decide").get_data(as_text=True))
     third = counted.proposals[2].id
-    form = {service.verdict_field(bid.id): "awarded" for bid in counted.proposals[:3]}
-    form |= {service.verdict_field(counted.proposals[3].id): "reserve", service.verdict_field(third): "not_funded"}
+    form = {deciding.verdict_field(bid.id): "awarded" for bid in counted.proposals[:3]}
+    form |= {deciding.verdict_field(counted.proposals[3].id): "reserve", deciding.verdict_field(third): "not_funded"}
     took_part = [str(one.id) for one in counted.panel[1:]]
     answer = chair.post(f"{here}/decide", data={**form, "took_part": took_part})
     assert answer.status_code == 422
     assert "Say why the panel decides otherwise about “Bid 3”" in answer.get_data(as_text=True)
-    form[service.reason_field(third)] = "The hall burned down."
+    form[deciding.reason_field(third)] = "The hall burned down."
     answer = chair.post(f"{here}/decide", data={**form, "took_part": took_part})
     assert answer.location == here
     app_session.rollback()
@@ -197,8 +198,8 @@ def test_the_decision_page_is_the_chair_s_alone(app_session: Session, as_: SignI
 def test_too_much_is_refused_on_the_page_with_the_shortfall(app_session: Session, as_: SignIn) -> None:
     counted = a_counted_round(app_session)
     worked_out(app_session, counted)
-    form: dict[str, object] = {service.verdict_field(bid.id): "awarded" for bid in counted.proposals}
-    form |= {service.reason_field(counted.proposals[3].id): "We like it."}
+    form: dict[str, object] = {deciding.verdict_field(bid.id): "awarded" for bid in counted.proposals}
+    form |= {deciding.reason_field(counted.proposals[3].id): "We like it."}
     form["took_part"] = [str(one.id) for one in counted.panel[1:]]
     answer = as_(counted.panel[0]).post(f"/rounds/{counted.round.id}/allocation/decide", data=form)
     assert answer.status_code == 422
@@ -218,12 +219,12 @@ def test_a_chair_with_an_interest_leaves_that_bid_alone(app_session: Session, as
     assert counted.proposals[1].title not in visitor.get(f"/rounds/{counted.round.id}/allocation").get_data(
         as_text=True
     )
-    assert service.verdict_field(counted.proposals[1].id) not in page
+    assert deciding.verdict_field(counted.proposals[1].id) not in page
     verdicts = ("awarded", "awarded", "awarded", "reserve")
     form: dict[str, object] = {
-        service.verdict_field(bid.id): verdict for bid, verdict in zip(counted.proposals, verdicts, strict=True)
+        deciding.verdict_field(bid.id): verdict for bid, verdict in zip(counted.proposals, verdicts, strict=True)
     }
-    form[service.verdict_field(counted.proposals[1].id)] = "not_funded"  # typed by hand: passed over
+    form[deciding.verdict_field(counted.proposals[1].id)] = "not_funded"  # typed by hand: passed over
     form["took_part"] = [str(one.id) for one in counted.panel[1:]]
     assert visitor.post(here, data=form).status_code == 302
     app_session.rollback()
@@ -589,7 +590,7 @@ def test_each_is_told_when_it_is_their_turn(app_session: Session, as_: SignIn) -
     assert "Work out the results" not in home(steward)
     assert "with your panel" in home(chair)
     chair_actor = actor_of(app_session, counted.panel[0])
-    service.decide(work(app_session, chair_actor), counted.round.id, (), [one.id for one in counted.panel])
+    deciding.decide(work(app_session, chair_actor), counted.round.id, (), [one.id for one in counted.panel])
     app_session.commit()
     assert "with your panel" not in home(chair)
     assert "Announce the results" in home(steward)

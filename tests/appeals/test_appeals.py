@@ -13,9 +13,9 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from grants.allocation import queries as decisions
-from grants.allocation import service as allocation
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import Departure, Verdict
+from grants.allocation.service import afterwards, announcing, deciding
 from grants.appeals import queries, service
 from grants.appeals.models import Appeal
 from grants.appeals.rules import AppealDraft, AppealState, Ground, Judgement, Remedy, Tie
@@ -56,9 +56,9 @@ def told(session: Session) -> Counted:
     worked_out(session, counted)
     departure = Departure(counted.proposals[3].id, Verdict.NOT_FUNDED, "They have no host.")
     chair = actor_of(session, counted.panel[0])
-    allocation.decide(work(session, chair), counted.round.id, [departure], [one.id for one in counted.panel])
+    deciding.decide(work(session, chair), counted.round.id, [departure], [one.id for one in counted.panel])
     session.flush()
-    allocation.announce(work(session, actor_of(session, counted.steward)), counted.round.id)
+    announcing.announce(work(session, actor_of(session, counted.steward)), counted.round.id)
     session.commit()
     return counted
 
@@ -133,10 +133,10 @@ def test_only_a_member_appeals_and_only_against_what_was_told_and_stands(session
             service.lodge(work(session, actor_of(session, person)), decision.id, DRAFT)
     with pytest.raises(RuleBroken):
         lodge(session, counted, draft=AppealDraft(Ground.RULES, "  "))
-    asked = allocation.ask_correction(
+    asked = afterwards.ask_correction(
         work(session, actor_of(session, counted.steward)), decision.id, Verdict.AWARDED, "They have one."
     )
-    allocation.answer_correction(work(session, actor_of(session, counted.panel[0])), asked.id, True)
+    afterwards.answer_correction(work(session, actor_of(session, counted.panel[0])), asked.id, True)
     member = actor_of(session, writer(session, counted))
     with pytest.raises(StepRefused, match="the one that stands"):
         service.lodge(work(session, member), decision.id, DRAFT)
@@ -320,8 +320,8 @@ def test_an_upheld_appeal_leads_to_a_correction_that_must_stand_before_it_is_don
     steward = actor_of(session, counted.steward)
     with pytest.raises(StepRefused, match="correction first"):
         service.note_remedy(work(session, steward), appeal.id, "Done.")
-    asked = allocation.ask_correction(work(session, steward), old.id, Verdict.AWARDED, "The page is there.")
-    allocation.answer_correction(work(session, actor_of(session, counted.panel[0])), asked.id, True)
+    asked = afterwards.ask_correction(work(session, steward), old.id, Verdict.AWARDED, "The page is there.")
+    afterwards.answer_correction(work(session, actor_of(session, counted.panel[0])), asked.id, True)
     with pytest.raises(NotAllowed):
         service.note_remedy(work(session, actor_of(session, free)), appeal.id, "Done.")
     service.note_remedy(work(session, steward), appeal.id, "The decision was corrected.")

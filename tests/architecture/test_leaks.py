@@ -21,9 +21,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from grants.allocation import queries, service
+from grants.allocation import queries
 from grants.allocation.models import AllocationRun, Decision
 from grants.allocation.rules.states import Departure, Verdict
+from grants.allocation.service import deciding, runs
 from grants.funds.models import Contribution
 from grants.kernel.actors import Role
 from grants.outbox.models import OutboxRow
@@ -83,14 +84,14 @@ def turn(session: Session, round_id: UUID, *, other: bool, decided: bool) -> tup
         tally.approvals = {str(SWAP.get(int(n), int(n))): votes for n, votes in tally.approvals.items()}
         session.flush()
     everybody = {person.name: person for person in session.scalars(select(Person))}
-    service.run(work(session, actor_of(session, everybody["Steward of the round"])), round.id)
+    runs.run(work(session, actor_of(session, everybody["Steward of the round"])), round.id)
     session.flush()
     if decided:
         panel = [everybody[name] for name in ("Chair", "Panellist 1", "Panellist 2")]
         departures = [Departure(bids[1].id, Verdict.NOT_FUNDED, SECRET)] if other else []
         conditions = {bids[3].id: SECRET} if other else {}
         ids = [one.id for one in panel]
-        service.decide(work(session, actor_of(session, panel[0])), round.id, departures, ids, conditions)
+        deciding.decide(work(session, actor_of(session, panel[0])), round.id, departures, ids, conditions)
     session.commit()
     made = [*session.scalars(select(AllocationRun.id)), *session.scalars(select(Decision.id))]
     standing = [one.id for one in queries.decisions(session, round.id)]

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from grants.allocation import service as allocation
 from grants.allocation.queries import decision_for
 from grants.allocation.rules.states import Departure, Verdict
+from grants.allocation.service import afterwards, deciding, runs
 from grants.awards import queries
 from grants.awards.models import Award
 from grants.awards.rules import AwardState
@@ -35,11 +35,11 @@ from tests.support.work import work
 def decided(session: Session, fund: Fund, **fields: object) -> Counted:
     """Four bids of which three are funded; the fourth is in reserve, by the pot or by the panel."""
     counted = a_counted_round(session, fund=fund, **fields)
-    allocation.run(work(session, counted.actor(session, counted.steward)), counted.round.id)
+    runs.run(work(session, counted.actor(session, counted.steward)), counted.round.id)
     session.flush()
     chair = counted.actor(session, counted.panel[0])
     departures = [Departure(counted.proposals[3].id, Verdict.RESERVE, "It can wait a little.")] if fields else []
-    allocation.decide(work(session, chair), counted.round.id, departures, [one.id for one in counted.panel])
+    deciding.decide(work(session, chair), counted.round.id, departures, [one.id for one in counted.panel])
     session.flush()
     return counted
 
@@ -104,8 +104,8 @@ def test_what_a_correction_funds_is_offered_by_the_clock_once(session: Session) 
     session.flush()
     standing = decision_for(session, counted.proposals[3].id)
     assert standing is not None
-    asked = allocation.ask_correction(work(session, steward), standing.id, Verdict.AWARDED, "Two votes were lost.")
-    allocation.answer_correction(work(session, counted.actor(session, counted.panel[0])), asked.id, True)
+    asked = afterwards.ask_correction(work(session, steward), standing.id, Verdict.AWARDED, "Two votes were lost.")
+    afterwards.answer_correction(work(session, counted.actor(session, counted.panel[0])), asked.id, True)
     session.flush()
     assert offers.offer_missing(work(session, CLOCK)) == 1
     session.flush()
@@ -120,10 +120,10 @@ def test_money_of_an_offer_that_was_declined_has_room_for_a_correction(any_sessi
     session.flush()
     standing = decision_for(session, counted.proposals[3].id)
     assert standing is not None
-    asked = allocation.ask_correction(work(session, steward), standing.id, Verdict.AWARDED, "Two votes were lost.")
+    asked = afterwards.ask_correction(work(session, steward), standing.id, Verdict.AWARDED, "Two votes were lost.")
     chair = counted.actor(session, counted.panel[0])
     with pytest.raises(NotEnoughMoney), session.begin_nested():
-        allocation.answer_correction(work(session, chair), asked.id, True)
+        afterwards.answer_correction(work(session, chair), asked.id, True)
     session.expire_all()
     # Nobody moves up meanwhile.
     declined = max(awards, key=lambda award: award.amount_minor)
@@ -131,7 +131,7 @@ def test_money_of_an_offer_that_was_declined_has_room_for_a_correction(any_sessi
     counted.proposals[3].state, was = ProposalState.NOT_FUNDED, counted.proposals[3].state
     answers.decline(work(session, member), declined.id, "We found the money elsewhere.")
     counted.proposals[3].state = was
-    allocation.answer_correction(work(session, chair), asked.id, True)
+    afterwards.answer_correction(work(session, chair), asked.id, True)
     session.flush()
     assert [award.proposal_id for award in offers.offer_all(work(session, steward), counted.round.id)] == [
         counted.proposals[3].id

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from grants.allocation import service as allocation
+from grants.allocation.service import runs
 from grants.meetings import service
 from grants.meetings.models import Meeting
 from grants.meetings.rules import AgendaOrder
@@ -24,7 +24,7 @@ def a_planned_meeting(
     """The meeting on four bids whose votes are worked out; of a panel of three, two must be free of an interest."""
     counted = counted or a_counted_round(session)
     steward = actor_of(session, counted.steward)
-    allocation.run(work(session, steward), counted.round.id)
+    runs.run(work(session, steward), counted.round.id)
     session.flush()
     when = START + timedelta(days=1)
     return counted, service.plan(work(session, steward), counted.round.id, when, PLACE, order)

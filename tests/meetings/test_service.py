@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grants.allocation import queries as allocation
-from grants.allocation import service as allocation_service
 from grants.allocation.rules.states import DecisionState, Verdict
+from grants.allocation.service import runs
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, NotFound, RuleBroken, StepRefused
 from grants.kernel.work import UnitOfWork
@@ -178,7 +178,7 @@ def test_planned_anew_notes_stay_with_their_bids_and_all_are_written_to(session:
     bid = queries.rows(session, meeting.id)[3].proposal_id
     findings = queries.review.findings(session, counted.round.id)
     findings[bid].by_criterion = {"truth": {"average": "1.5", "counted": 2, "spread": 3}}
-    allocation_service.run(by(session, counted.steward), counted.round.id)
+    runs.run(by(session, counted.steward), counted.round.id)
     session.flush()
     service.plan(by(session, counted.steward), counted.round.id, START, "The library", AgendaOrder.APART)
     first = queries.rows(session, meeting.id)[0]

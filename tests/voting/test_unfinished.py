@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from grants.adapters.packaged_geography import PackagedGeography
-from grants.allocation.service import pack_ballots as packed_of
+from grants.allocation.service.runs import pack_ballots as packed_of
 from grants.insights.models import Insight
 from grants.kernel.actors import CLOCK, Actor, Role
 from grants.kernel.clock import SetClock

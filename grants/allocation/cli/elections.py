@@ -7,8 +7,9 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from grants.allocation import queries, service
+from grants.allocation import queries
 from grants.allocation.rules.outside import round_pb
+from grants.allocation.service import elections
 from grants.kernel.errors import NotFound, RuleBroken
 from grants.rounds import queries as rounds
 from grants.web.db import now, reading
@@ -65,7 +66,7 @@ def import_(file: Path, currency: str) -> None:
     read = opened(file)
     try:
         with clockwork() as uow:
-            round = service.import_election(uow, read_elsewhere(read, now(), currency), file.name)
+            round = elections.import_election(uow, read_elsewhere(read, now(), currency), file.name)
             address, named = f"/rounds/{round.id}/results", bool(round.currency)
     except RuleBroken as broken:
         raise click.ClickException(f"{file.name}: {broken}") from broken

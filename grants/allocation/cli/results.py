@@ -7,15 +7,16 @@ from uuid import UUID
 import click
 from flask.cli import AppGroup
 
-from grants.allocation import queries, service
+from grants.allocation import queries
 from grants.allocation.rules.replay import Inputs, replay_as_kept
+from grants.allocation.service import runs
 from grants.kernel.errors import NotFound
 from grants.web.db import reading
 from grants.web.ticks import ticking
 
 cli = AppGroup("allocation", help="Sharing the pot.")
 
-ticking("results whose what-ifs were tried", order=60)(service.try_on)
+ticking("results whose what-ifs were tried", order=60)(runs.try_on)
 
 
 @cli.command("replay")

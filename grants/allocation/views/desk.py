@@ -9,10 +9,11 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from grants.allocation import access, queries, service
+from grants.allocation import access, queries
 from grants.allocation.forms import VERDICT_WORDS, AnswerForm, CorrectForm, decide_form
 from grants.allocation.rules.registry import RULES
 from grants.allocation.rules.states import CORRECTIONS, DecisionState, Verdict
+from grants.allocation.service import afterwards, deciding, runs
 from grants.allocation.views.exclusive import only_ones
 from grants.allocation.views.lines import lines_of, not_for
 from grants.kernel.actors import Actor, Role
@@ -99,7 +100,7 @@ def _steps(state: RoundState, worked_out: bool) -> tuple[str, list[tuple[str, st
 def run(round_id: UUID) -> ResponseReturnValue:
     """Work out what the votes say."""
     with working() as uow:
-        service.run(uow, round_id)
+        runs.run(uow, round_id)
     flash("Worked out. The panel's chair can decide now.", "success")
     return redirect(url_for("allocation.desk", round_id=round_id))
 
@@ -119,9 +120,9 @@ def decide(round_id: UUID) -> ResponseReturnValue:
     open_bids = [
         (
             line.proposal_id,
-            service.verdict_field(line.proposal_id),
-            service.reason_field(line.proposal_id),
-            service.conditions_field(line.proposal_id),
+            deciding.verdict_field(line.proposal_id),
+            deciding.reason_field(line.proposal_id),
+            deciding.conditions_field(line.proposal_id),
             line.title,
             Verdict(line.verdict),
         )
@@ -137,7 +138,7 @@ def decide(round_id: UUID) -> ResponseReturnValue:
             with working() as uow:
                 departures = form.departures([one[:3] for one in open_bids])
                 conditions = form.conditions([(one[0], one[3]) for one in open_bids])
-                service.decide(uow, round_id, departures, form.took_part.data or [], conditions)
+                deciding.decide(uow, round_id, departures, form.took_part.data or [], conditions)
             flash("Decided. A steward who took no part in it can announce it now.", "success")
             return redirect(url_for("allocation.desk", round_id=round_id))
         except RuleBroken as broken:
@@ -187,7 +188,7 @@ def correct(decision_id: UUID) -> ResponseReturnValue:
         (one.value, words) for one, words in VERDICT_WORDS.items() if (decision.verdict, one) in CORRECTIONS
     ]
     if carried_out(
-        form, lambda uow: service.ask_correction(uow, decision_id, form.verdict.data, form.reason.data or "")
+        form, lambda uow: afterwards.ask_correction(uow, decision_id, form.verdict.data, form.reason.data or "")
     ):
         flash("Asked. The panel's chair must agree before anything changes.", "success")
         return redirect(url_for("allocation.desk", round_id=round.id))
@@ -202,7 +203,7 @@ def answer(round_id: UUID, correction_id: UUID) -> ResponseReturnValue:
     form = AnswerForm()
     if form.accepted():
         with working() as uow:
-            new = service.answer_correction(uow, correction_id, form.agreed.data == "yes")
+            new = afterwards.answer_correction(uow, correction_id, form.agreed.data == "yes")
         words = "Corrected, and the group is written to." if new else "The decision stands as it was."
         flash(words, "success")
     else:

@@ -7,8 +7,9 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from grants.allocation import queries, service
+from grants.allocation import queries
 from grants.allocation.forms import LiftForm, OnlyOneForm
+from grants.allocation.service import runs
 from grants.kernel.actors import Role
 from grants.kernel.errors import NotAllowed, NotFound
 from grants.proposals.queries import lists as proposal_lists
@@ -38,7 +39,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
     bids = proposal_lists.of_round(reading(), round_id, states)
     form = OnlyOneForm()
     form.bids.choices = [(one.id, f"{one.title} ({one.group.name})") for one in bids]
-    if carried_out(form, lambda uow: service.exclude(uow, round_id, form.bids.data or [], form.reason.data or "")):
+    if carried_out(form, lambda uow: runs.exclude(uow, round_id, form.bids.data or [], form.reason.data or "")):
         flash(_said(round), "success")
         return redirect(url_for("exclusive.page", round_id=round_id))
     return (
@@ -68,7 +69,7 @@ def lift(round_id: UUID, set_id: UUID) -> ResponseReturnValue:
     if found is None:
         raise NotFound("There is no such entry, or it was lifted already.")
     form = LiftForm()
-    if carried_out(form, lambda uow: service.lift_exclusion(uow, set_id, form.reason.data or "")):
+    if carried_out(form, lambda uow: runs.lift_exclusion(uow, set_id, form.reason.data or "")):
         flash(_said(round), "success")
         return redirect(url_for("exclusive.page", round_id=round_id))
     page = render_template(

@@ -6,9 +6,10 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from grants.allocation import access, queries, service
+from grants.allocation import access, queries
 from grants.allocation.forms import FeedbackForm
 from grants.allocation.rules.letter import Letter
+from grants.allocation.service import announcing
 from grants.kernel.errors import NotAllowed, NotFound
 from grants.proposals.queries import whole
 from grants.rounds import queries as rounds
@@ -61,7 +62,7 @@ def feedback(decision_id: UUID) -> ResponseReturnValue:
     decision, shown = _letter(decision_id)
     access.ensure_is_theirs(current_actor(), shown["bid"].group_id)
     form = FeedbackForm()
-    if carried_out(form, lambda uow: service.ask_feedback(uow, decision_id, form.words.data or "")):
+    if carried_out(form, lambda uow: announcing.ask_feedback(uow, decision_id, form.words.data or "")):
         flash("Asked. A steward gets in touch with you.", "success")
         return redirect(url_for("letters.page", decision_id=decision.id))
     return render_template("allocation/feedback.html", form=form, **shown), form.status

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from grants.allocation import service as allocation
+from grants.allocation.service import afterwards
 from grants.awards import access, notices
 from grants.awards.models import Award
 from grants.awards.rules import STEPS, AwardAction, AwardState, check_reason, default_parts
@@ -41,7 +41,7 @@ def decline(uow: UnitOfWork, award_id: UUID, reason: str) -> Award:
     _answer(uow, award, AwardAction.DECLINE)
     award.reason = why
     give_back(uow, award)
-    allocation.let_go(uow, award.proposal_id)
+    afterwards.let_go(uow, award.proposal_id)
     uow.record("award.declined", award, before=AwardState.OFFERED, after=award.state, why=why)
     uow.session.flush()
     offer_next(uow, round)
@@ -73,7 +73,7 @@ def lapse_due(uow: UnitOfWork) -> int:
     for award in due:
         award.state = next_state(STEPS, award.state, AwardAction.LAPSE)
         give_back(uow, award)
-        allocation.let_go(uow, award.proposal_id)
+        afterwards.let_go(uow, award.proposal_id)
         uow.record("award.lapsed", award, before=AwardState.OFFERED, after=award.state)
         notices.lapsed(uow, award, award.proposal.title)
         uow.session.flush()

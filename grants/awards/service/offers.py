@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
-from grants.allocation import service as allocation
 from grants.allocation.models import Decision
 from grants.allocation.rules.states import DecisionState, Verdict
+from grants.allocation.service import afterwards, announcing
 from grants.awards import access, notices, queries
 from grants.awards.models import Award, AwardSplit
 from grants.awards.rules import ANSWER_DAYS, AwardState, reference_of
@@ -33,7 +33,7 @@ from grants.rounds.models import Round
 
 def announce_and_offer(uow: UnitOfWork, round_id: UUID) -> list[Award]:
     """Tell everybody what was decided and offer every award, in one step: all of it or nothing."""
-    allocation.announce(uow, round_id)
+    announcing.announce(uow, round_id)
     uow.session.flush()
     return offer_all(uow, round_id)
 
@@ -197,7 +197,7 @@ def offer_next(uow: UnitOfWork, round: Round) -> Award | None:
             award = _offer(uow, round, {proposal.id: amount})[0]
         except NotEnoughMoney:
             continue
-        allocation.move_up(uow, proposal.id)
+        afterwards.move_up(uow, proposal.id)
         return award
     return None
 
