@@ -8,6 +8,7 @@ from grants.kernel.errors import StepRefused
 from grants.voting.service import unfinished
 from grants.voting.service import votes as service
 from grants.web.db import give_back_space, now, reading, space_is_owed
+from grants.web.limits import forget_past
 from grants.web.work import clockwork
 
 cli = AppGroup("voting", help="Votes.")
@@ -30,6 +31,7 @@ def close_due() -> None:
     with clockwork() as uow:
         called_off = service.forget_called_off(uow)
         unfinished.tidy(uow)
+    forget_past()
     click.echo(f"{counted} counted, {called_off} forgotten")
     if counted or called_off or space_is_owed():
         _sweep()

@@ -40,7 +40,8 @@ def cast_one(ready: Callable[[], None], url: str, round_id: UUID, key: str, choi
     """
     load_models()
     engine = an_engine(url)
-    voter = Voter(key, VotingMethod.CODE)
+    # The close writes codes anew, so a vote with a code would be stopped there too, without its lock on the round.
+    voter = Voter(key, VotingMethod.EMAIL_POSTCODE if how == "unlocked" else VotingMethod.CODE)
     try:
         with Session(engine) as session:
             sealed = casting.seal_ballot(

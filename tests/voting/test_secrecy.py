@@ -52,7 +52,7 @@ from grants.voting.service import votes as service
 from grants.voting.service.papers import Keyed
 from grants.web.db import WRITES, db, transaction
 from tests.builders.people import a_person, actor_of
-from tests.builders.voting import a_booth, a_vote, an_officer, give_key_to, some_papers
+from tests.builders.voting import a_booth, a_code, a_vote, an_officer, give_key_to, some_papers
 from tests.support.postgres import a_database, find_programs
 from tests.support.schema import an_engine, load_models
 from tests.support.settings import KEYS, settings_for
@@ -78,6 +78,8 @@ class Held:
         self.sealed: list[bytes] = []
         self.commitments: dict[str, str] = {}
         self.private_key = ""
+        self.came: list[tuple[Any, ...]] = []
+        self.marked_in = 0
         self.filled: set[str] = set()
 
 
@@ -104,6 +106,8 @@ def hold_a_vote(url: str, folder: Path) -> Held:
         session.connection(execution_options={WRITES: True})
         round = a_vote_under_way(session, bids=BIDS)
         round_id, opens_at, closes_at = round.id, round.voting_opens_at, round.voting_closes_at
+        for _ in range(5):
+            a_code(session, round)
         session.commit()
         vote = Held(url, round_id, [sha256(b"%d" % n).hexdigest() for n in range(VOTERS)], known_votes())
         for key, choices in zip(vote.keys, vote.votes, strict=False):
@@ -115,6 +119,10 @@ def hold_a_vote(url: str, folder: Path) -> Held:
         vote.commitments = {row.voter_key: row.commitment for row in envelopes}
         put_in_the_rest(session, vote)
         vote.filled = {str(secret) for secret in secrets() if held_in(session, secret)}
+        on_sqlite = url.startswith("sqlite")
+        vote.came = rows(url, f"SELECT voter_key FROM roll ORDER BY {'rowid' if on_sqlite else 'ctid'}")
+        if not on_sqlite:
+            vote.marked_in = len(rows(url, "SELECT DISTINCT xmin::text FROM roll"))
         vote.private_key = session.scalars(select(Round.ballot_private_key).where(Round.id == round_id)).one() or ""
     engine.dispose()
     app = create_app(settings_for(url, folder), SetClock(closes_at))
@@ -210,14 +218,25 @@ def test_the_check_of_orders_would_see_a_link() -> None:
     assert correlation(range(VOTERS)[::-1]) == -1
 
 
-def test_all_ballots_came_in_one_transaction_and_none_of_a_voter(held: Held) -> None:
+def test_ballots_and_marks_are_all_of_one_transaction(held: Held) -> None:
     if held.url.startswith("sqlite"):
         return  # it has no such thing
     ballots = {one for (one,) in rows(held.url, "SELECT DISTINCT xmin::text FROM ballot")}
-    marks = {one for (one,) in rows(held.url, "SELECT DISTINCT xmin::text FROM roll")}
+    assert held.marked_in > VOTERS
     assert len(ballots) == 1
-    assert len(marks) > VOTERS
-    assert not ballots & marks
+    for table in ("roll", "voting_code"):
+        assert {one for (one,) in rows(held.url, f"SELECT DISTINCT xmin::text FROM {table}")} == ballots
+
+
+def test_nothing_tells_afterwards_in_which_order_or_when_people_came(held: Held) -> None:
+    """The roll stays, and by itself its rows would stand in the order of voting, each with its own transaction."""
+    place = "rowid" if held.url.startswith("sqlite") else "ctid"
+    came = [key for (key,) in held.came]
+    assert came[:VOTERS] == held.keys[:VOTERS] != sorted(came[:VOTERS])
+    for table, key in (("roll", "voter_key"), ("voting_code", "code_hash")):
+        found = [one for (one,) in rows(held.url, f"SELECT {key} FROM {table} ORDER BY {place}")]
+        assert found == sorted(found)
+        assert found
 
 
 def test_no_value_beside_a_ballot_stands_anywhere_else(held: Held) -> None:
@@ -245,7 +264,8 @@ def test_whatever_was_sealed_or_named_a_voter_is_gone(held: Held) -> None:
 
 
 def test_what_held_secrets_is_swept_out_of_the_files() -> None:
-    assert {secret.table.name for secret in secrets()} <= set(service.HELD_SECRETS)
+    left_behind = {"round", "roll", "voting_code"}  # the key that was wiped, the rows as they were before the mix
+    assert {secret.table.name for secret in secrets()} | left_behind <= set(service.HELD_SECRETS)
 
 
 def test_what_stays_of_a_voter_has_no_time() -> None:
@@ -288,6 +308,27 @@ def test_the_trail_tells_the_close_and_no_voter(held: Held) -> None:
     text = str(found)
     assert not any(key in text for key in held.keys)
     assert not any(commitment in text for commitment in held.commitments.values())
+
+
+def test_the_wrapped_key_of_the_round_is_in_none_of_its_tables_files(held: Held) -> None:
+    """An updated row leaves what it was in a database's files until they are rewritten, and no dump shows that."""
+    assert held.private_key
+    for name, file in table_files(held.url):
+        assert held.private_key.encode() not in file, name
+        assert not [sealed for sealed in held.sealed if sealed in file], name
+
+
+def table_files(url: str) -> Iterator[tuple[str, bytes]]:
+    """What the disk holds of the tables: SQLite's one file, or a file for each of PostgreSQL's."""
+    if url.startswith("sqlite"):
+        yield "all", Path(make_url(url).database or "").read_bytes()
+        return
+    with psycopg.connect(make_url(url).set(drivername="postgresql").render_as_string(False)) as postgres:
+        postgres.execute("CHECKPOINT")
+        for table in service.HELD_SECRETS:
+            found = postgres.execute("SELECT pg_read_binary_file(pg_relation_filepath(%s))", [f'"{table}"']).fetchone()
+            assert found is not None
+            yield table, found[0]
 
 
 def test_a_dump_holds_no_envelope_and_no_key(held: Held) -> None:

@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Sequence
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,7 +18,7 @@ import html5lib
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import Role
@@ -33,6 +34,7 @@ from grants.voting.rules.ballots import ballots_hash
 from grants.voting.rules.codes import hash_code
 from grants.voting.rules.states import Channel, Refusal
 from grants.web.db import db, space_is_owed
+from grants.web.limits import RateCount
 from tests.builders.people import a_person
 from tests.builders.proposals import a_proposal
 from tests.builders.rounds import a_round
@@ -297,7 +299,17 @@ class TestShowingWhoOneIs:
         assert visitor.post(address, data={"code": good, **SAID}).status_code == 429
         with app.app_context():
             told = queries.refusals(db.session(), round_id)  # type: ignore[arg-type]
+            keys = db.session.scalars(select(RateCount.key)).all()
         assert told == {reason: 5, Refusal.TOO_MANY: 2}
+        for bare in (f"127.0.0.1 {round_id}  False", f"127.0.0.1 {round_id}  True"):  # all addresses can be tried
+            assert not [key for key in keys if sha256(bare.encode()).hexdigest()[:32] in key]
+        with app.app_context():
+            db.session.rollback()
+            db.session.execute(update(RateCount).values(expires=1))
+            db.session.commit()
+            assert app.test_cli_runner().invoke(args=["voting", "close-due"]).exit_code == 0
+            db.session.rollback()
+            assert db.session.scalars(select(RateCount.key)).all() == []  # though nobody posts anything more
 
     def test_a_crowd_behind_one_address_is_not_stopped_by_the_mistakes_of_others(
         self, make_app: Any, sqlite_url: str, clock: SetClock

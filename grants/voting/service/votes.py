@@ -75,6 +75,9 @@ HELD_SECRETS = (
     "vote_reminder",
     "outbox",
     "key_share",
+    "round",
+    "roll",
+    "voting_code",
 )
 """Tables whose deleted rows must not linger in the database's files."""
 ABOUT_VOTERS: tuple[Any, ...] = (EmailCheck, UnfinishedBallot, VoteReminder, ReminderPlan)
@@ -439,6 +442,7 @@ def mix(uow: UnitOfWork, round: Round, private: bytes) -> Tally:
     )
     uow.session.add(tally)
     forget(uow, round.id)
+    _hide_when_they_came(uow.session, round.id)
     round_service.mark_counted(uow, round)
     uow.record(
         "voting.counted",
@@ -534,6 +538,21 @@ def _write_ballots(session: Session, round_id: UUID, kept: Sequence[list[Any]], 
         session.execute(
             insert(BoardEntry), [{"round_id": round_id, "commitment": commitment} for commitment in commitments]
         )
+
+
+def _hide_when_they_came(session: Session, round_id: UUID) -> None:
+    """Write roll and codes anew, in the order of their hashes.
+
+    Else the rows' own order (``rowid``, ``ctid``) and transactions (``xmin``) told for good in which order people came,
+    and, beside the trail's transactions, at what time; the roll promises a day.
+    """
+    for model, key in ((RollMark, RollMark.voter_key), (VotingCode, VotingCode.code_hash)):
+        table = model.__table__
+        found = select(table).where(table.c.round_id == round_id).order_by(key).with_for_update()
+        rows = session.execute(found).mappings().all()
+        session.execute(delete(model).where(table.c.round_id == round_id))
+        if rows:
+            session.execute(insert(model), [dict(row) for row in rows])
 
 
 def import_count(uow: UnitOfWork, round: Round, lines: Sequence[tuple[UUID, int]], kept: Sequence[list[Any]]) -> Tally:
