@@ -41,7 +41,8 @@ def told(uow: UnitOfWork, round: Round, decision: Decision, proposal: Proposal, 
 
 
 def _letter(uow: UnitOfWork, round: Round, decision: Decision, proposal: Proposal, corrected: bool) -> Letter:
-    book, facts = rounds.rule_book(round), queries.facts(queries.run(uow.session, decision.run_id))
+    book = rounds.rule_book(round)
+    facts = queries.facts_to_tell(queries.run(uow.session, decision.run_id), book)
     mine: BidFacts | None = facts.of(proposal.id) if facts else None
     finding = review.finding_of(uow.session, proposal.id)
     words = review.words_by_criterion(uow.session, proposal.id) if finding is not None else {}

@@ -98,6 +98,12 @@ def facts(run: AllocationRun | None) -> RunFacts | None:
     return _read_facts(run.facts) if run is not None and run.facts else None
 
 
+def facts_to_tell(run: AllocationRun | None, book: RuleBook) -> RunFacts | None:
+    """The same for anybody to read: where few people voted, totals only."""
+    found = facts(run)
+    return found.totals_only() if found is not None and found.voters < book.totals_only_below else found
+
+
 @lru_cache(maxsize=8)
 def _read_facts(text: str) -> RunFacts:
     """A large election's are a megabyte of text, and its pages are read one after another."""

@@ -320,6 +320,20 @@ def test_every_bid_is_told_why_in_pounds_and_pence() -> None:
     assert done.outcomes[2].reason_code is Reason.SUPPORTERS_SHORT
 
 
+def test_where_few_voted_every_bid_is_told_why_by_totals() -> None:
+    bids, papers = [bid(1, 60_00), bid(2, 35_00), bid(3, 20_00), bid(4, 11_00)], [[1]] * 6 + [[2, 3]] * 3 + [[2, 4]]
+    ballots = Ballots.merged([[UUID(int=n) for n in paper] for paper in papers])
+    by_totals = rule_named("equal_shares", totals_only=True)
+    done = by_totals.share(bids, ballots, 100_00, {"completion": "none"}, always_fundable)
+    assert [outcome.reason for outcome in done] == [
+        "Funded: 6 people chose it, and each person controlled £10. Together they could pay the £60 that it asks for.",
+        "Funded: 4 people chose it, and each person controlled £10. Together they could pay the £35 that it asks for.",
+        "Not funded: it asks for £20. 3 people chose it; each controlled £10, £30 between them. Too much of this had "
+        "gone to others that they chose too, so they could not pay for it.",
+        "Not funded: it asks for £11. 1 person chose it, and controlled £10. That is less than it asks for.",
+    ]
+
+
 @pytest.mark.parametrize("rule", ["equal_shares", "phragmen"])
 def test_what_the_funders_cannot_pay_is_skipped_with_their_words_and_the_next_gets_its_turn(rule: str) -> None:
     def fundable(ids: Sequence[UUID]) -> str | None:

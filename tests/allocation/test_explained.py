@@ -1,6 +1,8 @@
 """What pages tell of a run: every number counted another way, and every "enough" tried by running the rule again."""
 
+import json
 import random
+import re
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -12,10 +14,12 @@ import pytest
 from grants.allocation.rules.ballots import Ballots, Bid
 from grants.allocation.rules.explained import tell_facts, work_out
 from grants.allocation.rules.facts import RunFacts, Way
+from grants.allocation.rules.letter import enough_words
 from grants.allocation.rules.replay import Inputs, replay
 from grants.allocation.rules.result import Reason
 from grants.allocation.rules.states import Verdict, recommended
 from grants.funds.rules import Names, Need, Restriction, Source
+from grants.kernel.money import show_pounds
 
 OPTIONS: dict[str, list[dict[str, Any]]] = {
     "most_votes": [{}, {"stop_at_misfit": True, "minimum_votes": 3}, {"group_limit": 1}],
@@ -225,3 +229,35 @@ def test_points_are_what_a_bid_is_worth_and_what_it_is_told_by() -> None:
     assert outcomes[a.id].awarded_minor == 50_00  # three people hold £20 each; two cannot pay £50
     votes = replace(inputs, rule="most_votes", options={})
     assert "with 10 points" in next(one.reason for one in replay(votes).run.outcomes if one.bid_id == b.id)
+
+
+@pytest.mark.parametrize(("rule", "at", "points"), CASES)
+def test_where_few_voted_a_reason_names_no_amount_but_totals(rule: str, at: int, points: bool) -> None:
+    full = made(rule, at, points)
+    few = replace(full, totals_only=True)
+    exact, told = replay(full).run, replay(few).run
+    assert [replace(one, reason="") for one in told.outcomes] == [replace(one, reason="") for one in exact.outcomes]
+    assert (told.outcomes == exact.outcomes) is (rule == "most_votes")
+    costs = {bid.id: bid.cost_minor for bid in full.bids}
+    for one in told.outcomes if rule != "most_votes" else ():
+        if one.reason_code not in (Reason.NOT_FUNDABLE, Reason.GROUP_CAP):  # they tell of the funders, and of groups
+            amounts = re.sub(r"controlled £[\d.,]*\d(, £[\d.,]*\d between them)?", "", one.reason)
+            public = {show_pounds(amount) for amount in (costs[one.bid_id], one.left_before_minor, full.pot_minor)}
+            assert set(re.findall(r"£[\d.,]*\d", amounts)) <= public, one.reason
+    kept = json.dumps(few.to_public_json(with_ballots=True))
+    assert replay(Inputs.from_json(kept)).checksum == replay(few).checksum
+    assert "totals_only" not in full.to_json()  # or what is kept since before would have another checksum
+
+
+@pytest.mark.parametrize(("rule", "at", "points"), [("equal_shares", 1, False), ("phragmen", 0, False)])
+def test_where_few_voted_the_price_that_would_have_been_enough_is_not_told(rule: str, at: int, points: bool) -> None:
+    facts = facts_of(made(rule, at, points))
+    assert any(bid.enough_cost_minor for bid in facts.bids)
+    few = facts.totals_only()
+    assert not any(bid.enough_cost_minor or bid.kept_minor is not None or bid.spent for bid in few.bids)
+    assert "is not told: few people voted" in enough_words(few.bids[-1])[0]
+    assert RunFacts.from_json(few.to_json()) == few
+    by_votes = facts_of(made("most_votes", 0, False))
+    assert [bid.enough_cost_minor for bid in by_votes.totals_only().bids] == [
+        bid.enough_cost_minor for bid in by_votes.bids
+    ]

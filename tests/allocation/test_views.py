@@ -495,6 +495,30 @@ def test_few_ballots_are_not_published_nor_what_they_could_be_guessed_from(
     assert facts["inputs"]["votes"][str(counted.proposals[0].id)] == 5
 
 
+@pytest.mark.parametrize("rule", [SharingRule.EQUAL_SHARES, SharingRule.PHRAGMEN])
+def test_few_ballots_tell_nowhere_what_the_supporters_of_one_project_had_left(
+    app_session: Session, client: FlaskClient, rule: SharingRule
+) -> None:
+    counted = a_counted_round(app_session, ASKED, MIXED[:20], rule=rule)
+    announced(app_session, counted)
+    run = app_session.scalars(select(AllocationRun)).one()
+    facts = queries.facts(run)
+    assert facts is not None
+    lost = [bid for bid in facts.bids if bid.enough_cost_minor and bid.kept_minor is not None]
+    totals = {*ASKED, counted.round.pot_minor, *(bid.left_before_minor for bid in facts.bids)}
+    secret = {amount for bid in lost for amount in (bid.kept_minor, bid.enough_cost_minor) if amount} - totals
+    secret |= {step.price_minor for step in facts.steps if step.price_minor} - totals
+    assert secret  # or it tells nothing
+    page = f"/rounds/{counted.round.id}/results"
+    told = [words_of(client.get(page).text), client.get(f"{page}.csv").text, client.get(f"{page}.json").text]
+    told += [words_of(client.get(f"{page}/{bid.bid_id}").text) for bid in facts.bids]
+    told += [json.dumps(one.letter) for one in queries.decisions(app_session, counted.round.id)]
+    for amount in secret:
+        assert not [text for text in told if money(amount) in text or f":{amount}," in text], amount
+    assert f"{lost[0].supporters} people of 20 who voted" in " ".join(told)
+    assert told[1].count("is not told: few people voted") == len(lost)
+
+
 def hash_of(session: Session, counted: Counted) -> str:
     tally = voting.tally(session, counted.round.id)
     assert tally is not None

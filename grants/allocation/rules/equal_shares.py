@@ -4,6 +4,7 @@ The counting itself is imported by the first count: numpy costs every worker 16 
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grants.allocation.rules.ballots import Ballots, Bid
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
     from grants.allocation.rules.shares import Settings
 
 
+@dataclass(frozen=True)
 class EqualShares:
-    """The Method of Equal Shares: everybody controls an equal part of the pot."""
+    """The Method of Equal Shares: everybody controls an equal part of the pot.
 
+    ``totals_only``: few people voted, so no reason tells what the supporters of one bid had left.
+    """
+
+    totals_only: bool = False
     name = "equal_shares"
     title = "Equal shares"
 
@@ -46,13 +52,16 @@ class EqualShares:
             share_equally(election, settings, gate),
             None,
             words_for(ballots.points is not None),
+            self.totals_only,
         )
         return outcomes(bids, election, gate, told, election.by_votes())
 
 
+@dataclass(frozen=True)
 class Phragmen:
-    """Sequential Phragmén, for comparison."""
+    """Sequential Phragmén, for comparison. ``totals_only``: as by equal shares."""
 
+    totals_only: bool = False
     name = "phragmen"
     title = "Phragmén"
 
@@ -75,7 +84,7 @@ class Phragmen:
         election = Election.of(bids, ballots, pot_minor)
         gate = gate_of(election, bids, fundable, read)
         paced = share_in_turn(election, gate, read.stop_at_misfit)
-        told = tell_phragmen(election, gate, paced, words_for(ballots.points is not None))
+        told = tell_phragmen(election, gate, paced, words_for(ballots.points is not None), self.totals_only)
         return outcomes(bids, election, gate, told, next_in_turn(election))
 
 

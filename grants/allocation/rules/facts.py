@@ -52,6 +52,7 @@ class BidFacts:
     ``enough_cost_minor``: funded at this cost and not at a penny more, ``enough_supporters``: funded with so many more
     people who choose nothing else and not with one fewer; each tried by running the rule again, nothing where nothing
     would have been enough. Both are nothing for a funded bid. ``tried`` is False where a large election was not tried.
+    ``withheld``: few people voted, so what its supporters had left is not told, nor the cost that shows it.
     """
 
     bid_id: UUID
@@ -64,6 +65,20 @@ class BidFacts:
     enough_cost_minor: int | None = None
     enough_supporters: int | None = None
     tried: bool = True
+    withheld: bool = False
+
+    def totals_only(self) -> "BidFacts":
+        """Without what a reader could work out from it. What would have been enough is a total by votes alone."""
+        hides = self.kept_minor is not None
+        return replace(
+            self,
+            with_one=0,
+            also_chose=(),
+            spent=(),
+            kept_minor=None,
+            enough_cost_minor=None if hides else self.enough_cost_minor,
+            withheld=hides,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +112,17 @@ class RunFacts:
         return replace(
             self,
             steps=tuple(replace(step, price_minor=None, paying=0, emptied=0) for step in self.steps),
-            bids=tuple(replace(bid, with_one=0, also_chose=(), spent=(), kept_minor=None) for bid in self.bids),
+            bids=tuple(bid.totals_only() for bid in self.bids),
             outside=None,
         )
 
     def to_json(self) -> str:
         """Canonical text."""
-        return canonical_json(asdict(self) | {"version": VERSION})
+        facts = asdict(self) | {"version": VERSION}
+        for bid in facts["bids"]:
+            if not bid["withheld"]:  # nor in what was kept before there was such a thing
+                del bid["withheld"]
+        return canonical_json(facts)
 
     @classmethod
     def from_json(cls, text: str) -> "RunFacts":

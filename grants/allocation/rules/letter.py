@@ -114,6 +114,12 @@ def _blocks(lines: Sequence[str]) -> list[str]:
     return blocks
 
 
+WITHHELD = (
+    "At which price it would have been funded is not told: few people voted, and it would show what those who chose it "
+    "had left."
+)
+
+
 def enough_words(found: BidFacts | None, said: str = "") -> tuple[str, ...]:
     """What would have been enough, in sentences: what was tried, or what the rule ``said`` itself; nothing if unknown.
 
@@ -124,7 +130,9 @@ def enough_words(found: BidFacts | None, said: str = "") -> tuple[str, ...]:
         return (said,) if said else ()
     cost, more = found.enough_cost_minor, found.enough_supporters
     return (
-        f"For {show_pounds(cost)} it would have been funded. For one penny more it would not."
+        WITHHELD
+        if found.withheld
+        else f"For {show_pounds(cost)} it would have been funded. For one penny more it would not."
         if cost
         else "At no price would it have been funded.",
         f"With {more:,} more {'person who chooses' if more == 1 else 'people who choose'} only this it would have been "

@@ -31,18 +31,24 @@ class Told:
 
 
 def tell_shares(
-    election: Election, settings: Settings, gate: Gate, shared: Shared, names: Sequence[str] | None, words: Words
+    election: Election,
+    settings: Settings,
+    gate: Gate,
+    shared: Shared,
+    names: Sequence[str] | None,
+    words: Words,
+    totals_only: bool = False,
 ) -> list[Told]:
     """One for each bid: the winners in the order bought, then the others by votes. One replay of the last run.
 
     ``names``: of the bids; nothing: it is not said on which others the supporters' money went (where few people vote,
-    that would tell who chose what).
+    that would tell who chose what). ``totals_only``: nor how much of it was left.
     """
     done = kept(election, settings, gate, shared)
     paths = follow(election, done)
     told, left = list[Told](), election.pot
     for purchase in done.purchases:
-        told.append(_bought(election, purchase, done.share, paths, left, names is not None, words))
+        told.append(_bought(election, purchase, done.share, paths, left, names is not None, words, totals_only))
         left -= election.costs[purchase.bid]
     after_shares = left
     top_up_before: dict[int, int] = {}
@@ -52,7 +58,7 @@ def tell_shares(
             reason = (
                 f"Funded from what was left, by most {words.many}: {words.votes(election.votes[bid])}. "
                 f"{words.money(left)} was left when its turn came, and it asks for {words.money(election.costs[bid])}. "
-                f"Before that, {_short(election, bid, paths, words)}"
+                f"Before that, {_short(election, bid, paths, words, totals_only)}"
             )
             told.append(Told(bid, Reason.FUNDED, reason, left, paths.spent[bid], paths.left[bid]))
             left -= election.costs[bid]
@@ -60,7 +66,7 @@ def tell_shares(
     for bid in election.by_votes():
         if bid not in shared.winners:
             before = top_up_before[bid] if tops else after_shares
-            told.append(_not_bought(election, bid, gate, shared, tops, before, paths, names, words))
+            told.append(_not_bought(election, bid, gate, shared, tops, before, paths, names, words, totals_only))
     return told
 
 
@@ -72,7 +78,14 @@ def kept(election: Election, settings: Settings, gate: Gate, shared: Shared) -> 
 
 
 def _bought(
-    election: Election, purchase: Bought, share: Fraction, paths: Paths, left: int, full: bool, words: Words
+    election: Election,
+    purchase: Bought,
+    share: Fraction,
+    paths: Paths,
+    left: int,
+    full: bool,
+    words: Words,
+    totals_only: bool,
 ) -> Told:
     """``full``: also who had nothing left to pay with."""
     bid = purchase.bid
@@ -87,8 +100,9 @@ def _bought(
         ways.append(f"{people(none)} had nothing left")
     reason = (
         f"Funded: {people(election.supporters[bid])} chose it, and each person controlled {words.money(share)}. "
-        f"Together they could pay the {words.money(election.costs[bid])} that it asks for: {_listed(ways)}."
+        f"Together they could pay the {words.money(election.costs[bid])} that it asks for"
     )
+    reason += "." if totals_only else f": {_listed(ways)}."
     return Told(bid, Reason.FUNDED, reason, left, paths.spent[bid], paths.left[bid])
 
 
@@ -96,10 +110,12 @@ def _listed(parts: Sequence[str]) -> str:
     return ", and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
 
 
-def _short(election: Election, bid: int, paths: Paths, words: Words) -> str:
+def _short(election: Election, bid: int, paths: Paths, words: Words, totals_only: bool) -> str:
     supporters = election.supporters[bid]
     if not supporters:
         return "nobody had chosen it."
+    if totals_only:
+        return f"the {people(supporters)} who chose it could not pay for it{' together' if supporters > 1 else ''}."
     cost, left = election.costs[bid], paths.left[bid]
     return f"the {people(supporters)} who chose it had {words.money(left)} left between them of {words.money(cost)}."
 
@@ -114,6 +130,7 @@ def _not_bought(
     paths: Paths,
     names: Sequence[str] | None,
     words: Words,
+    totals_only: bool,
 ) -> Told:
     cost, supporters = election.costs[bid], election.supporters[bid]
 
@@ -131,7 +148,9 @@ def _not_bought(
     if refusal:
         return told(Reason(refusal[0]), f"Not funded: {refused(refusal, gate, words)}")
     parts = [f"Not funded: it asks for {words.money(cost)}."]
-    if supporters:
+    if supporters and totals_only:
+        parts.append(_could_not(supporters, supporters * shared.final.share, shared.final.share, cost, words))
+    elif supporters:
         spent = sorted(paths.spent[bid].items(), key=lambda one: (-one[1], election.lots[one[0]]))
         parts.append(
             f"{people(supporters)} chose it; each controlled {words.money(shared.final.share)}, "
@@ -159,6 +178,21 @@ def _not_bought(
     return told(Reason.DOES_NOT_FIT, " ".join(parts))
 
 
+def _could_not(supporters: int, between: Fraction, share: Fraction, cost: int, words: Words) -> str:
+    """That they could not pay, from totals alone: where they had enough between them, some of it must have gone."""
+    one = supporters == 1
+    if one:
+        told = f"1 person chose it, and controlled {words.money(share)}"
+    else:
+        told = (
+            f"{people(supporters)} chose it; each controlled {words.money(share)}, {words.money(between)} between them"
+        )
+    if between < cost:
+        return f"{told}. That is less than it asks for."
+    also = "this person" if one else "they"
+    return f"{told}. Too much of this had gone to others that {also} chose too, so {also} could not pay for it."
+
+
 def refused(refusal: tuple[str, str | None], gate: Gate, words: Words) -> str:
     """A gate's answer in words."""
     code, said = refusal
@@ -169,19 +203,21 @@ def refused(refusal: tuple[str, str | None], gate: Gate, words: Words) -> str:
     return f"its group would get more than {words.money(gate.group_cap or 0)}, the most for one group."
 
 
-def tell_phragmen(election: Election, gate: Gate, paced: Paced, words: Words) -> list[Told]:
-    """One for each bid: the winners in the order bought, then the others by votes."""
+def tell_phragmen(election: Election, gate: Gate, paced: Paced, words: Words, totals_only: bool = False) -> list[Told]:
+    """One for each bid: the winners in the order bought, then the others by votes.
+
+    ``totals_only``: not at which moment, since that tells what supporters had spent before.
+    """
     told = []
     for bid, moment in zip(paced.order, paced.moments, strict=True):
-        told.append(
-            Told(
-                bid,
-                Reason.FUNDED,
-                f"Funded: when each person had earned {words.money(moment)}, the {people(election.supporters[bid])} "
-                f"who chose it had the {words.money(election.costs[bid])} that it asks for.",
-                paced.left_before[bid],
-            )
+        who = f"the {people(election.supporters[bid])} who chose it"
+        asks = f"the {words.money(election.costs[bid])} that it asks for"
+        reason = (
+            f"Funded: {who} had earned {asks}."
+            if totals_only
+            else f"Funded: when each person had earned {words.money(moment)}, {who} had {asks}."
         )
+        told.append(Told(bid, Reason.FUNDED, reason, paced.left_before[bid]))
     left = election.pot - sum(election.costs[bid] for bid in paced.order)
     for bid in election.by_votes():
         if bid in paced.order:

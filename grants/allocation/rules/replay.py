@@ -40,6 +40,8 @@ class Inputs:
     names: Names
     panel: Panel | None = None
     currency: str = POUNDS
+    totals_only: bool = False
+    """Few people voted, so that reasons tell nothing but totals; only then it stands in the text."""
 
     def to_json(self) -> str:
         """Canonical text without the ballots, which are kept once for the round; their fingerprint is in it."""
@@ -84,6 +86,7 @@ class Inputs:
             },
         }
         facts |= {} if self.currency == POUNDS else {"currency": self.currency}
+        facts |= {"totals_only": True} if self.totals_only else {}
         return facts | ({} if self.panel is None else {"panel": self.panel.facts()})
 
     @classmethod
@@ -117,6 +120,7 @@ class Inputs:
                 ),
                 panel=Panel.from_facts(facts["panel"]) if "panel" in facts else None,
                 currency=facts.get("currency", POUNDS),
+                totals_only=facts.get("totals_only", False),
             )
         except (KeyError, TypeError) as broken:
             raise ValueError("something is missing from the inputs of this run") from broken
@@ -147,7 +151,7 @@ def replay(inputs: Inputs, told: Callable[[str, str], str] = told_in) -> Replaye
     The checksum is SHA-256 over the canonical JSON of ``{"inputs": …, "outcome": …}``, in which the ballots stand by
     their fingerprint, so that it can be checked against a run whose ballots are too few to be published.
     """
-    rule = combined(rule_named(inputs.rule), inputs.panel)
+    rule = combined(rule_named(inputs.rule, inputs.totals_only), inputs.panel)
     run = run_rule(rule, inputs.bids, inputs.ballots, inputs.pot_minor, inputs.options, inputs.fundable())
     if inputs.currency != POUNDS:
         outcomes = (

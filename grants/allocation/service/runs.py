@@ -123,6 +123,7 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
     bids = {bid.id: bid for bid in proposal_lists.by_ids(uow.session, [line.proposal_id for line in lines])}
     lines = [line for line in lines if bids[line.proposal_id].state is not ProposalState.WITHDRAWN]
     sets = only_one.exclusions(uow.session, round.id)
+    ballots = queries.counted(kept, book.ballot, {line.number: line.proposal_id for line in lines})
     return Inputs(
         round_id=round.id,
         rule_book_sha256=book.sha256,
@@ -141,7 +142,8 @@ def gather(uow: UnitOfWork, round: Round) -> Inputs:
             )
             for line in lines
         ),
-        ballots=queries.counted(kept, book.ballot, {line.number: line.proposal_id for line in lines}),
+        ballots=ballots,
+        totals_only=ballots.voters < book.totals_only_below,
         needs=tuple(whole.need(bids[line.proposal_id], london_day(uow.now)) for line in lines),
         sources=(Source(round.id, book.pot_minor, Restriction()),)  # elsewhere: its pot, and no funders
         if round.imported_from

@@ -122,7 +122,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         round=round,
         book=book,
         run=run,
-        facts=queries.facts(run),
+        facts=queries.facts_to_tell(run, book),
         names={line.proposal_id: line.title for line in lines},
         costs={line.proposal_id: line.asked_minor for line in lines},
         tally=tally,
@@ -192,7 +192,7 @@ def why(round_id: UUID, proposal_id: UUID) -> ResponseReturnValue:
     if line is None:
         raise NotFound("This project was not on the ballot of this round.")
     run, tally = queries.standing_run(reading(), round_id), voting.tally(reading(), round_id)
-    facts = queries.facts(run)
+    facts = queries.facts_to_tell(run, book)
     panel = queries.panel_scores(reading(), round_id, book, [proposal_id])
     return render_template(
         "allocation/why.html",
@@ -225,14 +225,14 @@ def as_json(round_id: UUID) -> ResponseReturnValue:
     inputs = queries.inputs(reading(), run)
     book = voting.book_of(round)
     full = inputs.ballots.voters >= book.totals_only_below
-    told = queries.facts(run)
+    told = queries.facts_to_tell(run, book)
     facts = results_json(
         round_id,
         round.rule_book_hash or "",
         inputs.to_public_json(with_ballots=full),
         json.loads(run.outcome),
         run.checksum if full else None,
-        json.loads((told if full else told.totals_only()).to_json()) if told else None,
+        json.loads(told.to_json()) if told else None,
         _with_enough(lines_of(round_id), told, book),
     )
     answer = jsonify(facts)
@@ -263,8 +263,9 @@ def as_pb(round_id: UUID) -> ResponseReturnValue:
 def as_csv(round_id: UUID) -> ResponseReturnValue:
     """Every bid with votes, amount and reason, for a spreadsheet."""
     round = _announced(round_id)
-    told = queries.facts(queries.standing_run(reading(), round_id))
-    lines = _with_enough(lines_of(round_id), told, voting.book_of(round))
+    book = voting.book_of(round)
+    told = queries.facts_to_tell(queries.standing_run(reading(), round_id), book)
+    lines = _with_enough(lines_of(round_id), told, book)
     answer = Response("\ufeff" + results_csv(lines, round.currency), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="results-{round_id}.csv"'
     return answer
