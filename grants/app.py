@@ -86,7 +86,7 @@ from grants.voting.views import board as voting_board
 from grants.voting.views import booths, devices, keys, papers
 from grants.voting.views import desk as voting_desk
 from grants.voting.views import votes as voting
-from grants.web import csrf, db, errors, fields, filters, headers, kept, limits, logs, session, statics
+from grants.web import components, csrf, db, errors, filters, headers, kept, limits, logs, session, statics
 from grants.web.application import Application
 from grants.web.db import reading
 
@@ -199,7 +199,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
         partial(people_rules.wanted, required=settings.second_factor is SecondFactor.REQUIRED),
     )
     app.extensions["migrate"] = Migrations(app)
-    for kit in (statics, filters, fields, errors, kept):
+    for kit in (statics, filters, components, errors, kept):
         kit.init_app(app)
     choose_adapters(app, settings)
     for stage in STAGES:

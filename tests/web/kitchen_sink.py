@@ -9,7 +9,7 @@ from flask import Flask, Response, flash, render_template, render_template_strin
 from flask.typing import ResponseReturnValue
 from flask_wtf import CSRFProtect
 
-from grants.web import fields, filters, statics
+from grants.web import components, fields, filters, statics
 from grants.web.forms import Form
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def a_bare_app() -> Flask:
     app = Flask("kitchen_sink", root_path=str(ROOT), template_folder="templates", static_folder=str(ROOT / "static"))
     app.config.update(SECRET_KEY="tests only", DEMO=True, PLACE_NAME="Stockton-on-Tees", TESTING=True)
     CSRFProtect(app)
-    for part in (filters, fields, statics):
+    for part in (filters, components, statics):
         part.init_app(app)
 
     @app.after_request

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask, render_template_string
 from werkzeug.datastructures import MultiDict
 
-from grants.web import fields
+from grants.web import components, fields
 from grants.web.forms import Form
 from tests.web.kitchen_sink import WARD, EverythingForm, a_bare_app
 
@@ -92,7 +92,7 @@ def test_everything_missing_says_what_to_do_in_the_order_of_the_page(request_of:
     form = request_of()
     assert not form.accepted()
     assert form.status == 422
-    assert [row["text"] for row in fields.errors_of(form)] == [
+    assert [row["text"] for row in components.errors_of(form)] == [
         "Enter the title of your idea",
         "Answer the question “What would you do?”",
         "Enter the e-mail address",
@@ -185,7 +185,7 @@ def test_radios_give_the_member_of_an_enum(request_of: Any) -> None:
 
 def test_radios_show_the_chosen_member_of_an_enum(bare: Flask) -> None:
     with bare.test_request_context():
-        page = str(fields.render(PaceForm(pace=Pace.SLOW).pace))
+        page = str(components.render(PaceForm(pace=Pace.SLOW).pace))
     assert re.search(r'value="SLOW"\s+checked', page)
 
 
@@ -214,18 +214,18 @@ def test_what_was_typed_is_kept_and_escaped(bare: Flask) -> None:
 
 @pytest.mark.parametrize("name", ["title", "story", "amount", "starts", "closes"])
 def test_a_blank_field_is_made_once_and_what_was_typed_is_not_kept(request_of: Any, name: str) -> None:
-    fields._made.cache_clear()
-    typed = str(fields.render(getattr(request_of(**GOOD), name)))
-    assert fields._made.cache_info().currsize == 0
-    blank = [str(fields.render(getattr(request_of(), name))) for _ in range(2)]
+    components._made.cache_clear()
+    typed = str(components.render(getattr(request_of(**GOOD), name)))
+    assert components._made.cache_info().currsize == 0
+    blank = [str(components.render(getattr(request_of(), name))) for _ in range(2)]
     assert blank[0] == blank[1] != typed
-    assert (fields._made.cache_info().currsize, fields._made.cache_info().hits) == (1, 1)
+    assert (components._made.cache_info().currsize, components._made.cache_info().hits) == (1, 1)
 
 
 def test_text_that_is_escaped_already_is_not_taken_for_plain_text(bare: Flask) -> None:
     with bare.app_context():
-        plain = fields.component("tag", "govukTag", {"html": "<b>1</b>"})
-        assert fields.component("tag", "govukTag", {"text": "<b>1</b>"}) != plain
+        plain = components.component("tag", "govukTag", {"html": "<b>1</b>"})
+        assert components.component("tag", "govukTag", {"text": "<b>1</b>"}) != plain
 
 
 def test_a_broken_rule_stands_beside_its_field_or_at_the_head(request_of: Any) -> None:
@@ -238,7 +238,7 @@ def test_a_broken_rule_stands_beside_its_field_or_at_the_head(request_of: Any) -
     form.show(Broken("Ask for £500 or less.", "amount"))
     form.show(Broken("This round is not open for proposals."))
     assert form.status == 422
-    assert fields.errors_of(form) == [
+    assert components.errors_of(form) == [
         {"text": "This round is not open for proposals."},
         {"text": "Ask for £500 or less.", "href": "#amount"},
     ]
