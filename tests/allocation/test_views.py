@@ -45,6 +45,7 @@ from tests.builders.proposals import a_proposal
 from tests.builders.review import a_finding, a_review
 from tests.builders.rounds import a_round
 from tests.conftest import SignIn
+from tests.support.clock import START
 from tests.support.crawl import faults
 from tests.support.recount import recount
 from tests.support.statements import statements
@@ -318,11 +319,21 @@ def test_the_turnout_shows_no_small_number_alone(app: Flask, app_session: Sessio
         mark.channel = Channel.PAPER if place < 15 else Channel.ONLINE
     announced(app_session, counted)
     told = words_of(client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True))
-    assert f"{big.name} Ballots 42" in told
-    assert f"{', '.join(sorted((middle.name, small.name)))}: together Ballots 18" in told
-    assert "On paper Ballots 15" in told
-    assert "Together Ballots 60" in told
-    assert "Ballots 4 " not in told
+    assert f"{big.name} People 42" in told
+    assert f"{', '.join(sorted((middle.name, small.name)))}: together People 18" in told
+    assert "On paper People 15" in told
+    assert "Together People 60" in told
+    assert "People 4 " not in told
+
+
+def test_the_turnout_adds_up_where_a_paper_did_not_come_back(app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session, ballots=MANY)
+    took_it_home = {"voter_key": "c" * 64, "channel": Channel.PAPER, "voted_on": START.date()}
+    app_session.add(RollMark(round_id=counted.round.id, **took_it_home))
+    announced(app_session, counted)
+    told = words_of(client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True))
+    assert told.count("Together People 61") == 2
+    assert "Of these 61 people, 60 cast a ballot that counts. The other was given a paper" in told
 
 
 def test_with_few_ballots_only_totals_are_told(app_session: Session, client: FlaskClient) -> None:

@@ -33,7 +33,7 @@ from grants.rounds.rules.panel import PanelPart
 from grants.rounds.rules.states import RoundState
 from grants.rounds.rules.words import level_words, split_words
 from grants.voting import queries as voting
-from grants.voting.rules.turnout import publishable
+from grants.voting.rules.turnout import Turnout, publishable
 from grants.web.db import now, reading
 from grants.web.doors import public
 from grants.web.kept import kept
@@ -117,6 +117,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         parts = [(f"Shared between {len(winners)} projects", spent)]
     left, ballots = book.pot_minor - spent, tally.ballot_count if tally else 0
     full, ask = ballots >= book.totals_only_below, asked(book.rule, book.rule_options)
+    came = voting.turnout(reading(), round_id) if full else None
     return render_template(
         "allocation/results.html",
         round=round,
@@ -139,7 +140,8 @@ def page(round_id: UUID) -> ResponseReturnValue:
         notes=notes,
         rule=RULES[run.rule].title if run and run.rule in RULES else "",
         command=command(ask, f"results-{round_id}.pb") if ask else "",
-        turnout=_turnout(round_id, book.suppress_below) if full else {},
+        turnout=_turnout(came, book.suppress_below) if came else {},
+        came=came.total if came else 0,
         meeting=meeting,
         took_part=len(meeting.took_part) if meeting else 0,
         announced=queries.is_announced(round),
@@ -162,14 +164,14 @@ def _word(book: RuleBook) -> str:
 CHANNELS = {"online": "Online", "assisted": "With help", "paper": "On paper"}
 
 
-def _turnout(round_id: UUID, below: int) -> dict[str, list[tuple[str, int]]]:
-    """Ballots by area and by way of voting, as rows of a table; those that are too few stand together in one row."""
-    turnout, wards = voting.turnout(reading(), round_id), {ward.code: ward.name for ward in geography().wards()}
-    areas = {code: wards.get(code, code) for code in turnout.by_ward} | {"": "Area not known (voting codes have none)"}
-    return {
-        "area": _rows(turnout.by_ward, areas, below),
-        "channel": _rows(turnout.by_channel, CHANNELS, below),
-    }
+def _turnout(came: Turnout, below: int) -> dict[str, list[tuple[str, int]]]:
+    """Who came, by area and by way of voting, as rows of tables; those that are too few stand together in one row.
+
+    They may be more than the ballots: a paper that was given out may not come back, or not count.
+    """
+    wards = {ward.code: ward.name for ward in geography().wards()}
+    areas = {code: wards.get(code, code) for code in came.by_ward} | {"": "Area not known (voting codes have none)"}
+    return {"area": _rows(came.by_ward, areas, below), "channel": _rows(came.by_channel, CHANNELS, below)}
 
 
 def _rows(cells: Mapping[str, int], names: Mapping[str, str], below: int) -> list[tuple[str, int]]:
