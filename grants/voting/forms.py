@@ -51,7 +51,7 @@ class ChooseForm(Form):
         kind: Any = cls
         if rules.has_points:
             marks = {
-                f"mark_{number}": fields.NumberField("", required=False, at_least=-MOST_POINTS, at_most=10**6)
+                f"mark_{number}": fields.NumberField("", required=False, at_least=-MOST_POINTS, at_most=10**6, like=2)
                 for number in numbers
             }
             kind = type("MarksForm", (cls,), marks)
@@ -95,6 +95,7 @@ class WhoForm(Form):
         self.connection.choices = [
             (tie.value, words) for tie, words in CONNECTION_WORDS.items() if tie in book.vote_connections
         ]
+        self.min_age = book.vote_min_age
         self.old_enough.label.text = f"I am {book.vote_min_age} or older"
         if len(book.vote_connections) == 1:
             self.connection.required = False
@@ -114,7 +115,13 @@ class WhoForm(Form):
         if self.by_code and self.by_email and not (self.code.data or self.email.data or self.postcode.data):
             other = "your postcode" if self.signed_in else "your e-mail address and postcode"
             self.show(RuleBroken(f"Enter your voting code, or {other}", field="code"))
-            return False
+        else:
+            self._show_missing()
+        if self.errors and not self.old_enough.data:  # all at once; alone it is refused, and counted, by the rule
+            self.show(RuleBroken(f"Tick the box if you are {self.min_age} or older", field="old_enough"))
+        return not self.errors
+
+    def _show_missing(self) -> None:
         wants = {
             Way.CODE: [("code", "Enter your voting code")],
             Way.EMAIL: [("email", "Enter your e-mail address"), ("postcode", "Enter your postcode")],
@@ -128,7 +135,6 @@ class WhoForm(Form):
                 normalise_code(self.code.data)
             except RuleBroken as broken:
                 self.show(broken)
-        return not self.errors
 
     def declaration(self) -> Declaration:
         return Declaration(Connection(self.connection.data) if self.connection.data else None, self.old_enough.data)

@@ -163,10 +163,15 @@ class PostcodeField(TextField):
 
 
 class NumberField(_Plain, wtforms.IntegerField):
-    """A whole number between ``at_least`` and ``at_most``; "1,200" is understood. Optional and blank gives None."""
+    """A whole number between ``at_least`` and ``at_most``; "1,200" is understood. Optional and blank gives None.
 
-    def __init__(self, label: str = "", *, at_least: int = 0, at_most: int = 1_000_000_000, **kwargs: Any) -> None:
-        self.at_least, self.at_most = at_least, at_most
+    ``like``: the example in the message, for what is no number.
+    """
+
+    def __init__(
+        self, label: str = "", *, at_least: int = 0, at_most: int = 1_000_000_000, like: int = 12, **kwargs: Any
+    ) -> None:
+        self.at_least, self.at_most, self.like = at_least, at_most, like
         super().__init__(label, **kwargs)
 
     def process_formdata(self, valuelist: list[Any]) -> None:
@@ -175,7 +180,7 @@ class NumberField(_Plain, wtforms.IntegerField):
         if not text:
             return
         if not re.fullmatch(r"-?[0-9]{1,18}", text):
-            raise ValueError("Enter a whole number, like 12")
+            raise ValueError(f"Enter a whole number, like {self.like}")
         self.data = int(text)
 
     def check(self) -> None:

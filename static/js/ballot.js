@@ -67,7 +67,7 @@ for (const form of document.querySelectorAll('form[data-ballot]')) {
         text: left < 0 ? `${pounds(-left)} too much: take something out` : `${pounds(left)} of ${pounds(Number(limit))} left`
       }
     }
-    if (money) money.textContent = `${most === '1' ? `It costs ${pounds(cost)}` : `They cost ${pounds(cost)} together`}. The pot is ${pounds(Number(pot))}.`
+    if (money) money.textContent = `${!cost ? '' : most === '1' ? `It costs ${pounds(cost)}. ` : `They cost ${pounds(cost)} together. `}The pot is ${pounds(Number(pot))}.`
     if (form.dataset.areas) {
       const areas = [...chosen.map(box => box.dataset.in || ''), ...(form.dataset.elsewhereIn || '').split(',')]
       const size = chosen.length + hidden.length

@@ -19,12 +19,15 @@ from grants.kernel.clock import SetClock
 from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round
-from grants.rounds.rules.ballots import BallotKind, Connection
+from grants.rounds.rules.ballots import BallotKind, Connection, VotingMethod
 from grants.voting import queries
 from grants.voting.rules.ballots import as_marks, ballots_hash
+from grants.voting.rules.codes import hash_code
 from grants.voting.rules.envelope import commitment_of, tracking_code
+from grants.voting.rules.voters import Voter
+from grants.voting.service import unfinished
 from grants.voting.service import votes as service
-from tests.builders.voting import a_code, a_count
+from tests.builders.voting import PEPPER, a_code, a_count
 from tests.support.work import work
 from tests.voting.test_service import AFTER, VOTE_KEY, a_vote_under_way
 from tests.voting.test_views import known_by, text_of, vote
@@ -279,6 +282,27 @@ class TestAddingFromAProjectsPage:
         give(client, round, marks, do="total")
         assert says in pick(client, round, 8)
         assert held(client, round) == full
+
+    def test_of_two_added_at_once_that_are_too_many_together_one_is_stored(
+        self, client: FlaskClient, app_session: Session
+    ) -> None:
+        """Both presses leave with the cookie of before; the browser keeps one answer's, the server one sealed row."""
+        round, code = a_round_of(app_session, "up to five")
+        voter = Voter(hash_code(code, PEPPER, round.id), VotingMethod.CODE)
+        known_by(client, round, code)
+        give(client, round, {"choices": ["1", "2", "3", "4"]})
+        with client.session_transaction() as cookie:
+            before = dict(cookie)
+        for number in (5, 6):
+            with client.session_transaction() as cookie:
+                cookie.update(before)
+            client.post(vote(round, "add"), data={"number": number})
+        assert held(client, round) == {1: 1, 2: 1, 3: 1, 4: 1, 6: 1}
+        app_session.rollback()
+        kept = unfinished.kept_choices(app_session, app_session.get_one(Round, round.id), voter, vote_key=VOTE_KEY)
+        assert dict(kept or ()) == held(client, round)
+        app_session.rollback()
+        assert client.post(vote(round, "check"), data={"do": "cast"}).location == vote(round, "done")
 
     def test_what_is_withdrawn_or_of_another_round_is_refused(self, client: FlaskClient, app_session: Session) -> None:
         round, _ = a_round_of(app_session, "up to five")

@@ -76,7 +76,7 @@ def _look_then_write(ready: Callable[[], None]) -> Any:
         ready()  # everybody has looked and found nothing
         for statement, guard in ((casting._MARK, casting._ONCE), (casting._SEAL, casting._REPLACE)):
             Statement(statement.words.replace(guard, ""), statement.types).run(line, values)
-        return casting._Told(may_vote=True, marked=True, before=False)
+        return casting._Told(may_vote=True, marked=True, replaced=False)
 
     return in_steps
 

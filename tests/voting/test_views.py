@@ -207,6 +207,7 @@ class TestShowingWhoOneIs:
         assert answer.status_code == 422
         assert "Enter your voting code, or your e-mail address and postcode" in text_of(answer)
         assert "Say what ties you to this place" in text_of(answer)
+        assert "Tick the box if you are 11 or older" in text_of(answer)
         answer = client.post(vote(round, "who"), data={"email": "rose@example.org", **SAID})
         assert "Enter your postcode" in text_of(answer)
         answer = client.post(vote(round, "who"), data={"code": "2345", "connection": "lives"})
@@ -354,6 +355,42 @@ class TestCasting:
         assert again.location == vote(round, "done")
         assert writes(heard) == []
 
+    def test_who_goes_back_after_casting_is_told_that_the_vote_counts(
+        self, client: FlaskClient, clock: SetClock, round: Round, code: str
+    ) -> None:
+        cast(client, round, code)
+        assert client.get(vote(round, "check")).location == vote(round, "done")
+        for page in (vote(round), vote(round, "choose")):
+            assert "Your vote is cast, and it counts." in text_of(client.get(page))
+        choose(client, round, ["4", "5"], do="total")
+        assert "it counts" not in text_of(client.get(vote(round, "choose")))
+        assert client.get(vote(round, "check")).location == vote(round, "who")
+        client.post(vote(round, "leave"))
+        assert "it counts" not in text_of(client.get(vote(round)))
+        cast(client, round, code)
+        clock.advance(timedelta(minutes=16))
+        assert "it counts" not in text_of(client.get(vote(round, "choose")))  # the next person at this screen
+
+    def test_a_bid_withdrawn_between_check_and_cast_is_named_and_nothing_is_cast(
+        self, client: FlaskClient, app_session: Session, round: Round, code: str
+    ) -> None:
+        choose(client, round, ["1", "2", "3", "4"])
+        known_by(client, round, code)
+        assert "Cast my vote" in client.get(vote(round, "check")).text
+        app_session.rollback()
+        line = queries.ballot_lines(app_session, round.id)[1]
+        gone = app_session.get_one(Proposal, line.proposal_id)
+        gone.state, title = ProposalState.WITHDRAWN, gone.title
+        app_session.commit()
+        answer = client.post(vote(round, "check"), data={"do": "cast"})
+        text = text_of(answer)
+        assert answer.status_code == 422
+        assert "Nothing was cast: a project that you chose has just been withdrawn." in text
+        assert f"{title} was withdrawn by the group" in text
+        assert "You choose 3 projects" in text
+        assert count_of(app_session, RollMark) == 0
+        assert client.post(vote(round, "check"), data={"do": "cast"}).location == vote(round, "done")
+
     def test_no_receipt_for_who_wants_none(self, client: FlaskClient, round: Round, code: str) -> None:
         choose(client, round)
         known_by(client, round, code)
@@ -429,7 +466,9 @@ class TestCasting:
         known_by(client, round, code)
         clock.set(round.voting_closes_at)
         answer = client.post(vote(round, "check"), data={"do": "cast"}, follow_redirects=True)
-        assert "Voting has closed, so nothing was changed" in text_of(answer)
+        assert "Voting has closed, so this ballot was not cast. If you cast one before, that one counts." in text_of(
+            answer
+        )
         assert count_of(app_session, RollMark) == 0
 
     def test_nobody_casts_without_showing_who_they_are(

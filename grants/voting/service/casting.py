@@ -132,16 +132,19 @@ def hand_in(
         raise RuleBroken(VOIDED, field="code")
     if not told.marked:
         raise StepRefused(ON_PAPER)
-    return Receipt(tracking_code(ready.sealed.commitment), ready.sealed.nonce, replaced=told.before)
+    return Receipt(tracking_code(ready.sealed.commitment), ready.sealed.nonce, replaced=told.replaced)
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What the database said: a code that is not void, a mark on the roll, and whether it was there before."""
+    """What the database said: a code that is not void, a mark on the roll, and whether another vote lay there before.
+
+    The same one is no other: a button pressed twice replaces nothing.
+    """
 
     may_vote: bool
     marked: bool
-    before: bool
+    replaced: bool
 
 
 def _offer(line: Line, now: datetime, voter: Voter, ready: ReadyBallot, channel: Channel) -> _Told | None:
@@ -173,6 +176,7 @@ _UNCHANGED = """
 """
 _REPLACE = "ON CONFLICT (round_id, voter_key) DO UPDATE SET sealed = excluded.sealed, commitment = excluded.commitment"
 _ONCE = "ON CONFLICT (round_id, voter_key) DO NOTHING"
+_OTHER = "SELECT 1 FROM envelope WHERE round_id = :round_id AND voter_key = :voter_key AND commitment <> :commitment"
 _ROUND, _ROLL, _ENVELOPE = (model.__table__ for model in (Round, RollMark, Envelope))
 assert isinstance(_ROUND, Table)
 assert isinstance(_ROLL, Table)
@@ -196,8 +200,8 @@ def _statement(words: str) -> Statement:
 # SQLite has one writer. Most come for the first time, so it marks the roll at once, and looks when that did not go.
 
 _LOOK = _statement(
-    "SELECT (SELECT channel FROM roll WHERE round_id = :round_id AND voter_key = :voter_key)"  # noqa: S608 - our words
-    f" FROM round r WHERE {_UNCHANGED}"
+    "SELECT (SELECT channel FROM roll WHERE round_id = :round_id AND voter_key = :voter_key),"  # noqa: S608 - our words
+    f" EXISTS ({_OTHER}) FROM round r WHERE {_UNCHANGED}"
 )
 _USE_CODE = _statement(
     "UPDATE voting_code SET state = 'used' WHERE round_id = :round_id AND code_hash = :voter_key AND state <> 'void'"
@@ -215,19 +219,19 @@ _SEAL = _statement(
 def _step_by_step(line: Line, values: Turned, by_code: bool) -> _Told | None:
     if not by_code and _MARK.run(line, values).rowcount:
         _SEAL.run(line, values)
-        return _Told(may_vote=True, marked=True, before=False)
+        return _Told(may_vote=True, marked=True, replaced=False)
     seen = _LOOK.run(line, values).fetchall()
     if not seen:
         return None
-    before = seen[0][0]
+    before, other = seen[0]
     if by_code and not _USE_CODE.run(line, values).rowcount:
-        return _Told(may_vote=False, marked=False, before=False)
+        return _Told(may_vote=False, marked=False, replaced=False)
     if before == Channel.PAPER:
-        return _Told(may_vote=True, marked=False, before=True)
+        return _Told(may_vote=True, marked=False, replaced=False)
     if before is None:
         _MARK.run(line, values)
     _SEAL.run(line, values)
-    return _Told(may_vote=True, marked=True, before=before is not None)
+    return _Told(may_vote=True, marked=True, replaced=bool(other))
 
 
 # PostgreSQL has many, and each journey to it costs: so one statement, whose parts run in the order in which they use
@@ -254,12 +258,12 @@ WITH open AS (
     SELECT round_id, voter_key, :sealed, :commitment FROM mark {_REPLACE}
 )
 SELECT (SELECT count(*) FROM open), {"(SELECT count(*) FROM code)" if by_code else "1"}, (SELECT count(*) FROM mark),
-    EXISTS (SELECT FROM roll WHERE round_id = :round_id AND voter_key = :voter_key)
+    EXISTS ({_OTHER})
 """)  # noqa: S608 - our own words
     for by_code in (False, True)
 }
 
 
 def _in_one_statement(line: Line, values: Turned, by_code: bool) -> _Told | None:
-    unchanged, may_vote, marked, before = _ALL_AT_ONCE[by_code].run(line, values).fetchone()
-    return _Told(bool(may_vote), bool(marked), bool(before)) if unchanged else None
+    unchanged, may_vote, marked, replaced = _ALL_AT_ONCE[by_code].run(line, values).fetchone()
+    return _Told(bool(may_vote), bool(marked), bool(replaced)) if unchanged else None

@@ -60,6 +60,7 @@ BALLOT, RECEIPT = "ballot:", "receipt:"
 RECEIPT_SHOWN = timedelta(minutes=15)
 CROWD = "2000 per hour"
 """From one address: behind it may be a library, a school, or all of a mobile network."""
+WITHDRAWN_JUST_NOW = "Nothing was cast: a project that you chose has just been withdrawn. Check what is left."
 FILTER_FROM = 7
 """A shorter ballot needs no filter."""
 
@@ -84,6 +85,7 @@ def start(round_id: UUID) -> ResponseReturnValue:
         phase=phase,
         entries=_in_order(entries, hand.seed),
         chosen=len(hand.choices),
+        just_cast=_just_cast(round.id, hand),
         saved=hand.voter_at(now()) is not None and not queries.key_by_officers(round),
         by_officers=queries.key_by_officers(round),
         wards=ward_names(),
@@ -161,6 +163,7 @@ def _choose_page(round: Row, entries: Sequence[Entry], hand: Hand, form: ChooseF
         withdrawn=[entry for entry in entries if entry.withdrawn],
         gone=gone,
         hand=hand,
+        just_cast=_just_cast(round.id, hand),
         ward=ward,
         priority=priority,
         filters=_filters(entries) if len(entries) >= FILTER_FROM else None,
@@ -373,12 +376,12 @@ def check(round_id: UUID) -> ResponseReturnValue:
     round = rounds.published(reading(), round_id)
     if rounds.phase(round, now()) is not RoundState.VOTING:
         if request.method == "POST":
-            flash("Voting has closed, so nothing was changed.", "warning")
+            flash("Voting has closed, so this ballot was not cast. If you cast one before, that one counts.", "warning")
         return redirect(url_for("voting.start", round_id=round_id))
     hand = _hand(round)
     if (voter := hand.voter_at(now())) is None:
-        if request.method == "POST" and RECEIPT + str(round.id) in session:
-            return redirect(url_for("voting.done", round_id=round_id))
+        if (request.method == "POST" and RECEIPT + str(round.id) in session) or (not hand.picks and _told(round.id)):
+            return redirect(url_for("voting.done", round_id=round_id))  # pressed twice, or gone back
         if hand.voter is not None:
             flash("Your vote is not cast yet. Show once more who you are: that holds for two hours.", "warning")
         elif hand.picks:
@@ -387,10 +390,13 @@ def check(round_id: UUID) -> ResponseReturnValue:
     if request.method == "POST" and broken is None and not queries.key_by_officers(round):
         return _take_up(round, hand, service.own_choices(reading(), round, voter, vote_key=vote_key()) or ())
     form = CastForm()
-    if broken is not None:
-        form.show(broken if hand.choices else RuleBroken(broken.message, "blank"))
     entries = queries.entries(reading(), round_id)
+    blank = not hand.choices
     hand, gone = _without_withdrawn(round, hand, entries)
+    if broken is not None and gone:
+        form.show(RuleBroken(WITHDRAWN_JUST_NOW))
+    elif broken is not None:
+        form.show(RuleBroken(broken.message, "blank") if blank else broken)
     return _check_page(round, entries, hand, voter, form, gone), form.status
 
 
@@ -440,12 +446,23 @@ def _check_page(
 def done(round_id: UUID) -> ResponseReturnValue:
     """The vote counts: a page of its own. A reload casts nothing."""
     round = rounds.published(reading(), round_id)
-    told = session.get(RECEIPT + str(round.id))
-    if not told or datetime.fromisoformat(told["until"]) < now():
+    told = _told(round.id)
+    if told is None:
         return redirect(url_for("voting.start", round_id=round_id))
     return render_template(
         "voting/done.html", round=round, told=told, open=_is_open(round), begun=_begun_elsewhere(round.id)
     )
+
+
+def _told(round_id: UUID) -> dict[str, Any] | None:
+    """What this browser was told of a vote that it has just cast, while that may still be shown."""
+    told: dict[str, Any] | None = session.get(RECEIPT + str(round_id))
+    return told if told and datetime.fromisoformat(told["until"]) >= now() else None
+
+
+def _just_cast(round_id: UUID, hand: Hand) -> bool:
+    """A vote was cast here, and nothing is begun since: who goes back should not think that it is lost."""
+    return not hand.picks and hand.voter is None and _told(round_id) is not None
 
 
 def _begun_elsewhere(round_id: UUID) -> list[Row]:
