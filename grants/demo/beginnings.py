@@ -65,10 +65,10 @@ INSIGHTS = (
     ("Access to green space shapes whether people are active.", "Conversations in five areas, Active Stockton", None),
     ("Worries about safety keep people from using outside spaces.", "Conversations in five areas, Active Stockton", None),
     ("Time and an open approach build trust; set agendas do not.", "Conversations in five areas", None),
-    ("35 % of adults are physically inactive in some of the most deprived areas.", "Active Lives survey 2023/24", None),
-    ("41 % of working-age people outside the economy are there through long-term sickness.", "Report figures for 2024/25", None),
-    ("87 % of registered businesses employ fewer than ten people.", "Small business insights work", None),
-    ("Around Portrack 15.53 % live with high blood pressure (England 14.63 %) and 14.32 % with obesity (11.55 %).",
+    ("35% of adults are physically inactive in some of the most deprived areas.", "Active Lives survey 2023/24", None),
+    ("41% of working-age people outside the economy are there through long-term sickness.", "Report figures for 2024/25", None),
+    ("87% of registered businesses employ fewer than ten people.", "Small business insights work", None),
+    ("Around Portrack 15.53% live with high blood pressure (England 14.63%) and 14.32% with obesity (11.55%).",
      "Practice data of the neighbourhood health area", TOWN_CENTRE),
 )  # fmt: skip
 
@@ -241,7 +241,7 @@ def priorities_are_agreed(play: Play) -> None:
         with play.as_(key, play.at(-250, 12)) as uow:
             priorities.choose(uow, asked, choices)
     for title, _statement, _rests_on, _heard, owner, _about in PRIORITIES:
-        with play.as_("sue", play.at(-239)) as uow:
+        with play.as_("sue", play.at(-240, 20)) as uow:
             priorities.agree(
                 uow,
                 play.priorities[title],
@@ -252,7 +252,7 @@ def priorities_are_agreed(play: Play) -> None:
             priorities.add_action(
                 uow, play.priorities[title], partner=partner, what=what, programme=programme, progress=progress
             )
-    with play.as_("sue", play.at(-70)) as uow:
+    with play.as_("sue", play.at(-72, 20)) as uow:
         priorities.revise(
             uow,
             play.priorities[ACTIVE],

@@ -1,6 +1,6 @@
 """Pages of the stage ``priorities``: what the community agreed to act on, and how it comes to that."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any
@@ -46,8 +46,8 @@ STEP_WORDS = {
     "priority.agreed": ("Agreed at a meeting", "With an owner from the community."),
     "priority.revised": ("Changed at a meeting", "The earlier words stay to be read."),
     "priority.retired": ("Ended", ""),
-    "priority.action_added": ("A partner joins in", ""),
-    "priority.action_updated": ("News from a partner", ""),
+    "priority.action_added": ("{partner} joins in", ""),
+    "priority.action_updated": ("News from {partner}", ""),
 }
 
 
@@ -133,15 +133,16 @@ def show(priority_id: UUID) -> ResponseReturnValue:
     issues = queries.issues_of(reading(), priority_id)
     versions = queries.versions(reading(), priority_id)
     closes_at = priority.consultation_closes_at
+    actions = queries.actions(reading(), priority_id)
     return render_template(
         "priorities/show.html",
         priority=priority,
         issues=issues,
         answered=[issue for issue in issues if issue.answer],
         insights=queries.insights_of(reading(), priority_id),
-        actions=queries.actions(reading(), priority_id),
+        actions=actions,
         versions=[(new, old, _changes(new, old)) for new, old in zip_longest(versions, versions[1:])],
-        events=_events(priority_id),
+        events=_events(priority_id, {str(one.id): one.partner for one in actions}),
         being_asked=priority.state is PriorityState.CONSULTED and closes_at is not None and closes_at > now(),
         more=sections_for("priority", priority),
         suggests=_suggests(actor),
@@ -399,9 +400,11 @@ def _changes(new: Any, old: Any) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-def _events(priority_id: UUID) -> list[dict[str, str]]:
+def _events(priority_id: UUID, partners: Mapping[str, str]) -> list[dict[str, str]]:
+    """The steps in its life; ``partners`` by the id of what they do."""
     shown = []
     for event in queries.steps_of(reading(), priority_id):
         title, text = STEP_WORDS[event.verb]
+        title = title.replace("{partner}", partners.get((event.body or {}).get("action", ""), "a partner"))
         shown.append({"when": moment(event.at), "title": title, "text": text})
     return shown

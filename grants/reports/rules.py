@@ -143,7 +143,7 @@ def asked_because(budget: Sequence[BudgetLine], spent: Sequence[BudgetLine], amo
         for one, more in over
     )
     return (
-        f"{told}. More than {VIREMENT_PERCENT} % of the grant may go to another line only if we agreed to it. Put the "
+        f"{told}. More than {VIREMENT_PERCENT}% of the grant may go to another line only if we agreed to it. Put the "
         "numbers right if they are wrong. Else ask for the change on the page of the award, and then hand the report "
         "in again."
     )

@@ -212,7 +212,8 @@ def test_partners_are_noted_and_their_news_too(as_: SignIn, app_session: Session
     assert news
     sound(connector.get(news[0]))
     connector.post(news[0], data={"what": "Two stalls", "progress": "done"})
-    assert "Two stalls" in sound(connector.get(path))
+    page = sound(connector.get(path))
+    assert all(words in page for words in ("Two stalls", "Catalyst joins in", "News from Catalyst"))
 
 
 @pytest.mark.parametrize("state", PriorityState)
