@@ -37,5 +37,6 @@ def test_totals_alone_tell_no_choices_of_anybody() -> None:
     few = FACTS.totals_only()
     assert few.most_votes == FACTS.most_votes
     assert [step.left_minor for step in few.steps] == [400, 0]
+    assert (few.with_one, few.with_one_by_votes) == (None, None)
     assert not any(step.price_minor or step.paying or step.emptied for step in few.steps)
     assert not any(bid.with_one or bid.also_chose or bid.spent or bid.kept_minor for bid in few.bids)

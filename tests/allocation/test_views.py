@@ -342,6 +342,32 @@ def test_with_few_ballots_only_totals_are_told(app_session: Session, client: Fla
     page = client.get(f"/rounds/{counted.round.id}/results").get_data(as_text=True)
     assert "so only totals are published" in page
     assert "By way of voting" not in page
+    assert "it is not told how many of them have a project that they chose" in page
+    assert "of those who voted have at least one" not in page
+
+
+def test_where_nobody_voted_the_pages_say_so(app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session, ballots=(), rule=SharingRule.EQUAL_SHARES)
+    announced(app_session, counted)
+    page = f"/rounds/{counted.round.id}/results"
+    told = words_of(client.get(page).text)
+    assert "Nobody voted. No project could be funded this time." in told
+    assert "purse" not in told
+    why = words_of(client.get(f"{page}/{counted.proposals[0].id}").text)
+    assert "How many chose it Nobody voted ." in why.replace("voted.", "voted .")
+    assert "0 people" not in why
+    assert "purse" not in why
+
+
+def test_whoever_is_level_with_another_is_told_what_decides(app_session: Session, client: FlaskClient) -> None:
+    counted = a_counted_round(app_session, (200_000, 200_000, 150_000), [(1, 2)] * 30 + [(3,)] * 30)
+    announced(app_session, counted)
+    page = f"/rounds/{counted.round.id}/results"
+    told = words_of(client.get(f"{page}/{counted.proposals[1].id}").text)
+    assert "“ Bid 3 ” and “ Bid 1 ” got just as many. The cheaper proposal goes first. If they cost the same" in told
+    alone = a_counted_round(app_session, ballots=MANY, rule=SharingRule.EQUAL_SHARES)
+    announced(app_session, alone)  # votes make no order there
+    assert "just as many" not in client.get(f"/rounds/{alone.round.id}/results/{alone.proposals[1].id}").text
 
 
 MIXED = tuple(((1, 2), (1, 2, 5), (3, 4), (3,), (4, 5), (1,), ())[n % 7] for n in range(60))

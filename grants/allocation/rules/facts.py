@@ -69,7 +69,7 @@ class BidFacts:
 
     def totals_only(self) -> "BidFacts":
         """Without what a reader could work out from it. What would have been enough is a total by votes alone."""
-        hides = self.kept_minor is not None
+        hides = self.kept_minor is not None and self.supporters > 0
         return replace(
             self,
             with_one=0,
@@ -88,7 +88,8 @@ class RunFacts:
     ``share_minor``: what each voter controlled in the run that counts (equal shares; parts of a penny dropped);
     ``runs``: how often equal shares was run to find it. ``steps``: the money, bid by bid as bought. ``most_votes``: who
     would have won by most votes with the round's minimum votes and group limits, in order of votes. ``with_one``: how
-    many voters chose at least one bid that is funded, ``with_one_by_votes``: the same for ``most_votes``.
+    many voters chose at least one bid that is funded, ``with_one_by_votes``: the same for ``most_votes``; nothing where
+    few people voted, since beside the votes of two winners it counts who chose both.
     ``voters``: ballots, blank ones too. ``bids``: one for each bid that stood. ``outside``: the checksum that ``grants
     tally`` gives for the round's ``.pb`` file; nothing where that file alone does not give the same winners.
     """
@@ -96,8 +97,8 @@ class RunFacts:
     voters: int
     steps: tuple[Step, ...]
     most_votes: tuple[UUID, ...]
-    with_one: int
-    with_one_by_votes: int
+    with_one: int | None
+    with_one_by_votes: int | None
     bids: tuple[BidFacts, ...]
     share_minor: int | None = None
     runs: int | None = None
@@ -113,6 +114,8 @@ class RunFacts:
             self,
             steps=tuple(replace(step, price_minor=None, paying=0, emptied=0) for step in self.steps),
             bids=tuple(bid.totals_only() for bid in self.bids),
+            with_one=None,
+            with_one_by_votes=None,
             outside=None,
         )
 

@@ -30,6 +30,7 @@ from grants.rounds import queries as rounds
 from grants.rounds.access import may_run
 from grants.rounds.rules.book import RuleBook
 from grants.rounds.rules.panel import PanelPart
+from grants.rounds.rules.sharing import SharingRule
 from grants.rounds.rules.states import RoundState
 from grants.rounds.rules.words import level_words, split_words
 from grants.voting import queries as voting
@@ -207,6 +208,8 @@ def why(round_id: UUID, proposal_id: UUID) -> ResponseReturnValue:
         names={line.proposal_id: line.title for line in lines},
         word=_word(book),
         voters=tally.ballot_count if tally else 0,
+        level_with=_level_with(line, lines, book) if run else [],
+        level=level_words(book),
         split=split_words(book),
         points=panel.words(proposal_id) if panel else None,
         run=run,
@@ -214,6 +217,13 @@ def why(round_id: UUID, proposal_id: UUID) -> ResponseReturnValue:
         may_correct=may_run(current_actor(), round.fund_id) and queries.is_announced(round),
         full=tally is not None and tally.ballot_count >= book.totals_only_below,
     )
+
+
+def _level_with(line: Line, lines: Sequence[Line], book: RuleBook) -> list[str]:
+    """Who got just as many votes, where these make the order and the reason does not tell it itself."""
+    if book.rule is not SharingRule.MOST_VOTES or book.panel_part is PanelPart.TIE_BREAK or not line.votes:
+        return []
+    return [other.title for other in lines if other.votes == line.votes and other is not line]
 
 
 @bp.get("/rounds/<uuid:round_id>/results.json")

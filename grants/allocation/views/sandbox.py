@@ -47,7 +47,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
     if run is None or facts is None:
         raise NotFound("The pot of this round was not shared here.")
     real = Tried(
-        tuple(step.bid_id for step in facts.steps), run.pot_minor, run.spent_minor, facts.voters, facts.with_one
+        tuple(step.bid_id for step in facts.steps), run.pot_minor, run.spent_minor, facts.voters, facts.with_one or 0
     )
     g.currency = round.currency  # what is typed and what is wrong with it, too
     full = facts.voters >= book.totals_only_below
