@@ -1,10 +1,15 @@
-"""The clock's part in a vote."""
+"""The clock's part in a vote, and a voter's own check."""
+
+import re
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from grants.kernel.errors import StepRefused
+from grants.kernel.errors import RuleBroken, StepRefused
+from grants.rounds.rules.ballots import BallotKind
+from grants.voting.rules.envelope import commitment_of, tracking_code
+from grants.voting.rules.paper import read_marks
 from grants.voting.service import unfinished
 from grants.voting.service import votes as service
 from grants.web.db import give_back_space, now, reading, space_is_owed
@@ -49,3 +54,24 @@ def _sweep() -> None:
             "Somebody was reading all the while, so the database could not empty its log, where envelopes may linger. "
             "Run “grants voting sweep” soon."
         )
+
+
+@cli.command("tracking-code")
+@click.argument("number")
+@click.argument("choices", nargs=-1)
+@click.option("--kind", type=click.Choice([kind.value for kind in BallotKind]), default=BallotKind.APPROVAL.value)
+def tracking_code_of(number: str, choices: tuple[str, ...], kind: str) -> None:
+    """Work out the tracking code of a ballot from the secret NUMBER of its receipt and its CHOICES.
+
+    The numbers of the projects: 3 7 12; with points 3=5 12=2; ranked, from the 1st choice on. It asks no database, and
+    tells nobody.
+    """
+    nonce = "".join(number.split()).lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", nonce):
+        raise click.ClickException("The secret number has 64 letters and digits, from 0 to 9 and a to f.")
+    try:
+        commitment = commitment_of(read_marks(" ".join(choices), kind).items(), nonce)
+    except RuleBroken as broken:
+        raise click.ClickException(broken.message) from None
+    click.echo(tracking_code(commitment))
+    click.echo(f"Commitment {commitment}")

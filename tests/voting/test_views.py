@@ -749,9 +749,30 @@ class TestAfterTheClose:
         answer = client.get(self.at(round), query_string={"code": code.lower().replace("-", "")})
         assert f"Yes. {code} is on the board" in text_of(answer)
         assert rows[57]["commitment"] in answer.text
+        assert "The code does not say what you chose" in text_of(answer)
+        assert "grants voting tracking-code your secret number 3 7 12" in text_of(answer)
         other = client.get(self.at(round), query_string={"code": "2222-2222-2222-2222"})
         assert "is not on the board" in text_of(other)
         assert "cannot be a tracking code" in text_of(client.get(self.at(round), query_string={"code": "O"}))
+
+    def test_a_voter_works_out_offline_that_the_code_says_what_they_chose(
+        self, app: Flask, client: FlaskClient, app_session: Session, clock: SetClock
+    ) -> None:
+        round = a_vote_under_way(app_session, bids=8)
+        code = a_code(app_session, round)
+        app_session.commit()
+        cast(client, round, code, ["2", "5", "7"])
+        page = client.get(vote(round, "done")).text
+        number = re.search(r'<span class="app-code">([0-9a-f]{64})<', page)
+        assert number
+        run = app.test_cli_runner().invoke
+        shown = "".join(re.findall(r'app-receipt__half">([^<]+)<', page))
+        with statements(app) as heard:
+            assert run(args=["voting", "tracking-code", number[1], "2", "5", "7"]).output.split()[0] == shown
+            assert run(args=["voting", "tracking-code", number[1], "2", "5", "8"]).output.split()[0] != shown
+        assert heard == []
+        assert "64 letters and digits" in run(args=["voting", "tracking-code", "ab", "2"]).output
+        assert "like 3=5 12=2" in run(args=["voting", "tracking-code", number[1], "2", "--kind", "points"]).output
 
     def test_published_ballots_match_their_hash(self, client: FlaskClient, app_session: Session) -> None:
         round = self.counted(app_session, RoundState.ANNOUNCED)
