@@ -20,6 +20,7 @@ def may_read_letter(actor: Actor, fund_id: UUID, group_id: UUID) -> bool:
 
 
 def ensure_is_theirs(actor: Actor, group_id: UUID) -> None:
+    """A member of the group that put the bid in."""
     if group_id not in actor.groups:
         raise NotAllowed("Only members of the group can do this.")
 
@@ -30,6 +31,7 @@ def may_try(actor: Actor, fund_id: UUID) -> bool:
 
 
 def ensure_may_try(actor: Actor, fund_id: UUID) -> None:
+    """A steward or an auditor of the fund."""
     if not may_try(actor, fund_id):
         raise NotAllowed("Only stewards and auditors of this fund can read this page.")
 
@@ -41,6 +43,7 @@ def may_decide(actor: Actor, fund_id: UUID, chair_id: UUID | None) -> bool:
 
 
 def ensure_may_decide(actor: Actor, fund_id: UUID, chair_id: UUID | None) -> None:
+    """The panel's chair, who is never a steward of the fund."""
     if not may_decide(actor, fund_id, chair_id):
         raise NotAllowed("Only the panel's chair may decide, and the chair is never a steward of the fund.")
 
@@ -55,6 +58,7 @@ def why_not_announce(actor: Actor, fund_id: UUID, took_part: Collection[UUID]) -
 
 
 def ensure_may_announce(actor: Actor, fund_id: UUID, took_part: Collection[UUID]) -> None:
+    """A steward of the fund who took no part in deciding."""
     if reason := why_not_announce(actor, fund_id, took_part):
         raise NotAllowed(reason)
 

@@ -13,6 +13,7 @@ JUDGES = (Role.ADMIN, Role.PANELLIST, Role.STEWARD)
 
 
 def ensure_may_lodge(actor: Actor, group_id: UUID) -> None:
+    """A member of the group about which was decided."""
     if group_id not in actor.groups:
         raise NotAllowed("Only members of the group can appeal.")
 
@@ -26,6 +27,7 @@ def why_not_judge(actor: Actor, ties: Collection[Tie]) -> str | None:
 
 
 def ensure_may_judge(actor: Actor, ties: Collection[Tie]) -> None:
+    """Somebody without any of these ties; the refusal names the tie."""
     if reason := why_not_judge(actor, ties):
         raise NotAllowed(reason)
 
@@ -36,6 +38,7 @@ def may_read(actor: Actor, fund_id: UUID, group_id: UUID, ties: Collection[Tie])
 
 
 def ensure_may_read(actor: Actor, fund_id: UUID, group_id: UUID, ties: Collection[Tie]) -> None:
+    """The group, the stewards of the fund, and who may judge."""
     if not may_read(actor, fund_id, group_id, ties):
         raise NotAllowed("Only the group, the stewards of the fund and who may judge can read this appeal.")
 
@@ -46,5 +49,6 @@ def may_remedy(actor: Actor, fund_id: UUID) -> bool:
 
 
 def ensure_may_remedy(actor: Actor, fund_id: UUID) -> None:
+    """A steward of the fund."""
     if not may_remedy(actor, fund_id):
         raise NotAllowed("Only a steward of this fund may do this.")

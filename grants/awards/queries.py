@@ -142,10 +142,12 @@ def _read(session: Session, *where: ColumnElement[bool], limit: int = 200, offse
 
 
 def award(session: Session, award_id: UUID) -> Award | None:
+    """The award, or nothing."""
     return session.get(Award, award_id)
 
 
 def line(session: Session, award_id: UUID) -> AwardLine | None:
+    """The award as lists show it, or nothing."""
     return next(iter(_read(session, Award.id == award_id)), None)
 
 
@@ -423,6 +425,7 @@ def open_change(session: Session, award_id: UUID) -> ChangeRequest | None:
 
 
 def change(session: Session, change_id: UUID) -> ChangeRequest | None:
+    """What a group asked to change, or nothing."""
     return session.get(ChangeRequest, change_id)
 
 
@@ -520,4 +523,5 @@ def dropped(session: Session, award_id: UUID) -> list[Instalment]:
 
 
 def instalment(session: Session, instalment_id: UUID) -> Instalment | None:
+    """One part of an award, or nothing."""
     return session.get(Instalment, instalment_id)

@@ -7,6 +7,7 @@ from grants.kernel.errors import NotAllowed
 
 
 def may_bank(actor: Actor, fund_id: UUID) -> bool:
+    """A finance officer of the fund."""
     return actor.has(Role.FINANCE_OFFICER, fund_id)
 
 

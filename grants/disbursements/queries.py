@@ -155,6 +155,7 @@ def counts(session: Session, funds: Collection[UUID] | None = None) -> dict[Disb
 
 
 def payment(session: Session, disbursement_id: UUID) -> PaymentLine | None:
+    """The payment as its page shows it, or nothing."""
     row = session.execute(_payments(Disbursement.id == disbursement_id)).one_or_none()
     return PaymentLine(*row) if row is not None else None
 
@@ -382,6 +383,7 @@ def repayments(session: Session, award_id: UUID) -> list[Repayment]:
 
 
 def repayment(session: Session, repayment_id: UUID) -> Repayment | None:
+    """What must come back, or nothing."""
     return session.get(Repayment, repayment_id)
 
 

@@ -14,6 +14,7 @@ def ensure_may_start_fund(actor: Actor) -> None:
 
 
 def may_steward(actor: Actor, fund_id: UUID) -> bool:
+    """A steward of the fund, or an admin."""
     return actor.has(Role.STEWARD, fund_id) or actor.has(Role.ADMIN)
 
 
@@ -24,6 +25,7 @@ def ensure_may_steward(actor: Actor, fund_id: UUID) -> None:
 
 
 def may_keep_money(actor: Actor, fund_id: UUID) -> bool:
+    """A finance officer of the fund."""
     return actor.has(Role.FINANCE_OFFICER, fund_id)
 
 
@@ -57,6 +59,7 @@ def speaks_for(actor: Actor, funder_id: UUID) -> bool:
 
 
 def may_pay_in(actor: Actor, fund_id: UUID, funder_id: UUID) -> bool:
+    """Who speaks for the funder, or runs the fund or its money."""
     return speaks_for(actor, funder_id) or may_keep_money(actor, fund_id) or may_steward(actor, fund_id)
 
 

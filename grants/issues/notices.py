@@ -25,6 +25,7 @@ def received(uow: UnitOfWork, issue: Issue, token: str) -> None:
 
 
 def published(uow: UnitOfWork, issue: Issue) -> None:
+    """To who raised it: everybody can read it now."""
     _send(
         uow,
         issue,
@@ -36,6 +37,7 @@ def published(uow: UnitOfWork, issue: Issue) -> None:
 
 
 def hidden(uow: UnitOfWork, issue: Issue) -> None:
+    """To who raised it: why it is not published."""
     _send(
         uow,
         issue,
@@ -47,6 +49,7 @@ def hidden(uow: UnitOfWork, issue: Issue) -> None:
 
 
 def merged(uow: UnitOfWork, issue: Issue, into: Issue) -> None:
+    """To who raised it: it was joined with another one."""
     _send(
         uow,
         issue,
@@ -58,6 +61,7 @@ def merged(uow: UnitOfWork, issue: Issue, into: Issue) -> None:
 
 
 def answered(uow: UnitOfWork, issue: Issue) -> None:
+    """To who raised it and who supports it: the answer."""
     _send_all(
         uow,
         issue,
@@ -68,6 +72,7 @@ def answered(uow: UnitOfWork, issue: Issue) -> None:
 
 
 def taken_up(uow: UnitOfWork, issue: Issue) -> None:
+    """To who raised it and who supports it: it is part of a priority."""
     _send_all(
         uow,
         issue,
@@ -78,6 +83,7 @@ def taken_up(uow: UnitOfWork, issue: Issue) -> None:
 
 
 def closed(uow: UnitOfWork, issue: Issue) -> None:
+    """To who raised it and who supports it: it is closed, with the answer."""
     _send_all(
         uow,
         issue,

@@ -71,9 +71,11 @@ class Actor:
         return None if None in scopes else frozenset(s for s in scopes if s is not None)
 
     def can_edit_for(self, group_id: UUID) -> bool:
+        """Whether they write for this group."""
         return group_id in self.groups and self.groups[group_id].edit
 
     def can_sign_off_for(self, group_id: UUID) -> bool:
+        """Whether they sign off for this group."""
         return group_id in self.groups and self.groups[group_id].sign_off
 
 

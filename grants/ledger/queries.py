@@ -41,6 +41,7 @@ class Pockets:
 
     @property
     def received_minor(self) -> int:
+        """All that ever came, in pence, wherever it is now."""
         return sum(
             (self.available_minor, self.committed_minor, self.sending_minor, self.paid_minor, self.returned_minor)
         )
@@ -414,6 +415,7 @@ def fees_minor(session: Session, fund_id: UUID) -> int:
 
 
 def account(session: Session, account_id: UUID) -> Account | None:
+    """The account, or nothing."""
     return session.get(Account, account_id)
 
 
@@ -449,6 +451,7 @@ def account_lines(
 
 
 def count_entries(session: Session, fund_id: UUID) -> int:
+    """How many entries a fund's books have."""
     return session.scalar(select(func.count(Entry.id)).where(Entry.fund_id == fund_id)) or 0
 
 

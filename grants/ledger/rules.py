@@ -29,6 +29,7 @@ class Pocket(StrEnum):
 
 
 def pocket_code(contribution_id: UUID, pocket: Pocket) -> str:
+    """Money of one contribution in one pocket (credit)."""
     return f"contribution:{contribution_id}:{pocket.value}"
 
 
@@ -185,9 +186,11 @@ class Seal:
         self.lines = 0
 
     def take(self, *facts: object) -> None:
+        """Add one line, in whatever order they come."""
         digest = hashlib.sha256("\x1f".join(map(str, facts)).encode()).digest()
         self._sum += int.from_bytes(digest, "big")
         self.lines += 1
 
     def hexdigest(self) -> str:
+        """The sum of all that was taken, in hexadecimal."""
         return f"{self._sum % (1 << 256):064x}"

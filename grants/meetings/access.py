@@ -14,6 +14,7 @@ def may_note(actor: Actor, fund_id: UUID, chair_id: UUID | None) -> bool:
 
 
 def ensure_may_note(actor: Actor, fund_id: UUID, chair_id: UUID | None) -> None:
+    """The chair, or a steward who takes the minutes."""
     if not may_note(actor, fund_id, chair_id):
         raise NotAllowed("Only the chair, or a steward who takes the minutes, may write this down.")
 

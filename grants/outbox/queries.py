@@ -27,6 +27,7 @@ def mail(session: Session, *, limit: int = 100, offset: int = 0) -> list[OutboxR
 
 
 def letter(session: Session, id: UUID) -> OutboxRow | None:
+    """One letter, sent or not, or nothing."""
     return session.scalar(select(OutboxRow).where(OutboxRow.id == id, OutboxRow.kind == "mail"))
 
 

@@ -16,6 +16,7 @@ def may_look(actor: Actor, group_id: UUID) -> bool:
 
 
 def ensure_may_look(actor: Actor, group_id: UUID) -> None:
+    """The group and officers."""
     if not may_look(actor, group_id):
         raise NotAllowed("Only the group and officers can see this page.")
 

@@ -173,6 +173,7 @@ class Need:
 
     @property
     def newest(self) -> GroupCheck | None:
+        """The answer that was given last, if any."""
         return self.answers[0] if self.answers else None
 
 
@@ -226,6 +227,7 @@ def papers(session: Session, group_id: UUID, today: date) -> list[PaperHeld]:
 
 
 def check(session: Session, check_id: UUID) -> GroupCheck | None:
+    """One answer to a check, or nothing."""
     return session.get(GroupCheck, check_id)
 
 
@@ -238,6 +240,7 @@ def is_waived(session: Session, award_id: UUID, kind: CheckKind) -> bool:
 
 
 def by_id(session: Session, account_id: UUID) -> BankAccount | None:
+    """The account, or nothing."""
     return session.get(BankAccount, account_id)
 
 

@@ -21,6 +21,7 @@ def ensure_may_give_roles(actor: Actor, person_id: UUID) -> None:
 
 
 def ensure_admin(actor: Actor) -> None:
+    """An admin."""
     if not actor.has(Role.ADMIN):
         raise NotAllowed("Only an admin may do this.")
 
@@ -47,6 +48,7 @@ def may_help_groups(actor: Actor) -> bool:
 
 
 def ensure_may_register(actor: Actor) -> None:
+    """A steward or a connector, who may help groups."""
     if not may_help_groups(actor):
         raise NotAllowed("Only a steward or a connector may put another group in the register.")
 
@@ -82,6 +84,7 @@ def ensure_may_remove(actor: Actor, group_id: UUID, person_id: UUID) -> None:
 
 
 def ensure_may_flag_hosts(actor: Actor) -> None:
+    """A steward or an admin."""
     if not (actor.has(Role.STEWARD) or actor.has(Role.ADMIN)):
         raise NotAllowed("Only a steward or an admin may say which groups can be hosts.")
 

@@ -11,6 +11,7 @@ SIGNATURE = "\n\nSeedbed: small grants, shared out by the people who live here\n
 
 
 def sign_in_link(uow: UnitOfWork, link: SignInLink, token: str) -> None:
+    """The link, for the address that asked for it."""
     put_mail(
         uow,
         to=link.email,
@@ -25,6 +26,7 @@ def sign_in_link(uow: UnitOfWork, link: SignInLink, token: str) -> None:
 
 
 def added_to_group(uow: UnitOfWork, group: Group, person: Person, key: str) -> None:
+    """To somebody who was made a member of a group."""
     if person.email:
         put_mail(
             uow,
@@ -76,6 +78,7 @@ def host_answered(uow: UnitOfWork, hosting: Hosting, people: Iterable[tuple[UUID
 
 
 def role_given(uow: UnitOfWork, person: Person, words: str, key: str) -> None:
+    """To somebody who got a role; ``words`` name it."""
     if person.email:
         put_mail(
             uow,
@@ -110,6 +113,7 @@ def factor_taken_off(uow: UnitOfWork, person: Person, *, by_another: bool = Fals
 
 
 def code_used(uow: UnitOfWork, person: Person, left: int) -> None:
+    """To somebody whose recovery code was used; ``left``: how many they still have."""
     if person.email:
         put_mail(
             uow,

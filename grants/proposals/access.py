@@ -22,6 +22,7 @@ class Parties:
 
 
 def may_edit(actor: Actor, parties: Parties) -> bool:
+    """Who writes for the group, or types in for it."""
     return actor.can_edit_for(parties.group_id) or types_for(actor, parties)
 
 
@@ -66,6 +67,7 @@ def ensure_may_see_signed(actor: Actor, parties: Parties) -> None:
 
 
 def may_see_signed(actor: Actor, parties: Parties) -> bool:
+    """Whether ``ensure_may_see_signed`` lets them."""
     try:
         ensure_may_see_signed(actor, parties)
     except NotAllowed:
@@ -135,6 +137,7 @@ def ensure_may_second(actor: Actor, parties: Parties, writer_id: UUID | None) ->
 
 
 def may_screen(actor: Actor, parties: Parties) -> bool:
+    """A steward of the fund who neither belongs to the group nor had a hand in the proposal."""
     return actor.has(Role.STEWARD, parties.fund_id) and not _belongs(actor, parties) and actor.id not in parties.hands
 
 

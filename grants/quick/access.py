@@ -44,5 +44,6 @@ def may_look(actor: Actor, fund_id: UUID) -> bool:
 
 
 def ensure_may_look(actor: Actor, fund_id: UUID) -> None:
+    """Stewards, panellists and auditors of the fund."""
     if not may_look(actor, fund_id):
         raise NotAllowed("Only stewards, panellists and auditors of this fund see this.")

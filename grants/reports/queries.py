@@ -124,6 +124,7 @@ def outcomes_of_group(session: Session, group_id: UUID, *, limit: int = 50) -> l
 
 
 def outcome_of_proposal(session: Session, proposal_id: UUID) -> OutcomeLine | None:
+    """What came of an award, as the proposal's page tells it, or nothing."""
     found = _of_proposal().told(session, proposal_id=proposal_id)
     return OutcomeLine(*found[0]) if found else None
 

@@ -47,6 +47,7 @@ def may_lock(actor: Actor, fund_id: UUID, chair_id: UUID | None) -> bool:
 
 
 def ensure_may_lock(actor: Actor, fund_id: UUID, chair_id: UUID | None) -> None:
+    """A steward of the fund, or the panel's chair."""
     if not may_lock(actor, fund_id, chair_id):
         raise NotAllowed("Only a steward of this fund or the panel's chair may lock the scores.")
 
@@ -71,5 +72,6 @@ def may_rule(actor: Actor, fund_id: UUID, panellist_id: UUID, chair_id: UUID | N
 
 
 def ensure_may_rule(actor: Actor, fund_id: UUID, panellist_id: UUID, chair_id: UUID | None) -> None:
+    """The panel's chair; on the chair's own interests, a steward."""
     if not may_rule(actor, fund_id, panellist_id, chair_id):
         raise NotAllowed("The panel's chair rules on this; on the chair's own interests a steward does.")

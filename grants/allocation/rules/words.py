@@ -56,4 +56,5 @@ def only_one(winner: str) -> str:
 
 
 def people(number: int) -> str:
+    """So many people, in words."""
     return f"{number:,} {'person' if number == 1 else 'people'}"

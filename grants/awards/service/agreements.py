@@ -71,6 +71,7 @@ def _ensure_open(award: Award) -> None:
 
 
 def put_parts(uow: UnitOfWork, award: Award, parts: Sequence[Part]) -> None:
+    """The award is paid in these parts from now on, in place of those that stood."""
     for standing in list(award.instalments):
         uow.session.delete(standing)
     uow.session.flush()
@@ -95,6 +96,7 @@ def _asked_by_panel(uow: UnitOfWork, award: Award) -> str:
 
 
 def write_anew(uow: UnitOfWork, award: Award, extra: str) -> Agreement:
+    """The next version of the agreement, with what else was agreed (``extra``); the one before it is void."""
     latest = queries.agreement(uow.session, award.id)
     version = 1
     if latest is not None:

@@ -45,6 +45,7 @@ def _step(uow: UnitOfWork, award_id: UUID, action: AwardAction, verb: str, words
 
 
 def ensure_nothing_on_its_way(uow: UnitOfWork, award: Award) -> None:
+    """Refuse (``StepRefused``) while money of the award is being sent."""
     sending = queries.pockets(uow.session, award.id).sending_minor
     if sending:
         raise StepRefused(f"{show_pounds(sending)} is on its way. Wait until it has arrived or has come back.")

@@ -37,6 +37,7 @@ def facts_of(
 
 
 def reason_given(reason: str) -> str:
+    """The reason in one line of 300 characters at the most; refuses (``RuleBroken``) none at all."""
     why = " ".join(reason.split())[:300]
     if not why:
         raise RuleBroken("Say why.", field="reason")
@@ -44,11 +45,13 @@ def reason_given(reason: str) -> str:
 
 
 def ensure_ready(goes_to: Destination) -> None:
+    """Refuse (``StepRefused``) while nobody could be paid there."""
     if not goes_to.ready:
         raise StepRefused(not_ready(goes_to))
 
 
 def not_ready(goes_to: Destination) -> str:
+    """Why nobody can be paid there: no account was given, or the provider does not know it so far."""
     return NO_ACCOUNT if goes_to.provider is None else NO_RECIPIENT
 
 
@@ -59,6 +62,7 @@ def is_still(payment: Disbursement, goes_to: Destination) -> bool:
 
 
 def ensure_active(award: Award) -> None:
+    """Refuse (``StepRefused``) payments of an award that is not under way."""
     if award.state is AwardState.ON_HOLD:
         raise StepRefused("This award is on hold, so its payments can only be read.")
     if award.state is not AwardState.ACTIVE:
@@ -78,9 +82,11 @@ def ensure_clock(uow: UnitOfWork) -> None:
 
 
 def note_problem(uow: UnitOfWork, payment: Disbursement, words: str) -> None:
+    """What an officer must look at before this payment goes on."""
     payment.problem = words[:300]
     uow.record("payment.questioned", payment, before=payment.state, after=payment.state, award=payment.award_id)
 
 
 def shown(minor: int) -> str:
+    """Pence in words. What a provider told in another currency came as less than nothing."""
     return show_pounds(minor) if minor >= 0 else "money that is not pounds"

@@ -31,6 +31,7 @@ def hold(uow: UnitOfWork, disbursement_id: UUID, reason: str) -> Disbursement:
 
 
 def put_on_hold(uow: UnitOfWork, payment: Disbursement, award: Award, why: str) -> None:
+    """Stop a payment; what was on its way to be sent is promised again."""
     before = payment.state
     payment.state = next_state(STEPS, before, A.HOLD)
     payment.failure = why

@@ -20,6 +20,7 @@ from grants.ledger.rules import Line, Pocket, grants_code, moved
 
 
 def mark_sent(uow: UnitOfWork, payment: Disbursement) -> None:
+    """The provider has it."""
     before = payment.state
     payment.state = next_state(STEPS, before, A.SEND)
     payment.sent_at = uow.now
@@ -27,6 +28,7 @@ def mark_sent(uow: UnitOfWork, payment: Disbursement) -> None:
 
 
 def fail(uow: UnitOfWork, payment: Disbursement, award: Award, reason: str) -> None:
+    """It did not arrive: its money is promised again, and the part can be asked for anew."""
     before = payment.state
     payment.state = next_state(STEPS, before, A.FAIL)
     payment.failure = reason[:300]
@@ -37,11 +39,13 @@ def fail(uow: UnitOfWork, payment: Disbursement, award: Award, reason: str) -> N
 
 
 def reverse(uow: UnitOfWork, award: Award, of: str, key: str, event: str) -> None:
+    """Undo the entry ``of`` in the books by one with the opposite lines."""
     lines = [Line(line.account, -line.amount_minor, line.award_id) for line in lines_of(uow.session, of)]
     ledger.post(uow, key=key, event=event, fund_id=award.fund_id, lines=lines)
 
 
 def settle(uow: UnitOfWork, payment: Disbursement, award: Award) -> None:
+    """It arrived: from being sent to paid in the books, and the group is written to."""
     before = payment.state
     payment.state = next_state(STEPS, before, A.SETTLE)
     payment.paid_at = uow.now

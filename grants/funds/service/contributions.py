@@ -242,6 +242,7 @@ def give_back(uow: UnitOfWork, contribution_id: UUID, draft: MoneyDraft) -> None
 
 
 def arrived_minor(uow: UnitOfWork, contribution_id: UUID) -> int:
+    """Pence of a contribution that came so far."""
     return queries.received_minor(uow.session, [contribution_id])[contribution_id]
 
 

@@ -174,6 +174,7 @@ def make_good(uow: UnitOfWork, taken_back_id: UUID, amount_minor: int, reference
 
 
 def ensure_clock(uow: UnitOfWork) -> None:
+    """What became of money is told by a provider, never by a person."""
     if not uow.actor.is_clock:
         raise NotAllowed("Only a provider tells what became of money.")
 

@@ -60,10 +60,12 @@ class Details:
     account_number: str = field(repr=False)
 
     def to_bytes(self) -> bytes:
+        """As they are sealed."""
         return json.dumps([self.account_name, self.sort_code, self.account_number]).encode()
 
     @classmethod
     def from_bytes(cls, plain: bytes) -> "Details":
+        """What ``to_bytes`` wrote."""
         return cls(*json.loads(plain))
 
 

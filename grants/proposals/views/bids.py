@@ -332,6 +332,7 @@ def _shuffled(ids: Sequence[str]) -> list[str]:
 
 
 def page_of(size: int) -> tuple[int, int]:
+    """Which page of a list of this size was asked for, and how many there are."""
     pages = max(1, -(-size // PER_PAGE))
     wanted = request.args.get("page", "1")
     at = int(wanted) if wanted.isdecimal() and len(wanted) < 7 else 1

@@ -25,6 +25,7 @@ from grants.web.outside import geography
 
 
 def ward_names(codes: Iterable[str]) -> list[str]:
+    """Names of these wards, in order; a code that is none is left out."""
     found = [geography().ward(code) for code in codes]
     return sorted(ward.name for ward in found if ward is not None)
 

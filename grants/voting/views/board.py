@@ -116,6 +116,7 @@ def _find(round_id: UUID, tracking: str) -> str | None:
 
 
 def file_answer(text: str, kind: str, name: str) -> Response:
+    """A file to take away, which nobody keeps on the way."""
     return Response(
         text,
         content_type=f"{kind}; charset=utf-8",

@@ -582,6 +582,7 @@ def _filters(entries: Sequence[Entry]) -> dict[str, list[tuple[str, str]]]:
 
 
 def ward_names() -> dict[str, str]:
+    """Code of each ward → its name."""
     return {ward.code: ward.name for ward in geography().wards()}
 
 
