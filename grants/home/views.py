@@ -35,6 +35,8 @@ from grants.web.work import working
 bp = Blueprint("home", __name__)
 
 LETTERS = 25
+NUMBERS = "vote-number:"
+"""Letters with a number for voting: of hundreds that say the same, the mailbox shows the newest."""
 OUR_ADDRESS = re.compile(re.escape(HERE) + r"(/(?!/)[A-Za-z0-9/_.~?&=%#+-]*[A-Za-z0-9/_~=-])")
 
 SHORTCUTS: tuple[tuple[Role, str, str, str], ...] = (
@@ -203,9 +205,14 @@ def secrecy() -> ResponseReturnValue:
 def mail() -> ResponseReturnValue:
     """The letters of the demonstration: none of them leaves."""
     page = max(1, min(request.args.get("page", 1, int), 10_000))
-    letters = outbox.mail(reading(), limit=LETTERS, offset=(page - 1) * LETTERS)
-    pages = max(1, -(-outbox.mail_count(reading()) // LETTERS))
-    return render_template("home/mail.html", letters=letters, page=page, pages=pages)
+    every = request.args.get("all") == "yes"
+    few_of = "" if every else NUMBERS
+    letters = outbox.mail(reading(), limit=LETTERS, offset=(page - 1) * LETTERS, few_of=few_of)
+    shown, there = outbox.mail_count(reading(), few_of=few_of), outbox.mail_count(reading())
+    pages = max(1, -(-shown // LETTERS))
+    return render_template(
+        "home/mail.html", letters=letters, page=page, pages=pages, every=every, left_out=there - shown
+    )
 
 
 @bp.get("/demo/mail/<uuid:letter_id>")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from grants.kernel.actors import Role
@@ -13,12 +13,15 @@ from grants.kernel.asking import Who
 from grants.outbox.models import OutboxRow
 
 
-def mail(session: Session, *, limit: int = 100, offset: int = 0) -> list[OutboxRow]:
-    """Letters, newest first: for the demonstration's mailbox."""
+def mail(session: Session, *, limit: int = 100, offset: int = 0, few_of: str = "", few: int = 3) -> list[OutboxRow]:
+    """Letters, newest first: for the demonstration's mailbox.
+
+    ``few_of``: of letters whose key begins so, only the ``few`` newest, or they would be nearly all that one sees.
+    """
     return list(
         session.scalars(
             select(OutboxRow)
-            .where(OutboxRow.kind == "mail")
+            .where(*_letters(few_of, few))
             .order_by(OutboxRow.created_at.desc(), OutboxRow.key)
             .limit(limit)
             .offset(offset)
@@ -86,6 +89,16 @@ def given_up(who: Who) -> Select[Any] | None:
     return select(func.count()).select_from(OutboxRow).where(lost).having(func.count() > 0)
 
 
-def mail_count(session: Session) -> int:
-    """How many letters there are."""
-    return session.scalar(select(func.count()).where(OutboxRow.kind == "mail")) or 0
+def mail_count(session: Session, *, few_of: str = "", few: int = 3) -> int:
+    """How many letters ``mail`` gives without a limit."""
+    return session.scalar(select(func.count(OutboxRow.id)).where(*_letters(few_of, few))) or 0
+
+
+def _letters(few_of: str, few: int) -> list[ColumnElement[bool]]:
+    letters = [OutboxRow.kind == "mail"]
+    if few_of:
+        many = OutboxRow.key.startswith(few_of, autoescape=True)
+        newest = select(OutboxRow.id).where(OutboxRow.kind == "mail", many)
+        newest = newest.order_by(OutboxRow.created_at.desc(), OutboxRow.key).limit(few)
+        letters.append(or_(~many, OutboxRow.id.in_(newest)))
+    return letters

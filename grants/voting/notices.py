@@ -10,7 +10,7 @@ VALID_MINUTES = 30
 
 
 def number_by_mail(uow: UnitOfWork, round: Round, check: EmailCheck, email: str, number: str) -> None:
-    """The six-digit number, to be typed where it was asked for. It is no link: mail scanners open links."""
+    """The six-digit number, to be typed where it was asked for. No link does it: mail scanners open links."""
     put_mail(
         uow,
         to=email,
@@ -19,7 +19,8 @@ def number_by_mail(uow: UnitOfWork, round: Round, check: EmailCheck, email: str,
             f"Somebody gave this address to vote in “{round.title}”.\n\n"
             f"If it was you, type this number on the page where you asked for it:\n\n"
             f"    {number}\n\n"
-            f"It works for {VALID_MINUTES} minutes, and once.\n\n"
+            f"It works for {VALID_MINUTES} minutes, and once. Is that page closed? On the same device it is here:\n\n"
+            f"    {address(f'/rounds/{round.id}/vote/number')}\n\n"
             "If it was not you, do nothing: without the number nobody can vote with your address. "
             "We never ask you for this number by telephone.\n"
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -122,6 +123,31 @@ def test_the_demonstration_shows_its_mail_with_links_to_us_only(
     assert 'href="/rounds"' in document
     assert "<b>" not in page
     assert "<i>" not in page
+    assert faults(page) == []
+
+
+def test_of_many_letters_with_a_number_for_voting_the_newest_are_shown_unless_asked_for(
+    make_app: Callable[..., Flask], sqlite_url: str
+) -> None:
+    app = make_app(sqlite_url, env=Env.DEMO)
+    with app.app_context(), Session(db.engine) as session:
+        for minute in range(40):
+            a_letter(
+                session,
+                key=f"vote-number:{minute}",
+                created_at=START + timedelta(minutes=minute),
+                payload={"to": "v@example.org", "subject": f"{minute:06} is your number for voting", "text": ""},
+            )
+        a_letter(session, created_at=START, payload={"to": "r@example.org", "subject": "An offer", "text": ""})
+        session.commit()
+    client = app.test_client()
+    page = client.get("/demo/mail").get_data(as_text=True)
+    assert re.findall(r"(\d{6}) is your number", page) == ["000039", "000038", "000037"]
+    assert "An offer" in page
+    assert "Show 37 more of them too" in page
+    every = client.get("/demo/mail?all=yes&page=2").get_data(as_text=True)
+    assert len(re.findall(r"\d{6} is your number", every)) == 15
+    assert "all=yes" in every
     assert faults(page) == []
 
 
