@@ -191,6 +191,7 @@ KINDS_ELSEWHERE = [
     ("choose-1", "", "equalshares", "equal-shares", {"completion": "none"}),
     ("ordinal", "", "phragmen", "phragmen", {}),
     ("cumulative", ";points", "equalshares/add1", "equal-shares", {"completion": "add1"}),
+    ("scoring", ";points", "greedy-no-skip", "most-votes", {"misfit": "stop"}),
 ]
 
 
@@ -218,6 +219,7 @@ def test_what_is_read_in_and_written_out_again_is_the_same_election_of_the_same_
         "subunit": "Harbour",
         "instance": "2024",
     }
+    assert again.meta["vote_type"] == ("scoring" if kind == "ordinal" else kind)  # places as what they are worth
     assert "language" not in again.meta
     assert read_elsewhere(again, START).book(round.fund_id).sharing == rounds.rule_book(round).sharing
 

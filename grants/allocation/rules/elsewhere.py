@@ -125,7 +125,8 @@ def read_elsewhere(file: PbFile, now: datetime, currency: str = "") -> Elsewhere
         selected=file.selected,
         kept=_kept(file, kind),
         currency=" ".join((currency or file.currency).split())[:12],
-        told={name: meta[name][:500] for name in TOLD if meta.get(name)},
+        told={name: meta[name][:500] for name in TOLD if meta.get(name)}
+        | ({"vote_type": "scoring"} if file.kind == "scoring" else {}),  # or it would be written as cumulative
         ids=file.ids,
         other_money=file.other_money,
     )

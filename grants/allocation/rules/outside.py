@@ -70,6 +70,8 @@ def round_pb(inputs: Inputs, about: About, won: Collection[UUID]) -> str:
     """
     bids = sorted(inputs.bids, key=lambda bid: bid.lot)
     votes, kind = inputs.ballots.votes(), VOTE_TYPES[about.ballot.kind]
+    if about.elsewhere and kind == "cumulative":
+        kind = about.elsewhere.get("vote_type", kind)
     points, blank = kind in ("cumulative", "scoring"), sum(n for chosen, n in inputs.ballots.approvals if not chosen)
     where = about.where
     meta = {
