@@ -257,6 +257,9 @@ def counted(app_session: Session) -> Counted:
 
 
 def test_at_first_it_shows_what_came_out(app_session: Session, as_: SignIn, counted: Counted) -> None:
+    won = next(one for one in queries.decisions(app_session, counted.round.id) if one.awarded_minor)
+    won.conditions = "Tell the people next door."  # asks for something, and decides nothing otherwise
+    app_session.commit()
     page = as_(counted.steward).get(here(counted.round)).get_data(as_text=True)
     told = words_of(page)
     assert "Nothing here decides anything" in told

@@ -81,7 +81,7 @@ def page(round_id: UUID) -> ResponseReturnValue:
         rule=RULES[form.rule.data].title if tried else "",
         told=_told(asked_book, form.rule.data, options) if tried else (),
         lines={line.proposal_id: line for line in lines},
-        otherwise=sum(line.tell_here for line in lines),
+        otherwise=sum(bool(line.departure_reason or line.corrected) for line in lines),
         command=_command(form, options, round_id)
         if tried and full and tried.pot_minor == run.pot_minor and asked_book.panel_part is PanelPart.GATE
         else "",
