@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from pypdf import PdfReader
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -157,6 +159,22 @@ class TestSettingUp:
             assert places == sorted(places)
             assert paper.count('class="b-box') == len(entries)
             assert "data:image/png" in paper
+
+    def test_every_page_of_a_paper_bears_its_number_since_sheets_come_apart(
+        self, as_: SignIn, app_session: Session
+    ) -> None:
+        long = a_vote_under_way(app_session, bids=30)
+        serials = some_papers(app_session, long, 2)
+        run_id = app_session.scalars(select(PaperSheet.run_id)).first()
+        app_session.commit()
+        pdf = as_(Role.STEWARD).get(f"/rounds/{long.id}/papers/{run_id}/1.pdf")
+        pages = [page.extract_text() for page in PdfReader(BytesIO(pdf.data)).pages]
+        found = [[serial for serial in serials if f"This paper’s number: {serial}" in page] for page in pages]
+        assert all(len(one) == 1 for one in found)
+        sheets = len(pages) // 2
+        assert sheets > 1
+        assert [found.count([serial]) for serial in serials] == [sheets, sheets]
+        assert all("put it into the box by" in " ".join(page.split()) for page in pages[::sheets])
 
 
 class TestBatches:
