@@ -141,6 +141,9 @@ def test_the_command_writes_the_file_and_warns_where_few_voted(
     assert done.exit_code == 0, done.output
     assert "Only 2 people voted" in done.output
     assert read_pb((tmp_path / "it.pb").read_bytes()).election.voters == 2
+    nowhere = str(tmp_path / "nowhere" / "it.pb")
+    done = app.test_cli_runner().invoke(args=["round", "export", str(round.id), "--out", nowhere])
+    assert (done.exit_code, "The file could not be written: No such file" in done.output) == (1, True)
 
 
 @pytest.mark.parametrize("round_id", ["nonsense", str(UUID(int=5))])

@@ -574,6 +574,12 @@ def test_the_published_file_replays(app_session: Session, client: FlaskClient, a
     facts["inputs"]["ballots"][0][1] += 1
     file.write_text(json.dumps(facts))
     assert runner.invoke(args=["allocation", "replay", str(file)]).exit_code == 1
+    for change in ({"pot_minor": "much"}, {"bids": [{**facts["inputs"]["bids"][0], "id": "one"}]}, {"ballots": [[1]]}):
+        file.write_text(json.dumps(facts | {"inputs": facts["inputs"] | change}))
+        done = runner.invoke(args=["allocation", "replay", str(file)])
+        assert "something in the inputs of this file was changed" in done.output, done.output
+    file.write_bytes("{".encode("utf-16"))
+    assert "Error: this is not a results file" in runner.invoke(args=["allocation", "replay", str(file)]).output
 
 
 def test_a_stored_run_replays_and_a_changed_row_is_found(app_session: Session, app: Flask) -> None:

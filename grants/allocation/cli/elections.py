@@ -1,5 +1,6 @@
 """A round's election as a file that others can count, and elections elsewhere as rounds here."""
 
+from errno import EPIPE
 from pathlib import Path
 from uuid import UUID
 
@@ -44,10 +45,15 @@ def export(round_id: str, format_: str, out: Path | None) -> None:
             "keep this file to yourselves.",
             err=True,
         )
-    if out is None:
-        click.echo(text, nl=False)
-    else:
-        out.write_text(text, encoding="utf-8", newline="")
+    try:
+        if out is None:
+            click.echo(text, nl=False)
+        else:
+            out.write_text(text, encoding="utf-8", newline="")
+    except OSError as broken:
+        if broken.errno == EPIPE:  # whoever reads has read enough
+            raise
+        raise click.ClickException(f"The file could not be written: {broken.strerror}.") from broken
 
 
 @cli.command("import")

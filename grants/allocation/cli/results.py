@@ -8,9 +8,9 @@ import click
 from flask.cli import AppGroup
 
 from grants.allocation import queries
-from grants.allocation.rules.replay import Inputs, replay_as_kept
+from grants.allocation.rules.replay import Inputs, NotInputs, Replayed, replay_as_kept
 from grants.allocation.service import runs
-from grants.kernel.errors import NotFound
+from grants.kernel.errors import NotFound, RuleBroken
 from grants.web.db import reading
 from grants.web.ticks import ticking
 
@@ -27,9 +27,12 @@ def replay_run(run: str) -> None:
     Ends with 1 when the checksum is another one.
     """
     try:
-        inputs, outcome, checksum = _from_file(Path(run)) if Path(run).is_file() else _stored(run)
-        again = replay_as_kept(inputs, checksum)
-    except ValueError as broken:
+        if Path(run).is_file():
+            again, outcome, checksum = _from_file(Path(run))
+        else:
+            inputs, outcome, checksum = _stored(run)
+            again = replay_as_kept(inputs, checksum)
+    except (ValueError, RuleBroken) as broken:
         raise click.ClickException(str(broken)) from broken
     click.echo(f"stored    {checksum}\nreplayed  {again.checksum}")
     if again.checksum != checksum or json.loads(again.run.outcome_json()) != outcome:
@@ -37,11 +40,20 @@ def replay_run(run: str) -> None:
     click.echo("The same result came out.")
 
 
-def _from_file(file: Path) -> tuple[Inputs, object, str]:
-    facts = json.loads(file.read_text())
+def _from_file(file: Path) -> tuple[Replayed, object, str]:
+    try:
+        facts = json.loads(file.read_bytes())
+    except (ValueError, RecursionError, OSError):
+        facts = None
     if not isinstance(facts, dict) or not {"inputs", "outcome", "checksum"} <= set(facts):
         raise ValueError("this is not a results file that we can read")
-    return Inputs.from_json(json.dumps(facts["inputs"])), facts["outcome"], str(facts["checksum"])
+    checksum = str(facts["checksum"])
+    try:
+        return replay_as_kept(Inputs.from_json(json.dumps(facts["inputs"])), checksum), facts["outcome"], checksum
+    except NotInputs:
+        raise
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as broken:  # words for numbers
+        raise ValueError("something in the inputs of this file was changed, so that nothing can be counted") from broken
 
 
 def _stored(run: str) -> tuple[Inputs, object, str]:

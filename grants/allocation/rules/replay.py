@@ -20,6 +20,10 @@ from grants.rounds.rules.sharing import Options
 VERSION = 1
 
 
+class NotInputs(ValueError):
+    """This text is not what a run was made from, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """What goes into a run. Pence. ``needs``: what each bid asks of the pot; ``sources``: the money as it stood.
@@ -93,17 +97,17 @@ class Inputs:
     def from_json(cls, text: str, kept: Ballots | None = None) -> "Inputs":
         """What ``to_json`` or ``to_public_json`` wrote. ``kept``: the round's ballots, where they are not in the text.
 
-        Refuses (``ValueError``) what cannot be run again, and other ballots than those that were counted.
+        Refuses (``NotInputs``) what cannot be run again, and other ballots than those that were counted.
         """
         facts = json.loads(text)
         if not isinstance(facts, dict) or facts.get("version") != VERSION:
-            raise ValueError("these are not the inputs of a run that we can read")
+            raise NotInputs("these are not the inputs of a run that we can read")
         if kept is None and facts.get("ballots") is None:
-            raise ValueError("the ballots are not in this file: too few people voted to publish them")
+            raise NotInputs("the ballots are not in this file: too few people voted to publish them")
         try:
             ballots = _ballots(facts["ballots"], facts["with_points"]) if kept is None else kept
             if kept is not None and kept.sha256 != facts["ballots_sha256"]:
-                raise ValueError("these are not the ballots that were counted")
+                raise NotInputs("these are not the ballots that were counted")
             return cls(
                 round_id=UUID(facts["round_id"]),
                 rule_book_sha256=facts["rule_book_sha256"],
@@ -122,8 +126,8 @@ class Inputs:
                 currency=facts.get("currency", POUNDS),
                 totals_only=facts.get("totals_only", False),
             )
-        except (KeyError, TypeError) as broken:
-            raise ValueError("something is missing from the inputs of this run") from broken
+        except (LookupError, TypeError, AttributeError) as broken:
+            raise NotInputs("something is missing from the inputs of this run") from broken
 
     def fundable(self, changed: Mapping[UUID, int] | None = None) -> Fundable:
         """What the funders' restrictions say to a set of these bids. ``changed``: what some would ask for instead."""
