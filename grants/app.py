@@ -37,8 +37,12 @@ from grants.banking import views as banking
 from grants.config import ROOT, Env, SecondFactor, Settings
 from grants.demo.cli import demo
 from grants.demo.people import CAST
-from grants.disbursements import views as disbursements
 from grants.disbursements import webhooks as payment_webhooks
+from grants.disbursements.views import accounts as payment_accounts
+from grants.disbursements.views import bank as pretend_bank
+from grants.disbursements.views import desk as disbursements
+from grants.disbursements.views import repayments
+from grants.disbursements.views.handlers import money_handlers
 from grants.funds import cli as funds_cli
 from grants.funds import views as funds
 from grants.funds.rules import PaysBy
@@ -137,6 +141,9 @@ STAGES = (
     award_standing,
     quick,
     disbursements,
+    payment_accounts,
+    repayments,
+    pretend_bank,
     payment_webhooks,
     banking,
     reports,
@@ -248,7 +255,7 @@ def choose_adapters(app: Flask, settings: Settings) -> None:
             text=outbox.with_addresses(payload["text"], settings.base_url),
             key=key,
         ),
-        **disbursements.money_handlers(),
+        **money_handlers(),
         **proposal_files.scan_handlers(),
     }
     app.extensions["files"] = store_for(settings)

@@ -451,6 +451,6 @@ def _needs_of_finance(actor: Actor, moment: datetime, rows: Rows) -> Iterable[Ne
     for one in (awards.Waiting(*row) for row in rows):
         yield NeedsYou(
             f"Write down what came back from “{one.title}”",
-            url_for("disbursements.returned", award_id=one.award_id),
+            url_for("repayments.returned", award_id=one.award_id),
             one.group_name,
         )

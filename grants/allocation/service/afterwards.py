@@ -6,13 +6,7 @@ from sqlalchemy import select
 
 from grants.allocation import access, notices, queries
 from grants.allocation.models import Correction, Decision
-from grants.allocation.rules.states import (
-    CORRECTIONS,
-    STEPS,
-    DecisionAction,
-    DecisionState,
-    Verdict,
-)
+from grants.allocation.rules.states import CORRECTIONS, STEPS, DecisionAction, DecisionState, Verdict
 from grants.allocation.service.deciding import REASON_AT_MOST, ensure_one_of_each
 from grants.funds import queries as funds
 from grants.funds.rules import explain, match

@@ -4,10 +4,7 @@ from uuid import UUID
 
 from grants.allocation import access, notices, queries
 from grants.allocation.models import Decision
-from grants.allocation.rules.states import (
-    STEPS,
-    DecisionAction,
-)
+from grants.allocation.rules.states import STEPS, DecisionAction
 from grants.allocation.service.deciding import REASON_AT_MOST
 from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.states import next_state

@@ -5,13 +5,7 @@ from uuid import UUID
 
 from grants.allocation import access, queries
 from grants.allocation.models import Decision, PanelMeeting
-from grants.allocation.rules.states import (
-    STEPS,
-    DecisionAction,
-    DecisionState,
-    Departure,
-    Verdict,
-)
+from grants.allocation.rules.states import STEPS, DecisionAction, DecisionState, Departure, Verdict
 from grants.funds import queries as funds
 from grants.funds.models import Fund
 from grants.funds.rules import explain, match

@@ -2,12 +2,7 @@
 
 from grants.allocation import queries
 from grants.allocation.rules.elsewhere import Elsewhere
-from grants.allocation.rules.states import (
-    STEPS,
-    DecisionAction,
-    Departure,
-    Verdict,
-)
+from grants.allocation.rules.states import STEPS, DecisionAction, Departure, Verdict
 from grants.allocation.service.deciding import ratify
 from grants.allocation.service.runs import store_run
 from grants.funds.service import pots

@@ -14,12 +14,7 @@ from grants.allocation.rules.facts import RunFacts
 from grants.allocation.rules.outside import outside_checksum
 from grants.allocation.rules.packed import pack, packed_hash
 from grants.allocation.rules.replay import Inputs, Replayed, replay
-from grants.allocation.rules.states import (
-    STEPS,
-    DecisionAction,
-    DecisionState,
-    recommended,
-)
+from grants.allocation.rules.states import STEPS, DecisionAction, DecisionState, recommended
 from grants.funds import queries as funds
 from grants.funds.rules import Restriction, Source
 from grants.kernel.clock import london_day

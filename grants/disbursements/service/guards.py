@@ -7,7 +7,7 @@ from grants.awards.rules import AwardState
 from grants.disbursements.access import Facts
 from grants.disbursements.models import Disbursement
 from grants.disbursements.rules import DisbursementAction, DisbursementState
-from grants.kernel.errors import NotAllowed, RuleBroken, StepRefused
+from grants.kernel.errors import RuleBroken, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.work import UnitOfWork
 from grants.payees.queries import Destination
@@ -74,11 +74,6 @@ def locked(uow: UnitOfWork, disbursement_id: UUID) -> tuple[Disbursement, Award]
     payment = uow.get(Disbursement, disbursement_id)
     award = uow.get(Award, payment.award_id, lock=True)
     return uow.get(Disbursement, disbursement_id, lock=True), award
-
-
-def ensure_clock(uow: UnitOfWork) -> None:
-    if not uow.actor.is_clock:
-        raise NotAllowed("Only a provider tells what became of money.")
 
 
 def note_problem(uow: UnitOfWork, payment: Disbursement, words: str) -> None:

@@ -12,11 +12,12 @@ from grants.awards.service import readiness
 from grants.disbursements import access
 from grants.disbursements.models import Disbursement, ProviderEvent
 from grants.disbursements.rules import Notice, Told
-from grants.disbursements.service.guards import S, ensure_active, ensure_clock, facts_of, locked, note_problem, shown
+from grants.disbursements.service.guards import S, ensure_active, facts_of, locked, note_problem, shown
 from grants.disbursements.service.holds import hold_unpaid
 from grants.disbursements.service.steps import come_back, fail, mark_sent, settle
 from grants.funds.rules import PaysBy
 from grants.funds.service import checkouts, taken_back
+from grants.funds.service.taken_back import ensure_clock
 from grants.kernel.errors import NotFound, StepRefused
 from grants.kernel.money import show_pounds
 from grants.kernel.work import UnitOfWork

@@ -7,11 +7,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from grants.proposals.models import (
-    Proposal,
-    ProposalFile,
-    ProposalHand,
-)
+from grants.proposals.models import Proposal, ProposalFile, ProposalHand
 from grants.proposals.rules.files import SPOKEN, FileState
 from grants.proposals.rules.hands import Hand
 from grants.proposals.rules.states import IN_HAND, ProposalState

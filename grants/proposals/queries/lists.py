@@ -9,9 +9,7 @@ from sqlalchemy import Uuid, bindparam, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from grants.kernel.asking import Prepared
-from grants.proposals.models import (
-    Proposal,
-)
+from grants.proposals.models import Proposal
 from grants.proposals.rules.states import ProposalState
 
 

@@ -8,11 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grants.people.models import Group
-from grants.proposals.models import (
-    EligibilityCount,
-    Proposal,
-    SectionEffort,
-)
+from grants.proposals.models import EligibilityCount, Proposal, SectionEffort
 from grants.proposals.rules.measures import Bid
 from grants.proposals.rules.states import PUT_IN, ProposalState
 

@@ -8,11 +8,7 @@ from sqlalchemy import Select, Uuid, bindparam, select
 from sqlalchemy.orm import Session, selectinload
 
 from grants.kernel.asking import Prepared
-from grants.proposals.models import (
-    ExclusiveBid,
-    ExclusiveSet,
-    Proposal,
-)
+from grants.proposals.models import ExclusiveBid, ExclusiveSet, Proposal
 from grants.proposals.rules.screening import only_one_of
 from grants.proposals.rules.states import TAKES_PART
 

@@ -11,9 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from grants.kernel.asking import Prepared
 from grants.people.models import Group
-from grants.proposals.models import (
-    Proposal,
-)
+from grants.proposals.models import Proposal
 from grants.proposals.rules.states import PUBLIC, ProposalState
 from grants.rounds import queries as rounds
 from grants.rounds.models import Round

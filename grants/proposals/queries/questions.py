@@ -12,11 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from grants.kernel.actors import Role
 from grants.kernel.asking import Prepared, Who
 from grants.kernel.errors import NotFound
-from grants.proposals.models import (
-    CommentFlag,
-    Proposal,
-    ProposalComment,
-)
+from grants.proposals.models import CommentFlag, Proposal, ProposalComment
 from grants.proposals.rules.comments import CommentState
 from grants.proposals.rules.states import ProposalState
 from grants.rounds.models import Round

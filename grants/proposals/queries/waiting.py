@@ -11,10 +11,7 @@ from grants.kernel.actors import Role
 from grants.kernel.asking import Who
 from grants.people.models import Group, Hosting, Membership
 from grants.people.rules import HostingState
-from grants.proposals.models import (
-    Proposal,
-    ProposalHand,
-)
+from grants.proposals.models import Proposal, ProposalHand
 from grants.proposals.rules.hands import Hand
 from grants.proposals.rules.states import OPEN_STATES, ProposalState
 from grants.rounds import queries as rounds
