@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, exists, func, insert, or_, select
+from sqlalchemy import Table, bindparam, delete, exists, func, insert, or_, select, text
 from sqlalchemy.orm import Session
 
 from grants.kernel.canonical import fingerprint
@@ -540,19 +540,27 @@ def _write_ballots(session: Session, round_id: UUID, kept: Sequence[list[Any]], 
         )
 
 
+_MARKED = ((cast(Table, RollMark.__table__), "voter_key"), (cast(Table, VotingCode.__table__), "code_hash"))
+
+
 def _hide_when_they_came(session: Session, round_id: UUID) -> None:
     """Write roll and codes anew, in the order of their hashes.
 
     Else the rows' own order (``rowid``, ``ctid``) and transactions (``xmin``) told for good in which order people came,
     and, beside the trail's transactions, at what time; the roll promises a day.
     """
-    for model, key in ((RollMark, RollMark.voter_key), (VotingCode, VotingCode.code_hash)):
-        table = model.__table__
-        found = select(table).where(table.c.round_id == round_id).order_by(key).with_for_update()
-        rows = session.execute(found).mappings().all()
-        session.execute(delete(model).where(table.c.round_id == round_id))
-        if rows:
-            session.execute(insert(model), [dict(row) for row in rows])
+    for table, key in _MARKED:
+        ours, names = table.c.round_id == round_id, list(table.c.keys())
+        if session.get_bind().dialect.name == "postgresql":  # in one step, lest a code be voided in between
+            gone = delete(table).where(ours).returning(*table.c).cte("gone")
+            session.execute(insert(table).from_select(names, select(*gone.c).order_by(gone.c[key])))
+            continue
+        columns = ", ".join(names)
+        kept = text(f"CREATE TEMP TABLE in_order AS SELECT {columns} FROM {table.name} WHERE round_id = :round_id")  # noqa: S608 - our own words
+        session.execute(kept.bindparams(bindparam("round_id", round_id, table.c.round_id.type)))
+        session.execute(delete(table).where(ours))
+        session.execute(text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM in_order ORDER BY {key}"))  # noqa: S608 - our own words
+        session.execute(text("DROP TABLE in_order"))
 
 
 def import_count(uow: UnitOfWork, round: Round, lines: Sequence[tuple[UUID, int]], kept: Sequence[list[Any]]) -> Tally:
