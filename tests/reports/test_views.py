@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
@@ -125,9 +126,10 @@ def test_only_pictures_with_consent_of_accepted_reports_are_public(
     app_session.commit()
     assert client.get(f"/pictures/{beans}").status_code == 200
     assert client.get(f"/pictures/{face}").status_code == 404
-    app.extensions.pop("looked_at")
-    app.extensions["scanner"] = NoScanner()
-    assert client.get(f"/pictures/{beans}").status_code == 503, "nothing is opened that nobody looked at"
+    with pytest.MonkeyPatch.context() as patch:  # the next tests have their scanner again
+        patch.delitem(app.extensions, "looked_at")
+        patch.setitem(app.extensions, "scanner", NoScanner())
+        assert client.get(f"/pictures/{beans}").status_code == 503, "nothing is opened that nobody looked at"
 
 
 def test_what_is_no_picture_is_refused_by_its_content(as_: SignIn, app_session: Session) -> None:
