@@ -238,7 +238,7 @@ def in_words(result: Result) -> str:
         if options["completion"] == "add1u":
             told += f" What is left goes by most {words.many}."
     least = options["min_votes"]
-    return told if not least else f"{told} A project needs at least {least:,} {words.many}."
+    return told if not least else f"{told} A project needs at least {least:,} {words.one if least == 1 else words.many}."
 
 
 def as_json(result: Result, seconds: float, explained: Sequence[int]) -> dict[str, Any]:
