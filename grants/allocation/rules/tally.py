@@ -237,8 +237,9 @@ def in_words(result: Result) -> str:
             told += ", as long as the pot can pay for what is bought."
         if options["completion"] == "add1u":
             told += f" What is left goes by most {words.many}."
-    least = options["min_votes"]
-    return told if not least else f"{told} A project needs at least {least:,} {words.one if least == 1 else words.many}."
+    if least := options["min_votes"]:
+        told += f" A project needs at least {least:,} {words.one if least == 1 else words.many}."
+    return told
 
 
 def as_json(result: Result, seconds: float, explained: Sequence[int]) -> dict[str, Any]:
